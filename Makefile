@@ -1,0 +1,22 @@
+# demo, test and lint; the environment in .venv is made when it is missing and renewed when its inputs change.
+# Everything else is a `protein-enn` command or a Snakemake rule.
+.PHONY: demo test lint
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+demo: .venv/.installed
+	snakemake -c2 --quiet rules --show-failed-logs
+	@echo "The report is $(CURDIR)/results/report.html: open it in a browser."
+
+test: .venv/.installed
+	pytest -q
+
+lint: .venv/.installed
+	ruff check .
+	mypy
+
+# torch goes first and alone: where a CPU-only build is on offer it is taken, and the second line keeps it.
+.venv/.installed: pyproject.toml constraints.txt
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[esm,test,lint,workflow]"
+	touch $@
