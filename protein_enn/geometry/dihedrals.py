@@ -1,0 +1,69 @@
+"""Dihedral angles: of four points, of the backbone, of side chains. Radians, IUPAC sign, nan where atoms are missing."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from protein_enn import chemistry
+
+
+def dihedral(
+    a: Float[Tensor, "*n 3"], b: Float[Tensor, "*n 3"], c: Float[Tensor, "*n 3"], d: Float[Tensor, "*n 3"]
+) -> Float[Tensor, "*n"]:
+    """Angle in (-pi, pi] by which d is turned from a, clockwise, when one looks along b -> c.
+
+    With u = b - a, v = c - b, w = d - c: atan2(|v| u.(v x w), (u x v).(v x w)), which stays accurate near 0 and pi.
+    """
+    u, v, w = b - a, c - b, d - c
+    normal = torch.linalg.cross(v, w)
+    sine = torch.linalg.vector_norm(v, dim=-1) * (u * normal).sum(-1)
+    return torch.atan2(sine, (torch.linalg.cross(u, v) * normal).sum(-1))
+
+
+def peptide_bonded(
+    positions: Float[Tensor, "n 37 3"], present: Bool[Tensor, "n 37"], chains: Int[Tensor, "n"]
+) -> Bool[Tensor, "n"]:
+    """Whether residue i is bonded to residue i + 1: the same chain, and C-N shorter than chemistry.PEPTIDE_BREAK."""
+    bonded = torch.zeros(len(positions), dtype=torch.bool, device=positions.device)
+    gap = torch.linalg.vector_norm(positions[1:, chemistry.N] - positions[:-1, chemistry.C], dim=-1)
+    there = present[1:, chemistry.N] & present[:-1, chemistry.C]
+    bonded[:-1] = there & (chains[1:] == chains[:-1]) & (gap < chemistry.PEPTIDE_BREAK)
+    return bonded
+
+
+def backbone_dihedrals(
+    positions: Float[Tensor, "n 37 3"], present: Bool[Tensor, "n 37"], chains: Int[Tensor, "n"]
+) -> Float[Tensor, "n 3"]:
+    """phi, psi and omega of each residue; omega is that of the peptide bond before the residue (CA-C-N-CA)."""
+    n, ca, c = chemistry.N, chemistry.CA, chemistry.C
+    bonded = peptide_bonded(positions, present, chains)[:-1]
+    pairs = torch.cat([positions[:-1, [n, ca, c]], positions[1:, [n, ca, c]]], 1)  # N CA C of i, then of i + 1
+    there = torch.cat([present[:-1, [n, ca, c]], present[1:, [n, ca, c]]], 1)
+
+    def angle(atoms: list[int]) -> Tensor:
+        known = bonded & there[:, atoms].all(-1)
+        return torch.where(known, dihedral(*pairs[:, atoms].unbind(1)), torch.nan)
+
+    angles = positions.new_full((len(positions), 3), torch.nan)
+    angles[1:, 0], angles[:-1, 1], angles[1:, 2] = angle([2, 3, 4, 5]), angle([0, 1, 2, 3]), angle([1, 2, 3, 4])
+    return angles
+
+
+def chi_angles(
+    positions: Float[Tensor, "n 37 3"], present: Bool[Tensor, "n 37"], residues: Int[Tensor, "n"]
+) -> Float[Tensor, "n 4"]:
+    """chi1 to chi4 as chemistry.CHI_ATOMS defines them."""
+    slots = torch.zeros(len(chemistry.RESIDUES), 4, 4, dtype=torch.long)
+    defined = torch.zeros(len(chemistry.RESIDUES), 4, dtype=torch.bool)
+    for name, chis in chemistry.CHI_ATOMS.items():
+        row = chemistry.RESIDUE_INDEX[name]
+        for k, atoms in enumerate(chis):
+            slots[row, k] = torch.tensor([chemistry.ATOM_INDEX[atom] for atom in atoms])
+            defined[row, k] = True
+    index = slots.to(residues.device)[residues]  # (n, 4 angles, 4 atoms)
+    every = torch.arange(len(residues), device=residues.device)[:, None, None]
+    points = positions[every, index]
+    known = defined.to(residues.device)[residues] & present[every, index].all(-1)
+    return torch.where(known, dihedral(*points.unbind(-2)), torch.nan)

@@ -1,0 +1,22 @@
+"""Residue frames from three backbone atoms."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def unit(vectors: Float[Tensor, "*n 3"], eps: float = 1e-6) -> Float[Tensor, "*n 3"]:
+    """Unit vectors with a finite gradient at zero: v / sqrt(|v|^2 + eps)."""
+    return vectors * torch.rsqrt(vectors.pow(2).sum(-1, keepdim=True) + eps)
+
+
+def backbone_frames(
+    n: Float[Tensor, "*n 3"], ca: Float[Tensor, "*n 3"], c: Float[Tensor, "*n 3"]
+) -> Float[Tensor, "*n 3 3"]:
+    """Right-handed orthonormal axes (rows) by Gram-Schmidt on C - CA, then N - CA; AlphaFold 2, algorithm 21."""
+    x = unit(c - ca)
+    y = n - ca
+    y = unit(y - (y * x).sum(-1, keepdim=True) * x)
+    return torch.stack([x, y, torch.linalg.cross(x, y)], dim=-2)
