@@ -1,0 +1,6 @@
+"""Structures as graphs: what the networks see."""
+
+from protein_enn.graph.atom_graph import AtomGraph, atom_graph
+from protein_enn.graph.protein_graph import ProteinGraph, batch, protein_graph
+
+__all__ = ["AtomGraph", "ProteinGraph", "atom_graph", "batch", "protein_graph"]

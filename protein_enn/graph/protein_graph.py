@@ -1,0 +1,104 @@
+"""The residue graph: a node at each CA, edges to the k nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.functional import one_hot
+from torch_geometric.data import Batch
+
+from protein_enn import chemistry
+from protein_enn.geometry.compact import to_compact
+from protein_enn.geometry.neighbors import nearest_neighbors
+from protein_enn.graph.features import (
+    EDGE_TYPES,
+    Backbone,
+    backbone_features,
+    bonded_to_next,
+    pair_types,
+    sequence_index,
+)
+from protein_enn.graph.fields import GeometricGraph, Widths
+from protein_enn.structure import Structure
+
+BACKBONE_WIDTHS = Widths(scalars=8, pseudoscalars=3, vectors=5, edge_types=EDGE_TYPES)
+ALL_ATOM_WIDTHS = Widths(scalars=8 + 21 + 10, pseudoscalars=3, vectors=5 + 10, edge_types=EDGE_TYPES)
+
+
+class ProteinGraph(GeometricGraph):
+    """A node per residue that has a CA; without side chains it holds nothing of the sequence."""
+
+
+def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGraph:
+    """The residue graph of a structure; `rows` are the residues that became nodes.
+
+    With `side_chains`, residue types (scalars) and side-chain atoms (vectors from CA) are seen. ValueError if no
+    residue has a CA.
+    """
+    rows = structure.present[:, chemistry.CA].nonzero()[:, 0]
+    if len(rows) == 0:
+        raise ValueError(f"{structure.name}: no residue with a CA atom; the residue graph needs one at least")
+    # Atoms are taken relative to the centre first: far from the origin float32 has no digits to spare.
+    center = structure.ca[rows].double().mean(0)
+    residues = structure.residues[rows]
+    present = structure.present[rows]
+    positions = (structure.positions[rows].double() - center).to(structure.positions.dtype)
+    compact, mask = to_compact(positions, present, residues)
+    graph = graph_of_atoms(compact, mask, residues, structure.chains[rows], structure.numbers[rows], k, side_chains)
+    graph.pos = graph.pos + center.to(graph.pos.dtype)
+    graph.rows = rows
+    return graph
+
+
+def graph_of_atoms(
+    compact: Float[Tensor, "n 14 3"],
+    mask: Bool[Tensor, "n 14"],
+    residues: Int[Tensor, "n"],
+    chains: Int[Tensor, "n"],
+    numbers: Int[Tensor, "n"],
+    k: int,
+    side_chains: bool,
+) -> ProteinGraph:
+    """The residue graph of atoms in the compact layout (`geometry.compact`), every residue a node."""
+    bonded = bonded_to_next(compact, mask, chains)
+    neighbors, neighbor_mask = nearest_neighbors(compact[:, 1], k)
+    scalars, vectors, backbone = node_features(compact, mask, residues, bonded, side_chains)
+    index = sequence_index(chains, numbers, bonded)
+    return ProteinGraph(
+        pos=compact[:, 1],
+        scalars=scalars,
+        pseudoscalars=backbone.pseudoscalars,
+        vectors=vectors,
+        neighbors=neighbors,
+        neighbor_mask=neighbor_mask,
+        edge_types=pair_types(index, chains, neighbors),
+        rows=torch.arange(len(compact), device=compact.device),
+        bonded=bonded,
+    )
+
+
+def node_features(
+    compact: Float[Tensor, "n 14 3"],
+    mask: Bool[Tensor, "n 14"],
+    residues: Int[Tensor, "n"],
+    bonded: Bool[Tensor, "n"],
+    side_chains: bool,
+) -> tuple[Float[Tensor, "n s"], Float[Tensor, "n v 3"], Backbone]:
+    """Scalars and vectors of `BACKBONE_WIDTHS` or, with side chains, of `ALL_ATOM_WIDTHS`."""
+    backbone = backbone_features(compact, mask, bonded)
+    if not side_chains:
+        return backbone.scalars, backbone.vectors, backbone
+    kind = one_hot(residues, len(chemistry.RESIDUES)).to(compact.dtype)
+    scalars = torch.cat([backbone.scalars, kind, mask[:, 4:].to(compact.dtype)], 1)
+    atoms = (compact[:, 4:] - compact[:, 1:2]) * mask[:, 4:, None]
+    return scalars, torch.cat([backbone.vectors, atoms], 1), backbone
+
+
+def batch(graphs: Sequence[GeometricGraph]) -> GeometricGraph:
+    """Several graphs as one, without padding: neighbours stay inside their graph."""
+    if len(graphs) == 1:
+        return graphs[0]
+    return Batch.from_data_list(list(graphs))

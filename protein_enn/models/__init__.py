@@ -1,0 +1,22 @@
+"""Encoders: from a graph to node features. Registering one here puts it under the contract tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from protein_enn.graph.fields import Widths
+from protein_enn.models.invariant import Invariant
+from protein_enn.models.tensor_field import TensorField
+
+ENCODERS: dict[str, type[Any]] = {"invariant": Invariant, "tensor_field": TensorField}
+"""Each: `Config`, `__init__(config, widths)`, `irreps_out`, `forward(graph) -> (Features, Edges)`."""
+
+
+def encoder(name: str, settings: dict[str, Any], widths: Widths) -> nn.Module:
+    """The encoder of that name; ValueError for an unknown name or setting."""
+    if name not in ENCODERS:
+        raise ValueError(f"no encoder {name!r}; there are {', '.join(ENCODERS)}")
+    kind = ENCODERS[name]
+    return kind(kind.Config.model_validate(settings), widths)

@@ -1,0 +1,67 @@
+"""What the encoders share: invariant messages summed before their last linear, odd scalars, transitions."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+from protein_enn.models.edges import Edges, gather
+
+
+class PairMessages(nn.Module):
+    """m_ij = silu(W1 h_i + W2 h_j + W3 e_ij): two of the three products are done once per node.
+
+    h (n, scalars), e (n, k, edges) -> m (n, k, hidden), all 0e.
+    """
+
+    def __init__(self, scalars: int, edges: int, hidden: int) -> None:
+        super().__init__()
+        self.target = nn.Linear(scalars, hidden)
+        self.source = nn.Linear(scalars, hidden, bias=False)
+        self.edge = nn.Linear(edges, hidden, bias=False)
+
+    def forward(self, h: Float[Tensor, "n h"], edges: Edges) -> Float[Tensor, "n k m"]:
+        source = gather(self.source(h), edges.neighbors)
+        return silu(self.edge(edges.scalars) + source + self.target(h)[:, None])
+
+
+class OddMessages(nn.Module):
+    """o_i' = sum_j w_ij g_ij (U o_j + V t_ij), gates g from the even message: 0e x 0o = 0o.
+
+    o (n, odd), t triple products (n, k, t), m (n, k, hidden) -> (n, odd).
+    """
+
+    def __init__(self, odd: int, triples: int, hidden: int) -> None:
+        super().__init__()
+        self.gate = nn.Linear(hidden, odd)
+        self.node = nn.Linear(odd, odd, bias=False)
+        self.edge = nn.Linear(triples, odd, bias=False) if triples else None
+
+    def forward(self, o: Tensor, messages: Tensor, edges: Edges) -> Float[Tensor, "n o"]:
+        value = gather(self.node(o), edges.neighbors)
+        if self.edge is not None:
+            value = value + self.edge(edges.pseudoscalars)
+        return (edges.weight[..., None] * self.gate(messages) * value).sum(1)
+
+
+class Transition(nn.Module):
+    """h + W2 silu(W1 LayerNorm(h)): a residual block on scalars."""
+
+    def __init__(self, scalars: int, factor: int = 2, extra: int = 0) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(scalars)
+        self.inner = nn.Linear(scalars + extra, factor * scalars)
+        self.outer = nn.Linear(factor * scalars, scalars)
+
+    def forward(self, h: Float[Tensor, "n h"], extra: Float[Tensor, "n e"] | None = None) -> Float[Tensor, "n h"]:
+        normed = self.norm(h)
+        if extra is not None:
+            normed = torch.cat([normed, extra], -1)
+        return h + self.outer(silu(self.inner(normed)))
+
+
+def neighbor_sum(weight: Float[Tensor, "n k"], values: Float[Tensor, "n k f"]) -> Float[Tensor, "n f"]:
+    """sum_j w_ij v_ij as one small matrix product per node."""
+    return (weight[:, None] @ values).squeeze(1)

@@ -1,0 +1,62 @@
+"""Real spherical harmonics and their coupling, to l = 3, in e3nn's basis and component normalisation."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+MAX_DEGREE = 3
+
+
+def spherical_harmonics(lmax: int, unit_vectors: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n m"]:
+    """Y_0 .. Y_lmax, concatenated, of unit vectors: (lmax + 1)^2 components, mean square 1 in each degree.
+
+    Axis order (x, y, z) with y as the polar axis, so that Y_1 = sqrt(3) (x, y, z): arXiv:2207.09453, section 3.
+    """
+    if not 0 <= lmax <= MAX_DEGREE:
+        raise ValueError(f"lmax must be 0 to {MAX_DEGREE}, not {lmax}")
+    x, y, z = unit_vectors.unbind(-1)
+    parts = [torch.ones_like(x)]
+    if lmax >= 1:
+        parts += [math.sqrt(3) * x, math.sqrt(3) * y, math.sqrt(3) * z]
+    if lmax >= 2:
+        a = math.sqrt(15)
+        parts += [a * x * z, a * x * y, math.sqrt(5) * (y * y - 0.5 * (x * x + z * z)), a * y * z]
+        parts += [0.5 * a * (z * z - x * x)]
+    if lmax >= 3:
+        b, c, d = math.sqrt(70) / 4, math.sqrt(105), math.sqrt(42) / 4
+        parts += [b * x * (3 * z * z - x * x), c * x * y * z, d * x * (4 * y * y - x * x - z * z)]
+        parts += [math.sqrt(7) / 2 * y * (2 * y * y - 3 * x * x - 3 * z * z), d * z * (4 * y * y - x * x - z * z)]
+        parts += [c / 2 * y * (z * z - x * x), b * z * (z * z - 3 * x * x)]
+    return torch.stack(parts, -1)
+
+
+def degree_slice(degree: int) -> slice:
+    """Where degree l stands among concatenated components."""
+    return slice(degree * degree, (degree + 1) * (degree + 1))
+
+
+@functools.lru_cache
+def gaunt(l1: int, l2: int, l3: int) -> Tensor:
+    """Coupling (2 l1 + 1, 2 l2 + 1, 2 l3 + 1) with Frobenius norm 1, from the integral of Y_l1 Y_l2 Y_l3.
+
+    Proportional to the 3j symbol where l1 + l2 + l3 is even (natural parity), by the Wigner-Eckart theorem; ValueError
+    elsewhere, where the integral vanishes. The quadrature is exact for these degrees; float64.
+    """
+    if (l1 + l2 + l3) % 2 or not abs(l1 - l2) <= l3 <= l1 + l2:
+        raise ValueError(f"no natural-parity coupling of degrees {l1}, {l2}, {l3}")
+    cosine, weight = np.polynomial.legendre.leggauss(8)
+    angle = 2 * np.pi * np.arange(16) / 16
+    sine = np.sqrt(1 - cosine**2)[:, None]
+    points = np.stack([sine * np.cos(angle), np.repeat(cosine[:, None], 16, 1), sine * np.sin(angle)], -1)
+    sh = spherical_harmonics(MAX_DEGREE, torch.from_numpy(points).reshape(-1, 3))
+    weights = torch.from_numpy(np.repeat(weight / 32, 16))
+    a, b, c = (sh[:, degree_slice(degree)] for degree in (l1, l2, l3))
+    coupling = torch.einsum("p,pi,pj,pk->ijk", weights, a, b, c)
+    coupling[coupling.abs() < 1e-12] = 0.0
+    return coupling / coupling.norm()
