@@ -1,0 +1,164 @@
+"""The style sheet and the script of a report, put into the page as they are."""
+
+from __future__ import annotations
+
+STYLE = """
+:root { color-scheme: light dark; --paper: #ffffff; --ink: #1c2430; --soft: #5c6675; --rule: #dfe3e9; --wash: #f5f7f9;
+  --accent: #1f5fbf; --moved: #1f6fd0; --kept: #9aa4b2; --reverted: #d9631e; --good: #1a7f4b; --bad: #b42318; }
+@media (prefers-color-scheme: dark) { :root { --paper: #12161c; --ink: #e6eaf0; --soft: #9aa5b4; --rule: #2c3440;
+  --wash: #1a2028; --accent: #7db1ff; --moved: #5aa2ff; --kept: #6b7686; --reverted: #ff9a55; --good: #57c98c;
+  --bad: #ff8a7d; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.55 system-ui, "Segoe UI", "DejaVu Sans",
+  sans-serif; }
+header, main, footer { max-width: 1120px; margin: 0 auto; padding: 0 24px; }
+header { padding-top: 36px; }
+h1 { font-size: 28px; line-height: 1.2; margin: 0 0 6px; overflow-wrap: anywhere; }
+h2 { font-size: 20px; margin: 44px 0 10px; padding-top: 14px; border-top: 1px solid var(--rule); }
+h3 { font-size: 16px; margin: 26px 0 8px; overflow-wrap: anywhere; }
+p { margin: 8px 0; max-width: 76ch; }
+a { color: var(--accent); }
+nav a { margin-right: 18px; }
+footer { color: var(--soft); padding-top: 36px; padding-bottom: 36px; font-size: 13px; }
+.note, caption, figcaption { color: var(--soft); font-size: 13.5px; }
+.tiles { display: flex; flex-wrap: wrap; gap: 12px; margin: 20px 0 8px; padding: 0; list-style: none; }
+.tiles li { background: var(--wash); border: 1px solid var(--rule); border-radius: 8px; padding: 10px 16px;
+  min-width: 116px; }
+.tiles b { display: block; font-size: 22px; line-height: 1.25; font-variant-numeric: tabular-nums; }
+.tiles span { color: var(--soft); font-size: 13px; }
+.scroll { overflow-x: auto; margin: 12px 0; max-height: 560px; overflow-y: auto; }
+table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
+caption { text-align: left; padding: 2px 0 6px; }
+th, td { padding: 5px 10px; border-bottom: 1px solid var(--rule); text-align: left; vertical-align: top;
+  overflow-wrap: break-word; max-width: 64ch; }
+thead th { position: sticky; top: 0; background: var(--paper); color: var(--soft); vertical-align: bottom;
+  font-weight: 600; font-size: 13px; line-height: 1.3; box-shadow: inset 0 -1px var(--rule); }
+tbody th { font-weight: 500; }
+tbody tr:hover { background: var(--wash); }
+td.number, th.number { text-align: right; } td.number { white-space: nowrap; }
+th button { font: inherit; color: inherit; text-align: inherit; max-width: 15ch;
+  background: none; border: 0; padding: 0; cursor: pointer; }
+th button { text-decoration: underline dotted; text-underline-offset: 3px; }
+th button:hover { color: var(--accent); }
+th[aria-sort=ascending] button::after { content: " ↑"; }
+th[aria-sort=descending] button::after { content: " ↓"; }
+.better { color: var(--good); font-weight: 600; white-space: nowrap; }
+.worse { color: var(--bad); font-weight: 600; white-space: nowrap; }
+.same { color: var(--soft); white-space: nowrap; }
+.residues { overflow-wrap: anywhere; }
+td .residues { display: block; max-width: 62ch; max-height: 8em; overflow-y: auto; }
+.run { white-space: nowrap; }
+.tag { border-left: 10px solid var(--soft); padding-left: 7px; }
+.tag.moved { border-color: var(--moved); } .tag.kept { border-color: var(--kept); }
+.tag.reverted { border-color: var(--reverted); }
+details { border: 1px solid var(--rule); border-radius: 8px; margin: 12px 0; padding: 0 18px; }
+details[open] { padding-bottom: 14px; }
+summary { cursor: pointer; padding: 10px 0; overflow-wrap: anywhere; }
+summary b { margin-right: 10px; } summary span { color: var(--soft); }
+details details { padding: 0 14px; }
+figure { margin: 14px 0; overflow-x: auto; }
+figure.interactive:focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; }
+.columns { display: flex; flex-wrap: wrap; gap: 10px 32px; align-items: flex-start; }
+.columns figure { flex: 1 1 320px; max-width: 390px; }
+svg { display: block; width: 100%; height: auto; }
+svg.track { min-width: 680px; touch-action: pan-x pan-y; }
+svg text { fill: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; }
+svg text.lane-name { font-size: 11px; }
+svg text.label { fill: var(--ink); font-size: 12.5px; }
+.grid { stroke: var(--rule); } .tick, .zero { stroke: var(--soft); } .zero { opacity: .5; }
+.chain { stroke: var(--soft); stroke-dasharray: 2 3; }
+.before, .after { fill: none; stroke-linecap: round; stroke-linejoin: round; }
+.before { stroke: var(--soft); stroke-width: 1.3; stroke-dasharray: 4 3; }
+.after { stroke: var(--accent); stroke-width: 1.8; }
+.bar, .lane { fill: none; }
+.bar.moved, .lane.moved { stroke: var(--moved); } .bar.kept, .lane.kept { stroke: var(--kept); }
+.bar.reverted, .lane.reverted { stroke: var(--reverted); }
+.cursor { stroke: var(--ink); stroke-width: 1; visibility: hidden; }
+.cursor.on { visibility: visible; }
+.rama { stroke: var(--accent); }
+.rama.dot { stroke-width: 4.6; stroke-linecap: round; stroke-opacity: .62; fill: none; }
+.rama.glycine { fill: none; stroke-width: 1.1; }
+.score { fill: var(--accent); } .error { stroke: var(--accent); stroke-width: 1.6; opacity: .6; }
+output { display: block; min-height: 1.6em; font-size: 13.5px; font-variant-numeric: tabular-nums; }
+@media print { .scroll { max-height: none; } details { border: 0; } }
+"""
+
+SCRIPT = """
+"use strict";
+function sortTable(button) {
+  const heading = button.closest("th"), table = button.closest("table"), body = table.tBodies[0];
+  const column = Array.from(heading.parentNode.children).indexOf(heading);
+  const down = heading.getAttribute("aria-sort") === "ascending";
+  const key = row => {
+    const c = row.cells[column];
+    return c.dataset.value === undefined ? c.textContent : +c.dataset.value;
+  };
+  const missing = v => v === "\\u2013";
+  const rows = Array.from(body.rows);
+  rows.sort((p, q) => {
+    const a = key(p), b = key(q);
+    if (missing(a) || missing(b)) return missing(a) - missing(b);
+    const bothNumbers = typeof a === "number" && typeof b === "number";
+    const order = bothNumbers ? a - b : String(a).localeCompare(String(b), undefined, {numeric: true});
+    return down ? -order : order;
+  });
+  for (const other of heading.parentNode.children) other.removeAttribute("aria-sort");
+  heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+  body.append(...rows);
+}
+for (const button of document.querySelectorAll("table.sortable th button"))
+  button.addEventListener("click", () => sortTable(button));
+
+const cache = new Map();
+function residues(id) {
+  if (!cache.has(id)) cache.set(id, JSON.parse(document.getElementById(id).textContent));
+  return cache.get(id);
+}
+const shown = v => v === null || v === "" ? "\\u2013" : typeof v === "number" ? String(+v.toFixed(3)) : String(v);
+function describe(rows, i) {
+  const label = k => k === "id" || k === "residue" ? "" : k.replace(/_/g, " ") + " ";
+  return Object.keys(rows).map(k => label(k) + shown(rows[k][i])).join(" \\u00b7 ");
+}
+for (const figure of document.querySelectorAll("figure.interactive")) {
+  const svg = figure.querySelector("svg.track"), out = figure.querySelector("output");
+  const cursor = svg.querySelector(".cursor");
+  const left = +svg.dataset.left, right = +svg.dataset.right, width = +svg.dataset.width, n = +svg.dataset.n;
+  let at = 0;
+  const go = i => {
+    at = Math.max(0, Math.min(n - 1, i));
+    const x = left + (at + 0.5) * (right - left) / n;
+    cursor.setAttribute("x1", x); cursor.setAttribute("x2", x); cursor.classList.add("on");
+    out.textContent = describe(residues(figure.dataset.residues), at);
+  };
+  svg.addEventListener("pointermove", event => {
+    const box = svg.getBoundingClientRect();
+    go(Math.floor(((event.clientX - box.left) / box.width * width - left) / (right - left) * n));
+  });
+  figure.addEventListener("keydown", event => {
+    const step = {ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -n, End: n}[event.key];
+    if (step) { event.preventDefault(); go(at + step); }
+  });
+}
+for (const box of document.querySelectorAll("details[data-residues]")) {
+  box.addEventListener("toggle", () => {
+    const body = box.querySelector("tbody"), head = box.querySelector("thead tr");
+    if (!box.open || body.rows.length) return;
+    const rows = residues(box.dataset.residues), keys = Object.keys(rows);
+    for (const k of keys) {
+      const th = document.createElement("th");
+      th.textContent = k.replace(/_/g, " ");
+      head.append(th);
+    }
+    for (let i = 0; i < rows.id.length; i++) {
+      const tr = body.insertRow();
+      for (const k of keys) tr.insertCell().textContent = shown(rows[k][i]);
+    }
+  });
+}
+function openTarget() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target && target.tagName === "DETAILS") { target.open = true; target.scrollIntoView(); }
+}
+addEventListener("hashchange", openTarget);
+openTarget();
+"""
