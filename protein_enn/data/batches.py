@@ -1,0 +1,75 @@
+"""Which chains make a step: one of each cluster in an epoch, batches by a budget of residues, never padding.
+
+Everything is drawn from (seed, epoch): a run that stops and goes on sees the same batches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from protein_enn.data.store import Record
+
+
+def seeded(*parts: int | str) -> torch.Generator:
+    """A generator whose stream depends on nothing but the parts."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+class ResidueBudget:
+    """Batches of (epoch, record number): each holds at most `budget` residues after cropping to `crop`.
+
+    In an epoch every cluster gives one member, drawn at random; pairs of model and native count as clusters of their
+    own and make up at most `pair_share` of the chains.
+    """
+
+    def __init__(
+        self, records: Sequence[Record], split: str, *, budget: int, crop: int, seed: int, pair_share: float = 0.0
+    ) -> None:
+        self.budget, self.crop, self.seed, self.pair_share = budget, min(crop, budget), seed, pair_share
+        self.lengths = [min(r.length, self.crop) for r in records]
+        self.natives: dict[str, list[int]] = {}
+        self.pairs: dict[str, list[int]] = {}
+        for i, record in enumerate(records):
+            if record.split == split:
+                (self.pairs if record.kind == "pair" else self.natives).setdefault(record.cluster, []).append(i)
+        if not self.natives:
+            raise ValueError(f"the store has no chain in split {split!r}")
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """The epoch whose batches come next."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return iter(self.batches(self.epoch))
+
+    def __len__(self) -> int:
+        return len(self.batches(self.epoch))
+
+    def batches(self, epoch: int) -> list[list[tuple[int, int]]]:
+        """All batches of an epoch."""
+        generator = seeded("batches", self.seed, epoch)
+
+        def draw(clusters: dict[str, list[int]]) -> list[int]:
+            return [m[int(torch.randint(len(m), (), generator=generator))] for m in clusters.values()]
+
+        chosen = draw(self.natives)
+        if self.pairs and self.pair_share > 0:
+            wanted = round(len(chosen) * self.pair_share / (1 - self.pair_share))
+            pairs = draw(self.pairs)
+            order = torch.randperm(len(pairs), generator=generator).tolist()
+            chosen += [pairs[i] for i in order[:wanted]]
+        order = torch.randperm(len(chosen), generator=generator).tolist()
+        batches: list[list[tuple[int, int]]] = [[]]
+        filled = 0
+        for i in (chosen[j] for j in order):
+            if batches[-1] and filled + self.lengths[i] > self.budget:
+                batches.append([])
+                filled = 0
+            batches[-1].append((epoch, i))
+            filled += self.lengths[i]
+        return batches

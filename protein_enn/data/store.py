@@ -1,0 +1,165 @@
+"""A prepared data set on disk: a manifest and memory-mapped shards, each with its sha256.
+
+Heavy atoms are 16-bit integers of a step (0.005 Å, coarser where a chain is wider than 320 Å) about the chain's centre;
+only atoms that exist are stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.numpy import save
+from torch import Tensor
+
+from protein_enn.data.chain import Chain
+from protein_enn.io.atomic import write_bytes, write_text
+
+STEP = 0.005
+"""Å; the resolution of stored coordinates."""
+VERSION = 1
+SHARD_RESIDUES = 200_000
+_BITS = 1 << np.arange(14, dtype=np.int32)
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where a chain lies in the store, and what it is."""
+
+    name: str
+    length: int
+    cluster: str
+    split: str  # train, val or test
+    kind: str  # native, or pair: a model and its native
+    shard: int = -1
+    residue_start: int = -1
+    atom_start: int = -1
+    atoms: int = -1
+    model_atoms: int = 0
+
+
+def _pack(compact: Tensor, mask: Tensor) -> tuple[np.ndarray, float]:
+    xyz = compact[mask].numpy()
+    step = max(STEP, float(np.abs(xyz).max(initial=0.0)) / 32_000)
+    return np.round(xyz / step).astype(np.int16), step
+
+
+class _Shard:
+    """Arrays of one shard while it is being filled."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, list[np.ndarray]] = {k: [] for k in ("atoms", "mask", "residues", "chains", "numbers", "steps")}
+        self.arrays["model_mask"] = []
+        self.residues = self.atoms = 0
+
+    def add(self, chain: Chain, record: Record, number: int) -> Record:
+        atoms, step = _pack(chain.compact, chain.mask)
+        packed, steps = [atoms], [step, 0.0]
+        model_mask = np.zeros(len(chain), np.int16)
+        if chain.model is not None and chain.model_mask is not None:
+            extra, steps[1] = _pack(chain.model, chain.model_mask)
+            packed.append(extra)
+            model_mask = (chain.model_mask.numpy() @ _BITS).astype(np.int16)
+        self.arrays["atoms"].append(np.concatenate(packed))
+        self.arrays["mask"].append((chain.mask.numpy() @ _BITS).astype(np.int16))
+        self.arrays["model_mask"].append(model_mask)
+        self.arrays["residues"].append(chain.residues.numpy().astype(np.uint8))
+        self.arrays["chains"].append(chain.chains.numpy().astype(np.int16))
+        self.arrays["numbers"].append(chain.numbers.numpy().astype(np.int32))
+        self.arrays["steps"].append(np.tile(np.array(steps, np.float32), (len(chain), 1)))
+        place = {"shard": number, "residue_start": self.residues, "atom_start": self.atoms}
+        counts = {"length": len(chain), "atoms": len(atoms), "model_atoms": sum(map(len, packed)) - len(atoms)}
+        self.residues += len(chain)
+        self.atoms += sum(map(len, packed))
+        return Record(**{**asdict(record), **place, **counts})
+
+
+def write_store(out: Path, chains: Iterable[tuple[Chain, Record]], provenance: dict[str, Any]) -> Store:
+    """Writes shards and, last, the manifest; the store exists when the manifest does."""
+    out.mkdir(parents=True, exist_ok=True)
+    shards: list[dict[str, Any]] = []
+    records: list[Record] = []
+    shard = _Shard()
+
+    def close() -> None:
+        data = save({k: np.concatenate(v) for k, v in shard.arrays.items()})
+        name = f"shard-{len(shards):04d}.safetensors"
+        write_bytes(out / name, data)
+        shards.append({"file": name, "sha256": hashlib.sha256(data).hexdigest()})
+
+    for chain, record in chains:
+        records.append(shard.add(chain, record, len(shards)))
+        if shard.residues >= SHARD_RESIDUES:
+            close()
+            shard = _Shard()
+    if shard.residues:
+        close()
+    manifest = {"version": VERSION, "shards": shards, "provenance": provenance, "records": [asdict(r) for r in records]}
+    write_text(out / "manifest.json", json.dumps(manifest, indent=0))
+    return Store(out)
+
+
+class Store:
+    """Reads what `write_store` wrote. ValueError if a shard is missing, has changed, or the version is unknown."""
+
+    def __init__(self, folder: str | Path, verify: bool = True) -> None:
+        self.folder = Path(folder)
+        path = self.folder / "manifest.json"
+        if not path.is_file():
+            raise ValueError(f"{self.folder}: no manifest.json; make the store with `protein-enn prepare`")
+        text = path.read_bytes()
+        manifest = json.loads(text)
+        if manifest.get("version") != VERSION:
+            raise ValueError(f"{path}: version {manifest.get('version')}, but {VERSION} is understood; prepare it again")
+        self.sha256 = hashlib.sha256(text).hexdigest()
+        self.provenance: dict[str, Any] = manifest["provenance"]
+        self.records = [Record(**r) for r in manifest["records"]]
+        self._shards = []
+        for entry in manifest["shards"]:
+            file = self.folder / entry["file"]
+            if not file.is_file() or (verify and hashlib.sha256(file.read_bytes()).hexdigest() != entry["sha256"]):
+                raise ValueError(f"{file}: missing or changed since it was written; prepare the store again")
+            self._shards.append(safe_open(str(file), framework="numpy"))
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[Chain]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, i: int) -> Chain:
+        record = self.records[i]
+        shard = self._shards[record.shard]
+        here = slice(record.residue_start, record.residue_start + record.length)
+
+        def column(name: str) -> np.ndarray:
+            return shard.get_slice(name)[here]
+
+        steps = column("steps")[0] if record.length else np.ones(2)
+        total = record.atoms + record.model_atoms
+        atoms = shard.get_slice("atoms")[record.atom_start : record.atom_start + total]
+        compact, mask = _unpack(atoms[: record.atoms], column("mask"), steps[0])
+        model = (None, None)
+        if record.model_atoms:
+            model = _unpack(atoms[record.atoms :], column("model_mask"), steps[1])
+        return Chain(
+            record.name,
+            compact,
+            mask,
+            *(torch.from_numpy(column(name).astype(np.int64)) for name in ("residues", "chains", "numbers")),
+            *model,
+        )
+
+
+def _unpack(atoms: np.ndarray, bits: np.ndarray, step: float) -> Any:
+    mask = torch.from_numpy((bits[:, None].astype(np.int32) & _BITS) != 0)
+    compact = torch.zeros(len(bits), 14, 3)
+    compact[mask] = torch.from_numpy(atoms.astype(np.float32) * np.float32(step))
+    return compact, mask

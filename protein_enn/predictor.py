@@ -1,0 +1,137 @@
+"""A trained model on disk and in memory: safetensors + JSON + sha256; no pickle, no trainer.
+
+`name.safetensors` holds the tensors; `name.json` holds the task, the model's settings, the sha256 of the tensors, and
+what is known of the training (data, figures).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+from torch import nn
+
+from protein_enn.io.atomic import write_bytes, write_text
+from protein_enn.tasks import TASKS
+
+FORMAT = 1
+"""Version of the files; raised, with an upgrade in `_upgrade`, when their meaning changes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """A model ready to use, and where it comes from."""
+
+    task: str  # key of TASKS
+    model: nn.Module  # in eval mode, without gradients
+    name: str
+    sha256: str  # of the tensors' file
+    info: dict[str, Any]
+    device: torch.device
+
+    def save(self, path: str | Path) -> Path:
+        """Writes `path` (.safetensors) and the JSON beside it, each atomically, tensors first."""
+        path = Path(path)
+        if path.suffix != ".safetensors":
+            raise ValueError(f"{path}: weights are written as .safetensors")
+        data = _tensors(self.model)
+        info = {**self.info, "format": FORMAT, "task": self.task, "sha256": hashlib.sha256(data).hexdigest()}
+        write_bytes(path, data)
+        write_text(path.with_suffix(".json"), json.dumps(info, indent=1) + "\n")
+        return path
+
+
+def _tensors(model: nn.Module) -> bytes:
+    return save({k: v.detach().float().cpu().contiguous() for k, v in model.state_dict().items()})
+
+
+def shipped() -> list[str]:
+    """Names of the weights that come with the package."""
+    folder = files("protein_enn") / "weights"
+    if not folder.is_dir():
+        return []
+    return sorted(f.name.removesuffix(".safetensors") for f in folder.iterdir() if f.name.endswith(".safetensors"))
+
+
+def choose_device(device: str) -> torch.device:
+    """auto: CUDA if there is one. ValueError for an unknown or missing device."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device not in ("cpu", "cuda"):
+        raise ValueError(f"device must be auto, cpu or cuda, not {device!r}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device cuda was asked for, but torch finds no GPU; use --device cpu or auto")
+    return torch.device(device)
+
+
+def load_predictor(name_or_path: str | Path, device: str = "auto") -> Predictor:
+    """Shipped weights by name, or a `.safetensors` file with its JSON beside it.
+
+    ValueError if there are none, if the sha256 does not match, or if the file is of another kind.
+    """
+    where = choose_device(device)
+    path = Path(name_or_path)
+    if path.suffix in (".ckpt", ".pt", ".pth", ".pkl"):
+        raise ValueError(f"{path}: pickled checkpoints are not read; give the .safetensors file that training wrote")
+    if path.suffix == ".safetensors":
+        if not path.is_file():
+            raise ValueError(f"{path}: no such file")
+        data, text, name = path.read_bytes(), _read_json(path.with_suffix(".json")), path.stem
+    else:
+        name = str(name_or_path)
+        if name not in shipped():
+            raise ValueError(f"no weights {name!r}; shipped: {', '.join(shipped()) or 'none'}; or give a .safetensors file")
+        folder = files("protein_enn") / "weights"
+        data = (folder / f"{name}.safetensors").read_bytes()
+        text = (folder / f"{name}.json").read_text()
+    return _assemble(name, data, _upgrade(name, json.loads(text)), where)
+
+
+def _read_json(path: Path) -> str:
+    if not path.is_file():
+        raise ValueError(f"{path}: missing; weights are a .safetensors file and the .json beside it")
+    return path.read_text()
+
+
+def _upgrade(name: str, info: dict[str, Any]) -> dict[str, Any]:
+    if info.get("format") != FORMAT:
+        raise ValueError(f"weights {name!r}: format {info.get('format')}, but this version of the package reads {FORMAT}")
+    return info
+
+
+def _assemble(name: str, data: bytes, info: dict[str, Any], device: torch.device) -> Predictor:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != info["sha256"]:
+        raise ValueError(f"weights {name!r}: sha256 is {digest[:12]}..., the JSON says {info['sha256'][:12]}...: damaged file")
+    model = build(info["task"], info["config"])
+    model.load_state_dict(load(data))
+    return Predictor(info["task"], frozen(model).to(device), name, digest, info, device)
+
+
+def build(task: str, config: dict[str, Any]) -> Any:
+    """A model of a task with fresh weights; ValueError for an unknown task or setting."""
+    if task not in TASKS:
+        raise ValueError(f"no task {task!r}; there are {', '.join(TASKS)}")
+    kind = TASKS[task].Model
+    return kind(kind.Config.model_validate(config))
+
+
+def frozen(model: nn.Module) -> nn.Module:
+    """The model in eval mode, its parameters without gradients."""
+    return model.eval().requires_grad_(False)
+
+
+def untrained(task: str, config: dict[str, Any] | None = None, seed: int = 0) -> Predictor:
+    """A predictor with random weights drawn from `seed`, on the CPU: for tests and timings."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = build(task, config or {})
+    digest = hashlib.sha256(_tensors(model)).hexdigest()
+    info = {"config": config or {}, "metrics": {}, "data": "none: random weights"}
+    return Predictor(task, frozen(model), "untrained", digest, info, torch.device("cpu"))

@@ -1,0 +1,99 @@
+"""Inverse folding: the likelihood of a sequence given a backbone, exact under any decoding order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+from protein_enn import chemistry
+from protein_enn.graph import ProteinGraph, protein_graph
+from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
+from protein_enn.models import encoder
+from protein_enn.models.edges import gather
+from protein_enn.models.layers import Transition, neighbor_sum
+from protein_enn.settings import Settings
+from protein_enn.structure import Structure
+
+
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """A backbone, encoded once: any number of sequences can then be scored on it."""
+
+    nodes: Float[Tensor, "n d"]
+    edges: Float[Tensor, "n k e"]
+    weight: Float[Tensor, "n k"]
+    neighbors: Int[Tensor, "n k"]
+
+
+class DesignModel(nn.Module):
+    """Encoder of the backbone and a decoder that attends to the identities it is allowed to see.
+
+    The decoder's sources are the encoded neighbours and their identities, never their decoded states. So residue i
+    depends on exactly the identities that `visible` shows it: the joint likelihood under any order is the sum of its
+    conditionals, and every residue given all others takes one pass.
+    """
+
+    class Config(Settings):
+        encoder: str = "tensor_field"
+        encoder_settings: dict[str, Any] = {}
+        k: int = 32  # neighbours of each residue
+        decoder_layers: int = 3
+        hidden: int = 128
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder(config.encoder, config.encoder_settings, BACKBONE_WIDTHS)
+        settings = self.encoder.config
+        self.entry = nn.Linear(settings.scalars + settings.odd, config.hidden)  # here L and D part: 0e and 0o meet
+        self.decoder = nn.ModuleList(DecoderLayer(config.hidden, settings.edges) for _ in range(config.decoder_layers))
+        self.exit = nn.Sequential(nn.LayerNorm(config.hidden), nn.Linear(config.hidden, len(chemistry.AMINO_ACIDS)))
+
+    def graph(self, structure: Structure) -> ProteinGraph:
+        """The backbone as the model sees it; ValueError if no residue has a CA."""
+        return protein_graph(structure, self.config.k, side_chains=False)
+
+    def encode(self, graph: ProteinGraph) -> Encoding:
+        """Features of the backbone, to be used with any number of sequences."""
+        features, edges = self.encoder(graph)
+        nodes = self.entry(torch.cat([features.scalars, features.pseudoscalars], -1))
+        return Encoding(nodes, edges.scalars, edges.weight, edges.neighbors)
+
+    def logits(
+        self, encoding: Encoding, sequence: Int[Tensor, "n"], visible: Bool[Tensor, "n k"]
+    ) -> Float[Tensor, "n 20"]:
+        """Unnormalised log-probabilities of the amino acids; residue i sees neighbour j's identity iff visible[i, j]."""
+        x = encoding.nodes
+        for layer in self.decoder:
+            x = layer(x, encoding, sequence, visible)
+        return self.exit(x)
+
+
+class DecoderLayer(nn.Module):
+    """x_i + W sum_j w_ij silu(Q x_i + K h_j + E e_ij + S[s_j if visible, else unseen]), then a transition."""
+
+    def __init__(self, hidden: int, edges: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(hidden)
+        self.query = nn.Linear(hidden, hidden)
+        self.key = nn.Linear(hidden, hidden, bias=False)
+        self.edge = nn.Linear(edges, hidden, bias=False)
+        self.identity = nn.Embedding(len(chemistry.RESIDUES) + 1, hidden)  # the last one: not seen
+        self.value = nn.Linear(hidden, hidden)
+        self.transition = Transition(hidden)
+
+    def forward(self, x: Tensor, encoding: Encoding, sequence: Tensor, visible: Tensor) -> Float[Tensor, "n d"]:
+        seen = torch.where(visible, sequence[encoding.neighbors], len(chemistry.RESIDUES))
+        source = gather(self.key(encoding.nodes), encoding.neighbors) + self.identity(seen)
+        messages = silu(self.edge(encoding.edges) + source + self.query(self.norm(x))[:, None])
+        return self.transition(x + self.value(neighbor_sum(encoding.weight, messages)))
+
+
+def order_visibility(graph: ProteinGraph, rank: Float[Tensor, "n"]) -> Bool[Tensor, "n k"]:
+    """Which neighbours come before a residue when residues are decoded by increasing rank."""
+    return graph.neighbor_mask & (rank[graph.neighbors] < rank[:, None])

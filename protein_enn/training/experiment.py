@@ -1,0 +1,49 @@
+"""What an experiment file may say; defaults stand here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from protein_enn.settings import Settings
+
+
+class Experiment(Settings):
+    """One training run. YAML files hold only what differs from these defaults."""
+
+    task: str
+    model: dict[str, Any] = {}
+    task_settings: dict[str, Any] = {}
+    max_steps: int = 2_000
+    budget: int = 1_000  # residues in a step
+    crop: int = 300  # residues of one chain at most
+    pair_share: float = 0.0  # of the examples: real models with their natives
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    warmup: int = 100  # steps
+    gradient_clip: float = 1.0
+    ema: float = 0.998  # decay of the averaged weights that are validated and kept
+    validate_every: int = 250  # steps
+    validation_residues: int = 20_000  # at most
+    seed: int = 0
+
+
+def read_experiment(path: str | Path) -> Experiment:
+    """An experiment from YAML; ValueError that names the file for anything that is not one."""
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such experiment file")
+    if path.stat().st_size > 1_000_000:
+        raise ValueError(f"{path}: larger than 1 MB; an experiment is a short YAML file")
+    try:
+        values = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: not YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected settings like `task: design`")
+    try:
+        return Experiment.model_validate(values)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
