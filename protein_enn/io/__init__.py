@@ -1,0 +1,32 @@
+"""Files to `Structure` and back: PDB, mmCIF and BinaryCIF, plain or gzipped.
+
+The only room that sees gemmi, biotite and (in tests) Biopython. Every failure is a `StructureError`.
+"""
+
+from __future__ import annotations
+
+from protein_enn.io.errors import (
+    CompressionError,
+    CoordinateError,
+    EmptyStructureError,
+    FormatError,
+    StructureError,
+    UnreadableFileError,
+    WriteError,
+)
+from protein_enn.io.inputs import find_structures
+from protein_enn.io.read import read_structure
+from protein_enn.io.write import write_structure
+
+__all__ = [
+    "CompressionError",
+    "CoordinateError",
+    "EmptyStructureError",
+    "FormatError",
+    "StructureError",
+    "UnreadableFileError",
+    "WriteError",
+    "find_structures",
+    "read_structure",
+    "write_structure",
+]

@@ -1,0 +1,34 @@
+"""The one family of errors that reading and writing structures can raise.
+
+Each message names the file, the line or row where there is one, what is wrong, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class StructureError(ValueError):
+    """A structure could not be read or written."""
+
+
+class UnreadableFileError(StructureError):
+    """No such file, a folder, a pipe, not permitted, or larger than the cap."""
+
+
+class CompressionError(StructureError):
+    """A compressed file that is damaged, cut short, of an unsupported kind, or grows past the cap."""
+
+
+class FormatError(StructureError):
+    """The bytes are not PDB, mmCIF or BinaryCIF, or break the rules of the format."""
+
+
+class EmptyStructureError(StructureError):
+    """A readable file without atoms, without the model asked for, or without protein."""
+
+
+class CoordinateError(StructureError):
+    """A coordinate that is blank, not a number, not finite, or impossibly far out."""
+
+
+class WriteError(StructureError):
+    """A structure that the wanted format cannot hold, or a place that cannot be written."""

@@ -1,0 +1,118 @@
+"""Bytes in: from a path to checked, decompressed, normalised bytes and the name of their format.
+
+The parsers never open files themselves: gemmi reads a damaged .pdb.gz as an empty or partial structure without a word,
+and a byte order mark makes every PDB parser drop the first atom. So sizes, checksums and line ends are settled here.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import zlib
+from pathlib import Path
+
+from protein_enn.io.errors import CompressionError, EmptyStructureError, FormatError, UnreadableFileError
+
+MAX_FILE = 1 << 30
+"""Bytes of the largest file that is opened."""
+MAX_DECOMPRESSED = 1 << 30
+"""Bytes to which a compressed file may grow."""
+SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".bcif")
+"""Names of structure files, each also with .gz; contents decide the format, names only what a folder offers."""
+
+_CHUNK = 1 << 20
+_OTHER_KINDS = (
+    (b"BZh", "bzip2 data"),
+    (b"\xfd7zXZ", "xz data"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard data"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+)
+_PDB_LINE = re.compile(rb"^(?:ATOM  |HETATM|HEADER|TITLE |COMPND|REMARK|CRYST1|MODEL )", re.MULTILINE | re.IGNORECASE)
+_CIF_START = re.compile(rb"\A(?:\s+|#[^\n]*(?:\n|\Z))*(?:data_|global_|loop_|save_)", re.IGNORECASE)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The bytes of an ordinary file of at most MAX_FILE; UnreadableFileError otherwise."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise UnreadableFileError(f"{path}: is a folder; give a file, or list it with find_structures")
+        if path.exists() and not path.is_file():
+            raise UnreadableFileError(f"{path}: is not an ordinary file; give a PDB, mmCIF or BinaryCIF file")
+        size = path.stat().st_size
+        if size > MAX_FILE:
+            raise UnreadableFileError(f"{path}: {size} bytes, more than the cap of {MAX_FILE}; split the file")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        if isinstance(error, UnreadableFileError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UnreadableFileError(f"{path}: cannot be read ({reason}); check the path and its permissions") from error
+
+
+def decompress(data: bytes, file: str) -> bytes:
+    """Gunzip when the magic bytes say so, checking the CRC of every member; CompressionError when damaged."""
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    out = io.BytesIO()
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+            while chunk := stream.read(_CHUNK):
+                out.write(chunk)
+                if out.tell() > MAX_DECOMPRESSED:
+                    raise CompressionError(f"{file}: unpacks to more than {MAX_DECOMPRESSED} bytes; split the file")
+    except (OSError, EOFError, zlib.error) as error:
+        raise CompressionError(f"{file}: damaged gzip data ({error}); fetch the file again") from error
+    return out.getvalue()
+
+
+def sniff(data: bytes, file: str) -> str:
+    """ "pdb", "mmcif" or "bcif", by content; FormatError or EmptyStructureError for anything else."""
+    if not data.strip(b"\x00 \t\r\n\xef\xbb\xbf"):
+        raise EmptyStructureError(f"{file}: the file is empty; fetch it again")
+    for magic, kind in _OTHER_KINDS:
+        if data.startswith(magic):
+            raise CompressionError(f"{file}: {kind} is not supported; unpack it, or compress with gzip")
+    if 0x80 <= data[0] <= 0x8F or data[0] in (0xDE, 0xDF):  # a MessagePack map
+        if b"mmtfVersion" in data or b"xCoordList" in data:
+            raise FormatError(f"{file}: MMTF, a retired format; get the entry as mmCIF or BinaryCIF instead")
+        if b"dataBlocks" in data:
+            return "bcif"
+        raise FormatError(f"{file}: MessagePack data that is not BinaryCIF; give PDB, mmCIF or BinaryCIF")
+    text = data.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise FormatError(f"{file}: UTF-16 text; save it as UTF-8 or ASCII")
+    if b"\x00" in data:
+        raise FormatError(f"{file}: binary data of no known kind (NUL bytes); give PDB, mmCIF or BinaryCIF")
+    if text.startswith(b"<"):
+        kind = "an HTML page" if re.match(rb"<(?:!doctype html|html|head|body)", text, re.IGNORECASE) else "XML"
+        raise FormatError(f"{file}: {kind}, not a structure (a failed download?); give PDB, mmCIF or BinaryCIF")
+    lines = normalise(data)
+    if _CIF_START.match(lines):
+        return "mmcif"
+    if _PDB_LINE.search(lines):
+        return "pdb"
+    if re.search(rb"^ATOM|^HETATM", lines, re.MULTILINE | re.IGNORECASE):
+        raise FormatError(f"{file}: ATOM lines whose columns are not those of the PDB format; write it as mmCIF")
+    raise FormatError(f"{file}: neither PDB, mmCIF nor BinaryCIF; check that this is a structure file")
+
+
+def normalise(text: bytes) -> bytes:
+    """Text without byte order mark and with Unix line ends, whatever it came with."""
+    text = text.removeprefix(b"\xef\xbb\xbf")
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return text
+
+
+def stem(path: str | Path) -> str:
+    """File name without .gz and the format's suffix: `1abc.v2` for `x/1abc.v2.cif.gz`."""
+    name = Path(path).name
+    if name.lower().endswith(".gz"):
+        name = name[:-3]
+    for suffix in SUFFIXES:
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)] or name
+    return name
