@@ -1,4 +1,4 @@
-"""Dihedral angles: of four points, of the backbone, of side chains. Radians, IUPAC sign, nan where atoms are missing."""
+"""Dihedral angles of four points, the backbone, side chains. Radians, IUPAC sign, nan where atoms are missing."""
 
 from __future__ import annotations
 

@@ -1,0 +1,64 @@
+"""Which residue of a model is which residue of the native: by sequence, not by numbering."""
+
+from __future__ import annotations
+
+import torch
+from Bio.Align import PairwiseAligner
+from jaxtyping import Int
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.structure import Structure
+
+
+def match_residues(
+    model: Structure, native: Structure, model_chain: str | None = None, native_chain: str | None = None
+) -> tuple[Int[Tensor, "m"], Int[Tensor, "m"]]:
+    """Rows of the two structures that are the same residue, in rising order of the model's chains.
+
+    Chains are aligned globally; pairs with different or unknown amino acids are left out. Without a chain id all
+    chains take part: the pair of chains with the most equal residues is joined first, ties in file order, and each
+    chain is joined at most once, so which copy of a homo-oligomer meets which is not optimised. ValueError for a chain
+    that is not there.
+    """
+    ours, theirs = _chains(model, model_chain), _chains(native, native_chain)
+    pairs = {(a, b): _align(_letters(model, ours[a]), _letters(native, theirs[b])) for a in ours for b in theirs}
+    joined: dict[int, tuple[Tensor, Tensor]] = {}
+    used: set[int] = set()
+    for (a, b), (i, j) in sorted(pairs.items(), key=lambda item: -len(item[1][0])):
+        if a not in joined and b not in used and len(i):
+            joined[a] = (ours[a][i], theirs[b][j])
+            used.add(b)
+    none = torch.zeros(0, dtype=torch.long)
+    matched = [joined[a] for a in sorted(joined)]
+    return torch.cat([none, *(i for i, _ in matched)]), torch.cat([none, *(j for _, j in matched)])
+
+
+def _chains(structure: Structure, chain: str | None) -> dict[int, Int[Tensor, "c"]]:
+    """Rows of each chain that takes part."""
+    if chain is not None and chain not in structure.chain_ids:
+        present = ", ".join(structure.chain_ids) or "none"
+        raise ValueError(f"{structure.name}: no chain {chain!r}; there are {present}")
+    wanted = [k for k, name in enumerate(structure.chain_ids) if chain in (None, name)]
+    rows = {k: (structure.chains == k).nonzero()[:, 0] for k in wanted}
+    return {k: found for k, found in rows.items() if len(found)}
+
+
+def _letters(structure: Structure, rows: Int[Tensor, "c"]) -> str:
+    return "".join(chemistry.LETTERS[i] for i in structure.residues[rows].tolist())
+
+
+def _align(a: str, b: str) -> tuple[Int[Tensor, "m"], Int[Tensor, "m"]]:
+    """Positions of equal, known letters in a global alignment whose overhanging ends are free."""
+    if a == b:
+        i = j = torch.arange(len(a))
+    else:
+        aligner = PairwiseAligner(
+            mode="global", match_score=2, mismatch_score=-1, open_gap_score=-3, extend_gap_score=-0.1,
+            end_gap_score=0, wildcard="X",
+        )  # fmt: skip
+        ours, theirs = aligner.align(a, b)[0].aligned
+        i = torch.tensor([k for start, stop in ours for k in range(start, stop)], dtype=torch.long)
+        j = torch.tensor([k for start, stop in theirs for k in range(start, stop)], dtype=torch.long)
+    equal = torch.tensor([a[x] == b[y] != "X" for x, y in zip(i.tolist(), j.tolist(), strict=True)], dtype=torch.bool)
+    return i[equal], j[equal]
