@@ -109,7 +109,8 @@ class Structure:
 
     def moved(self, turn: Float[Tensor, "3 3"], shift: Float[Tensor, "3"]) -> Structure:
         """The same structure elsewhere: x -> turn x + shift, for protein and other atoms alike."""
-        others = replace(self.others, positions=self.others.positions @ turn.T + shift)
+        around = self.others.positions
+        others = replace(self.others, positions=around @ turn.T.to(around.dtype) + shift.to(around.dtype))
         return replace(self.with_positions(self.positions @ turn.T + shift), others=others)
 
     def take(self, index: Int[Tensor, "m"] | Bool[Tensor, "n"]) -> Structure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Float, Int
@@ -37,6 +37,7 @@ class EdgeEmbedding(nn.Module):
 
     FRAME = 3
     DOTS = 5
+    CHUNK = 128
 
     def __init__(self, widths: Widths, size: int, cutoff: float, basis: int = 12) -> None:
         super().__init__()
@@ -50,28 +51,37 @@ class EdgeEmbedding(nn.Module):
         self.types = nn.Embedding(widths.edge_types, size)
 
     def forward(self, graph: GeometricGraph) -> Edges:
-        neighbors, (n, k) = graph.neighbors, graph.neighbors.shape
+        """All edges; without gradients in chunks of nodes, whose temporaries are many times the result."""
+        n = len(graph.neighbors)
+        chunk = n if torch.is_grad_enabled() else self.CHUNK
+        parts = [self._rows(graph, slice(i, min(i + chunk, n))) for i in range(0, n, chunk)]
+        if len(parts) == 1:
+            return parts[0]
+        return Edges(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Edges)))
+
+    def _rows(self, graph: GeometricGraph, rows: slice) -> Edges:
+        neighbors, mask = graph.neighbors[rows], graph.neighbor_mask[rows]
+        vectors, (n, k) = graph.vectors[rows], neighbors.shape
         # Differences before anything else: positions may be far from the origin.
-        offset = gather(graph.pos, neighbors) - graph.pos[:, None]
+        offset = gather(graph.pos, neighbors) - graph.pos[rows, None]
         distance = safe_norm(offset)
         direction = offset / distance[..., None]
         vectors_j = gather(graph.vectors, neighbors)
-        zero = graph.vectors.new_zeros(n, 1, 3)
-        atoms_i = torch.cat([zero, graph.vectors[:, : self.frame]], 1)
-        atoms_j = gather(atoms_i, neighbors) + offset[:, :, None]
+        atoms_i = torch.cat([vectors.new_zeros(n, 1, 3), vectors[:, : self.frame]], 1)
+        atoms_j = torch.cat([vectors.new_zeros(n, k, 1, 3), vectors_j[:, :, : self.frame]], 2) + offset[:, :, None]
         pairs = safe_norm(atoms_j[:, :, None] - atoms_i[:, None, :, None])
-        unit_i = graph.vectors / safe_norm(graph.vectors)[..., None]
+        unit_i = vectors / safe_norm(vectors)[..., None]
         unit_j = vectors_j / safe_norm(vectors_j)[..., None]
         dots_i = direction @ unit_i.transpose(1, 2)
         dots_j = (unit_j @ direction[..., None]).squeeze(-1)
         dots = unit_j[:, :, : self.dots] @ unit_i[:, None, : self.dots].transpose(-1, -2)
         features = torch.cat([self.basis(pairs).view(n, k, -1), dots_i, dots_j, dots.reshape(n, k, -1)], -1)
-        weight = smooth_cutoff(distance, self.cutoff) * graph.neighbor_mask / k
+        weight = smooth_cutoff(distance, self.cutoff) * mask / k
         return Edges(
             neighbors,
             weight,
             direction,
-            self.linear(features) + self.types(graph.edge_types),
+            self.linear(features) + self.types(graph.edge_types[rows]),
             self._triple_products(unit_i, unit_j, direction),
         )
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
-from protein_enn.models.layers import OddMessages, PairMessages, Transition, neighbor_sum
+from protein_enn.models.layers import OddMessages, PairMessages, Transition, neighbor_sum, unbiased
 from protein_enn.nn.features import Features, irreps
 from protein_enn.settings import Settings
 
@@ -29,7 +29,7 @@ class Invariant(nn.Module):
         self.irreps_out = irreps(config.scalars, config.odd, 0, 0)
         self.edges = EdgeEmbedding(widths, config.edges, config.cutoff)
         self.scalars = nn.Linear(widths.scalars + widths.vectors, config.scalars)
-        self.odd = nn.Linear(widths.pseudoscalars, config.odd, bias=False)
+        self.odd = unbiased(widths.pseudoscalars, config.odd)
         self.layers = nn.ModuleList(InvariantLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:

@@ -65,3 +65,19 @@ class Transition(nn.Module):
 def neighbor_sum(weight: Float[Tensor, "n k"], values: Float[Tensor, "n k f"]) -> Float[Tensor, "n f"]:
     """sum_j w_ij v_ij as one small matrix product per node."""
     return (weight[:, None] @ values).squeeze(1)
+
+
+class Absent(nn.Module):
+    """In place of a linear layer whose input has no features: zeros of the output's width."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.outputs = outputs
+
+    def forward(self, x: Float[Tensor, "*n 0"]) -> Float[Tensor, "*n o"]:
+        return x.new_zeros(*x.shape[:-1], self.outputs)
+
+
+def unbiased(inputs: int, outputs: int) -> nn.Module:
+    """A linear layer without bias, which keeps odd and vector features odd and vectors; also for no inputs at all."""
+    return nn.Linear(inputs, outputs, bias=False) if inputs else Absent(outputs)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
-from protein_enn.models.layers import OddMessages, PairMessages, Transition, neighbor_sum
+from protein_enn.models.layers import OddMessages, PairMessages, Transition, neighbor_sum, unbiased
 from protein_enn.nn.features import Features, irreps
 from protein_enn.nn.norm import TensorNorm
 from protein_enn.nn.spherical import spherical_harmonics
@@ -31,7 +31,6 @@ class TensorField(nn.Module):
         edges: int = 64
         hidden: int = 96  # width of a message
         cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
-        chunk: int = 256  # nodes handled at a time where no gradient is asked for
 
     def __init__(self, config: Config, widths: Widths) -> None:
         super().__init__()
@@ -39,8 +38,8 @@ class TensorField(nn.Module):
         self.irreps_out = irreps(config.scalars, config.odd, config.channels, config.lmax)
         self.edges = EdgeEmbedding(widths, config.edges, config.cutoff)
         self.scalars = nn.Linear(widths.scalars + widths.vectors, config.scalars)
-        self.odd = nn.Linear(widths.pseudoscalars, config.odd, bias=False)
-        self.vectors = nn.Linear(widths.vectors, config.channels, bias=False)
+        self.odd = unbiased(widths.pseudoscalars, config.odd)
+        self.vectors = unbiased(widths.vectors, config.channels)
         self.layers = nn.ModuleList(
             TensorFieldLayer(config, self.edges.pseudoscalars) for _ in range(config.layers)
         )

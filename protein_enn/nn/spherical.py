@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -50,13 +49,21 @@ def gaunt(l1: int, l2: int, l3: int) -> Tensor:
     """
     if (l1 + l2 + l3) % 2 or not abs(l1 - l2) <= l3 <= l1 + l2:
         raise ValueError(f"no natural-parity coupling of degrees {l1}, {l2}, {l3}")
-    cosine, weight = np.polynomial.legendre.leggauss(8)
-    angle = 2 * np.pi * np.arange(16) / 16
-    sine = np.sqrt(1 - cosine**2)[:, None]
-    points = np.stack([sine * np.cos(angle), np.repeat(cosine[:, None], 16, 1), sine * np.sin(angle)], -1)
-    sh = spherical_harmonics(MAX_DEGREE, torch.from_numpy(points).reshape(-1, 3))
-    weights = torch.from_numpy(np.repeat(weight / 32, 16))
+    cosine, weight = _gauss_legendre(8)
+    angle = 2 * torch.pi * torch.arange(16, dtype=torch.float64) / 16
+    sine = (1 - cosine**2).sqrt()[:, None]
+    points = torch.stack([sine * angle.cos(), cosine[:, None].expand(-1, 16), sine * angle.sin()], -1)
+    sh = spherical_harmonics(MAX_DEGREE, points.reshape(-1, 3))
+    weights = (weight / 32).repeat_interleave(16)
     a, b, c = (sh[:, degree_slice(degree)] for degree in (l1, l2, l3))
     coupling = torch.einsum("p,pi,pj,pk->ijk", weights, a, b, c)
     coupling[coupling.abs() < 1e-12] = 0.0
     return coupling / coupling.norm()
+
+
+def _gauss_legendre(size: int) -> tuple[Float[Tensor, "s"], Float[Tensor, "s"]]:
+    """Nodes and weights of Gauss-Legendre quadrature on [-1, 1]: Golub & Welsch (1969), Math. Comp. 23:221."""
+    i = torch.arange(1, size, dtype=torch.float64)
+    beta = i / (4 * i * i - 1).sqrt()
+    nodes, vectors = torch.linalg.eigh(torch.diag(beta, 1) + torch.diag(beta, -1))
+    return nodes, 2 * vectors[0].square()

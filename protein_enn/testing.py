@@ -1,0 +1,103 @@
+"""For our tests and for those of extensions: random proteins, and the law that every encoder must obey."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.graph.fields import GeometricGraph
+from protein_enn.nn.spherical import degree_slice, spherical_harmonics
+from protein_enn.structure import Structure
+
+
+def random_structure(lengths: tuple[int, ...] = (24,), seed: int = 0, dtype: torch.dtype = torch.float32) -> Structure:
+    """Chains of the given lengths: a random walk of CAs 3.8 Å apart with atoms about them; no real geometry."""
+    generator = torch.Generator().manual_seed(seed)
+    n = sum(lengths)
+    residues = torch.randint(len(chemistry.AMINO_ACIDS), (n,), generator=generator)
+    steps = torch.nn.functional.normalize(torch.randn(n, 3, generator=generator, dtype=dtype), dim=-1)
+    lengths_of_steps = 3.8 + 0.01 * torch.randn(n, 1, generator=generator, dtype=dtype)  # no ties among neighbours
+    ca = (lengths_of_steps * steps).cumsum(0)
+    positions = ca[:, None] + 1.2 * torch.randn(n, len(chemistry.ATOMS), 3, generator=generator, dtype=dtype)
+    positions[:, chemistry.CA] = ca
+    # N and C stand where the neighbours in sequence can be bonded to them.
+    positions[1:, chemistry.N] = ca[1:] - 0.38 * (ca[1:] - ca[:-1])
+    positions[:-1, chemistry.C] = ca[:-1] + 0.38 * (ca[1:] - ca[:-1]) + 0.1
+    present = torch.zeros(n, len(chemistry.ATOMS), dtype=torch.bool)
+    for i, residue in enumerate(residues.tolist()):
+        present[i, [chemistry.ATOM_INDEX[a] for a in chemistry.RESIDUE_ATOMS[chemistry.RESIDUES[residue]]]] = True
+    chains = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
+    numbers = torch.cat([torch.arange(1, length + 1) for length in lengths])
+    ids = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(lengths)])
+    return Structure(
+        name="random",
+        residues=residues,
+        positions=torch.where(present[..., None], positions, 0.0),
+        present=present,
+        chains=chains,
+        chain_ids=ids,
+        label_chain_ids=ids,
+        numbers=numbers,
+        insertion_codes=("",) * n,
+        label_numbers=numbers,
+        residue_names=tuple(chemistry.RESIDUES[i] for i in residues.tolist()),
+        b_factors=torch.zeros(n, len(chemistry.ATOMS)),
+        occupancies=torch.ones(n, len(chemistry.ATOMS)),
+    )
+
+
+def random_rotation(seed: int = 0) -> Float[Tensor, "3 3"]:
+    """A proper rotation, float64."""
+    q, r = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64))
+    q = q * r.diagonal().sign()
+    return q * q.det().sign()
+
+
+def representation(irreps: str, turn: Float[Tensor, "3 3"]) -> Float[Tensor, "d d"]:
+    """How features of these irreps ("8x0e + 4x0o + 2x1o") turn under an orthogonal matrix, float64.
+
+    Degree by degree the matrix D with Y(R d) = D Y(d), found from the harmonics themselves; e3nn's Wigner matrices are
+    the same to single precision only.
+    """
+    turn = turn.double()
+    mirrored = bool(turn.det() < 0)
+    rotation = -turn if mirrored else turn
+    points = torch.randn(40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    points = torch.nn.functional.normalize(points, dim=-1)
+    blocks = []
+    for term in irreps.split("+"):
+        count, kind = term.strip().split("x")
+        degree, parity = int(kind[:-1]), kind[-1]
+        inside = degree_slice(degree)
+        here = spherical_harmonics(degree, points)[:, inside]
+        there = spherical_harmonics(degree, points @ rotation.T)[:, inside]
+        matrix = torch.linalg.lstsq(here, there).solution.T
+        sign = -1.0 if mirrored and parity == "o" else 1.0
+        blocks += [sign * matrix] * int(count)
+    return torch.block_diag(*blocks)
+
+
+def equivariance_error(
+    encoder: Any, graph: GeometricGraph, turn: Float[Tensor, "3 3"], shift: Float[Tensor, "3"]
+) -> float:
+    """max |f(g x) - D(g) f(x)| / max |f(x)| for the encoder's irreps; `turn` may be a reflection."""
+    with torch.no_grad():
+        before = encoder(graph)[0].flat()
+        after = encoder(graph.moved(turn.to(graph.pos.dtype), shift.to(graph.pos.dtype)))[0].flat()
+    matrix = representation(encoder.irreps_out, turn).to(before.dtype)
+    return float((after - before @ matrix.T).abs().max() / before.abs().max())
+
+
+def assert_equivariant(encoder: Any, graph: GeometricGraph, tolerance: float = 1e-10, far: float = 1000.0) -> None:
+    """AssertionError unless the encoder obeys rotations, reflections and a translation by `far` Å on this graph."""
+    shift = torch.tensor([far, -far, far], dtype=torch.float64)
+    rotation = random_rotation(1)
+    none = torch.zeros(3, dtype=torch.float64)
+    cases = {"rotation": (rotation, none), "reflection": (-rotation, none), "translation": (torch.eye(3).double(), shift)}
+    for name, (turn, move) in cases.items():
+        error = equivariance_error(encoder, graph, turn, move)
+        assert error <= tolerance, f"{type(encoder).__name__} breaks under {name}: relative error {error:.1e} > {tolerance:.1e}"
