@@ -86,7 +86,9 @@ def load_predictor(name_or_path: str | Path, device: str = "auto") -> Predictor:
     else:
         name = str(name_or_path)
         if name not in shipped():
-            raise ValueError(f"no weights {name!r}; shipped: {', '.join(shipped()) or 'none'}; or give a .safetensors file")
+            raise ValueError(
+                f"no weights {name!r}; shipped: {', '.join(shipped()) or 'none'}; or give a .safetensors file"
+            )
         folder = files("protein_enn") / "weights"
         data = (folder / f"{name}.safetensors").read_bytes()
         text = (folder / f"{name}.json").read_text()
@@ -101,14 +103,18 @@ def _read_json(path: Path) -> str:
 
 def _upgrade(name: str, info: dict[str, Any]) -> dict[str, Any]:
     if info.get("format") != FORMAT:
-        raise ValueError(f"weights {name!r}: format {info.get('format')}, but this version of the package reads {FORMAT}")
+        raise ValueError(
+            f"weights {name!r}: format {info.get('format')}, but this version of the package reads {FORMAT}"
+        )
     return info
 
 
 def _assemble(name: str, data: bytes, info: dict[str, Any], device: torch.device) -> Predictor:
     digest = hashlib.sha256(data).hexdigest()
     if digest != info["sha256"]:
-        raise ValueError(f"weights {name!r}: sha256 is {digest[:12]}..., the JSON says {info['sha256'][:12]}...: damaged file")
+        raise ValueError(
+            f"weights {name!r}: sha256 is {digest[:12]}..., the JSON says {info['sha256'][:12]}...: damaged file"
+        )
     model = build(info["task"], info["config"])
     model.load_state_dict(load(data))
     return Predictor(info["task"], frozen(model).to(device), name, digest, info, device)

@@ -83,7 +83,8 @@ class Structure:
     def __repr__(self) -> str:
         atoms = int(self.present.sum())
         chains = len(self.chain_ids)
-        return f"Structure({self.name!r}, {len(self)} residues in {chains} chain(s), {atoms} atoms, {len(self.others)} others)"
+        size = f"{len(self)} residues in {chains} chain(s), {atoms} atoms, {len(self.others)} others"
+        return f"Structure({self.name!r}, {size})"
 
     @property
     def sequence(self) -> str:
@@ -114,16 +115,20 @@ class Structure:
         return replace(self.with_positions(self.positions @ turn.T + shift), others=others)
 
     def take(self, index: Int[Tensor, "m"] | Bool[Tensor, "n"]) -> Structure:
-        """The chosen residues, in the order of the index; chain ids are kept, also of chains left empty."""
+        """The chosen residues, in the order of the index; chain ids are kept, also of chains left empty.
+
+        A part has no `source`: written to a file it stands alone.
+        """
         index = torch.arange(len(self))[index]
         rows = index.tolist()
-        source = None if self.source is None else replace(self.source, rows=self.source.rows[index])
+        source = self.source if rows == list(range(len(self))) else None
         return replace(
             self,
             **{
                 name: getattr(self, name)[index]
                 for name in (
-                    "residues", "positions", "present", "chains", "numbers", "label_numbers", "b_factors", "occupancies",
+                    "residues", "positions", "present", "chains", "numbers", "label_numbers", "b_factors",
+                    "occupancies",
                 )
             },
             insertion_codes=tuple(self.insertion_codes[i] for i in rows),

@@ -97,7 +97,13 @@ def assert_equivariant(encoder: Any, graph: GeometricGraph, tolerance: float = 1
     shift = torch.tensor([far, -far, far], dtype=torch.float64)
     rotation = random_rotation(1)
     none = torch.zeros(3, dtype=torch.float64)
-    cases = {"rotation": (rotation, none), "reflection": (-rotation, none), "translation": (torch.eye(3).double(), shift)}
+    cases = {
+        "rotation": (rotation, none),
+        "reflection": (-rotation, none),
+        "translation": (torch.eye(3).double(), shift),
+    }
     for name, (turn, move) in cases.items():
         error = equivariance_error(encoder, graph, turn, move)
-        assert error <= tolerance, f"{type(encoder).__name__} breaks under {name}: relative error {error:.1e} > {tolerance:.1e}"
+        assert error <= tolerance, (
+            f"{type(encoder).__name__} breaks under {name}: relative error {error:.1e} > {tolerance:.1e}"
+        )

@@ -42,7 +42,12 @@ class _Job:
 
 
 def prepare(
-    inputs: Sequence[str], out: str | Path, *, valid_fraction: float = 0.1, seed: int = 0, progress: Progress | None = None
+    inputs: Sequence[str],
+    out: str | Path,
+    *,
+    valid_fraction: float = 0.1,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> Prepared:
     """Makes a store from structure files, or from one folder that holds `chains.tsv` (and `decoys.tsv`).
 

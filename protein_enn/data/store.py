@@ -55,7 +55,9 @@ class _Shard:
     """Arrays of one shard while it is being filled."""
 
     def __init__(self) -> None:
-        self.arrays: dict[str, list[np.ndarray]] = {k: [] for k in ("atoms", "mask", "residues", "chains", "numbers", "steps")}
+        self.arrays: dict[str, list[np.ndarray]] = {
+            k: [] for k in ("atoms", "mask", "residues", "chains", "numbers", "steps")
+        }
         self.arrays["model_mask"] = []
         self.residues = self.atoms = 0
 
@@ -117,7 +119,9 @@ class Store:
         text = path.read_bytes()
         manifest = json.loads(text)
         if manifest.get("version") != VERSION:
-            raise ValueError(f"{path}: version {manifest.get('version')}, but {VERSION} is understood; prepare it again")
+            raise ValueError(
+                f"{path}: version {manifest.get('version')}, but {VERSION} is understood; prepare it again"
+            )
         self.sha256 = hashlib.sha256(text).hexdigest()
         self.provenance: dict[str, Any] = manifest["provenance"]
         self.records = [Record(**r) for r in manifest["records"]]
@@ -142,7 +146,7 @@ class Store:
         def column(name: str) -> np.ndarray:
             return shard.get_slice(name)[here]
 
-        steps = column("steps")[0] if record.length else np.ones(2)
+        steps = column("steps")[0].tolist()
         total = record.atoms + record.model_atoms
         atoms = shard.get_slice("atoms")[record.atom_start : record.atom_start + total]
         compact, mask = _unpack(atoms[: record.atoms], column("mask"), steps[0])

@@ -12,14 +12,35 @@ from protein_enn.geometry.neighbors import nearest_neighbors
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.structure import KINDS, Structure
 
-ELEMENTS = ("C", "N", "O", "S", "P", "F", "CL", "BR", "I", "SE", "MG", "CA", "MN", "FE", "CO", "NI", "CU", "ZN", "NA", "K")
+ELEMENTS = (
+    "C",
+    "N",
+    "O",
+    "S",
+    "P",
+    "F",
+    "CL",
+    "BR",
+    "I",
+    "SE",
+    "MG",
+    "CA",
+    "MN",
+    "FE",
+    "CO",
+    "NI",
+    "CU",
+    "ZN",
+    "NA",
+    "K",
+)
 EDGE_TYPES = 3
 """Same residue and bonded by the chemistry tables, same residue, another residue."""
 ATOM_WIDTHS = Widths(scalars=len(ELEMENTS) + 1 + len(KINDS) + 1, pseudoscalars=0, vectors=0, edge_types=EDGE_TYPES)
 
 
 class AtomGraph(GeometricGraph):
-    """A node per heavy atom: first those of the protein (rows = residue * 37 + slot), then others (rows from n * 37)."""
+    """A node per heavy atom: those of the protein (rows = residue * 37 + slot), then others (rows from n * 37)."""
 
 
 def atom_graph(structure: Structure, k: int = 16, waters: bool = False) -> AtomGraph:

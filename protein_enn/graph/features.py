@@ -75,15 +75,13 @@ def backbone_features(
 
 
 def sequence_index(chains: Int[Tensor, "n"], numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "n"]:
-    """Places along the chain: bonded residues are neighbours whatever their numbers; a gap counts as its numbers say."""
+    """Places along the chain: bonded residues are neighbours whatever their numbers; a gap counts as they say."""
     jump = (numbers[1:] - numbers[:-1]).clamp(2, MAX_OFFSET + 1)
     step = torch.where(bonded[:-1], torch.ones_like(jump), jump)
     return torch.cat([step.new_zeros(1), step.cumsum(0)])
 
 
-def pair_types(
-    index: Int[Tensor, "n"], chains: Int[Tensor, "n"], neighbors: Int[Tensor, "n k"]
-) -> Int[Tensor, "n k"]:
+def pair_types(index: Int[Tensor, "n"], chains: Int[Tensor, "n"], neighbors: Int[Tensor, "n k"]) -> Int[Tensor, "n k"]:
     """Offset j - i in sequence, clipped to 32 and shifted to start at 0; the last type is another chain."""
     offset = (index[neighbors] - index[:, None]).clamp(-MAX_OFFSET, MAX_OFFSET) + MAX_OFFSET
     return torch.where(chains[neighbors] == chains[:, None], offset, EDGE_TYPES - 1)

@@ -23,7 +23,7 @@ class Edges:
     pseudoscalars: Float[Tensor, "n k t"]  # triple products: t x 0o
 
 
-def gather(values: Float[Tensor, "n *f"], index: Int[Tensor, "n k"]) -> Float[Tensor, "n k *f"]:
+def gather(values: Float[Tensor, "n *f"], index: Int[Tensor, "m k"]) -> Float[Tensor, "m k *f"]:
     """values[index]; `index_select` because its gradient is much faster than that of indexing."""
     return values.index_select(0, index.reshape(-1)).view(*index.shape, *values.shape[1:])
 

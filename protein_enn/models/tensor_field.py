@@ -40,9 +40,7 @@ class TensorField(nn.Module):
         self.scalars = nn.Linear(widths.scalars + widths.vectors, config.scalars)
         self.odd = unbiased(widths.pseudoscalars, config.odd)
         self.vectors = unbiased(widths.vectors, config.channels)
-        self.layers = nn.ModuleList(
-            TensorFieldLayer(config, self.edges.pseudoscalars) for _ in range(config.layers)
-        )
+        self.layers = nn.ModuleList(TensorFieldLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
         """Node features and the embedded edges they were made with."""

@@ -25,7 +25,11 @@ class TensorConvolution(nn.Module):
         self.channels, self.lmax, self.chunk = channels, lmax, chunk
         degrees = range(lmax + 1)
         self.paths = [
-            (a, b, c) for c in degrees for a in degrees for b in degrees if abs(a - b) <= c <= a + b and (a + b + c) % 2 == 0
+            (a, b, c)
+            for c in degrees
+            for a in degrees
+            for b in degrees
+            if abs(a - b) <= c <= a + b and (a + b + c) % 2 == 0
         ]
         size = (lmax + 1) ** 2
         self.columns: list[slice] = []
@@ -37,7 +41,7 @@ class TensorConvolution(nn.Module):
             table.append(block.reshape(size * size, -1))
             self.columns.append(slice(start, start + 2 * c + 1))
             start += 2 * c + 1
-        # No buffer: constants keep float64's digits whatever the module is cast to, and are rounded where they are used.
+        # No buffer: constants keep float64's digits whatever the module is cast to, and are rounded where used.
         self.coupling = torch.cat(table, 1).T.contiguous()
         self.radial = nn.Linear(hidden, (lmax + 1) * channels)
         self.counts = [sum(c == degree for _, _, c in self.paths) for degree in degrees]

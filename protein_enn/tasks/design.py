@@ -57,7 +57,12 @@ class DesignTask:
         return DesignTarget(torch.cat([t.sequence for t in targets]))
 
     def loss(
-        self, model: DesignModel, graph: GeometricGraph, target: DesignTarget, generator: torch.Generator, training: bool
+        self,
+        model: DesignModel,
+        graph: GeometricGraph,
+        target: DesignTarget,
+        generator: torch.Generator,
+        training: bool,
     ) -> dict[str, Float[Tensor, ""]]:
         """Mean negative log-likelihood (nats per residue) under one random decoding order, and recovery."""
         sequence = target.sequence

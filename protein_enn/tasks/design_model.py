@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
@@ -40,7 +41,7 @@ class DesignModel(nn.Module):
 
     class Config(Settings):
         encoder: str = "tensor_field"
-        encoder_settings: dict[str, Any] = {}
+        encoder_settings: dict[str, Any] = Field(default_factory=dict)
         k: int = 32  # neighbours of each residue
         decoder_layers: int = 3
         hidden: int = 128
@@ -67,7 +68,7 @@ class DesignModel(nn.Module):
     def logits(
         self, encoding: Encoding, sequence: Int[Tensor, "n"], visible: Bool[Tensor, "n k"]
     ) -> Float[Tensor, "n 20"]:
-        """Unnormalised log-probabilities of the amino acids; residue i sees neighbour j's identity iff visible[i, j]."""
+        """Unnormalised log-probabilities; residue i sees the identity of its neighbour j iff visible[i, j]."""
         x = encoding.nodes
         for layer in self.decoder:
             x = layer(x, encoding, sequence, visible)

@@ -46,7 +46,9 @@ class RefinementTask:
     def __init__(self, config: Config, model: RefinementModel.Config) -> None:
         self.config, self.model = config, model
 
-    def example(self, chain: Chain, generator: torch.Generator, training: bool) -> tuple[ProteinGraph, RefinementTarget]:
+    def example(
+        self, chain: Chain, generator: torch.Generator, training: bool
+    ) -> tuple[ProteinGraph, RefinementTarget]:
         """A real model where the chain has one, else the spoiled native; and the native."""
         if chain.model is not None and chain.model_mask is not None:
             start, mask = chain.model, chain.model_mask
@@ -120,7 +122,7 @@ def frame_aligned_error(
     clamp: float,
     generator: torch.Generator,
 ) -> Float[Tensor, ""]:
-    """Mean over residues i and atoms a of i and of some neighbours of |T_i^-1 x_a - T_i'^-1 x_a'|: AlphaFold 2, alg. 28."""
+    """Mean of |T_i^-1 x_a - T_i'^-1 x_a'| over residues i and atoms a of i and some neighbours: AlphaFold 2, alg. 28."""
     n, k = graph.neighbors.shape
     column = torch.randint(k, (n, neighbors), generator=generator).to(moved.device)
     chosen = graph.neighbors.gather(1, column)
@@ -146,7 +148,10 @@ def bonded_error(
     moved: Float[Tensor, "n 14 3"], target: RefinementTarget, bonded: Bool[Tensor, "n"]
 ) -> Float[Tensor, ""]:
     """Mean |d - d'| over pairs of atoms that are within 2.7 Å in the native: bonds and angles, in and between residues."""
-    first, second = torch.cat([moved[:-1], moved[1:, :3]], 1), torch.cat([target.compact[:-1], target.compact[1:, :3]], 1)
+    first, second = (
+        torch.cat([moved[:-1], moved[1:, :3]], 1),
+        torch.cat([target.compact[:-1], target.compact[1:, :3]], 1),
+    )
     joined = bonded[:-1, None] & target.mask[1:, :3]
     mask = torch.cat([target.mask[:-1], joined], 1)
     wanted = safe_norm(second[:, :, None] - second[:, None])

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor, nn
 
 from protein_enn import chemistry
@@ -36,7 +37,7 @@ class RefinementModel(nn.Module):
 
     class Config(Settings):
         encoder: str = "tensor_field"
-        encoder_settings: dict[str, Any] = {"channels": 32}
+        encoder_settings: dict[str, Any] = Field(default_factory=dict)
         k: int = 24
         mixed: int = 48  # vector channels that atoms draw their displacement from
 
@@ -70,7 +71,9 @@ class RefinementModel(nn.Module):
     ) -> ProteinGraph:
         """The graph of atoms in the compact layout; it carries what is needed to make it anew after a move."""
         center = compact[:, 1].mean(0)
-        graph = graph_of_atoms((compact - center) * mask[..., None], mask, residues, chains, numbers, self.config.k, True)
+        graph = graph_of_atoms(
+            (compact - center) * mask[..., None], mask, residues, chains, numbers, self.config.k, True
+        )
         graph.pos = graph.pos + center
         graph.compact, graph.mask, graph.residues = compact, mask, residues
         graph.chains, graph.numbers = chains, numbers

@@ -19,7 +19,9 @@ class KeepBest(Callback):
     `last.ckpt` is written at each validation too, so that a run can be resumed.
     """
 
-    def __init__(self, out: Path, describe: Callable[[dict[str, float]], dict[str, Any]], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, out: Path, describe: Callable[[dict[str, float]], dict[str, Any]], say: Callable[[str], None]
+    ) -> None:
         self.out, self.describe, self.say = out, describe, say
         self.best = float("inf")
 
@@ -50,5 +52,3 @@ class KeepBest(Callback):
             f"step {module.global_step}, {module.minutes:.1f} min, {module.residues_seen} residues: {shown}"
             f"{' (best)' if improved else ''}"
         )
-
-

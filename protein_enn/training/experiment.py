@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import Field
 
 from protein_enn.settings import Settings
 
@@ -14,8 +15,8 @@ class Experiment(Settings):
     """One training run. YAML files hold only what differs from these defaults."""
 
     task: str
-    model: dict[str, Any] = {}
-    task_settings: dict[str, Any] = {}
+    model: dict[str, Any] = Field(default_factory=dict)
+    task_settings: dict[str, Any] = Field(default_factory=dict)
     max_steps: int = 2_000
     budget: int = 1_000  # residues in a step
     crop: int = 300  # residues of one chain at most

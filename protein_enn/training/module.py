@@ -101,7 +101,9 @@ class TrainingModule(pl.LightningModule):
         optimizer = torch.optim.AdamW(groups, lr=e.learning_rate, betas=(0.9, 0.98))
 
         def factor(step: int) -> float:
-            return min(1.0, (step + 1) / max(e.warmup, 1)) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress())))
+            return min(1.0, (step + 1) / max(e.warmup, 1)) * (
+                0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress()))
+            )
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -74,7 +74,11 @@ def train(
 
     def describe(figures: dict[str, float]) -> dict[str, Any]:
         provenance = {"store": Path(data).name, "manifest_sha256": store.sha256, **store.provenance}
-        training_facts = {"experiment": experiment.model_dump(), "package": __version__, "from": str(from_weights or "")}
+        training_facts = {
+            "experiment": experiment.model_dump(),
+            "package": __version__,
+            "from": str(from_weights or ""),
+        }
         return {"config": settings, "metrics": {"validation": figures}, "data": provenance, "training": training_facts}
 
     keep = KeepBest(out, describe, say)
@@ -86,7 +90,9 @@ def train(
         if trainer.global_step % every:
             trainer.validate(module, validation, verbose=False)
     _collect_metrics(out)
-    return TrainingResult(out / "best.safetensors", trainer.global_step, module.residues_seen, module.minutes, keep.best)
+    return TrainingResult(
+        out / "best.safetensors", trainer.global_step, module.residues_seen, module.minutes, keep.best
+    )
 
 
 def _model(experiment: Experiment, from_weights: str | Path | None) -> tuple[Any, dict[str, Any]]:
@@ -95,7 +101,9 @@ def _model(experiment: Experiment, from_weights: str | Path | None) -> tuple[Any
         return build(experiment.task, experiment.model), experiment.model
     predictor = load_predictor(from_weights, device="cpu")
     if predictor.task != experiment.task:
-        raise ValueError(f"weights {from_weights} are of task {predictor.task}, the experiment's task is {experiment.task}")
+        raise ValueError(
+            f"weights {from_weights} are of task {predictor.task}, the experiment's task is {experiment.task}"
+        )
     return predictor.model.train().requires_grad_(True), predictor.info["config"]
 
 

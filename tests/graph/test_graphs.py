@@ -29,7 +29,9 @@ def test_moving_the_graph_equals_the_graph_of_the_moved_structure(side_chains):
 def test_design_graph_holds_nothing_of_the_sequence():
     structure = random_structure((20,))
     other = replace(structure, residues=(structure.residues + 7) % 20)
-    for (key, ours), (_, theirs) in zip(protein_graph(structure, 6, False), protein_graph(other, 6, False), strict=True):
+    for (key, ours), (_, theirs) in zip(
+        protein_graph(structure, 6, False), protein_graph(other, 6, False), strict=True
+    ):
         assert torch.equal(ours, theirs), key
 
 

@@ -209,3 +209,20 @@ def test_every_bond_has_an_ideal_value() -> None:
 def test_empty_structure(chain: Structure) -> None:
     found = count(chain.take(torch.zeros(len(chain), dtype=torch.bool)))
     assert set(found.values()) == {0}
+
+
+def test_carbonyl_carbon_and_the_nitrogen_after_next_do_not_clash() -> None:
+    positions, present = torch.zeros(3, 37, 3), torch.zeros(3, 37, dtype=torch.bool)
+    placed = {
+        (0, "C"): (0.0, 0.0, 0.0),
+        (1, "N"): (1.33, 0.0, 0.0),
+        (1, "C"): (1.9, 2.4, 0.0),
+        (2, "N"): (0.7, 2.6, 0.0),  # 2.69 Å from the first C: below the limit, but four bonds away
+    }
+    for (row, name), point in placed.items():
+        positions[row, SLOT[name]], present[row, SLOT[name]] = torch.tensor(point), True
+    alanines = torch.zeros(3, dtype=torch.long)
+    assert len(clashes(positions, present, alanines, torch.tensor([0, 0, 0]))) == 0
+    assert [[0, SLOT["C"]], [2, SLOT["N"]]] in [
+        sorted(pair) for pair in clashes(positions, present, alanines, torch.tensor([0, 1, 2])).tolist()
+    ]

@@ -13,7 +13,7 @@ ENCODING = MODEL.encode(GRAPH)
 
 
 def test_a_later_residue_never_moves_an_earlier_one():
-    """Exactness: changing residue j changes only residues decoded after j, so the product of conditionals is a joint."""
+    """Changing residue j changes only residues decoded after j, so the product of conditionals is a joint."""
     rank = torch.randperm(23, generator=torch.Generator().manual_seed(0)).double()
     visible = order_visibility(GRAPH, rank)
     before = MODEL.logits(ENCODING, STRUCTURE.residues, visible)

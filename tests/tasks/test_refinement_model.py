@@ -34,9 +34,7 @@ def test_a_turned_or_mirrored_structure_gets_the_turned_or_mirrored_moves(sign):
     ours = MODEL.refine(MODEL.graph(STRUCTURE), 2)
     theirs = MODEL.refine(MODEL.graph(STRUCTURE.moved(turn, shift)), 2)
     present = STRUCTURE.present
-    torch.testing.assert_close(
-        theirs.positions[present], (ours.positions @ turn.T + shift)[present], atol=1e-8, rtol=0
-    )
+    torch.testing.assert_close(theirs.positions[present], (ours.positions @ turn.T + shift)[present], atol=1e-8, rtol=0)
     torch.testing.assert_close(theirs.lddt_after, ours.lddt_after, atol=1e-9, rtol=0)
     assert (ours.positions - STRUCTURE.positions)[present].norm(dim=-1).max() > 1e-3
 

@@ -1,0 +1,41 @@
+"""protein_enn: refine protein structures and score designs with equivariant graph networks.
+
+The data model. A `Structure` is n residues in 37 heavy-atom slots (`chemistry.ATOMS`): positions (n, 37, 3) in Å,
+`present` (n, 37), residue types (index into `chemistry.RESIDUES`, 20 is unknown), chains and both numberings, and a
+table of the atoms that are not protein. Values are frozen; functions give back new ones.
+
+    import protein_enn as pe
+    structure = pe.read_structure("model.pdb")
+    refinement = pe.refine(structure)  # never more outliers than the input; says what moved and why
+    refinement.write("refined.pdb")
+    pe.score(structure).mean  # nats per residue, higher is better
+    pe.scan(structure).rows()  # every single mutation, log-odds over the residue that is there
+
+Units: lengths Å, B factors Å^2, angles radians inside and degrees in records, likelihoods in nats (natural log),
+confidence is predicted lDDT from 0 to 1. Everything signed is better when higher.
+"""
+
+from __future__ import annotations
+
+from protein_enn.io import read_structure, write_structure
+from protein_enn.predictor import Predictor, load_predictor
+from protein_enn.refinement import Refinement, refine
+from protein_enn.scoring import DesignScore, MutationScan, design, scan, score
+from protein_enn.structure import Structure
+from protein_enn.version import __version__
+
+__all__ = [
+    "DesignScore",
+    "MutationScan",
+    "Predictor",
+    "Refinement",
+    "Structure",
+    "__version__",
+    "design",
+    "load_predictor",
+    "read_structure",
+    "refine",
+    "scan",
+    "score",
+    "write_structure",
+]

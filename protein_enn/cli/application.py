@@ -1,0 +1,40 @@
+"""The commands under their names."""
+
+from __future__ import annotations
+
+import typer
+
+from protein_enn.cli.inspection import audit, validate
+from protein_enn.cli.pipeline import evaluate, prepare, report, train
+from protein_enn.cli.refinement import refine
+from protein_enn.cli.scoring import design, scan, score
+from protein_enn.version import __version__
+
+app = typer.Typer(
+    help="Refine protein structures and score designs with equivariant graph networks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (audit, refine, score, scan, design, validate, prepare, train, evaluate, report):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Refine protein structures and score designs with equivariant graph networks."""
+
+
+def main() -> None:
+    """Entry point of the `protein-enn` program."""
+    app()

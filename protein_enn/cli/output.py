@@ -1,0 +1,136 @@
+"""What the user sees: tables, JSON, CSV files and progress."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+Row = dict[str, Any]
+
+
+class Progress:
+    """A bar on a terminal, a plain line per step elsewhere; always on standard error."""
+
+    def __init__(self, total: int | None = None) -> None:
+        console = Console(stderr=True)
+        self.done, self.total = 0, total
+        self.bar: Bar | None = None
+        if console.is_terminal:
+            columns = (
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.description}", markup=False),
+            )
+            self.bar = Bar(*columns, console=console, transient=True)
+            self.task = self.bar.add_task("", total=total)
+
+    def __enter__(self) -> Progress:
+        if self.bar is not None:
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def advance(self, line: str) -> None:
+        """One step is done; `line` says which."""
+        self.show(self.done + 1, self.total or 0, line)
+
+    def show(self, done: int, total: int, line: str) -> None:
+        """`done` of `total` steps are done."""
+        self.done, self.total = done, total
+        if self.bar is not None:
+            self.bar.update(self.task, completed=done, total=total, description=line)
+        else:
+            typer.echo(f"[{done}/{total}] {line}", err=True)
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON."""
+    typer.echo(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """JSON that every parser reads: numbers that are not finite become null."""
+    return json.dumps(_finite(value), indent=1, allow_nan=False, default=str)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def show_rows(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    """Print the chosen columns: a table on a terminal, tab-separated lines elsewhere."""
+    if not sys.stdout.isatty():
+        typer.echo("\t".join(columns))
+        for row in rows:
+            typer.echo("\t".join(_cell(row.get(name)).replace("\t", " ") for name in columns))
+        return
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(Text(_cell(row.get(name)), style="red" if row.get("error") else "") for name in columns))
+    Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}" if math.isfinite(value) else ""
+    return str(value)
+
+
+def write_rows(path: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:
+    """Write a CSV file with these columns; what is undefined stays empty."""
+    from protein_enn.io import atomic
+
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_finite(row) for row in rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(path, text.getvalue())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file."""
+    from protein_enn.io import atomic
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(path, json_text(value) + "\n")
+
+
+def finish(rows: Sequence[Row]) -> None:
+    """Say how many inputs failed, and end with exit status 1 if any did."""
+    failures = sum(bool(row.get("error")) for row in rows)
+    if failures:
+        typer.echo(f"{failures} failed: see the column 'error'", err=True)
+        raise typer.Exit(1)
+
+
+def stop(message: str, status: int = 1) -> NoReturn:
+    """End the command with a message."""
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    raise typer.Exit(status)

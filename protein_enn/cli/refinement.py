@@ -1,0 +1,103 @@
+"""`refine`: better coordinates for many files, each with a record of what moved and why, and one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from protein_enn.cli.batch import Item, Row, items, overwrites, run
+from protein_enn.cli.options import Device, DeviceOption, Inputs, Json, Seed, Threads, Weights, predictor_for
+from protein_enn.cli.output import finish, show_json, show_rows, write_json, write_rows
+
+if TYPE_CHECKING:
+    from protein_enn.refinement import Refinement
+    from protein_enn.structure import Structure
+
+COLUMNS = (
+    "name", "file", "output", "residues", "moved", "kept", "reverted", "mean_displacement", "confidence_before",
+    "confidence_after", "clashes_before", "clashes_after", "seconds", "weights", "weights_sha256", "error",
+)  # fmt: skip
+SHOWN = (
+    "name", "residues", "moved", "kept", "reverted", "confidence_before", "confidence_after", "clashes_before",
+    "clashes_after", "seconds", "error",
+)  # fmt: skip
+FORMAT_SUFFIX = {"pdb": ".pdb", "mmcif": ".cif", "bcif": ".bcif"}
+
+
+def refine(
+    inputs: Inputs,
+    output: Annotated[Path, typer.Option("-o", "--output", file_okay=False, help="Folder for everything made.")],
+    steps: Annotated[int, typer.Option(min=0, help="Iterations of the network; 0 keeps the input.")] = 3,
+    confidence_in_b: Annotated[
+        bool, typer.Option("--confidence-in-b", help="Write 100 x the predicted lDDT where B factors are.")
+    ] = False,
+    weights: Weights = None,
+    device: DeviceOption = Device.auto,
+    seed: Seed = 0,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Refine models: DIR/NAME.<format>, DIR/NAME.refinement.json for each file, and DIR/refine.csv."""
+    from protein_enn.io import read_structure
+    from protein_enn.refinement import refine as refine_structure
+
+    batch = items(inputs)
+    folder_targets = [output / f"{i.name}{s}{gz}" for i in batch for s in FORMAT_SUFFIX.values() for gz in ("", ".gz")]
+    if replaced := overwrites(batch, folder_targets):
+        raise typer.BadParameter(f"-o {output}: the input {replaced} could be overwritten; choose another folder")
+    predictor = predictor_for("refinement", weights, device, threads)
+    source = {"weights": predictor.name, "weights_sha256": predictor.sha256}
+
+    def work(item: Item) -> list[Row]:
+        structure = read_structure(item.path)
+        refinement = refine_structure(structure, predictor=predictor, steps=steps, seed=seed)
+        target = output / f"{item.name}{output_suffix(structure, item.path)}"
+        output.mkdir(parents=True, exist_ok=True)
+        refinement.write(target, confidence_in_b=confidence_in_b)
+        record = {**refinement.record(target.name), "name": item.name, "input": str(item.path)}
+        write_json(output / f"{item.name}.refinement.json", record)
+        return [{**row_of(refinement, record), **source, "file": str(item.path), "output": str(target)}]
+
+    def failed(item: Item, error: str) -> Row:
+        # A record of an earlier run under this name would contradict the table.
+        (output / f"{item.name}.refinement.json").unlink(missing_ok=True)
+        return {"name": item.name, "file": str(item.path), **source, "error": error}
+
+    rows = run(batch, work, failed)
+    write_rows(output / "refine.csv", rows, COLUMNS)
+    if as_json:
+        show_json(rows)
+    else:
+        show_rows(rows, SHOWN)
+    finish(rows)
+
+
+def output_suffix(structure: Structure, path: Path) -> str:
+    """Suffix of the format that was read (whatever the file was called), compressed if the input was."""
+    kind = structure.source.format if structure.source is not None else "mmcif"
+    return FORMAT_SUFFIX[kind] + (".gz" if path.suffix.lower() == ".gz" else "")
+
+
+def row_of(refinement: Refinement, record: dict[str, Any]) -> Row:
+    """One row of refine.csv: means over the residues for which a number is defined."""
+    columns = record["per_residue"]
+
+    def mean(name: str) -> float | None:
+        values = [value for value in columns[name] if value is not None]
+        return fmean(values) if values else None
+
+    return {
+        "name": record["name"],
+        "residues": record["residues"],
+        **{status: refinement.status.count(status) for status in ("moved", "kept", "reverted")},
+        "mean_displacement": mean("displacement"),
+        "confidence_before": mean("confidence_before"),
+        "confidence_after": mean("confidence_after"),
+        "clashes_before": record["geometry_before"]["clashes"],
+        "clashes_after": record["geometry_after"]["clashes"],
+        "seconds": record["seconds"],
+        "error": None,
+    }

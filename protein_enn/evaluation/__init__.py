@@ -1,0 +1,10 @@
+"""How good a predictor is on data whose answers are known: flat metrics that say which weights and which data."""
+
+from __future__ import annotations
+
+from protein_enn.evaluation.datasets import DataError
+from protein_enn.evaluation.design import evaluate_design
+from protein_enn.evaluation.mutations import evaluate_mutations
+from protein_enn.evaluation.refinement import evaluate_refinement
+
+__all__ = ["DataError", "evaluate_design", "evaluate_mutations", "evaluate_refinement"]

@@ -1,0 +1,9 @@
+"""Better coordinates that are never worse: a predictor's proposal, covalent restraints and a do-no-harm gate."""
+
+from __future__ import annotations
+
+from protein_enn.refinement.gate import Gate
+from protein_enn.refinement.procedure import refine
+from protein_enn.refinement.result import Refinement
+
+__all__ = ["Gate", "Refinement", "refine"]

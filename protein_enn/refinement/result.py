@@ -1,0 +1,93 @@
+"""What a refinement gives back: the structure, and for each residue what was done and why."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.geometry.dihedrals import backbone_dihedrals
+from protein_enn.io import write_structure
+from protein_enn.metrics import Stereochemistry
+from protein_enn.structure import Structure
+
+STATUS = ("moved", "kept", "reverted")
+"""Moved (wholly or half of the way), not to be moved, or moved back because it would have brought an outlier."""
+
+
+@dataclass(frozen=True, eq=False)
+class Refinement:
+    """A refined structure beside its input; n residues. Confidence is the predicted all-heavy-atom lDDT, 0..1."""
+
+    structure: Structure
+    input: Structure
+    status: tuple[str, ...]  # one of STATUS per residue
+    reason: tuple[str, ...]
+    displacement: Float[Tensor, "n"]  # root mean square over the residue's heavy atoms, Å
+    confidence_before: Float[Tensor, "n"]  # nan where the predictor cannot say: no CA
+    confidence_after: Float[Tensor, "n"]  # as before where not moved; half of the change for half of a move
+    geometry_before: Stereochemistry
+    geometry_after: Stereochemistry
+    weights: str
+    sha256: str
+    version: str
+    seed: int
+    steps: int
+    seconds: float
+
+    def record(self, output: str | Path | None = None) -> dict[str, Any]:
+        """Everything for JSON; undefined numbers are None. `output` is where the structure was written, if it was."""
+        source = self.input.source
+        phi_before, psi_before = _phi_psi(self.input)
+        phi_after, psi_after = _phi_psi(self.structure)
+        per_residue: dict[str, list[Any]] = {
+            "id": [self.input.residue_id(i) for i in range(len(self.input))],
+            "residue": [chemistry.RESIDUES[i] for i in self.input.residues.tolist()],
+            "status": list(self.status),
+            "reason": list(self.reason),
+            "displacement": _numbers(self.displacement),
+            "confidence_before": _numbers(self.confidence_before),
+            "confidence_after": _numbers(self.confidence_after),
+            "phi_before": _numbers(phi_before),
+            "psi_before": _numbers(psi_before),
+            "phi_after": _numbers(phi_after),
+            "psi_after": _numbers(psi_after),
+        }
+        return {
+            "kind": "refinement",
+            "name": self.input.name,
+            "input": "" if source is None else source.path,
+            "output": None if output is None else str(output),
+            "error": None,
+            "weights": {"name": self.weights, "sha256": self.sha256},
+            "version": self.version,
+            "seed": self.seed,
+            "steps": self.steps,
+            "residues": len(self.input),
+            "seconds": self.seconds,
+            "audit": list(self.input.audit),
+            "per_residue": per_residue,
+            "geometry_before": self.geometry_before.summary(),
+            "geometry_after": self.geometry_after.summary(),
+        }
+
+    def write(self, path: str | Path, *, confidence_in_b: bool = False) -> None:
+        """Write the refined structure; with `confidence_in_b`, 100 x confidence_after goes where B factors are."""
+        b_factors = (100 * self.confidence_after).nan_to_num(0.0) if confidence_in_b else None
+        write_structure(self.structure, path, b_factors=b_factors)
+
+
+def _phi_psi(structure: Structure) -> tuple[Tensor, Tensor]:
+    """phi and psi of every residue, degrees."""
+    angles = torch.rad2deg(backbone_dihedrals(structure.positions, structure.present, structure.chains))
+    return angles[:, 0], angles[:, 1]
+
+
+def _numbers(values: Tensor) -> list[float | None]:
+    return [round(v, 4) if math.isfinite(v) else None for v in values.tolist()]

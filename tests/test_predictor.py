@@ -1,0 +1,70 @@
+"""Weights on disk: there and back, damage noticed, pickles refused."""
+
+import json
+
+import pytest
+import torch
+
+from protein_enn.predictor import build, choose_device, load_predictor, shipped, untrained
+from protein_enn.testing import random_structure
+
+SMALL = {"k": 6, "encoder_settings": {"layers": 1, "scalars": 16, "odd": 4, "channels": 4, "edges": 8, "hidden": 8}}
+
+
+@pytest.mark.parametrize("task", ["design", "refinement"])
+def test_saved_weights_load_to_the_same_predictor(task, tmp_path):
+    predictor = untrained(task, SMALL, seed=3)
+    path = predictor.save(tmp_path / "mine.safetensors")
+    loaded = load_predictor(path, device="cpu")
+    assert loaded.sha256 == predictor.sha256
+    assert loaded.task == task and loaded.name == "mine"
+    for (name, ours), theirs in zip(
+        predictor.model.state_dict().items(), loaded.model.state_dict().values(), strict=True
+    ):
+        assert torch.equal(ours, theirs), name
+    assert not loaded.model.training
+    assert not any(p.requires_grad for p in loaded.model.parameters())
+
+
+def test_damage_and_other_files_are_refused(tmp_path):
+    path = untrained("design", SMALL).save(tmp_path / "w.safetensors")
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="damaged file"):
+        load_predictor(path, device="cpu")
+    info = json.loads(path.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps({**info, "format": 99}))
+    with pytest.raises(ValueError, match="format 99"):
+        load_predictor(path, device="cpu")
+    path.with_suffix(".json").unlink()
+    with pytest.raises(ValueError, match="missing; weights are"):
+        load_predictor(path, device="cpu")
+    with pytest.raises(ValueError, match="pickled checkpoints are not read"):
+        load_predictor(tmp_path / "model.ckpt", device="cpu")
+    with pytest.raises(ValueError, match="no weights 'desing'"):
+        load_predictor("desing", device="cpu")
+    with pytest.raises(ValueError, match="no such file"):
+        load_predictor(tmp_path / "none.safetensors", device="cpu")
+    with pytest.raises(ValueError, match=r"\.safetensors"):
+        untrained("design", SMALL).save(tmp_path / "w.bin")
+
+
+def test_devices_and_settings_by_name():
+    assert choose_device("cpu").type == "cpu"
+    with pytest.raises(ValueError, match="auto, cpu or cuda"):
+        choose_device("gpu")
+    with pytest.raises(ValueError, match="no task 'folding'"):
+        build("folding", {})
+    with pytest.raises(ValueError, match="did you mean 'encoder_settings'"):
+        build("design", {"encoder_setting": {}})
+
+
+def test_shipped_weights_load_and_work():
+    assert {"design", "refinement"} <= set(shipped())
+    structure = random_structure((20,))
+    for name in ("design", "refinement"):
+        predictor = load_predictor(name, device="cpu")
+        graph = predictor.model.graph(structure)
+        features, _ = predictor.model.encoder(graph)
+        assert features.flat().isfinite().all()

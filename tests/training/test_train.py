@@ -1,0 +1,109 @@
+"""Training end to end on a small store: it learns, it keeps what it should, a resumed run is the same run."""
+
+import csv
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from protein_enn.data import Chain
+from protein_enn.data.store import Record, write_store
+from protein_enn.predictor import load_predictor
+from protein_enn.testing import random_structure
+from protein_enn.training import train
+from protein_enn.training.experiment import read_experiment
+
+SMALL = """
+task: {task}
+max_steps: {steps}
+validate_every: 2
+budget: 60
+crop: 30
+warmup: 1
+model: {{k: 6, encoder_settings: {{layers: 1, scalars: 16, odd: 4, channels: 4, edges: 8, hidden: 8}}}}
+"""
+
+
+@pytest.fixture
+def store(tmp_path):
+    chains = []
+    for i in range(6):
+        chain = Chain.of(replace(random_structure((24,), seed=i), name=f"c{i}"))
+        chains.append((chain, Record(chain.name, 24, str(i), "val" if i == 0 else "train", "native")))
+    write_store(tmp_path / "store", chains, {"source": "random"})
+    return tmp_path / "store"
+
+
+def experiment(tmp_path, task: str, steps: int):
+    path = tmp_path / f"{task}-{steps}.yaml"
+    path.write_text(SMALL.format(task=task, steps=steps))
+    return path
+
+
+@pytest.mark.parametrize("task", ["design", "refinement"])
+def test_a_run_leaves_weights_that_load_without_the_trainer(task, tmp_path, store):
+    lines: list[str] = []
+    result = train(experiment(tmp_path, task, 4), tmp_path / "run", data=store, say=lines.append)
+    predictor = load_predictor(result.weights, device="cpu")
+    assert predictor.task == task
+    assert predictor.info["data"]["source"] == "random"
+    assert predictor.info["metrics"]["validation"]["val/loss"] == pytest.approx(result.best, rel=1e-4)
+    assert any(line.startswith("step 4") for line in lines)
+    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
+    assert any(row.get("val/loss") for row in rows)
+    assert list((tmp_path / "run" / "logs" / "tensorboard").rglob("events*"))
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, store):
+    """Stopped after 2 of 6 steps (as if killed after its checkpoint) and resumed: bit for bit the straight run."""
+    config = experiment(tmp_path, "design", 6)
+    train(config, tmp_path / "straight", data=store, say=lambda line: None)
+
+    class Killed(Exception):
+        pass
+
+    def kill(line: str) -> None:
+        raise Killed(line)
+
+    with pytest.raises(Killed, match="step 2"):
+        train(config, tmp_path / "broken", data=store, say=kill)
+    train(config, tmp_path / "broken", data=store, resume=True, say=lambda line: None)
+    straight = torch.load(tmp_path / "straight" / "last.ckpt", weights_only=True)
+    broken = torch.load(tmp_path / "broken" / "last.ckpt", weights_only=True)
+    assert straight["global_step"] == broken["global_step"] == 6
+    for name, value in straight["state_dict"].items():
+        assert torch.equal(value, broken["state_dict"][name]), name
+    for name, value in straight["averaged"].items():
+        assert torch.equal(value, broken["averaged"][name]), name
+
+
+def test_fine_tuning_starts_from_given_weights(tmp_path, store):
+    config = experiment(tmp_path, "design", 2)
+    first = train(config, tmp_path / "first", data=store, say=lambda line: None)
+    tuned = train(config, tmp_path / "tuned", data=store, from_weights=first.weights, say=lambda line: None)
+    before, after = load_file(first.weights), load_file(tuned.weights)
+    assert before.keys() == after.keys()
+    change = max(float((before[k] - after[k]).abs().max()) for k in before)
+    assert 0 < change < 0.1
+    with pytest.raises(ValueError, match="are of task design, the experiment's task is refinement"):
+        refinement = experiment(tmp_path, "refinement", 2)
+        train(refinement, tmp_path / "wrong", data=store, from_weights=first.weights)
+
+
+def test_bad_experiments_are_answered(tmp_path, store):
+    path = tmp_path / "bad.yaml"
+    for text, message in [
+        ("task: design\nlearning_rat: 1\n", "did you mean 'learning_rate'"),
+        ("- 1\n", "expected settings"),
+        ("task: [\n", "not YAML"),
+        ("task: folding\n", "no task 'folding'"),
+        ("task: !!python/object/apply:os.system ['true']\n", "not YAML"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(ValueError, match=message):
+            train(path, tmp_path / "run", data=store)
+    with pytest.raises(ValueError, match="no such experiment"):
+        read_experiment(tmp_path / "none.yaml")
+    with pytest.raises(ValueError, match="nothing to resume"):
+        train(experiment(tmp_path, "design", 2), tmp_path / "new", data=store, resume=True)
