@@ -17,12 +17,25 @@ confidence is predicted lDDT from 0 to 1. Everything signed is better when highe
 
 from __future__ import annotations
 
-from protein_enn.io import read_structure, write_structure
-from protein_enn.predictor import Predictor, load_predictor
-from protein_enn.refinement import Refinement, refine
-from protein_enn.scoring import DesignScore, MutationScan, design, scan, score
-from protein_enn.structure import Structure
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from protein_enn.version import __version__
+
+if TYPE_CHECKING:
+    from protein_enn.io import StructureError, read_structure, write_structure
+    from protein_enn.predictor import Predictor, load_predictor
+    from protein_enn.refinement import Refinement, refine
+    from protein_enn.scoring import DesignScore, MutationScan, design, scan, score
+    from protein_enn.structure import Structure
+
+_HOMES = {
+    "io": ("StructureError", "read_structure", "write_structure"),
+    "predictor": ("Predictor", "load_predictor"),
+    "refinement": ("Refinement", "refine"),
+    "scoring": ("DesignScore", "MutationScan", "design", "scan", "score"),
+    "structure": ("Structure",),
+}
 
 __all__ = [
     "DesignScore",
@@ -30,6 +43,7 @@ __all__ = [
     "Predictor",
     "Refinement",
     "Structure",
+    "StructureError",
     "__version__",
     "design",
     "load_predictor",
@@ -39,3 +53,15 @@ __all__ = [
     "score",
     "write_structure",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a room when it is first asked for, so that `protein-enn --help` need not wait for torch: PEP 562."""
+    for room, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"protein_enn.{room}"), name)
+    raise AttributeError(f"module 'protein_enn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

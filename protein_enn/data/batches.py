@@ -6,6 +6,7 @@ Everything is drawn from (seed, epoch): a run that stops and goes on sees the sa
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -27,7 +28,15 @@ class ResidueBudget:
     """
 
     def __init__(
-        self, records: Sequence[Record], split: str, *, budget: int, crop: int, seed: int, pair_share: float = 0.0
+        self,
+        records: Sequence[Record],
+        split: str,
+        *,
+        budget: int,
+        crop: int,
+        seed: int,
+        pair_share: float = 0.0,
+        start: int = 0,
     ) -> None:
         self.budget, self.crop, self.seed, self.pair_share = budget, min(crop, budget), seed, pair_share
         self.lengths = [min(r.length, self.crop) for r in records]
@@ -38,17 +47,15 @@ class ResidueBudget:
                 (self.pairs if record.kind == "pair" else self.natives).setdefault(record.cluster, []).append(i)
         if not self.natives:
             raise ValueError(f"the store has no chain in split {split!r}")
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """The epoch whose batches come next."""
-        self.epoch = epoch
+        self.start = start
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        return iter(self.batches(self.epoch))
-
-    def __len__(self) -> int:
-        return len(self.batches(self.epoch))
+        """Epoch after epoch without end, from batch number `start` of the run."""
+        skipped = 0
+        for epoch in itertools.count():
+            batches = self.batches(epoch)
+            yield from batches[max(0, self.start - skipped) :]
+            skipped += len(batches)
 
     def batches(self, epoch: int) -> list[list[tuple[int, int]]]:
         """All batches of an epoch."""

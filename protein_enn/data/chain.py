@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -61,5 +62,5 @@ class Chain:
         center = int(torch.randint(len(self), (), generator=generator))
         distance = (self.compact[:, 1] - self.compact[center, 1]).norm(dim=-1)
         index = distance.topk(size, largest=False).indices.sort().values
-        chosen = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{k: v[index] for k, v in chosen.items() if isinstance(v, Tensor)})
+        chosen: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        chosen = {k: v[index] for k, v in chosen.items() if isinstance(v, Tensor)})

@@ -150,7 +150,7 @@ class Store:
         total = record.atoms + record.model_atoms
         atoms = shard.get_slice("atoms")[record.atom_start : record.atom_start + total]
         compact, mask = _unpack(atoms[: record.atoms], column("mask"), steps[0])
-        model = (None, None)
+        model: Any = (None, None)
         if record.model_atoms:
             model = _unpack(atoms[record.atoms :], column("model_mask"), steps[1])
         return Chain(

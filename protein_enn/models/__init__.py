@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
-
 from protein_enn.graph.fields import Widths
 from protein_enn.models.invariant import Invariant
 from protein_enn.models.tensor_field import TensorField
@@ -14,7 +12,7 @@ ENCODERS: dict[str, type[Any]] = {"invariant": Invariant, "tensor_field": Tensor
 """Each: `Config`, `__init__(config, widths)`, `irreps_out`, `forward(graph) -> (Features, Edges)`."""
 
 
-def encoder(name: str, settings: dict[str, Any], widths: Widths) -> nn.Module:
+def encoder(name: str, settings: dict[str, Any], widths: Widths) -> Any:
     """The encoder of that name; ValueError for an unknown name or setting."""
     if name not in ENCODERS:
         raise ValueError(f"no encoder {name!r}; there are {', '.join(ENCODERS)}")

@@ -122,7 +122,7 @@ def frame_aligned_error(
     clamp: float,
     generator: torch.Generator,
 ) -> Float[Tensor, ""]:
-    """Mean of |T_i^-1 x_a - T_i'^-1 x_a'| over residues i and atoms a of i and some neighbours: AlphaFold 2, alg. 28."""
+    """Mean |T_i^-1 x_a - T_i'^-1 x_a'| over residues i and atoms a of i and some neighbours: AlphaFold 2, alg. 28."""
     n, k = graph.neighbors.shape
     column = torch.randint(k, (n, neighbors), generator=generator).to(moved.device)
     chosen = graph.neighbors.gather(1, column)
@@ -147,11 +147,9 @@ def frame_aligned_error(
 def bonded_error(
     moved: Float[Tensor, "n 14 3"], target: RefinementTarget, bonded: Bool[Tensor, "n"]
 ) -> Float[Tensor, ""]:
-    """Mean |d - d'| over pairs of atoms that are within 2.7 Å in the native: bonds and angles, in and between residues."""
-    first, second = (
-        torch.cat([moved[:-1], moved[1:, :3]], 1),
-        torch.cat([target.compact[:-1], target.compact[1:, :3]], 1),
-    )
+    """Mean |d - d'| over atom pairs within 2.7 Å in the native: bonds and angles, in and between residues."""
+    first = torch.cat([moved[:-1], moved[1:, :3]], 1)
+    second = torch.cat([target.compact[:-1], target.compact[1:, :3]], 1)
     joined = bonded[:-1, None] & target.mask[1:, :3]
     mask = torch.cat([target.mask[:-1], joined], 1)
     wanted = safe_norm(second[:, :, None] - second[:, None])

@@ -24,15 +24,15 @@ class Examples(Dataset[tuple[Any, Any]]):
         return self.task.example(chain, generator, self.training)
 
 
-def loaders(store: Store, task: Any, experiment: Experiment) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    """Loaders for training and validation. Validation always sees the same examples with the same noise."""
+def loaders(store: Store, task: Any, experiment: Experiment, start: int = 0) -> tuple[DataLoader[Any], DataLoader[Any]]:
+    """Loaders for training, from step `start` on, and validation, which always sees the same examples."""
 
     def collate(examples: list[tuple[Any, Any]]) -> tuple[Any, Any]:
         graphs, targets = zip(*examples, strict=True)
         return batch(graphs), task.collate(list(targets))
 
-    common = {"budget": experiment.budget, "crop": experiment.crop, "seed": experiment.seed}
-    sampler = ResidueBudget(store.records, "train", pair_share=experiment.pair_share, **common)
+    common: dict[str, Any] = {"budget": experiment.budget, "crop": experiment.crop, "seed": experiment.seed}
+    sampler = ResidueBudget(store.records, "train", pair_share=experiment.pair_share, start=start, **common)
     training = Examples(store, task, experiment.crop, experiment.seed, training=True)
     validation = Examples(store, task, experiment.crop, experiment.seed, training=False)
     splits = {record.split for record in store.records}

@@ -68,7 +68,8 @@ def train(
     model, settings = _model(experiment, from_weights)
     task_type = TASKS[experiment.task]
     task = task_type(task_type.Config.model_validate(experiment.task_settings), model.config)
-    training, validation = loaders(store, task, experiment)
+    start = torch.load(checkpoint, weights_only=True)["global_step"] if resume else 0
+    training, validation = loaders(store, task, experiment, start)
     module = TrainingModule(model, task, experiment, max_minutes)
     out.mkdir(parents=True, exist_ok=True)
 
@@ -128,16 +129,8 @@ def _trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
-        callbacks=[keep, SetEpoch()],
+        callbacks=[keep],
     )
-
-
-class SetEpoch(pl.Callback):
-    """Tells the sampler which epoch it is, so that batches depend on (seed, epoch) alone."""
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        loader: Any = trainer.train_dataloader
-        loader.batch_sampler.set_epoch(trainer.current_epoch)
 
 
 def _collect_metrics(out: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -74,7 +75,7 @@ def test_partial_and_wrong_models_score_less(chain: Structure) -> None:
     gammas = [k for k, name in enumerate(chemistry.ATOMS) if name not in ("N", "CA", "C", "O", "CB", "OXT")]
     middle = (positions[:, chemistry.CA] + positions[:, chemistry.CB]) / 2
     positions[:, gammas] = 2 * middle[:, None] - positions[:, gammas]
-    wrong = validate(chain.with_positions(positions), chain)
+    wrong: dict[str, Any] = dict(validate(chain.with_positions(positions), chain))
     assert wrong["ca_lddt"] == 1.0 and wrong["lddt"] < 0.95 and wrong["chi1_accuracy"] < 0.2
 
 

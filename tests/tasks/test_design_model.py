@@ -3,10 +3,11 @@
 import torch
 
 from protein_enn.predictor import untrained
-from protein_enn.tasks.design_model import order_visibility
+from protein_enn.tasks.design_model import DesignModel, order_visibility
 from protein_enn.testing import random_rotation, random_structure
 
 MODEL = untrained("design", {"k": 8, "encoder_settings": {"layers": 2}}).model.double()
+assert isinstance(MODEL, DesignModel)
 STRUCTURE = random_structure((16, 7), dtype=torch.float64)
 GRAPH = MODEL.graph(STRUCTURE)
 ENCODING = MODEL.encode(GRAPH)

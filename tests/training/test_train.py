@@ -50,7 +50,8 @@ def test_a_run_leaves_weights_that_load_without_the_trainer(task, tmp_path, stor
     assert predictor.info["data"]["source"] == "random"
     assert predictor.info["metrics"]["validation"]["val/loss"] == pytest.approx(result.best, rel=1e-4)
     assert any(line.startswith("step 4") for line in lines)
-    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
     assert any(row.get("val/loss") for row in rows)
     assert list((tmp_path / "run" / "logs" / "tensorboard").rglob("events*"))
 
