@@ -69,7 +69,7 @@ rule evaluate:
         weights=rules.train.output.weights,
         info=rules.train.output.info,
     output:
-        metrics=f"{RESULTS}/metrics/{{task}}.json",
+        metrics=f"{RESULTS}/metrics/{{task}}.metrics.json",
     log:
         f"{RESULTS}/logs/evaluate_{{task}}.log",
     params:
@@ -106,6 +106,7 @@ rule score:
         info=f"{RESULTS}/train/design/best.json",
     output:
         scores=f"{RESULTS}/scores.csv",
+        records=f"{RESULTS}/designs.scores.json",
     log:
         f"{RESULTS}/logs/score.log",
     params:
@@ -114,13 +115,14 @@ rule score:
     conda:
         "configs/environment.yaml"
     shell:
-        "protein-enn score {input.refined} -o {output.scores} --weights {input.weights} {params.options} > {log} 2>&1"
+        "protein-enn score {input.refined} -o {output.scores} --records {output.records} --weights {input.weights} {params.options} > {log} 2>&1"
 
 
 rule report:
     input:
         refined=rules.refine.output.refined,
         scores=rules.score.output.scores,
+        records=rules.score.output.records,
         metrics=expand(rules.evaluate.output.metrics, task=config["evaluate"]),
     output:
         report=f"{RESULTS}/report.html",
@@ -129,4 +131,4 @@ rule report:
     conda:
         "configs/environment.yaml"
     shell:
-        "protein-enn report {input.refined} {input.scores} {input.metrics} -o {output.report} > {log} 2>&1"
+        "protein-enn report {input.refined} {input.scores} {input.records} {input.metrics} -o {output.report} > {log} 2>&1"

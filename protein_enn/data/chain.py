@@ -62,5 +62,6 @@ class Chain:
         center = int(torch.randint(len(self), (), generator=generator))
         distance = (self.compact[:, 1] - self.compact[center, 1]).norm(dim=-1)
         index = distance.topk(size, largest=False).indices.sort().values
-        chosen: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        chosen = {k: v[index] for k, v in chosen.items() if isinstance(v, Tensor)})
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"}
+        chosen: dict[str, Any] = {k: v[index] for k, v in tensors.items() if v is not None}
+        return replace(self, **chosen)

@@ -1,0 +1,73 @@
+"""Each benchmark runs at toy size and writes the keys that its README names. No time is judged."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
+TINY = {"layers": 1, "scalars": 8, "odd": 2, "channels": 2, "edges": 4, "hidden": 4}
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """A benchmark as Python finds it when it is run: its folder comes first."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    for file in FOLDER.glob("*.py"):
+        monkeypatch.delitem(sys.modules, file.stem, raising=False)
+    return importlib.import_module
+
+
+def written(path: Path, result: dict[str, Any], keys: set[str]) -> None:
+    assert json.loads(path.read_text()) == result
+    assert set(result) >= keys | {"threads", "repeats", "torch", "machine"}
+    assert all(value > 0 for key, value in result.items() if key.endswith(("_ms", "_second")))
+
+
+def test_layers_compute_the_same(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    layers, out = script("layers"), tmp_path / "layers.json"
+    sizes = ["--nodes", "5", "--nodes", "6", "--neighbors", "3", "--channels", "2", "--hidden", "4"]
+    options = [*sizes, "--repeats", "1", "--threads", "1", "--json", str(out)]
+    result = layers.main(options, run=script("measurement").this_process)
+    names = [f"{layer}_{key}" for layer in ("ours", "uvu") for key in ("forward_ms", "backward_ms", "memory_mb")]
+    ratios = {"uvu_forward_ratio", "uvu_backward_ratio", "uvu_memory_ratio", "uvu_forward_ratio_5"}
+    written(out, result, {"nodes", "neighbors", "channels", *names, *ratios})
+    assert result["difference"] < 1e-5
+
+
+def test_inference(script: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inference, out = script("inference"), tmp_path / "inference.json"
+    monkeypatch.setattr(inference, "shipped", list)
+    settings = {"encoder_settings": TINY, "k": 4}
+    untrained = inference.untrained
+    monkeypatch.setattr(inference, "untrained", lambda task: untrained(task, settings))
+    options = ["--residues", "12", "--repeats", "1", "--threads", "1", "--json", str(out)]
+    result = inference.main(options, run=script("measurement").this_process)
+    names = ("seconds", "residues_per_second", "peak_mb")
+    written(out, result, {f"{call}_{name}_12" for call in ("score", "refine") for name in names})
+    assert result["score_weights"] == result["refine_weights"] == "untrained"
+
+
+def test_tiled_structure_has_the_length_and_no_contacts(script: Callable[[str], ModuleType]) -> None:
+    structure = script("inference").tiled(300)
+    assert len(structure) == 300
+    assert structure.chain_ids == ("1", "2", "3")
+    first, second = (structure.positions[(structure.chains == c)[:, None] & structure.present] for c in (0, 1))
+    assert (first[:, None] - second).norm(dim=-1).min() > 8
+
+
+def test_training(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    training, out = script("training"), tmp_path / "training.json"
+    settings = {"encoder_settings": TINY, "k": 4}
+    options = ["--length", "10", "--budget", "20", "--repeats", "1", "--threads", "1", "--json", str(out)]
+    models = {"design": settings, "refinement": settings}
+    result = training.main(options, run=script("measurement").this_process, models=models)
+    written(out, result, {f"{t}_{k}" for t in models for k in ("residues_per_second", "examples_ms", "step_ms")})
+    assert result["design_residues"] == result["refinement_residues"] == 20
