@@ -79,8 +79,9 @@ def call(name: str, residues: int, repeats: int, threads: int, device: str) -> d
 
     before = peak_megabytes()
     seconds = median_seconds({name: work}, repeats, predictor.device)[name]
-    result = {"seconds": seconds, "residues_per_second": residues / seconds, "peak_mb": peak_megabytes()}
-    result |= {"start_mb": before, "weights": predictor.name, "weights_sha256": predictor.sha256, "moved": moved}
+    result: dict[str, Any] = {"seconds": seconds, "residues_per_second": residues / seconds}
+    result |= {"peak_mb": peak_megabytes(), "start_mb": before, "moved": moved}
+    result |= {"weights": predictor.name, "weights_sha256": predictor.sha256}
     if predictor.device.type == "cuda":
         result["gpu_peak_mb"] = torch.cuda.max_memory_allocated() / 1e6
     return result

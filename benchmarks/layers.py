@@ -53,8 +53,8 @@ class ChannelwiseConvolution(nn.Module):
         c = like.channels
         self.radial.weight.copy_(like.radial.weight.view(LMAX + 1, c, -1)[degrees].flatten(0, 1))
         self.radial.bias.copy_(like.radial.bias.view(LMAX + 1, c)[degrees].flatten())
-        for ours, theirs in zip(like.mix, self.mix.weight_views(), strict=True):
-            theirs.copy_(ours.weight.T * ours.weight.shape[1] ** 0.5)
+        for ours, theirs in zip(like.mix.parameters(), self.mix.weight_views(), strict=True):
+            theirs.copy_(ours.T * ours.shape[1] ** 0.5)
 
     def forward(
         self, x: Tensor, messages: Tensor, harmonics: Tensor, source: Tensor, target: Tensor, weight: Tensor
@@ -93,7 +93,7 @@ def calls(nodes: int, neighbors: int, channels: int, hidden: int) -> dict[str, C
 
 
 def warm_up(channels: int, hidden: int) -> None:
-    """A few calls on three nodes: e3nn's products are TorchScript, which is compiled during the first calls."""
+    """A few calls on three nodes: what either layer compiles or sets up once is neither timed nor weighed."""
     small = calls(3, 2, channels, hidden)
     for _ in range(3):
         for call in small.values():

@@ -10,6 +10,7 @@ import statistics
 import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,8 @@ def step(
 
     making, learning = [], []
     for number in range(repeats + 1):
-        making.append(seconds_of(lambda number=number: make(number), where))
-        learning.append(seconds_of(lambda number=number: learn(number), where))
+        making.append(seconds_of(partial(make, number), where))
+        learning.append(seconds_of(partial(learn, number), where))
     examples, seconds = statistics.median(making[1:]), statistics.median(learning[1:])  # the first warms up
     residues = count * length
     return {
@@ -97,12 +98,12 @@ def main(
     shared = {name: getattr(options, name) for name in ("length", "budget", "repeats", "threads")}
     result: dict[str, Any] = {"device": device, **shared, **machine(device)}
     del result["budget"]  # each task's own figure says how many residues a step had
-    print(f"{'task':<12}{'residues/s':>11}{'residues':>10}{'examples ms':>13}{'step ms':>10}{'peak MB':>9}{'weights':>10}")
+    print(f"{'task':<12}{'residues/s':>11}{'in step':>9}{'making ms':>11}{'step ms':>10}{'peak MB':>9}{'weights':>10}")
     for task in TASKS:
         one = run(step, task=task, device=device, model=(models or {}).get(task), **shared)
         result |= {f"{task}_{key}": value for key, value in one.items()}
         print(
-            f"{task:<12}{one['residues_per_second']:>11.0f}{one['residues']:>10}{one['examples_ms']:>13.1f}"
+            f"{task:<12}{one['residues_per_second']:>11.0f}{one['residues']:>9}{one['examples_ms']:>11.1f}"
             f"{one['step_ms']:>10.1f}{one['peak_mb']:>9.0f}{one['parameters']:>10}",
             flush=True,
         )
