@@ -54,7 +54,7 @@ def refine(
     able = torch.tensor([not obstacle for obstacle in obstacles])
     wanted = able & (after > before + gate.margin) if steps else torch.zeros_like(able)
     verdict = judge(structure, proposal, wanted, gate) if wanted.any() else _untouched(structure)
-    status, reason = _account(obstacles, wanted, before, after, verdict, steps)
+    status, reason = _account(obstacles, wanted, verdict, steps)
     moved = verdict.fraction > 0
     return Refinement(
         structure=structure.with_positions(verdict.positions) if moved.any() else structure,
@@ -116,22 +116,22 @@ def _untouched(structure: Structure) -> Verdict:
 
 
 def _account(
-    obstacles: list[str], wanted: Bool[Tensor, "n"], before: Tensor, after: Tensor, verdict: Verdict, steps: int
+    obstacles: list[str], wanted: Bool[Tensor, "n"], verdict: Verdict, steps: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Status and reason of every residue."""
     status, reason = [], []
     for i, obstacle in enumerate(obstacles):
-        expected = f"predicted lDDT {float(before[i]):.3f}, after a move {float(after[i]):.3f}"
         fraction = float(verdict.fraction[i])
         if obstacle or steps == 0:
             status.append("kept")
             reason.append(obstacle or "no steps")
         elif not wanted[i]:
             status.append("kept")
-            reason.append(expected)
+            reason.append("predicted lDDT would not rise")
         elif fraction > 0:
             status.append("moved")
-            reason.append(expected if fraction == 1 else f"half of the way: all of it {verdict.reason[i]}")
+            whole = "predicted lDDT rises"
+            reason.append(whole if fraction == 1 else f"half of the way: all of it {verdict.reason[i]}")
         else:
             status.append("reverted")
             reason.append(verdict.reason[i])
