@@ -54,7 +54,9 @@ class EdgeEmbedding(nn.Module):
         """All edges; without gradients in chunks of nodes, whose temporaries are many times the result."""
         n = len(graph.neighbors)
         chunk = n if torch.is_grad_enabled() else self.CHUNK
-        parts = [self._rows(graph, slice(i, min(i + chunk, n))) for i in range(0, n, chunk)]
+        # Geometry keeps its digits when products elsewhere are done in bfloat16.
+        with torch.autocast(graph.pos.device.type, enabled=False):
+            parts = [self._rows(graph, slice(i, min(i + chunk, n))) for i in range(0, n, chunk)]
         if len(parts) == 1:
             return parts[0]
         return Edges(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Edges)))

@@ -84,7 +84,7 @@ class RefinementTask:
         for step in range(config.steps + 1):
             measured = sampled_lddt(state.compact, target, generator)
             displacement, logit = model(state)
-            confidence.append(binary_cross_entropy_with_logits(logit, measured))
+            confidence.append(binary_cross_entropy_with_logits(logit.float(), measured))
             if step == 0:
                 logs["lddt_before"] = measured.mean()
                 logs["lddt_error"] = (logit.sigmoid() - measured).abs().mean().detach()
@@ -137,7 +137,8 @@ def frame_aligned_error(
         others = atoms.index_select(0, chosen.reshape(-1)).view(n, -1, 3) - atoms[:, 1:2]
         return (others @ frames.transpose(1, 2)).view(n, -1, 14, 3)
 
-    error = safe_norm(local(moved) - local(target.compact)).clamp_max(clamp)
+    with torch.autocast(moved.device.type, enabled=False):
+        error = safe_norm(local(moved) - local(target.compact)).clamp_max(clamp)
     weight = torch.ones_like(error)
     weight[:, 0] = neighbors / 2  # its own atoms count as much as half of its neighbours
     weight = weight * mask

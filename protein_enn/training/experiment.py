@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field
@@ -28,6 +28,7 @@ class Experiment(Settings):
     ema: float = 0.998  # decay of the averaged weights that are validated and kept
     validate_every: int = 250  # steps
     validation_residues: int = 20_000  # at most
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"  # bf16 products pay on GPUs and CPUs with AMX
     seed: int = 0
 
 

@@ -116,6 +116,7 @@ def _trainer(
     return pl.Trainer(
         accelerator="gpu" if choose_device(device).type == "cuda" else "cpu",
         devices=1,
+        precision=experiment.precision,
         max_steps=experiment.max_steps,
         max_epochs=-1,
         max_time=timedelta(minutes=max_minutes) if max_minutes else None,

@@ -56,6 +56,15 @@ def test_a_run_leaves_weights_that_load_without_the_trainer(task, tmp_path, stor
     assert list((tmp_path / "run" / "logs" / "tensorboard").rglob("events*"))
 
 
+@pytest.mark.parametrize("task", ["design", "refinement"])
+def test_bfloat16_products_give_nearly_the_same_run(task, tmp_path, store):
+    full, half = experiment(tmp_path, task, 2), tmp_path / "half.yaml"
+    half.write_text(full.read_text() + "precision: bf16-mixed\n")
+    losses = [train(c, tmp_path / c.stem, data=store, say=lambda line: None).best for c in (full, half)]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+
+
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, store):
     """Stopped after 2 of 6 steps (as if killed after its checkpoint) and resumed: bit for bit the straight run."""
     config = experiment(tmp_path, "design", 6)
