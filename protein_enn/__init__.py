@@ -23,34 +23,42 @@ from typing import TYPE_CHECKING, Any
 from protein_enn.version import __version__
 
 if TYPE_CHECKING:
-    from protein_enn.io import StructureError, read_structure, write_structure
+    from protein_enn.audit import Audit
+    from protein_enn.io import StructureError, read_models, read_structure, write_structure
     from protein_enn.predictor import Predictor, load_predictor
     from protein_enn.refinement import Refinement, refine
     from protein_enn.scoring import DesignScore, MutationScan, design, scan, score
+    from protein_enn.selection import SelectionError, select
     from protein_enn.structure import Structure
 
 _HOMES = {
-    "io": ("StructureError", "read_structure", "write_structure"),
+    "audit": ("Audit",),
+    "io": ("StructureError", "read_models", "read_structure", "write_structure"),
     "predictor": ("Predictor", "load_predictor"),
     "refinement": ("Refinement", "refine"),
     "scoring": ("DesignScore", "MutationScan", "design", "scan", "score"),
+    "selection": ("SelectionError", "select"),
     "structure": ("Structure",),
 }
 
 __all__ = [
+    "Audit",
     "DesignScore",
     "MutationScan",
     "Predictor",
     "Refinement",
+    "SelectionError",
     "Structure",
     "StructureError",
     "__version__",
     "design",
     "load_predictor",
+    "read_models",
     "read_structure",
     "refine",
     "scan",
     "score",
+    "select",
     "write_structure",
 ]
 

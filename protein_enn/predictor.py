@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
@@ -116,7 +117,12 @@ def _assemble(name: str, data: bytes, info: dict[str, Any], device: torch.device
             f"weights {name!r}: sha256 is {digest[:12]}..., the JSON says {info['sha256'][:12]}...: damaged file"
         )
     model = build(info["task"], info["config"])
-    model.load_state_dict(load(data))
+    try:
+        model.load_state_dict(load(data))
+    except SafetensorError as error:
+        raise ValueError(f"weights {name!r}: not a safetensors file ({error}); nothing else is opened") from error
+    except RuntimeError as error:  # the message of torch lists every tensor
+        raise ValueError(f"weights {name!r}: the tensors do not fit the settings in the JSON beside them") from error
     return Predictor(info["task"], frozen(model).to(device), name, digest, info, device)
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.audit import Audit
 
 KINDS = ("ligand", "ion", "nucleic", "water", "other")
 
@@ -27,23 +28,64 @@ class OtherAtoms:
     residue_names: tuple[str, ...]  # of each atom: "HEM", "DA", "HOH"
     residue_ids: tuple[str, ...]  # of each atom: author chain and number, "A:201"
     kinds: Int[Tensor, "m"]  # index into KINDS
+    b_factors: Float[Tensor, "m"]  # Å^2
+    occupancies: Float[Tensor, "m"]
 
     @staticmethod
     def empty() -> OtherAtoms:
-        return OtherAtoms(torch.zeros(0, 3), (), (), (), (), torch.zeros(0, dtype=torch.long))
+        none = torch.zeros(0)
+        return OtherAtoms(torch.zeros(0, 3), (), (), (), (), none.long(), none, none)
 
     def __len__(self) -> int:
         return len(self.positions)
+
+
+LINKS = ("disulfide", "peptide", "covalent", "metal")
+
+
+@dataclass(frozen=True, eq=False)
+class Links:
+    """l bonds between residues beyond the peptide bonds along a chain: index into LINKS and both ends.
+
+    An end is a residue and its slot in `chemistry.ATOMS`, or residue -1 and an index into the other atoms. A "peptide"
+    link joins C to N out of sequence order, as the ends of a cyclic peptide are.
+    """
+
+    kinds: Int[Tensor, "l"]
+    residues: Int[Tensor, "l 2"]
+    atoms: Int[Tensor, "l 2"]
+
+    @staticmethod
+    def empty() -> Links:
+        pairs = torch.zeros(0, 2, dtype=torch.long)
+        return Links(torch.zeros(0, dtype=torch.long), pairs, pairs)
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def of_kind(self, kind: str) -> Links:
+        """Those of one kind."""
+        chosen = self.kinds == LINKS.index(kind)
+        return Links(self.kinds[chosen], self.residues[chosen], self.atoms[chosen])
+
+    def renumbered(self, place: Int[Tensor, "n"]) -> Links:
+        """Links after residue i went to `place[i]`; those of a residue that went to -1 are gone."""
+        protein = self.residues >= 0
+        moved = torch.where(protein, place[self.residues.clamp(min=0)], -1)
+        kept = ((moved >= 0) | ~protein).all(1)
+        return Links(self.kinds[kept], moved[kept], self.atoms[kept])
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
     """Where a structure was read: the whole decompressed file and, for each atom slot, its row in that file."""
 
-    data: bytes
+    data: bytes  # as it stands there, byte order mark and line ends included
     format: str  # "pdb", "mmcif" or "bcif"
     path: str
     rows: Int[Tensor, "n 37"]  # PDB: line number; mmCIF, BinaryCIF: row of atom_site; from 0; -1: not in the file
+    others: Int[Tensor, "m"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))  # rows of other atoms
+    block: str | None = None  # the data block that was chosen by name
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +93,7 @@ class Structure:
     """n residues in the atom order of `chemistry.ATOMS`; an atom that is not `present` sits at the origin.
 
     Chains are counted 0, 1, ... in file order. Author numbering is for display, label numbering for the file.
-    `audit` lists in plain words what reading chose, changed or dropped.
+    `audit` records what reading chose, changed or dropped.
     """
 
     name: str
@@ -65,10 +107,12 @@ class Structure:
     insertion_codes: tuple[str, ...]  # "" when there is none
     label_numbers: Int[Tensor, "n"]  # label_seq_id; author number where the file has none
     residue_names: tuple[str, ...]  # as in the file: "MSE"
-    b_factors: Float[Tensor, "n 37"]  # Å^2, or whatever the file stores there (pLDDT in predicted models)
+    b_factors: Float[Tensor, "n 37"]  # Å^2, or pLDDT where `predicted`
     occupancies: Float[Tensor, "n 37"]
     others: OtherAtoms = field(default_factory=OtherAtoms.empty)
-    audit: tuple[str, ...] = ()
+    links: Links = field(default_factory=Links.empty)
+    predicted: bool = False  # declared, by the file or its reader, to hold pLDDT (0 to 100) in place of B factors
+    audit: Audit = field(default_factory=Audit)
     source: Source | None = None
 
     def __post_init__(self) -> None:
@@ -122,6 +166,8 @@ class Structure:
         index = torch.arange(len(self))[index]
         rows = index.tolist()
         source = self.source if rows == list(range(len(self))) else None
+        place = torch.full((len(self),), -1)
+        place[index] = torch.arange(len(index))
         return replace(
             self,
             **{
@@ -133,6 +179,7 @@ class Structure:
             },
             insertion_codes=tuple(self.insertion_codes[i] for i in rows),
             residue_names=tuple(self.residue_names[i] for i in rows),
+            links=self.links.renumbered(place),
             source=source,
         )  # fmt: skip
 

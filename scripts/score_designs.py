@@ -6,13 +6,12 @@ python scripts/score_designs.py designs/ ranking.csv
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import sys
 from pathlib import Path
 
 import protein_enn as pe
-from protein_enn.io import StructureError, atomic, find_structures
+from protein_enn.cli.output import write_rows
+from protein_enn.io import StructureError, find_structures
 
 
 def main() -> int:
@@ -45,11 +44,7 @@ def main() -> int:
     scored.sort(key=lambda row: -row["log_likelihood"])
     rows = [{"rank": rank, **row} for rank, row in enumerate(scored, 1)] + failed
 
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0] if scored else ("rank", "name", "file", "error"), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    atomic.write_text(options.table, text.getvalue())
+    write_rows(options.table, rows, list(rows[0]) if scored else ("rank", "name", "file", "error"))
     for row in rows:
         value = f"FAILED {row['error']}" if row["error"] else f"{row['log_likelihood']:8.4f} {row['perplexity']:7.3f}"
         print(f"{row.get('rank', '-'):>4} {value}  {row['name']}")

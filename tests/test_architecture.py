@@ -12,9 +12,9 @@ PACKAGE = Path(__file__).resolve().parent.parent / "protein_enn"  # read, not im
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = {
-    **dict.fromkeys(("chemistry", "settings", "version", "nn"), 0),
+    **dict.fromkeys(("audit", "chemistry", "settings", "version", "nn"), 0),
     **dict.fromkeys(("structure", "geometry"), 1),
-    **dict.fromkeys(("io", "embedding", "metrics", "graph"), 2),
+    **dict.fromkeys(("io", "embedding", "metrics", "graph", "selection"), 2),
     **dict.fromkeys(("models", "data"), 3),
     "tasks": 4,
     "predictor": 5,

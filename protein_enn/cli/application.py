@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from protein_enn.cli.inspection import audit, validate
+from protein_enn.cli.audit import audit
+from protein_enn.cli.options import with_reading
 from protein_enn.cli.pipeline import evaluate, prepare, report, train
 from protein_enn.cli.refinement import refine
 from protein_enn.cli.scoring import design, scan, score
+from protein_enn.cli.validation import validate
 from protein_enn.version import __version__
 
 app = typer.Typer(
@@ -17,7 +19,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (audit, refine, score, scan, design, validate, prepare, train, evaluate, report):
+for reader in (audit, refine, score, scan, design, validate):
+    app.command()(with_reading(reader))
+for command in (prepare, train, evaluate, report):
     app.command()(command)
 
 

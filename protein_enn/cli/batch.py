@@ -2,41 +2,63 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from protein_enn.cli.output import Progress
+import typer
+
+from protein_enn.cli.options import Reading
+from protein_enn.cli.output import Progress, printable
+
+if TYPE_CHECKING:
+    from protein_enn.structure import Structure
 
 Row = dict[str, Any]
 SUFFIXES = (".gz", ".pdb", ".ent", ".cif", ".mmcif", ".bcif", ".pdbx")
+STDIN = "-"
+AUDIT_COLUMNS = ("audit_severity", "audit_findings")
 
 
 @dataclass(frozen=True)
 class Item:
     """A file to work on and its name, unique in the batch; or an input that led to no file, and why."""
 
-    path: Path
-    name: str
+    path: str  # "-" is standard input
+    name: str  # fit to be the name of a file
     error: str | None = None
 
 
-def items(inputs: Sequence[str]) -> list[Item]:
-    """Files behind the inputs, each once, in the order of the inputs; an input that leads to none keeps its error."""
-    from protein_enn.io import StructureError, find_structures
+def items(inputs: Sequence[str], *, writes: Sequence[Path | None] = ()) -> list[Item]:
+    """Files behind the inputs, each once, in the order of the inputs; an input that leads to none keeps its error.
 
-    paths: dict[Path, Path] = {}
-    errors: dict[Path, str] = {}
+    typer.BadParameter: standard input is a terminal or named twice, or a file in `writes` is one of the inputs.
+    """
+    from protein_enn.io import find_structures
+
+    found: dict[object, tuple[str, str | None]] = {}
     for given in inputs:
+        if given == STDIN:
+            if given in found:
+                raise typer.BadParameter("- is standard input, which can be read once only")
+            if sys.stdin is None or sys.stdin.isatty():
+                raise typer.BadParameter("- reads a structure from standard input, which is a terminal: pipe a file in")
+            found[given] = (STDIN, None)
+            continue
         try:
             for path in find_structures([given]):
-                paths.setdefault(path.resolve(), path)
-        except (StructureError, OSError) as error:
-            errors.setdefault(Path(given), str(error))
-    found = list(paths.values())
-    good = [Item(path, name) for path, name in zip(found, unique_names(found), strict=True)]
-    return good + [Item(path, path.name or str(path), error) for path, error in errors.items()]
+                # A file that is really called "-" must not be mistaken for standard input.
+                found.setdefault(path.resolve(), (str(path) if str(path) != STDIN else str(path.absolute()), None))
+        except (ValueError, OSError, RuntimeError) as error:  # RuntimeError: a circle of symbolic links
+            found.setdefault(("nothing at", given), (given, explain(error)))
+    names = unique_names([Path("stdin" if path == STDIN else path) for path, _ in found.values()])
+    batch = [Item(path, name, error) for (path, error), name in zip(found.values(), names, strict=True)]
+    if replaced := overwrites(batch, [path for path in writes if path is not None]):
+        raise typer.BadParameter(f"the input {replaced} would be overwritten; write to another file")
+    return batch
 
 
 def stem(path: Path) -> str:
@@ -47,15 +69,25 @@ def stem(path: Path) -> str:
     return name
 
 
+def safe_name(text: str) -> str:
+    """The text as the start of a file name that stays in its folder: no separator, control character, leading dot."""
+    name = printable(text).replace("\\", "_").replace("/", "_")
+    return name if name and not name.startswith(".") else f"_{name}"
+
+
 def unique_names(paths: Sequence[Path]) -> list[str]:
-    """A name for each file: its stem, and where stems agree (in any case) `-2`, `-3`, ... for the later ones."""
-    stems = [stem(path) for path in paths]
-    taken = {name.casefold() for name in stems}
+    """A name for each file: its stem, and where stems agree (in any case) `-2`, `-3`, ... for the later ones.
+
+    `x_model2` counts as agreeing with `x`, whose second model has that name.
+    """
+    stems = [safe_name(stem(path)) for path in paths]
+    given = {name.casefold() for name in stems}
+    taken = set(given)
     seen: set[str] = set()
     names = []
     for base in stems:
         name, count = base, 1
-        if base.casefold() in seen:
+        if base.casefold() in seen or re.sub(r"_model\d+$", "", base.casefold()) in given - {base.casefold()}:
             while name.casefold() in taken:
                 count += 1
                 name = f"{base}-{count}"
@@ -65,21 +97,49 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
     return names
 
 
-def run(batch: Sequence[Item], work: Callable[[Item], list[Row]], failed: Callable[[Item, str], Row]) -> list[Row]:
-    """Rows of all items in order; whatever goes wrong with one becomes its row, and the rest go on."""
+def run(
+    batch: Sequence[Item],
+    reading: Reading,
+    work: Callable[[Item, Structure], list[Row]],
+    failed: Callable[[Item, str], Row],
+) -> list[Row]:
+    """Rows of all items in order, with the audit of what was read; whatever goes wrong with one becomes its row."""
     rows: list[Row] = []
     with Progress(len(batch)) as progress:
         for item in batch:
-            try:
-                if item.error is not None:
-                    raise ValueError(item.error)
-                new = work(item)
-            except Exception as error:  # the promise to the caller: one bad file never stops a batch
-                new = [failed(item, explain(error))]
-            rows += new
-            problem = next((row["error"] for row in new if row.get("error")), None)
+            problem = item.error
+            parts: list[tuple[Item, Structure]] = []
+            if problem is None:
+                try:
+                    parts = models(item, reading.structures(item.path, item.name))
+                except Exception as error:  # the promise to the caller: one bad file never stops a batch
+                    problem = explain(error)
+            if problem is not None:
+                rows.append(failed(item, problem))
+            for part, structure in parts:
+                try:
+                    new = work(part, structure)
+                except Exception as error:  # as above
+                    new = [failed(part, explain(error))]
+                read = structure.audit
+                rows += [{**row, **read.summary(), "audit": read.to_dict()} for row in new]
+                problem = next((row["error"] for row in new if row.get("error")), problem)
             progress.advance(f"{item.name}: {problem}" if problem else item.name)
     return rows
+
+
+def models(item: Item, structures: Sequence[Structure]) -> list[tuple[Item, Structure]]:
+    """Each structure of a file with an item of its own: several are `NAME_model1`, `NAME_model2`, ..."""
+    if not structures:
+        raise ValueError(f"{item.path}: no model in this file")
+    if len(structures) == 1:
+        return [(item, structures[0])]
+    return [(replace(item, name=f"{item.name}_model{i}"), structure) for i, structure in enumerate(structures, 1)]
+
+
+def failure(item: Item, error: str) -> Row:
+    """The row of a file that could not be done."""
+    return {"name": item.name, "file": item.path, "audit": None, "error": error}
 
 
 def explain(error: Exception) -> str:
@@ -88,7 +148,7 @@ def explain(error: Exception) -> str:
     return text if text and isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {text}"
 
 
-def overwrites(batch: Sequence[Item], targets: Sequence[Path]) -> Path | None:
+def overwrites(batch: Sequence[Item], targets: Sequence[Path]) -> str | None:
     """An input file that one of the targets would replace, if there is one."""
-    inputs = {item.path.resolve() for item in batch}
-    return next((target for target in targets if target.resolve() in inputs), None)
+    inputs = {Path(item.path).resolve(): item.path for item in batch if item.error is None and item.path != STDIN}
+    return next((inputs[place] for target in targets if (place := target.resolve()) in inputs), None)

@@ -20,6 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 Row = dict[str, Any]
+FORMULA_STARTS = "=+-@\t\r\n"
+"""What makes a spreadsheet run a text; a single character, such as a chain called "-", is no formula."""
 
 
 class Progress:
@@ -56,7 +58,7 @@ class Progress:
 
     def show(self, done: int, total: int, line: str) -> None:
         """`done` of `total` steps are done."""
-        self.done, self.total = done, total
+        self.done, self.total, line = done, total, printable(line)
         if self.bar is not None:
             self.bar.update(self.task, completed=done, total=total, description=line)
         else:
@@ -81,12 +83,32 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def deliver(
+    rows: Sequence[Row],
+    columns: Sequence[str],
+    output: Path | None,
+    as_json: bool,
+    *,
+    shown: Sequence[Row] | None = None,
+    shown_columns: Sequence[str],
+    answer: Any = None,
+) -> None:
+    """Write the rows to a CSV file if there is to be one, print them (`answer`, where given, as JSON), and finish."""
+    if output is not None:
+        write_rows(output, rows, columns)
+    if as_json:
+        show_json(rows if answer is None else answer)
+    else:
+        show_rows(rows if shown is None else shown, shown_columns)
+    finish(rows)
+
+
 def show_rows(rows: Sequence[Row], columns: Sequence[str]) -> None:
     """Print the chosen columns: a table on a terminal, tab-separated lines elsewhere."""
     if not sys.stdout.isatty():
         typer.echo("\t".join(columns))
         for row in rows:
-            typer.echo("\t".join(_cell(row.get(name)).replace("\t", " ") for name in columns))
+            typer.echo("\t".join(_cell(row.get(name)) for name in columns))
         return
     table = Table(*columns)
     for row in rows:
@@ -99,17 +121,29 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.4g}" if math.isfinite(value) else ""
-    return str(value)
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """The text with characters that could act on a terminal, or that no encoding holds, written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _inert(value: Any) -> Any:
+    """Text on one line that no spreadsheet takes for a formula: such gets an apostrophe before it. Numbers stay."""
+    if not isinstance(value, str):
+        return value
+    return ("'" if len(value) > 1 and value[0] in FORMULA_STARTS else "") + printable(value)
 
 
 def write_rows(path: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:
-    """Write a CSV file with these columns; what is undefined stays empty."""
+    """Write a CSV file with these columns; what is undefined stays empty, and no cell is a formula."""
     from protein_enn.io import atomic
 
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_finite(row) for row in rows)
+    writer.writerows({name: _inert(_finite(row.get(name))) for name in columns} for row in rows)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_text(path, text.getvalue())
 
@@ -132,5 +166,5 @@ def finish(rows: Sequence[Row]) -> None:
 
 def stop(message: str, status: int = 1) -> NoReturn:
     """End the command with a message."""
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    typer.echo(f"error: {printable(' '.join(message.split()))}", err=True)
     raise typer.Exit(status)

@@ -9,9 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from protein_enn.cli.batch import Item, Row, items, run
-from protein_enn.cli.options import Device, DeviceOption, Inputs, Json, Seed, Table, Threads, Weights, predictor_for
-from protein_enn.cli.output import finish, show_json, show_rows, write_json, write_rows
+from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, run
+from protein_enn.cli.options import (
+    Device,
+    DeviceOption,
+    Inputs,
+    Json,
+    Reading,
+    Seed,
+    Table,
+    Threads,
+    Weights,
+    predictor_for,
+)
+from protein_enn.cli.output import deliver, write_json
 
 if TYPE_CHECKING:
     from protein_enn.scoring import Design
@@ -19,21 +30,22 @@ if TYPE_CHECKING:
 
 SCORE_COLUMNS = (
     "name", "file", "residues", "scored", "mode", "orders", "log_likelihood", "standard_error", "perplexity",
-    "recovery", "seed", "weights", "weights_sha256", "seconds", "error",
+    "recovery", "seed", "weights", "weights_sha256", "seconds", *AUDIT_COLUMNS, "error",
 )  # fmt: skip
+MUTATION = ("chain", "number", "icode", "wt", "mutant", "score")
 SCAN_COLUMNS = (
-    "name", "file", "chain", "number", "icode", "wt", "mutant", "score", "context_free", "weights", "weights_sha256",
-    "error",
+    "name", "file", *MUTATION, "context_free", "weights", "weights_sha256", *AUDIT_COLUMNS, "error",
 )  # fmt: skip
+SAMPLE = ("sample", "sequence", "designed", "log_likelihood", "recovery")
 DESIGN_COLUMNS = (
-    "name", "file", "sample", "sequence", "designed", "log_likelihood", "recovery", "temperature", "seed", "weights",
-    "weights_sha256", "error",
+    "name", "file", *SAMPLE, "temperature", "seed", "weights", "weights_sha256", *AUDIT_COLUMNS, "error",
 )  # fmt: skip
 SCORE_SHOWN = (
-    "name", "scored", "log_likelihood", "standard_error", "perplexity", "recovery", "seconds", "error",
+    "name", "scored", "log_likelihood", "standard_error", "perplexity", "recovery", "seconds", "audit_severity",
+    "error",
 )  # fmt: skip
-SCAN_SHOWN = ("name", "chain", "number", "icode", "wt", "mutant", "score", "error")
-DESIGN_SHOWN = ("name", "sample", "sequence", "log_likelihood", "recovery", "error")
+SCAN_SHOWN = ("name", *MUTATION, "audit_severity", "error")
+DESIGN_SHOWN = ("name", "sample", "sequence", "log_likelihood", "recovery", "audit_severity", "error")
 BEST = 10
 """Mutations of a scan that are shown for each file."""
 
@@ -48,6 +60,7 @@ class Mode(StrEnum):
 
 def score(
     inputs: Inputs,
+    reading: Reading,
     output: Table = None,
     records: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Write the per-residue records to this file (NAME.scores.json).")
@@ -61,33 +74,29 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Log-likelihood of each structure's sequence given its backbone: nats per residue, higher is better."""
-    from protein_enn.io import read_structure
     from protein_enn.scoring import score as score_structure
 
     predictor = predictor_for("design", weights, device, threads)
     source = {"seed": seed, "weights": predictor.name, "weights_sha256": predictor.sha256}
-    written: list[Row] = []
+    residues: dict[str, Row] = {}
 
-    def work(item: Item) -> list[Row]:
-        structure = read_structure(item.path)
+    def work(item: Item, structure: Structure) -> list[Row]:
         result = score_structure(structure, predictor=predictor, mode=mode.value, orders=orders, seed=seed)
-        where = {"name": item.name, "file": str(item.path)}
-        written.append({**result.record(), **where})
-        return [{**result.row(), **where}]
+        residues[item.name] = result.record()["per_residue"]
+        return [{**result.row(), "name": item.name, "file": item.path}]
 
     def failed(item: Item, error: str) -> Row:
-        row = {"name": item.name, "file": str(item.path), "mode": mode.value, **source, "error": error}
-        written.append({"kind": "score", **row})
-        return row
+        return {**failure(item, error), "mode": mode.value, **source}
 
-    rows = run(items(inputs), work, failed)
+    rows = run(items(inputs, writes=[output, records]), reading, work, failed)
     if records is not None:
-        write_json(records, written)
-    _deliver(rows, SCORE_COLUMNS, output, as_json, SCORE_SHOWN)
+        write_json(records, [{"kind": "score", **row, "per_residue": residues.get(row["name"], {})} for row in rows])
+    deliver(rows, SCORE_COLUMNS, output, as_json, shown_columns=SCORE_SHOWN)
 
 
 def scan(
     inputs: Inputs,
+    reading: Reading,
     output: Table = None,
     context_free: Annotated[
         bool, typer.Option("--context-free", help="Subtract the log-odds seen from the backbone alone.")
@@ -98,31 +107,32 @@ def scan(
     as_json: Json = False,
 ) -> None:
     """Score every single mutation: log-odds over the residue that is there, higher is better. Shows the best ones."""
-    from protein_enn.io import read_structure
     from protein_enn.scoring import scan as scan_structure
 
     predictor = predictor_for("design", weights, device, threads)
     source = {"context_free": context_free, "weights": predictor.name, "weights_sha256": predictor.sha256}
 
-    def work(item: Item) -> list[Row]:
-        result = scan_structure(read_structure(item.path), predictor=predictor, context_free=context_free)
-        where = {"name": item.name, "file": str(item.path), **source, "error": None}
+    def work(item: Item, structure: Structure) -> list[Row]:
+        result = scan_structure(structure, predictor=predictor, context_free=context_free)
+        where = {"name": item.name, "file": item.path, **source, "error": None}
         return [{**where, **row} for row in result.rows()]
 
     def failed(item: Item, error: str) -> Row:
-        return {"name": item.name, "file": str(item.path), **source, "error": error}
+        return {**failure(item, error), **source}
 
-    rows = run(items(inputs), work, failed)
-    shown = [
+    rows = run(items(inputs, writes=[output]), reading, work, failed)
+    best = [
         row
-        for _, group in groupby(rows, lambda row: row["file"])
+        for _, group in groupby(rows, lambda row: row["name"])
         for row in sorted(group, key=lambda row: -row.get("score", 0.0))[:BEST]
     ]
-    _deliver(rows, SCAN_COLUMNS, output, as_json, SCAN_SHOWN, shown)
+    answer = by_input(rows, "mutations", MUTATION)
+    deliver(rows, SCAN_COLUMNS, output, as_json, shown=best, shown_columns=SCAN_SHOWN, answer=answer)
 
 
 def design(
     inputs: Inputs,
+    reading: Reading,
     output: Table = None,
     samples: Annotated[int, typer.Option(min=1, help="Sequences for each backbone.")] = 1,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most probable residue at each step.")] = 0.1,
@@ -134,25 +144,24 @@ def design(
     as_json: Json = False,
 ) -> None:
     """Sample new sequences for backbones; chains are separated by / in the sequence."""
-    from protein_enn.io import read_structure
     from protein_enn.scoring import design as design_structure
 
     predictor = predictor_for("design", weights, device, threads)
     source = {"temperature": temperature, "seed": seed, "weights": predictor.name, "weights_sha256": predictor.sha256}
 
-    def work(item: Item) -> list[Row]:
-        structure = read_structure(item.path)
+    def work(item: Item, structure: Structure) -> list[Row]:
         found = design_structure(
             structure, predictor=predictor, temperature=temperature, seed=seed, samples=samples, fixed=fixed or ()
         )
-        where = {"name": item.name, "file": str(item.path), **source, "error": None}
+        where = {"name": item.name, "file": item.path, **source, "error": None}
         return [{**where, "sample": i, **design_row(structure, one)} for i, one in enumerate(found, 1)]
 
     def failed(item: Item, error: str) -> Row:
-        return {"name": item.name, "file": str(item.path), **source, "error": error}
+        return {**failure(item, error), **source}
 
-    rows = run(items(inputs), work, failed)
-    _deliver(rows, DESIGN_COLUMNS, output, as_json, DESIGN_SHOWN)
+    rows = run(items(inputs, writes=[output]), reading, work, failed)
+    answer = by_input(rows, "designs", SAMPLE)
+    deliver(rows, DESIGN_COLUMNS, output, as_json, shown_columns=DESIGN_SHOWN, answer=answer)
 
 
 def design_row(structure: Structure, sampled: Design) -> Row:
@@ -167,18 +176,12 @@ def design_row(structure: Structure, sampled: Design) -> Row:
     }
 
 
-def _deliver(
-    rows: list[Row],
-    columns: tuple[str, ...],
-    output: Path | None,
-    as_json: bool,
-    shown_columns: tuple[str, ...],
-    shown_rows: list[Row] | None = None,
-) -> None:
-    if output is not None:
-        write_rows(output, rows, columns)
-    if as_json:
-        show_json(rows)
-    else:
-        show_rows(rows if shown_rows is None else shown_rows, shown_columns)
-    finish(rows)
+def by_input(rows: list[Row], name: str, columns: tuple[str, ...]) -> list[Row]:
+    """For JSON: one object for each structure, with its audit, and these columns of its rows in a list `name`."""
+    answer = []
+    for _, group in groupby(rows, lambda row: row["name"]):
+        members = list(group)
+        of_input = {key: value for key, value in members[0].items() if key not in columns}
+        parts = [{key: row[key] for key in columns} for row in members if not row.get("error")]
+        answer.append({**of_input, name: parts})
+    return answer

@@ -37,8 +37,9 @@ class Chain:
     def of(structure: Structure, model: Structure | None = None) -> Chain:
         """The residues with a CA of a structure (of both, if a model with the same residues is given).
 
-        ValueError if none is left.
+        Atoms of zero occupancy were placed, not observed: nothing is learned from them. ValueError if none is left.
         """
+        structure = replace(structure, present=observed(structure))
         rows = structure.present[:, chemistry.CA]
         if model is not None:
             rows = rows & model.present[:, chemistry.CA]
@@ -65,3 +66,9 @@ class Chain:
         tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"}
         chosen: dict[str, Any] = {k: v[index] for k, v in tensors.items() if v is not None}
         return replace(self, **chosen)
+
+
+def observed(structure: Structure) -> Bool[Tensor, "n 37"]:
+    """Atoms of positive occupancy; all atoms where every occupancy is zero, which then says nothing."""
+    seen = structure.present & (structure.occupancies > 0)
+    return seen if seen.any() else structure.present

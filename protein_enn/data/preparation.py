@@ -71,12 +71,14 @@ def prepare(
                 if isinstance(result, str):
                     failed.append((f"{Path(job.file).name} {job.chain}", result))
                     continue
+                chain, audit = result
                 kind = "pair" if job.model else "native"
-                yield result, Record(result.name, len(result), job.cluster, job.split, kind)
+                yield chain, Record(chain.name, len(chain), job.cluster, job.split, kind, audit=audit)
 
     store = write_store(out, chains(), {"inputs": len(jobs), "source": folder.name if folder else "files"})
     check_leaks(store.records)
-    write_text(out / "failed.tsv", "".join(f"{a}\t{b}\n" for a, b in [("file", "reason"), *failed]))
+    lines = ["\t".join(" ".join(cell.split()) for cell in row) for row in [("file", "reason"), *failed]]
+    write_text(out / "failed.tsv", "\n".join(lines) + "\n")
     _write_table(out, jobs, {record.name for record in store.records})
     if not len(store):
         reasons = "; ".join(f"{name}: {why}" for name, why in failed[:3])
@@ -120,20 +122,24 @@ def _file_jobs(inputs: Sequence[str], valid_fraction: float, seed: int) -> list[
     return jobs
 
 
-def _load(job: _Job) -> Chain | str:
-    """The chain of a job, or the reason why there is none. Runs in a worker process."""
+def _load(job: _Job) -> tuple[Chain, str] | str:
+    """The chain of a job with its audit in short, or the reason why there is none. Runs in a worker process."""
     try:
         native = _one_chain(job.file, job.chain)
+        read = [native.audit]
         if not job.model:
             chain = Chain.of(native)
         else:
             model = _one_chain(job.model, job.model_chain)
+            read.append(model.audit)
             rows, model_rows = reversed(match_residues(model, native, None, None))
             chain = Chain.of(native.take(rows), model.take(model_rows))
     except (StructureError, ValueError) as error:
         return str(error)
     known = int((chain.residues != chemistry.UNKNOWN).sum())
-    return chain if known >= MIN_RESIDUES else f"only {known} known residues, {MIN_RESIDUES} are needed"
+    if known < MIN_RESIDUES:
+        return f"only {known} known residues, {MIN_RESIDUES} are needed"
+    return chain, "; ".join(f"{audit.severity}: {' '.join(audit.codes)}" for audit in read if audit.findings)
 
 
 def _one_chain(file: str, chain_id: str) -> Structure:

@@ -43,6 +43,7 @@ class Record:
     atom_start: int = -1
     atoms: int = -1
     model_atoms: int = 0
+    audit: str = ""  # of its file or files: the worst severity and the codes of the findings, "warning: chain-gap"
 
 
 def _pack(compact: Tensor, mask: Tensor) -> tuple[np.ndarray, float]:
@@ -128,6 +129,8 @@ class Store:
         self._shards = []
         for entry in manifest["shards"]:
             file = self.folder / entry["file"]
+            if file.name != entry["file"]:
+                raise ValueError(f"{path}: shard {entry['file']!r} lies outside of the store; prepare it again")
             if not file.is_file() or (verify and hashlib.sha256(file.read_bytes()).hexdigest() != entry["sha256"]):
                 raise ValueError(f"{file}: missing or changed since it was written; prepare the store again")
             self._shards.append(safe_open(str(file), framework="numpy"))

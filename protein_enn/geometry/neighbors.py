@@ -1,4 +1,4 @@
-"""Exact neighbour search: dense distances for small sets, a k-d tree for large ones.
+"""Exact neighbour search in float64: all distances for small sets, a k-d tree for large ones.
 
 `torch.cdist` with its default mode is never used here: its matrix-product form errs by hundredths of an Å.
 """
@@ -8,10 +8,13 @@ from __future__ import annotations
 import torch
 from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 from torch import Tensor
 
-DENSE_LIMIT = 1500
-"""Points above which the k-d tree is faster than the dense search (two cores)."""
+DENSE_LIMIT = 1000
+"""Points above which the k-d tree is faster than all distances (one core)."""
+LAST = 2**63 - 1
+"""The sorting key of what is no neighbour."""
 
 
 def nearest_neighbors(points: Float[Tensor, "n 3"], k: int) -> tuple[Int[Tensor, "n k"], Bool[Tensor, "n k"]]:
@@ -24,7 +27,7 @@ def nearest_neighbors(points: Float[Tensor, "n 3"], k: int) -> tuple[Int[Tensor,
     if real <= 0:
         itself = torch.arange(n, device=points.device)[:, None].expand(n, k).contiguous()
         return itself, torch.zeros(n, k, dtype=torch.bool, device=points.device)
-    index = _dense(points, real) if n <= DENSE_LIMIT else _tree(points, real)
+    index = (_dense(points, real) if n <= DENSE_LIMIT else _tree(points, real)).to(points.device)
     mask = torch.ones(n, real, dtype=torch.bool, device=points.device)
     if real < k:
         itself = torch.arange(n, device=points.device)[:, None].expand(n, k - real)
@@ -34,18 +37,27 @@ def nearest_neighbors(points: Float[Tensor, "n 3"], k: int) -> tuple[Int[Tensor,
 
 
 def _dense(points: Tensor, k: int) -> Tensor:
-    points = points - points.mean(0)  # far from the origin float32 would lose the digits that distances need
-    square = (points[:, None] - points[None]).pow(2).sum(-1)
-    square.fill_diagonal_(torch.inf)
-    return square.topk(k, dim=1, largest=False).indices
+    data = points.detach().cpu().double().numpy()
+    keys, low = _keys(torch.from_numpy(cdist(data, data, "sqeuclidean")), torch.arange(len(data)))
+    rows = keys.fill_diagonal_(LAST).numpy()
+    rows.partition(k - 1, axis=1)
+    nearest = rows[:, :k].copy()
+    nearest.sort(axis=1)
+    return torch.from_numpy(nearest) & low
 
 
 def _tree(points: Tensor, k: int) -> Tensor:
     data = points.detach().cpu().double().numpy()
-    _, found = cKDTree(data).query(data, k=k + 1)
-    index = torch.from_numpy(found).to(points.device)
-    itself = torch.arange(len(points), device=points.device)[:, None]
-    # Coincident points may push a point out of its own first place: drop it wherever it stands.
-    is_self = index == itself
-    is_self[:, -1] |= ~is_self.any(1)
-    return index[~is_self].view(len(points), k)
+    distance, found = map(torch.from_numpy, cKDTree(data, leafsize=32).query(data, k=k + 1))
+    keys, low = _keys(distance, found)
+    keys[found == torch.arange(len(data))[:, None]] = LAST  # where points coincide it need not be the first
+    rows = keys.numpy()
+    rows.sort(axis=1)
+    return torch.from_numpy(rows[:, :k]) & low
+
+
+def _keys(distance: Tensor, index: Tensor) -> tuple[Tensor, int]:
+    """Distances (positive float64, overwritten) as integers in the same order, with the index in their lowest bits, so
+    that one sort orders both; and these bits. Distances equal to 11 digits or more count as ties."""
+    low = (1 << int(distance.shape[0]).bit_length()) - 1
+    return distance.view(torch.int64).bitwise_and_(~low).bitwise_or_(index), low

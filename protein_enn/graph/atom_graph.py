@@ -35,7 +35,7 @@ ELEMENTS = (
     "K",
 )
 EDGE_TYPES = 3
-"""Same residue and bonded by the chemistry tables, same residue, another residue."""
+"""Bonded by the chemistry tables inside a residue or by a link between two; same residue; another residue."""
 ATOM_WIDTHS = Widths(scalars=len(ELEMENTS) + 1 + len(KINDS) + 1, pseudoscalars=0, vectors=0, edge_types=EDGE_TYPES)
 
 
@@ -65,7 +65,7 @@ def atom_graph(structure: Structure, k: int = 16, waters: bool = False) -> AtomG
     molecule = torch.cat([residue, n + torch.tensor([names[others.residue_ids[i]] for i in kept.tolist()]).long()])
     neighbors, neighbor_mask = nearest_neighbors(pos, k)
     same = molecule[:, None] == molecule[neighbors]
-    bonded = same & _bonded(structure, rows, neighbors)
+    bonded = (same & _bonded(structure, rows, neighbors)) | _linked(structure, rows, neighbors)
     return AtomGraph(
         pos=pos,
         scalars=torch.cat([one_hot(element, len(ELEMENTS) + 1), one_hot(kind, len(KINDS) + 1)], 1).to(pos.dtype),
@@ -91,3 +91,18 @@ def _bonded(structure: Structure, rows: Int[Tensor, "m"], neighbors: Int[Tensor,
     slot = rows % width
     found = table[residue[:, None], slot[:, None], slot[neighbors]]
     return found & protein[:, None] & protein[neighbors]
+
+
+def _linked(structure: Structure, rows: Int[Tensor, "m"], neighbors: Int[Tensor, "m k"]) -> Tensor:
+    """Whether two atoms are joined by one of the structure's links."""
+    linked = torch.zeros_like(neighbors, dtype=torch.bool)
+    links, width = structure.links, len(chemistry.ATOMS)
+    if not len(links):
+        return linked
+    ends = torch.where(links.residues >= 0, links.residues, len(structure)) * width + links.atoms
+    nodes = torch.searchsorted(rows, ends).clamp_(max=len(rows) - 1)
+    nodes = nodes[(rows[nodes] == ends).all(1)]  # waters and lone atoms may be left out
+    source = torch.cat([nodes[:, 0], nodes[:, 1]])
+    which, column = (neighbors[source] == torch.cat([nodes[:, 1], nodes[:, 0]])[:, None]).nonzero(as_tuple=True)
+    linked[source[which], column] = True
+    return linked

@@ -27,7 +27,7 @@ class Backbone:
 
 
 def bonded_to_next(
-    compact: Float[Tensor, "n 14 3"], mask: Bool[Tensor, "n 14"], chains: Int[Tensor, "n"]
+    compact: Float[Tensor, "n a 3"], mask: Bool[Tensor, "n a"], chains: Int[Tensor, "n"]
 ) -> Bool[Tensor, "n"]:
     """Whether residue i is bonded to i + 1: same chain and C-N within `chemistry.PEPTIDE_BREAK`.
 
@@ -42,36 +42,48 @@ def bonded_to_next(
     return bonded
 
 
-def backbone_features(
-    compact: Float[Tensor, "n 14 3"], mask: Bool[Tensor, "n 14"], bonded: Bool[Tensor, "n"]
-) -> Backbone:
-    """Features of the backbone; `bonded[i]` says whether i and i + 1 are joined. A missing atom gives zeros."""
-    ca = compact[:, CA]
-    after, before = bonded, torch.cat([bonded.new_zeros(1), bonded[:-1]])
-    following = torch.cat([compact[1:], compact[-1:]])
-    preceding = torch.cat([compact[:1], compact[:-1]])
-    mask_following, mask_preceding = torch.cat([mask[1:], mask[-1:]]), torch.cat([mask[:1], mask[:-1]])
-    atoms = compact[:, [N, C, O]] - ca[:, None]
-    atoms = atoms * mask[:, [N, C, O], None]
-    to_next = (following[:, CA] - ca) * after[:, None]
-    to_previous = (preceding[:, CA] - ca) * before[:, None]
-    vectors = torch.cat([atoms, to_next[:, None], to_previous[:, None]], 1)
+def rings(closures: Int[Tensor, "c 2"], chains: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "r 2"]:
+    """Peptide bonds (C of the first residue to N of the second) that close a chain: both ends free and in one chain."""
+    tail, head = closures.T
+    free = ~bonded[tail] & ((head == 0) | ~bonded[head - 1])
+    return closures[free & (tail > head) & (chains[tail] == chains[head])]
 
-    whole = mask[:, N] & mask[:, C]
-    phi = _cos_sin(preceding[:, C], compact[:, N], ca, compact[:, C])
-    psi = _cos_sin(compact[:, N], ca, compact[:, C], following[:, N])
-    omega = _cos_sin(ca, compact[:, C], following[:, N], following[:, CA])
-    defined = torch.stack(
+
+def backbone_features(
+    compact: Float[Tensor, "n a 3"],
+    mask: Bool[Tensor, "n a"],
+    bonded: Bool[Tensor, "n"],
+    closures: Int[Tensor, "r 2"] | None = None,
+) -> Backbone:
+    """Features of the backbone; `bonded[i]` says whether i and i + 1 are joined, `closures` name the last and the first
+    residue of each ring. A missing atom gives zeros."""
+    n = len(compact)
+    place = torch.arange(n, device=compact.device)
+    following, preceding = (place + 1).clamp_(max=n - 1), (place - 1).clamp_(min=0)
+    after, before = bonded, torch.cat([bonded.new_zeros(1), bonded[:-1]])
+    if closures is not None:
+        tail, head = closures.T
+        after = after.index_fill(0, tail, True)
+        before[head] = True
+        following[tail], preceding[head] = head, tail
+    backbone, there = compact[:, :4], mask[:, :4]
+    # C of the preceding residue, N, CA, C, N and CA of the following one: the three dihedrals side by side
+    path = torch.cat([compact[preceding, C, None], backbone[:, :3], backbone[following, :2]], 1)
+    vectors = torch.cat(
         [
-            whole & before & mask_preceding[:, C],
-            whole & after & mask_following[:, N],
-            mask[:, C] & after & mask_following[:, N],
+            (backbone[:, [N, C, O]] - backbone[:, CA, None]) * there[:, [N, C, O], None],
+            ((path[:, 5] - path[:, 2]) * after[:, None])[:, None],
+            ((compact[preceding, CA] - path[:, 2]) * before[:, None])[:, None],
         ],
         1,
     )
-    angles = torch.stack([phi, psi, omega], 1) * defined[..., None]
-    presence = torch.stack([mask[:, N], mask[:, C], mask[:, O], before, after], 1).to(compact.dtype)
-    return Backbone(torch.cat([presence, angles[..., 0]], 1), angles[..., 1], vectors)
+    next_n = after & mask[following, N]
+    has_n, has_c = there[:, N], there[:, C]
+    whole = has_n & has_c
+    defined = torch.stack([whole & before & mask[preceding, C], whole & next_n, has_c & next_n], 1)
+    cos, sin = _cos_sin(path.diff(dim=1))
+    presence = torch.stack([has_n, has_c, there[:, O], before, after], 1).to(compact.dtype)
+    return Backbone(torch.cat([presence, cos * defined], 1), sin * defined, vectors)
 
 
 def sequence_index(chains: Int[Tensor, "n"], numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "n"]:
@@ -81,16 +93,32 @@ def sequence_index(chains: Int[Tensor, "n"], numbers: Int[Tensor, "n"], bonded: 
     return torch.cat([step.new_zeros(1), step.cumsum(0)])
 
 
-def pair_types(index: Int[Tensor, "n"], chains: Int[Tensor, "n"], neighbors: Int[Tensor, "n k"]) -> Int[Tensor, "n k"]:
-    """Offset j - i in sequence, clipped to 32 and shifted to start at 0; the last type is another chain."""
-    offset = (index[neighbors] - index[:, None]).clamp(-MAX_OFFSET, MAX_OFFSET) + MAX_OFFSET
+def pair_types(
+    index: Int[Tensor, "n"],
+    chains: Int[Tensor, "n"],
+    neighbors: Int[Tensor, "n k"],
+    closures: Int[Tensor, "r 2"] | None = None,
+) -> Int[Tensor, "n k"]:
+    """Offset j - i in sequence, clipped to 32 and shifted to start at 0; the last type is another chain.
+
+    In a ring the shorter way round counts, of two equal ways the backward one.
+    """
+    offset = index[neighbors] - index[:, None]
+    if closures is not None:
+        ring, length = torch.full_like(index, -1), torch.ones_like(index)
+        for number, (tail, head) in enumerate(closures.tolist()):
+            ring[head : tail + 1], length[head : tail + 1] = number, index[tail] - index[head] + 1
+        half = length[:, None] // 2
+        same = (ring[neighbors] == ring[:, None]) & (ring[:, None] >= 0)
+        offset = torch.where(same, (offset + half) % length[:, None] - half, offset)
+    offset = offset.clamp_(-MAX_OFFSET, MAX_OFFSET).add_(MAX_OFFSET)
     return torch.where(chains[neighbors] == chains[:, None], offset, EDGE_TYPES - 1)
 
 
-def _cos_sin(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
-    """Cosine and sine of the dihedral a-b-c-d, (n, 2); finite where atoms coincide."""
-    axis = unit(c - b)
-    u = (a - b) - ((a - b) * axis).sum(-1, keepdim=True) * axis
-    v = (d - c) - ((d - c) * axis).sum(-1, keepdim=True) * axis
-    u, v = unit(u), unit(v)
-    return torch.stack([(u * v).sum(-1), (torch.linalg.cross(axis, u) * v).sum(-1)], -1)
+def _cos_sin(steps: Float[Tensor, "n 5 3"]) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
+    """Cosine and sine of the three dihedrals along a path of five steps; finite where atoms coincide."""
+    axis = unit(steps[:, 1:4])
+    sides = torch.stack([-steps[:, :3], steps[:, 2:]], 1)
+    across = unit(sides - (sides * axis[:, None]).sum(-1, keepdim=True) * axis[:, None])
+    u, v = across.unbind(1)
+    return (u * v).sum(-1), (torch.linalg.cross(axis, u) * v).sum(-1)

@@ -19,6 +19,7 @@ from protein_enn.graph.features import (
     backbone_features,
     bonded_to_next,
     pair_types,
+    rings,
     sequence_index,
 )
 from protein_enn.graph.fields import GeometricGraph, Widths
@@ -43,29 +44,49 @@ def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGra
         raise ValueError(f"{structure.name}: no residue with a CA atom; the residue graph needs one at least")
     # Atoms are taken relative to the centre first: far from the origin float32 has no digits to spare.
     center = structure.ca[rows].double().mean(0)
-    residues = structure.residues[rows]
-    present = structure.present[rows]
-    positions = (structure.positions[rows].double() - center).to(structure.positions.dtype)
-    compact, mask = to_compact(positions, present, residues)
-    graph = graph_of_atoms(compact, mask, residues, structure.chains[rows], structure.numbers[rows], k, side_chains)
+    residues, chains, numbers = structure.residues[rows], structure.chains[rows], structure.numbers[rows]
+    if side_chains:
+        positions = (structure.positions[rows].double() - center).to(structure.positions.dtype)
+        compact, mask = to_compact(positions, structure.present[rows], residues)
+    else:
+        backbone = torch.tensor(chemistry.BACKBONE)
+        mask = structure.present[rows[:, None], backbone]
+        positions = structure.positions[rows[:, None], backbone].double() - center
+        compact = positions.to(structure.positions.dtype) * mask[..., None]
+    closures = _closures(structure, rows) if len(structure.links) else None
+    graph = graph_of_atoms(compact, mask, residues, chains, numbers, k, side_chains, closures)
     graph.pos = graph.pos + center.to(graph.pos.dtype)
     graph.rows = rows
     return graph
 
 
+def _closures(structure: Structure, rows: Int[Tensor, "n"]) -> Int[Tensor, "c 2"]:
+    """Nodes whose C and N form a peptide bond out of sequence order."""
+    place = torch.full((len(structure) + 1,), -1)  # the last for atoms that are not protein
+    place[rows] = torch.arange(len(rows))
+    ends = place[structure.links.of_kind("peptide").residues]
+    return ends[(ends >= 0).all(1)]
+
+
 def graph_of_atoms(
-    compact: Float[Tensor, "n 14 3"],
-    mask: Bool[Tensor, "n 14"],
+    compact: Float[Tensor, "n a 3"],
+    mask: Bool[Tensor, "n a"],
     residues: Int[Tensor, "n"],
     chains: Int[Tensor, "n"],
     numbers: Int[Tensor, "n"],
     k: int,
     side_chains: bool,
+    closures: Int[Tensor, "c 2"] | None = None,
 ) -> ProteinGraph:
-    """The residue graph of atoms in the compact layout (`geometry.compact`), every residue a node."""
+    """The residue graph of atoms in the compact layout (`geometry.compact`), every residue a node.
+
+    Without side chains the first four atoms are enough. `closures` are peptide bonds beyond those of neighbours in
+    sequence, from the C of one residue to the N of another: where they join the ends of a chain it is a ring.
+    """
     bonded = bonded_to_next(compact, mask, chains)
+    closures = None if closures is None or not len(closures) else rings(closures, chains, bonded)
     neighbors, neighbor_mask = nearest_neighbors(compact[:, 1], k)
-    scalars, vectors, backbone = node_features(compact, mask, residues, bonded, side_chains)
+    scalars, vectors, backbone = node_features(compact, mask, residues, bonded, side_chains, closures)
     index = sequence_index(chains, numbers, bonded)
     return ProteinGraph(
         pos=compact[:, 1],
@@ -74,21 +95,22 @@ def graph_of_atoms(
         vectors=vectors,
         neighbors=neighbors,
         neighbor_mask=neighbor_mask,
-        edge_types=pair_types(index, chains, neighbors),
+        edge_types=pair_types(index, chains, neighbors, closures),
         rows=torch.arange(len(compact), device=compact.device),
         bonded=bonded,
     )
 
 
 def node_features(
-    compact: Float[Tensor, "n 14 3"],
-    mask: Bool[Tensor, "n 14"],
+    compact: Float[Tensor, "n a 3"],
+    mask: Bool[Tensor, "n a"],
     residues: Int[Tensor, "n"],
     bonded: Bool[Tensor, "n"],
     side_chains: bool,
+    closures: Int[Tensor, "r 2"] | None = None,
 ) -> tuple[Float[Tensor, "n s"], Float[Tensor, "n v 3"], Backbone]:
     """Scalars and vectors of `BACKBONE_WIDTHS` or, with side chains, of `ALL_ATOM_WIDTHS`."""
-    backbone = backbone_features(compact, mask, bonded)
+    backbone = backbone_features(compact, mask, bonded, closures)
     if not side_chains:
         return backbone.scalars, backbone.vectors, backbone
     kind = one_hot(residues, len(chemistry.RESIDUES)).to(compact.dtype)

@@ -15,7 +15,7 @@ from protein_enn.io.errors import (
     WriteError,
 )
 from protein_enn.io.inputs import find_structures
-from protein_enn.io.read import read_structure
+from protein_enn.io.read import read_models, read_structure
 from protein_enn.io.write import write_structure
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "UnreadableFileError",
     "WriteError",
     "find_structures",
+    "read_models",
     "read_structure",
     "write_structure",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -10,90 +9,94 @@ import torch
 from numpy.typing import NDArray
 
 from protein_enn import chemistry
-from protein_enn.io.atoms import AtomTable, check_atoms
-from protein_enn.io.components import ION, LIGAND, OTHER, component, element_of, is_ion, slot
-from protein_enn.io.conformers import Grouping, choose_conformers, group_residues
+from protein_enn.audit import Finding
+from protein_enn.io.atoms import AtomTable, check_atoms, check_origin
+from protein_enn.io.components import component, elements_of, slot
+from protein_enn.io.conformers import OTHER_CONFORMER, Grouping, choose_conformers, group_residues
+from protein_enn.io.context import describe_context, gather_context
 from protein_enn.io.errors import EmptyStructureError, FormatError
-from protein_enn.structure import KINDS, OtherAtoms, Source, Structure
+from protein_enn.io.labels import Labels, combine
+from protein_enn.io.polymer import protein_groups
+from protein_enn.io.record import Record
+from protein_enn.io.residue_findings import describe_residues
+from protein_enn.structure import Source, Structure
 
 WIDTH = len(chemistry.ATOMS)
 
 
-def assemble(table: AtomTable, name: str, file: str, source: Source) -> Structure:
-    """The structure of one model. `source.rows` is filled in here.
+def assemble(table: AtomTable, name: str, file: str, source: Source, record: Record) -> Structure:
+    """The structure of one model. `source.rows` is filled in here, and `record` with what was dropped.
 
     Raises EmptyStructureError when no protein residue is left, CoordinateError and FormatError for impossible atoms.
     """
+    table = _without_unplaced(table, record)
     check_atoms(table, file)
-    table, counts = _without_hydrogens(_with_elements(table))
-    table, blank = _name_blank_chains(table)
+    table = replace(table, elements=elements_of(table.elements, table.names, table.residue_names))
+    table = _name_blank_chains(_without_hydrogens(table, record), record)
     if not len(table):
         raise EmptyStructureError(f"{file}: no atoms other than hydrogen; give a file with heavy atoms")
-    grouping, split = group_residues(table)
-    grouping, conformers = choose_conformers(grouping)
-    counts += split + conformers
-    protein = _protein_groups(grouping)
+    grouping, joined = group_residues(table)
+    grouping, others, conformers = choose_conformers(grouping, file)
+    record.findings += joined
+    record.drop(OTHER_CONFORMER, "conformer-atoms-dropped", "atoms of other conformers were dropped", others)
+    record.findings += conformers
+    protein = protein_groups(grouping)
     if not protein.any():
-        names = ", ".join(dict.fromkeys(grouping.table.residue_names[grouping.starts].tolist()[:40]))[:60]
+        names = ", ".join(dict.fromkeys(grouping.table.residue_names.take(grouping.starts[:40]).tolist()))[:60]
         raise EmptyStructureError(f"{file}: no protein residues among {names}; give a file with a protein chain")
-    structure, leftover, more = _fill(grouping, protein, name, file, source)
-    others = _others(grouping, protein, leftover)
-    counts += more
-    audit = [*table.notes, *blank, *(f"{n} {what}" for what, n in counts.items() if n), *_context(others)]
-    return replace(structure, others=others, audit=tuple(audit))
+    check_origin(grouping.table, file)
+    structure, leftover = _fill(grouping, protein, name, file, source, record)
+    atoms = np.sort(np.concatenate((np.flatnonzero(~protein[grouping.group]), leftover)))
+    context, rows = gather_context(grouping, protein, atoms, record)
+    record.findings += [*describe_residues(structure), *describe_context(context)]
+    assert structure.source is not None  # _fill gives it one
+    return replace(structure, others=context, source=replace(structure.source, others=torch.from_numpy(rows)))
 
 
-def _with_elements(table: AtomTable) -> AtomTable:
-    if not (table.elements == "").any():
+def _without_unplaced(table: AtomTable, record: Record) -> AtomTable:
+    if table.placed.all():
         return table
-    pairs = zip(table.elements.tolist(), table.names.tolist(), table.residue_names.tolist(), strict=True)
-    return replace(table, elements=np.array([e or element_of(a, r) for e, a, r in pairs]))
+    count = int((~table.placed).sum())
+    places = tuple(table.where(i) for i in np.flatnonzero(~table.placed)[:10].tolist())
+    message = f"{count} atoms without coordinates were left out"
+    record.dropped["no coordinates"] += count
+    record.findings.append(Finding("atoms-without-coordinates", "warning", message, count, places))
+    return table.take(table.placed)
 
 
-def _without_hydrogens(table: AtomTable) -> tuple[AtomTable, Counter[str]]:
-    hydrogen = np.isin(table.elements, ("H", "D", "h", "d"))
+def _without_hydrogens(table: AtomTable, record: Record) -> AtomTable:
+    hydrogen = table.elements.are("H", "D")
     count = int(hydrogen.sum())
-    if count:
-        table = table.take(~hydrogen)
-    return table, Counter({"hydrogen atoms were dropped": count})
+    record.drop("hydrogen", "hydrogens-dropped", "hydrogen atoms were dropped", count)
+    return table.take(~hydrogen) if count else table
 
 
-def _name_blank_chains(table: AtomTable) -> tuple[AtomTable, list[str]]:
-    blank = table.chains == ""
+def _name_blank_chains(table: AtomTable, record: Record) -> AtomTable:
+    blank = table.chains.are("")
     if not blank.any():
-        return table, []
-    used = set(np.unique(table.chains).tolist())
+        return table
+    used = {*table.chains.values, *table.label_chains.values}
     letter = next(c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ_" if c not in used or c == "_")
-    chains = np.where(blank, letter, table.chains)
-    labels = np.char.add(np.where(blank, letter, ""), table.label_chains)
-    return replace(table, chains=chains, label_chains=labels), [f"the chain without an id is called {letter}"]
-
-
-def _protein_groups(grouping: Grouping) -> NDArray[np.bool_]:
-    """Whether each residue is protein: an amino acid that has a CA or stands in ATOM records, or, when the name is not
-    tabulated, a residue with N, CA and C."""
-    table, group, starts = grouping.table, grouping.group, grouping.starts
-    has = {}
-    for atom in ("N", "CA", "C"):
-        has[atom] = np.zeros(len(starts), dtype=bool)
-        has[atom][group[table.names == atom]] = True
-    infos = [component(name) for name in table.residue_names[starts].tolist()]
-    amino = np.array([info.amino for info in infos])
-    unknown = np.array([not info.known for info in infos])
-    polymer = ~table.hetero[starts]
-    return (amino & (has["CA"] | polymer)) | (unknown & has["N"] & has["CA"] & has["C"])
+    record.findings.append(Finding("chain-named", "note", f"the chain without an id is called {letter}"))
+    labels = table.label_chains
+    named = Labels((*labels.values, *(letter + v for v in labels.values)), labels.codes + blank * len(labels.values))
+    return replace(table, chains=table.chains.renamed(lambda c: c or letter), label_chains=named.renamed(str))
 
 
 def _chains_of(table: AtomTable, first: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[str, str]]]:
-    pairs = list(zip(table.chains[first].tolist(), table.label_chains[first].tolist(), strict=True))
-    index: dict[tuple[str, str], int] = {}
-    return np.array([index.setdefault(pair, len(index)) for pair in pairs], dtype=np.int64), list(index)
+    pairs = combine(table.chains.take(first), table.label_chains.take(first))
+    _, places, inverse = np.unique(pairs, return_index=True, return_inverse=True)
+    order = np.argsort(places)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    rows = first[places[order]].tolist()
+    return rank[inverse], [(table.chains[i], table.label_chains[i]) for i in rows]
 
 
 def _fill(
-    grouping: Grouping, protein: NDArray[np.bool_], name: str, file: str, source: Source
-) -> tuple[Structure, NDArray[np.int64], Counter[str]]:
-    """The protein without its context; the rows of `grouping.table` that found no slot; what to report."""
+    grouping: Grouping, protein: NDArray[np.bool_], name: str, file: str, source: Source, record: Record
+) -> tuple[Structure, NDArray[np.int64]]:
+    """The protein without its context; the rows of `grouping.table` that found no slot."""
     table = grouping.table
     first = grouping.starts[protein]
     chains, chain_ids = _chains_of(table, first)
@@ -102,16 +105,15 @@ def _fill(
     n = len(first)
     residue_of_group = np.full(len(grouping.starts), -1, dtype=np.int64)
     residue_of_group[np.flatnonzero(protein)[order]] = np.arange(n)
-    names = table.residue_names[first].tolist()
-    infos = [component(residue_name) for residue_name in names]
-    residues = [info.residue for info in infos]
+    names = table.residue_names.take(first)
+    residues = names.map(lambda residue: component(residue).residue, np.int64)
 
     atoms = np.flatnonzero(protein[grouping.group])
     owner = residue_of_group[grouping.group[atoms]]
-    slots = _slots(table.names[atoms].tolist(), owner.tolist(), residues)
+    slots = _slots(table.names.take(atoms), residues[owner])
     leftover = atoms[slots < 0]
     atoms, flat = atoms[slots >= 0], (owner * WIDTH + slots)[slots >= 0]
-    atoms, flat, duplicates = _without_duplicates(table, atoms, flat, file)
+    atoms, flat = _without_duplicates(table, atoms, flat, file, record)
     positions = np.zeros((n * WIDTH, 3), dtype=np.float32)
     b_factors, occupancies = np.zeros((2, n * WIDTH), dtype=np.float32)
     present = np.zeros(n * WIDTH, dtype=bool)
@@ -120,94 +122,53 @@ def _fill(
     occupancies[flat], present[flat], rows[flat] = table.occupancies[atoms], True, table.rows[atoms]
     structure = Structure(
         name=name,
-        residues=torch.tensor(residues, dtype=torch.long),
+        residues=torch.from_numpy(residues),
         positions=torch.from_numpy(positions).view(n, WIDTH, 3),
         present=torch.from_numpy(present).view(n, WIDTH),
         chains=torch.from_numpy(chains),
         chain_ids=tuple(author for author, _ in chain_ids),
         label_chain_ids=tuple(label for _, label in chain_ids),
         numbers=torch.from_numpy(table.numbers[first]),
-        insertion_codes=tuple(table.insertion_codes[first].tolist()),
+        insertion_codes=tuple(table.insertion_codes.take(first).tolist()),
         label_numbers=torch.from_numpy(table.label_numbers[first]),
-        residue_names=tuple(names),
+        residue_names=tuple(names.tolist()),
         b_factors=torch.from_numpy(b_factors).view(n, WIDTH),
         occupancies=torch.from_numpy(occupancies).view(n, WIDTH),
         source=replace(source, rows=torch.from_numpy(rows).view(n, WIDTH)),
     )
-    return structure, leftover, duplicates + _changes(structure, infos)
+    return structure, leftover
 
 
-def _slots(names: list[str], owner: list[int], residues: list[int]) -> NDArray[np.int64]:
-    return np.array([slot(residues[i], a) for a, i in zip(names, owner, strict=True)], dtype=np.int64)
+def _slots(names: Labels, residues: NDArray[np.int64]) -> NDArray[np.int64]:
+    width = len(names.values)
+    pairs, inverse = np.unique(residues * width + names.codes, return_inverse=True)
+    found = [slot(pair // width, names.values[pair % width]) for pair in pairs.tolist()]
+    return np.array(found, dtype=np.int64)[inverse]
 
 
 def _without_duplicates(
-    table: AtomTable, atoms: NDArray[np.int64], flat: NDArray[np.int64], file: str
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Counter[str]]:
+    table: AtomTable, atoms: NDArray[np.int64], flat: NDArray[np.int64], file: str, record: Record
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """An atom given twice is read once, the first time, if both agree to 0.001 Å or their occupancies add up to no more
     than 1 (conformers that lack their labels); else a FormatError."""
+    count = np.bincount(flat, minlength=1)
+    if count.max() < 2:
+        return atoms, flat
     _, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
-    if len(first) == len(flat):
-        return atoms, flat, Counter()
     apart = np.abs(table.positions[atoms] - table.positions[atoms[first[inverse]]]).max(axis=1) > 1e-3
     total = np.bincount(inverse, weights=table.occupancies[atoms])[inverse]
     if (apart & (total > 1.01)).any():
         i = int(np.argmax(apart & (total > 1.01)))
         again, before = int(atoms[i]), int(atoms[first[inverse[i]]])
-        residue = f"{table.residue_names[again]} {table.chains[again]}:{table.numbers[again]}"
+        residue = f"{table.residue_names[again]} {table.residue_id(again)}"
         raise FormatError(
             f"{file}, {table.where(again)}: atom {table.names[again]} of {residue} was already given in"
             f" {table.where(before)} with other coordinates; give copies their own chain ids, conformers altloc labels"
         )
     kept = np.sort(first)
-    return atoms[kept], flat[kept], Counter({"atoms given twice were read once": len(flat) - len(first)})
-
-
-def _changes(structure: Structure, infos: list) -> Counter[str]:
-    """Residues that were read as something else, and residues that are not whole, by reason."""
-    counts: Counter[str] = Counter()
-    for name, info in zip(structure.residue_names, infos, strict=True):
-        if info.mirrored:
-            counts[f"D-amino acids {name} were read as unknown residues (X)"] += 1
-        elif info.residue == chemistry.UNKNOWN:
-            counts[f"residues {name} were read as unknown (X)"] += 1
-        elif name != chemistry.RESIDUES[info.residue]:
-            counts[f"residues {name} were read as {chemistry.RESIDUES[info.residue]}"] += 1
-    backbone = structure.present[:, list(chemistry.BACKBONE)].all(-1)
-    counts["residues lack N, CA, C or O"] = int((~backbone).sum())
-    side = [[chemistry.ATOM_INDEX[a] for a in chemistry.SIDE_CHAIN_ATOMS[name]] for name in chemistry.RESIDUES]
-    whole = torch.zeros(len(side), WIDTH, dtype=torch.bool)
-    for i, atoms in enumerate(side):
-        whole[i, atoms] = True
-    lacking = (whole[structure.residues] & ~structure.present).any(-1) & backbone
-    counts["residues lack side-chain atoms"] = int((lacking & (structure.residues != chemistry.UNKNOWN)).sum())
-    return counts
-
-
-def _others(grouping: Grouping, protein: NDArray[np.bool_], leftover: NDArray[np.int64]) -> OtherAtoms:
-    """Everything that is not in a slot; atoms of a protein residue that its parent does not have are kind "other"."""
-    table, group = grouping.table, grouping.group
-    sizes = np.bincount(group, minlength=len(grouping.starts))
-    atoms = np.sort(np.concatenate((np.flatnonzero(~protein[group]), leftover)))
-    part = table.take(atoms)
-    elements = tuple(e.upper() for e in part.elements.tolist())
-    residue_names = tuple(part.residue_names.tolist())
-    kinds = []
-    for e, r, g in zip(elements, residue_names, group[atoms].tolist(), strict=True):
-        kind = OTHER if protein[g] else component(r).kind
-        kinds.append(ION if kind == LIGAND and is_ion(e, int(sizes[g])) else kind)
-    ids = zip(part.chains.tolist(), part.numbers.tolist(), part.insertion_codes.tolist(), strict=True)
-    return OtherAtoms(
-        positions=torch.from_numpy(part.positions.astype(np.float32)),
-        elements=elements,
-        names=tuple(name.strip() for name in part.names.tolist()),
-        residue_names=residue_names,
-        residue_ids=tuple(f"{chain}:{number}{code}" for chain, number, code in ids),
-        kinds=torch.tensor(kinds, dtype=torch.long),
-    )
-
-
-def _context(others: OtherAtoms) -> list[str]:
-    words = {**{kind: f"{kind} atoms" for kind in KINDS}, "other": "atoms of modified residues or free amino acids"}
-    found = Counter(others.kinds.tolist())
-    return [f"{found[k]} {words[kind]} are context" for k, kind in enumerate(KINDS) if found[k]]
+    twice = np.setdiff1d(np.arange(len(atoms)), kept)
+    places = tuple(dict.fromkeys(table.residue_id(i) for i in atoms[twice[:10]].tolist()))
+    message = f"{len(twice)} atoms given twice were read once"
+    record.dropped["given twice"] += len(twice)
+    record.findings.append(Finding("duplicate-atoms", "warning", message, len(twice), places))
+    return atoms[kept], flat[kept]

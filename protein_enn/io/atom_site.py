@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from protein_enn.io.atoms import AtomTable, parse_floats
+from protein_enn.audit import Finding
+from protein_enn.io.atoms import AtomTable, Numbers, coordinates, optional
+from protein_enn.io.document import Document, Header
 from protein_enn.io.errors import CoordinateError, EmptyStructureError, FormatError
+from protein_enn.io.labels import Labels
+from protein_enn.io.numbers import BAD, NULL, OK
 
 PLACE = "atom_site row"
 COORDINATES = ("Cartn_x", "Cartn_y", "Cartn_z")
@@ -20,115 +24,171 @@ ITEMS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Column:
-    """Values of one item, numbers or text, and which of them are null ("?" or "."); None: none are."""
+@runtime_checkable
+class Column(Protocol):
+    """Values of one item."""
 
-    values: NDArray
-    null: NDArray[np.bool_] | None
+    def __len__(self) -> int: ...
 
-    def take(self, index: NDArray[np.int64]) -> Column:
-        return Column(self.values[index], None if self.null is None else self.null[index])
+    def take(self, rows: NDArray[np.int64]) -> Column:
+        """The chosen rows."""
+
+    def text(self, i: int) -> str:
+        """Value i as it stands in the file."""
+
+    def labels(self) -> Labels:
+        """As text, "" where null ("?" or ".")."""
+
+    def numbers(self) -> Numbers:
+        """As numbers, and the state of each: OK, NULL or BAD."""
+
+    def integers(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """As whole numbers and their states."""
 
 
-def to_table(columns: Mapping[str, Column], file: str, model: int) -> AtomTable:
-    """The atoms of the `model`-th model (from 1, by first appearance); author items fall back on label items and back.
+def to_document(
+    columns: Mapping[str, Column], file: str, lenient: bool, header: Callable[[], Header], predicted: bool
+) -> Document:
+    """The document of these columns: models by first appearance of their numbers.
 
     Raises EmptyStructureError, CoordinateError or FormatError.
     """
-    if not columns or not len(next(iter(columns.values())).values):
+    if not columns or not len(next(iter(columns.values()))):
         raise EmptyStructureError(f"{file}: no atoms (an empty or missing atom_site); give a file with coordinates")
     for item in COORDINATES:
         if item not in columns:
             raise CoordinateError(f"{file}: no _atom_site.{item}; give a file with Cartesian coordinates")
-    rows, notes = _rows_of_model(columns.get("pdbx_PDB_model_num"), len(columns["Cartn_x"].values), file, model)
-    columns = {name: column.take(rows) for name, column in columns.items()}
+    for items in (
+        ("label_atom_id", "auth_atom_id"),
+        ("label_comp_id", "auth_comp_id"),
+        ("auth_seq_id", "label_seq_id"),
+    ):
+        if not any(item in columns for item in items):
+            raise FormatError(f"{file}: atom_site has neither {' nor '.join(items)}; add one of them")
+    number = columns.get("pdbx_PDB_model_num")
+    count = len(columns["Cartn_x"])
+    model = np.zeros(count, dtype=np.int64) if number is None else _models(number, file)
+    sizes = np.bincount(model)
 
-    def text(*items: str) -> NDArray:
-        return _text([columns[item] for item in items if item in columns], len(rows))
+    def atoms(wanted: int) -> AtomTable:
+        rows = np.flatnonzero(model == wanted - 1)
+        part = columns if len(rows) == count else {name: column.take(rows) for name, column in columns.items()}
+        return _table(part, rows, file, lenient)
 
-    names = text("label_atom_id", "auth_atom_id")
-    residue_names = text("label_comp_id", "auth_comp_id")
-    if not names[0] or not residue_names[0]:
-        raise FormatError(f"{file}: atom_site has no atom or residue names; add label_atom_id and label_comp_id")
-    axes = [_coordinate(columns[item], rows, item, file) for item in COORDINATES]
-    occupancies, _ = _numbers(columns.get("occupancy"), rows, "occupancy", 1.0, file)
-    b_factors, bad = _numbers(columns.get("B_iso_or_equiv"), rows, "B factor", 0.0, file)
-    if bad and "B_iso_or_equiv" in columns:
-        notes += (f"{bad} B factors are not given: taken as 0",)
-    numbers, _ = _numbers(columns.get("auth_seq_id"), rows, "number", np.nan, file)
-    label_numbers, _ = _numbers(columns.get("label_seq_id"), rows, "number", np.nan, file)
+    return Document(tuple(sizes.tolist()), atoms, header, findings=_warn(columns, model), predicted=predicted)
+
+
+def _models(column: Column, file: str) -> NDArray[np.int64]:
+    """The model of each row, counted from 0 by first appearance; a column of nulls is one model."""
+    values, states = column.integers()
+    if (states == NULL).all():
+        return np.zeros(len(values), dtype=np.int64)
+    if (states != OK).any():
+        row = int(np.argmax(states != OK))
+        raise FormatError(
+            f"{file}, {PLACE} {row + 1}: pdbx_PDB_model_num is {column.text(row)!r}, not a whole number; mend it"
+        )
+    if (values == values[0]).all():
+        return np.zeros(len(values), dtype=np.int64)
+    _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]
+
+
+def _warn(columns: Mapping[str, Column], model: NDArray[np.int64]) -> tuple[Finding, ...]:
+    findings = []
+    if (model[1:] < model[:-1]).any():
+        findings.append(Finding("models-interleaved", "warning", "the rows of several models are mixed: sorted apart"))
+    if "auth_asym_id" not in columns:
+        findings.append(Finding("no-author-ids", "note", "no author chain ids: label ids serve in their place"))
+    return tuple(findings)
+
+
+def _table(columns: Mapping[str, Column], rows: NDArray[np.int64], file: str, lenient: bool) -> AtomTable:
+    count = len(rows)
+
+    def text(*items: str) -> Labels:
+        given = (columns[item].labels() for item in items if item in columns)
+        return _first_given(given, count)
+
+    axes = [columns[item].numbers() for item in COORDINATES]
+    positions, placed = coordinates(
+        axes, rows, lambda i, axis: columns[COORDINATES[axis]].text(i), file=file, place=PLACE, lenient=lenient
+    )
+    ignored = ~placed
+    names, residue_names = text("label_atom_id", "auth_atom_id"), text("label_comp_id", "auth_comp_id")
+    for what, labels in (("atom", names), ("residue", residue_names)):
+        if "" in labels.values and labels.are("").any():
+            row = int(rows[int(np.argmax(labels.are("")))]) + 1
+            raise FormatError(f"{file}, {PLACE} {row}: no {what} name; mend or remove this atom")
+    occupancies, _ = optional(_numbers(columns, "occupancy", rows, ignored, file), 1.0)
+    b_factors, absent = optional(_numbers(columns, "B_iso_or_equiv", rows, ignored, file), 0.0)
+    author, label = (_whole(columns, item, rows, file) for item in ("auth_seq_id", "label_seq_id"))
     return AtomTable(
         rows=rows,
-        hetero=text("group_PDB") == "HETATM",
+        hetero=text("group_PDB").are("HETATM"),
         names=names,
-        elements=text("type_symbol"),
+        elements=text("type_symbol").renamed(str.upper),
         alternates=text("label_alt_id"),
         residue_names=residue_names,
         chains=text("auth_asym_id", "label_asym_id"),
         label_chains=text("label_asym_id", "auth_asym_id"),
-        numbers=_integers(numbers, label_numbers),
+        numbers=_or(author, label),
         insertion_codes=text("pdbx_PDB_ins_code"),
-        label_numbers=_integers(label_numbers, numbers),
-        positions=np.stack(axes, axis=1),
+        label_numbers=_or(label, author),
+        positions=positions,
         occupancies=occupancies,
         b_factors=b_factors,
         place=PLACE,
-        notes=notes,
+        placed=placed,
+        sequenced=_sequenced(label[1]),
+        without_b_factor=absent,
     )
 
 
-def _rows_of_model(
-    column: Column | None, count: int, file: str, model: int
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    every = np.arange(count)
-    if column is None:
-        models: list = [None]
-    else:
-        values = column.values
-        changes = np.concatenate(([True], values[1:] != values[:-1]))
-        models = list(dict.fromkeys(values[changes].tolist()))
-    if not 1 <= model <= len(models):
-        raise EmptyStructureError(f"{file}: no model {model}; there are {len(models)}")
-    notes = (f"model {model} of {len(models)} was read",) if len(models) > 1 else ()
-    if column is None or len(models) == 1:
-        return every, notes
-    return every[column.values == models[model - 1]], notes
-
-
-def _text(columns: list[Column], count: int) -> NDArray:
-    """Text of the first column, nulls filled from the next one, then from "", as a rule of fallback."""
-    result: NDArray | None = None
-    for column in columns:
-        values = column.values if column.values.dtype.kind == "U" else column.values.astype(str)
-        if column.null is not None and column.null.any():
-            values = np.where(column.null, "", values)
-        result = values if result is None else np.where(result == "", values, result)
-        if "" not in result:
-            break
-    return np.full(count, "", dtype="U1") if result is None else result
-
-
-def _coordinate(column: Column, rows: NDArray[np.int64], item: str, file: str) -> NDArray[np.float64]:
-    values = column.values
-    if column.null is not None and column.null.any():
-        i = int(np.argmax(column.null))
-        raise CoordinateError(f"{file}, {PLACE} {int(rows[i]) + 1}: {item} is not given; mend or remove this atom")
-    return parse_floats(values, rows, item, file=file, place=PLACE)[0]
+def _first_given(columns: Iterator[Labels], count: int) -> Labels:
+    """Text of the first column, where that is empty of the next one."""
+    result = next(columns, None)
+    if result is None:
+        return Labels.constant("", count)
+    while "" in result.values and (empty := result.are("")).any() and (other := next(columns, None)) is not None:
+        codes = np.where(empty, other.codes + len(result.values), result.codes)
+        result = Labels(result.values + other.values, codes).renamed(str)
+    return result
 
 
 def _numbers(
-    column: Column | None, rows: NDArray[np.int64], what: str, null: float, file: str
-) -> tuple[NDArray[np.float64], int]:
-    if column is None:
-        return np.full(len(rows), null), len(rows)
-    if column.values.dtype.kind == "U":
-        return parse_floats(column.values, rows, what, file=file, place=PLACE, null=null)
-    values = column.values.astype(np.float64)
-    bad = ~np.isfinite(values) if column.null is None else (column.null | ~np.isfinite(values))
-    return np.where(bad, null, values), int(bad.sum())
+    columns: Mapping[str, Column], item: str, rows: NDArray[np.int64], ignored: NDArray[np.bool_], file: str
+) -> Numbers:
+    if item not in columns:
+        return np.zeros(len(rows)), np.full(len(rows), NULL, dtype=np.uint8)
+    values, states = columns[item].numbers()
+    states[ignored] = NULL
+    _refuse_bad(states, item, rows, file)
+    return values, states
 
 
-def _integers(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.int64]:
-    values = np.where(np.isfinite(first), first, second)
-    return np.where(np.isfinite(values), values, 0).astype(np.int64)
+def _whole(
+    columns: Mapping[str, Column], item: str, rows: NDArray[np.int64], file: str
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    if item not in columns:
+        return np.zeros(len(rows), dtype=np.int64), np.full(len(rows), NULL, dtype=np.uint8)
+    values, states = columns[item].integers()
+    _refuse_bad(states, item, rows, file)
+    return values, states
+
+
+def _refuse_bad(states: NDArray[np.uint8], item: str, rows: NDArray[np.int64], file: str) -> None:
+    if (states == BAD).any():
+        row = int(rows[int(np.argmax(states == BAD))]) + 1
+        raise FormatError(f"{file}, {PLACE} {row}: {item} is not a number (values in the wrong columns?); mend it")
+
+
+def _sequenced(states: NDArray[np.uint8]) -> NDArray[np.int8]:
+    given = states == OK
+    return given.astype(np.int8) if given.any() else np.full(len(given), -1, dtype=np.int8)
+
+
+def _or(
+    first: tuple[NDArray[np.int64], NDArray[np.uint8]], second: tuple[NDArray[np.int64], NDArray[np.uint8]]
+) -> NDArray[np.int64]:
+    return np.where(first[1] == OK, first[0], np.where(second[1] == OK, second[0], 0))

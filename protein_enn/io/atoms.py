@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protein_enn.io.errors import CoordinateError, FormatError
+from protein_enn.io.labels import Labels
+from protein_enn.io.numbers import NULL, OK
 
 FARTHEST = 9999.0
 """Å; a coordinate beyond this is taken for a mistake, and PDB columns could not hold it."""
+LONGEST_NAME = 64
+"""Characters of an id or name; what is longer is damage."""
 
-Text = NDArray  # of strings; their widths differ, so no dtype is named
+Numbers = tuple[NDArray[np.float64], NDArray[np.uint8]]
+"""Values and states of a column, as `numbers.parse_numbers` gives them."""
+Placed = tuple[NDArray[np.float64], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,74 +29,86 @@ class AtomTable:
 
     rows: NDArray[np.int64]  # PDB: line; mmCIF, BinaryCIF: row of atom_site; from 0
     hetero: NDArray[np.bool_]  # HETATM
-    names: Text  # "CA"
-    elements: Text  # "C", "ZN"; "" when the file does not say
-    alternates: Text  # conformer label, "" when there is one only
-    residue_names: Text
-    chains: Text  # author chain id
-    label_chains: Text
+    names: Labels  # "CA"
+    elements: Labels  # "C", "ZN", upper case; "" when the file does not say
+    alternates: Labels  # conformer label, "" when there is one only
+    residue_names: Labels
+    chains: Labels  # author chain id
+    label_chains: Labels
     numbers: NDArray[np.int64]  # author residue number
-    insertion_codes: Text
+    insertion_codes: Labels
     label_numbers: NDArray[np.int64]
     positions: NDArray[np.float64]  # (m, 3) Å
     occupancies: NDArray[np.float64]
     b_factors: NDArray[np.float64]
+    placed: NDArray[np.bool_]  # whether the file gives a position
+    sequenced: NDArray[
+        np.int8
+    ]  # 1: the file says that its residue is part of a polymer; 0: that it is not; -1: nothing
+    without_b_factor: int = 0  # atoms whose B factor is not given: 0
     place: str = "line"  # what `rows` counts, for messages
-    notes: tuple[str, ...] = ()  # what the reader has to tell
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def take(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> AtomTable:
         """The chosen atoms."""
-        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("place", "notes")}
-        return replace(self, **{name: array[index] for name, array in arrays.items()})
+        if index.dtype == bool:
+            index = np.flatnonzero(index)
+        columns = (f.name for f in fields(self) if f.name not in ("place", "without_b_factor"))
+        parts: dict[str, Any] = {name: getattr(self, name) for name in columns}
+        return replace(self, **{n: p.take(index) if isinstance(p, Labels) else p[index] for n, p in parts.items()})
 
     def where(self, i: int) -> str:
         """Atom i's place in the file as a reader counts it, from 1: "line 12"."""
         return f"{self.place} {int(self.rows[i]) + 1}"
 
+    def residue_id(self, i: int) -> str:
+        """Author chain, number and insertion code of atom i's residue, "A:52B"."""
+        return f"{self.chains[i]}:{int(self.numbers[i])}{self.insertion_codes[i]}"
 
-def parse_floats(
-    texts: NDArray, rows: NDArray[np.int64], what: str, *, file: str, place: str, null: float | None = None
-) -> tuple[NDArray[np.float64], int]:
-    """Numbers of a text column, and how many took the value `null` because they were blank or no number.
 
-    A standard uncertainty, `1.234(5)`, is cut off. Without `null`, what is not a finite number is a CoordinateError.
+def coordinates(
+    axes: Sequence[Numbers], rows: NDArray[np.int64], shown: Callable[[int, int], str], *, file: str, place: str,
+    lenient: bool,
+) -> Placed:  # fmt: skip
+    """(m, 3) Å and which rows have them; a CoordinateError for the first that has not, unless `lenient`.
+
+    `shown(i, axis)` is the text that the file has there.
     """
-    try:
-        values = texts.astype(np.float64)
-    except ValueError:
-        values = np.array([_as_float(str(t)) for t in _as_text(texts)], dtype=np.float64)
-    bad = ~np.isfinite(values)
-    if not bad.any():
-        return values, 0
-    if null is None:
-        i = int(np.argmax(bad))
-        text = str(_as_text(texts)[i]).strip()
-        shown = f"is {text!r}" if text else "is blank"
+    positions = np.stack([values for values, _ in axes], axis=1)
+    states = np.stack([states for _, states in axes], axis=1)
+    missing = (states != OK).any(axis=1)
+    if missing.any() and not lenient:
+        i = int(np.argmax(missing))
+        a = int(np.argmax(states[i] != OK))
+        what = "is not given" if states[i, a] == NULL else f"is {shown(i, a).strip()!r}, not a finite number"
         raise CoordinateError(
-            f"{file}, {place} {int(rows[i]) + 1}: {what} {shown}, not a finite number"
-            " (values in the wrong columns?); mend or remove this atom"
+            f"{file}, {place} {int(rows[i]) + 1}: {'xyz'[a]} {what} (values in the wrong columns?);"
+            " mend or remove this atom, or read leniently to leave such atoms out"
         )
-    return np.where(bad, null, values), int(bad.sum())
+    return positions, ~missing
 
 
-def _as_text(texts: NDArray) -> NDArray:
-    return np.char.decode(texts, "latin-1") if texts.dtype.kind == "S" else texts
-
-
-def _as_float(text: str) -> float:
-    try:
-        return float(text.split("(", 1)[0])
-    except ValueError:
-        return float("nan")
+def optional(numbers: Numbers, null: float) -> tuple[NDArray[np.float64], int]:
+    """Values with `null` where there is none or it is no number, and how many those are."""
+    values, states = numbers
+    absent = states != OK
+    return (np.where(absent, null, values), int(absent.sum())) if absent.any() else (values, 0)
 
 
 def check_atoms(table: AtomTable, file: str) -> None:
-    """Refuse what no structure can hold: far-out coordinates, negative occupancies, several atoms at the origin."""
-    far = np.abs(table.positions).max(axis=1) > FARTHEST
-    if far.any():
+    """Refuse what no structure can hold: names that cannot be printed, numbers far out, negative occupancies."""
+    if not len(table):
+        return
+    for what in ("names", "residue_names", "chains", "label_chains", "alternates", "insertion_codes"):
+        _check_text(table, what, file)
+    for what, values, most in (("occupancy", table.occupancies, 1e3), ("B factor", table.b_factors, 1e6)):
+        if (large := np.abs(values) > most).any():
+            i = int(np.argmax(large))
+            raise FormatError(f"{file}, {table.where(i)}: {what} {values[i]:g} is beyond {most:g}; mend this atom")
+    if table.positions.max() > FARTHEST or table.positions.min() < -FARTHEST:
+        far = np.abs(table.positions).max(axis=1) > FARTHEST
         i = int(np.argmax(far))
         raise CoordinateError(
             f"{file}, {table.where(i)}: coordinate {np.abs(table.positions[i]).max():.1f} Å lies beyond {FARTHEST:g} Å;"
@@ -99,10 +119,25 @@ def check_atoms(table: AtomTable, file: str) -> None:
         raise FormatError(
             f"{file}, {table.where(i)}: occupancy {table.occupancies[i]:g} is negative; set it between 0 and 1"
         )
-    zero = ~table.positions.any(axis=1)
+
+
+def check_origin(table: AtomTable, file: str) -> None:
+    """Refuse several atoms at 0, 0, 0."""
+    zero = ~(
+        table.positions[:, 0].astype(bool) | table.positions[:, 1].astype(bool) | table.positions[:, 2].astype(bool)
+    )
     if zero.sum() > 1:
         i = int(np.flatnonzero(zero)[1])
         raise CoordinateError(
             f"{file}, {table.where(i)}: {int(zero.sum())} atoms lie exactly at 0, 0, 0, as missing coordinates are"
             " often written; give their coordinates or remove them"
         )
+
+
+def _check_text(table: AtomTable, what: str, file: str) -> None:
+    labels: Labels = getattr(table, what)
+    bad = {value for value in labels.values if not value.isprintable() or len(value) > LONGEST_NAME}
+    if bad and (rows := labels.are(*bad)).any():
+        i = int(np.argmax(rows))
+        word = what.replace("_", " ").removesuffix("s")
+        raise FormatError(f"{file}, {table.where(i)}: {labels[i][:40]!r} cannot be a {word}; mend this atom")

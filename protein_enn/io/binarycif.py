@@ -1,108 +1,186 @@
-"""BinaryCIF, read and written through biotite (Sehnal et al. 2020, PLoS Comput. Biol. 16:e1008247)."""
+"""BinaryCIF, decoded by biotite's encodings (Sehnal et al. 2020, PLoS Comput. Biol. 16:e1008247).
+
+A column of strings stays what it is in the file, an index into its distinct strings, whose bounds are checked here.
+"""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
+import gemmi
+import msgpack
 import numpy as np
-from biotite.structure.io.pdbx import (
-    BinaryCIFBlock,
-    BinaryCIFCategory,
-    BinaryCIFColumn,
-    BinaryCIFData,
-    BinaryCIFFile,
-    ByteArrayEncoding,
-    DeltaEncoding,
-    FixedPointEncoding,
-    IntegerPackingEncoding,
-    compress,
-)
+from biotite.structure.io.pdbx import BinaryCIFColumn
+from biotite.structure.io.pdbx.encoding import decode_stepwise, deserialize_encoding
 from numpy.typing import NDArray
 
 from protein_enn.io import atom_site
-from protein_enn.io.atoms import AtomTable
+from protein_enn.io.atoms import Numbers
+from protein_enn.io.document import Document
 from protein_enn.io.errors import EmptyStructureError, FormatError, StructureError
+from protein_enn.io.header import read_header
+from protein_enn.io.labels import Labels
+from protein_enn.io.mmcif import declares_plddt
+from protein_enn.io.numbers import BAD, NULL, OK, read_number
 
-_NUMBERS: dict[str, type] = {
-    **dict.fromkeys((*atom_site.COORDINATES, "occupancy", "B_iso_or_equiv"), float),
-    **dict.fromkeys(("id", "auth_seq_id", "pdbx_PDB_model_num"), int),
-}
+MAX_ROWS = 50_000_000
+"""Atoms of the largest atom_site that is decoded: run lengths can promise any number in a few bytes."""
+HEADER_CATEGORIES = (
+    "_pdbx_struct_assembly.", "_pdbx_struct_assembly_gen.", "_pdbx_struct_oper_list.", "_struct_conn.",
+    "_ma_qa_metric.",
+)  # fmt: skip
+
+Category = Mapping[str, Any]
 
 
-def read_atoms(data: bytes, file: str, model: int) -> AtomTable:
-    """The atoms of one model; StructureError when the bytes are damaged or hold none."""
+def read(data: bytes, file: str, block: str | None = None, lenient: bool = False) -> Document:
+    """Decode a file; StructureError when the bytes are damaged or hold no atoms."""
+    chosen = _guarded(file, lambda: _choose_block(msgpack.unpackb(data), file, block))
+    atoms = _category(chosen, "atom_site")
+    assert atoms is not None  # _choose_block saw to it
+    columns = _guarded(file, lambda: _columns(atoms, file))
+    header = _guarded(file, lambda: _header(chosen))
+    return atom_site.to_document(columns, file, lenient, lambda: read_header(header), declares_plddt(header))
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """A column: text as Labels or numbers as an array, and which of them are null."""
+
+    content: Labels | NDArray
+    null: NDArray[np.bool_] | None
+
+    def __len__(self) -> int:
+        return len(self.content)
+
+    def take(self, rows: NDArray[np.int64]) -> Values:
+        """The chosen rows."""
+        content = self.content.take(rows) if isinstance(self.content, Labels) else self.content[rows]
+        return Values(content, None if self.null is None else self.null[rows])
+
+    def text(self, i: int) -> str:
+        """Value i in words."""
+        return "?" if self.null is not None and self.null[i] else str(self.content[i])
+
+    def labels(self) -> Labels:
+        """As text, "" where null."""
+        labels = self.content
+        if not isinstance(labels, Labels):
+            distinct, codes = np.unique(labels, return_inverse=True)
+            labels = Labels(tuple(str(v) for v in distinct.tolist()), codes)
+        if self.null is None or not self.null.any():
+            return labels
+        return Labels((*labels.values, ""), np.where(self.null, len(labels.values), labels.codes)).renamed(str)
+
+    def numbers(self) -> Numbers:
+        """Values and states; text is read as a number."""
+        if isinstance(self.content, Labels):
+            read = [read_number(text) for text in self.content.values]
+            values = np.array([value for value, _ in read], dtype=np.float64)[self.content.codes]
+            states = np.array([state for _, state in read], dtype=np.uint8)[self.content.codes]
+        else:
+            values = self.content.astype(np.float64)
+            states = np.where(np.isfinite(values), OK, BAD).astype(np.uint8)
+        if self.null is not None:
+            states[self.null] = NULL
+        return np.where(states == OK, values, 0.0), states
+
+    def integers(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Whole numbers of at most nine digits and their states."""
+        values, states = self.numbers()
+        states[(states == OK) & ((np.abs(values) >= 1e9) | (values != np.rint(values)))] = BAD
+        return np.where(states == OK, values, 0.0).astype(np.int64), states
+
+
+def _guarded(file: str, work: Callable[[], Any]) -> Any:
     try:
-        _, category = _open(data, file)
-        columns = {item: _column(category[item]) for item in atom_site.ITEMS if item in category}
-        if len({len(column.values) for column in columns.values()}) > 1:
-            raise FormatError(f"{file}: atom_site columns of different lengths; fetch the file again")
+        return work()
     except StructureError:
         raise
     except Exception as error:  # damaged MessagePack surfaces as many unrelated types
-        raise FormatError(f"{file}: damaged BinaryCIF ({type(error).__name__}: {error}); fetch it again") from error
-    return atom_site.to_table(columns, file, model)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise FormatError(f"{file}: damaged BinaryCIF ({reason}); fetch it again") from error
 
 
-def put(data: bytes, file: str, changes: Mapping[str, tuple[NDArray[np.int64], NDArray[np.float64]]]) -> bytes:
-    """The same file with other numbers: for each atom_site item, its rows and their new values."""
-    document, category = _open(data, file)
-    for item, (rows, new) in changes.items():
-        if not len(rows):
-            continue
-        column = category[item] if item in category else _zeros(category.row_count)
-        values = np.array(column.data.array, dtype=np.float64)
-        values[rows] = new
-        mask = None if column.mask is None else column.mask.array
-        category[item] = BinaryCIFColumn(BinaryCIFData(values, _encoding(column.data)), mask)
-    return _bytes(document)
-
-
-def fresh(items: Mapping[str, list[str]], name: str) -> bytes:
-    """A new file with one atom_site category; items whose every value is a number become number columns."""
-    columns = {}
-    for item, texts in items.items():
-        null = np.array([0 if t not in (".", "?") else 1 + (t == "?") for t in texts], dtype=np.uint8)
-        kind = _NUMBERS.get(item)
-        if kind is None:
-            values = np.array([t if m == 0 else "" for t, m in zip(texts, null, strict=True)])
-            columns[item] = BinaryCIFColumn(values, null if null.any() else None)
-        else:
-            encoding = _fixed_point(1000.0) if kind is float else None
-            columns[item] = BinaryCIFColumn(BinaryCIFData(np.array(texts).astype(kind), encoding))
-    return _bytes(compress(BinaryCIFFile({name or "model": BinaryCIFBlock({"atom_site": BinaryCIFCategory(columns)})})))
-
-
-def _open(data: bytes, file: str) -> tuple[BinaryCIFFile, BinaryCIFCategory]:
-    document = BinaryCIFFile.read(io.BytesIO(data))
-    names = [name for name in document if "atom_site" in document[name]]
-    if not names:
+def _choose_block(document: Mapping[str, Any], file: str, name: str | None) -> Mapping[str, Any]:
+    blocks = document["dataBlocks"]
+    with_atoms = [block for block in blocks if _category(block, "atom_site") is not None]
+    chosen = [block for block in with_atoms if name is None or block["header"] == name]
+    names = ", ".join(str(block["header"]) for block in blocks)[:200] or "none"
+    if name is not None and not chosen:
+        raise EmptyStructureError(f"{file}: no data block {name!r} with atoms; the blocks are {names}")
+    if not chosen:
         raise EmptyStructureError(f"{file}: no atom_site category; give a file with coordinates")
-    if len(names) > 1:
-        raise FormatError(f"{file}: {len(names)} data blocks hold atoms ({', '.join(names[:4])}); keep one of them")
-    return document, document[names[0]]["atom_site"]
+    if len(chosen) > 1:
+        raise FormatError(f"{file}: {len(chosen)} data blocks hold atoms ({names}); choose one by its name")
+    return chosen[0]
 
 
-def _column(column: BinaryCIFColumn) -> atom_site.Column:
-    null = None if column.mask is None else column.mask.array != 0
-    return atom_site.Column(np.asarray(column.data.array), null)
+def _category(block: Mapping[str, Any], name: str) -> Category | None:
+    found = [c for c in block["categories"] if c["name"].lstrip("_") == name]
+    if len(found) > 1:
+        raise ValueError(f"{name} is there {len(found)} times")
+    return found[0] if found else None
 
 
-def _zeros(count: int) -> BinaryCIFColumn:
-    return BinaryCIFColumn(BinaryCIFData(np.zeros(count), _fixed_point(1000.0)))
+def _columns(category: Category, file: str) -> dict[str, Values]:
+    count = int(category["rowCount"])
+    if not 0 <= count <= MAX_ROWS:
+        raise FormatError(f"{file}: atom_site claims {count} rows, the most that is read is {MAX_ROWS}; fetch it again")
+    columns = {}
+    for content in category["columns"]:
+        item = content["name"]
+        if item in columns:
+            raise FormatError(f"{file}: atom_site holds {item} twice; keep one of them")
+        if item in atom_site.ITEMS:
+            columns[item] = _values(content, count)
+            if len(columns[item]) != count:
+                raise FormatError(f"{file}: {item} has {len(columns[item])} of {count} rows; fetch the file again")
+    return columns
 
 
-def _encoding(data: BinaryCIFData) -> list:
-    """As exact as the column was, and at least 0.001."""
-    first = data.encoding[0]
-    return _fixed_point(max(1000.0, first.factor)) if isinstance(first, FixedPointEncoding) else [ByteArrayEncoding()]
+def _values(content: Mapping[str, Any], count: int) -> Values:
+    mask = content.get("mask")
+    null = None if mask is None else _decode(mask["data"], mask["encoding"], count) != 0
+    if null is not None and len(null) != count:
+        raise ValueError(f"a mask of {len(null)} for {count} rows")
+    encoding = content["data"]["encoding"]
+    if encoding[0]["kind"] != "StringArray":
+        array = _decode(content["data"]["data"], encoding, count)
+        if array.dtype.kind not in "iuf" or array.ndim != 1:
+            raise ValueError(f"a column of {array.dtype}")
+        return Values(array, null)
+    first = encoding[0]
+    offsets = _decode(first["offsets"], first["offsetEncoding"], count)
+    index = _decode(content["data"]["data"], first["dataEncoding"], count)
+    text = first["stringData"]
+    if len(offsets) and (offsets[0] != 0 or offsets[-1] != len(text) or (np.diff(offsets) < 0).any()):
+        raise ValueError("string offsets out of order")
+    if len(index) and not -1 <= int(index.min()) <= int(index.max()) < max(len(offsets) - 1, 0):
+        raise ValueError("a string index out of range")
+    ends = offsets.tolist()
+    strings = (*(text[a:b] for a, b in pairwise(ends)), "")
+    return Values(Labels(strings, index.astype(np.int64) % len(strings)).renamed(str), null)
 
 
-def _fixed_point(factor: float) -> list:
-    return [FixedPointEncoding(factor), DeltaEncoding(), IntegerPackingEncoding(2), ByteArrayEncoding()]
+def _decode(data: Any, encoding: list[Mapping[str, Any]], count: int) -> NDArray:
+    for step in encoding:
+        size = step.get("srcSize", 0)
+        if not 0 <= size <= 2 * count + 2:  # run lengths: two numbers a run
+            raise ValueError(f"an array of {size} for {count} rows")
+    return decode_stepwise(data, [deserialize_encoding(dict(step)) for step in encoding])
 
 
-def _bytes(document: BinaryCIFFile) -> bytes:
-    stream = io.BytesIO()
-    document.write(stream)
-    return stream.getvalue()
+def _header(block: Mapping[str, Any]) -> gemmi.cif.Block:
+    small = gemmi.cif.Block("header")
+    for category in block["categories"]:
+        name = "_" + category["name"].lstrip("_") + "."
+        if name in HEADER_CATEGORIES:
+            columns = {c["name"]: BinaryCIFColumn.deserialize(c).as_array(str) for c in category["columns"]}
+            loop = small.init_loop(name, list(columns))
+            for row in zip(*(column.tolist() for column in columns.values()), strict=True):
+                loop.add_row([v if v in ("?", ".") else gemmi.cif.quote(v) for v in row])
+    return small

@@ -6,18 +6,25 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import gemmi
+import numpy as np
 
 from protein_enn import chemistry
+from protein_enn.io.labels import Labels, combine
 from protein_enn.structure import KINDS
 
 LIGAND, ION, NUCLEIC, WATER, OTHER = (KINDS.index(kind) for kind in ("ligand", "ion", "nucleic", "water", "other"))
 
-WATERS = frozenset({"HOH", "WAT", "DOD", "H2O", "TIP", "TIP3", "SOL"})
+WATERS = frozenset({"HOH", "WAT", "DOD", "H2O", "TIP", "TIP3", "TIP4", "TIP5", "SOL"})
 ALIASES: dict[str, str] = {
     "HID": "HIS", "HIE": "HIS", "HIP": "HIS", "HSD": "HIS", "HSE": "HIS", "HSP": "HIS", "CYX": "CYS", "CYM": "CYS",
-    "ASH": "ASP", "GLH": "GLU", "LYN": "LYS", "SEC": "CYS", "PYL": "LYS",
+    "ASH": "ASP", "GLH": "GLU", "LYN": "LYS", "SEC": "CYS", "PYL": "LYS", "LYSH": "LYS", "ARGN": "ARG", "ASPH": "ASP",
+    "GLUH": "GLU", "CYSH": "CYS", "CYS2": "CYS", "HISA": "HIS", "HISB": "HIS", "HISH": "HIS", "HISD": "HIS",
+    "HISE": "HIS", "HISP": "HIS", "HIS1": "HIS", "HIS2": "HIS",
+    **{end + name: name for end in "NC" for name in chemistry.RESIDUES if name != "UNK"},
 }  # fmt: skip
 """Protonation names of the force fields, and the two rare amino acids by their nearest of the twenty."""
+FOUR_LETTER_NAMES = frozenset({*(name for name in ALIASES if len(name) == 4), "TIP3", "TIP4", "TIP5"})
+"""Names that force fields write into columns 18-21 of a PDB file, where column 21 is blank by rights."""
 OLD_ATOM_NAMES: dict[tuple[str, str], str] = {
     ("ILE", "CD"): "CD1", ("MET", "SE"): "SD", ("CYS", "SE"): "SG",
     **{(name, old): new for name in chemistry.RESIDUES for old, new in (("OT1", "O"), ("OT2", "OXT"))},
@@ -70,32 +77,46 @@ def slot(residue: int, atom: str) -> int:
     return chemistry.ATOM_INDEX.get(atom, -1)
 
 
-@lru_cache(maxsize=8192)
-def element_of(atom: str, residue: str) -> str:
-    """Element of an atom when the file gives none: ions by residue name, all else by the first letter of the name.
+def elements_of(given: Labels, names: Labels, residue_names: Labels) -> Labels:
+    """Elements in upper case: as given where they exist, else inferred from the atom and the residue name.
 
-    PDB readers pass the four columns of the name: two letters starting in the first column are a two-letter element,
+    PDB readers pass all four columns of the names: two letters starting in the first column are a two-letter element,
     so that ` CA ` is carbon and `CA  ` calcium.
     """
+    known = given.renamed(lambda e: e if is_element(e) or e == "X" else "")
+    missing = known.are("")
+    if not missing.any():
+        return known
+    pairs = combine(names, residue_names)
+    _, first, inverse = np.unique(pairs, return_index=True, return_inverse=True)
+    found = Labels.of_strings(_element_of(names[i], residue_names[i]) for i in first.tolist()).take(inverse)
+    codes = np.where(missing, found.codes + len(known.values), known.codes)
+    return Labels(known.values + found.values, codes).renamed(str)
+
+
+@lru_cache(maxsize=512)
+def is_element(symbol: str) -> bool:
+    """Whether this is the symbol of an element, deuterium included."""
+    return symbol.isascii() and symbol.isalpha() and gemmi.Element(symbol).atomic_number > 0
+
+
+@lru_cache(maxsize=8192)
+def _element_of(atom: str, residue: str) -> str:
     bare = atom.strip()
-    letters = bare.lstrip("0123456789")
     amino = component(residue).amino
-    if not amino and bare == residue and gemmi.Element(bare).atomic_number > 0:
-        return gemmi.Element(bare).name.upper()
+    if not amino and bare == residue and is_element(bare):
+        return bare.upper()
     two = atom[:2]
     hydrogen = len(bare) == 4 and two[0] == "H"
-    if (
-        len(atom) == 4
-        and two.isalpha()
-        and (not amino or two == "SE")
-        and not hydrogen
-        and gemmi.Element(two).atomic_number
-    ):
+    if len(atom) == 4 and (not amino or two == "SE") and not hydrogen and is_element(two):
         return two.upper()
-    return letters[:1].upper()
+    first = bare.lstrip("0123456789")[:1].upper()
+    if first == "D" and not (amino or component(residue).kind in (WATER, NUCLEIC)):
+        return "X"  # deuterium is not told by a name alone
+    return first if is_element(first) else "X"
 
 
 @lru_cache(maxsize=1024)
-def is_ion(elements: str, atoms: int) -> bool:
-    """Whether a residue of this many atoms is a lone metal or halide."""
-    return atoms == 1 and (gemmi.Element(elements).is_metal or elements in ("F", "CL", "BR", "I"))
+def is_metal_or_halide(element: str) -> bool:
+    """Whether a lone atom of this element is an ion."""
+    return element in ("F", "CL", "BR", "I") or (is_element(element) and gemmi.Element(element).is_metal)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protein_enn.audit import EXAMPLES, Finding
 from protein_enn.io.atoms import AtomTable
 from protein_enn.io.components import component
+from protein_enn.io.errors import FormatError
+from protein_enn.io.labels import combine
+
+OTHER_CONFORMER = "other conformer"
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,82 +25,133 @@ class Grouping:
     starts: NDArray[np.int64]
 
 
-def group_residues(table: AtomTable) -> tuple[Grouping, Counter[str]]:
+def group_residues(table: AtomTable) -> tuple[Grouping, list[Finding]]:
     """Atoms of one (chain, number, insertion code) together, at the place where the first of them stood.
 
     A protein residue is gathered from anywhere in the file, so chains may be interleaved and residues split; the two
     residues of a microheterogeneity share an id and thus a group. Other molecules (waters that reuse numbers) are
     joined only to their direct predecessor.
     """
+    places = combine(table.label_chains, table.chains, table.numbers, table.insertion_codes)
+    amino = table.residue_names.map(lambda name: component(name).amino, bool)
+    names = table.residue_names.codes
     changed = np.ones(len(table), dtype=bool)
-    changed[1:] = False
-    for column in (table.numbers, table.chains, table.label_chains, table.insertion_codes, table.residue_names):
-        changed[1:] |= column[1:] != column[:-1]
+    changed[1:] = (places[1:] != places[:-1]) | (names[1:] != names[:-1])
     runs = np.flatnonzero(changed)
-    keys: dict[tuple, int] = {}
-    group_of_run = np.empty(len(runs), dtype=np.int64)
-    split = 0
-    previous: tuple = ()
-    for r, key in enumerate(_keys(table, runs)):
-        if key[-1] or key != previous:
-            split += key[-1] and key in keys and key != previous
-            group_of_run[r] = keys.setdefault(key, len(keys)) if key[-1] else len(keys)
-            if not key[-1]:
-                keys[(r,)] = len(keys)
-        else:
-            group_of_run[r] = group_of_run[r - 1]
-        previous = key
+    amino, places, names = amino[runs], places[runs], names[runs]
+    # Different molecules under one number are one residue only when altloc labels say that they alternate.
+    joinable = amino | ~table.alternates.take(runs).are("")
+    again = np.zeros(len(runs), dtype=bool)
+    again[1:] = (places[1:] == places[:-1]) & (amino[1:] == amino[:-1])
+    again[1:] &= (names[1:] == names[:-1]) | (joinable[1:] & joinable[:-1])
+    # Protein runs by their place, others by their number in the file; then groups by where they first appear.
+    keys = np.where(amino, places, len(table) + np.cumsum(~again))
+    distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first, kind="stable")
+    rank = np.empty(len(distinct), dtype=np.int64)
+    rank[order] = np.arange(len(distinct))
+    group_of_run = rank[inverse]
+    split = amino & ~again & (first[inverse] != np.arange(len(runs)))
     group = np.repeat(group_of_run, np.diff(np.append(runs, len(table))))
-    if len(runs) > 1 and (group[1:] < group[:-1]).any():
-        order = np.argsort(group, kind="stable")
-        table, group = table.take(order), group[order]
-    starts = np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1])))
-    return Grouping(table, group, starts), Counter({"residues split in the file were joined": split})
+    findings = []
+    if split.any():
+        ids = tuple(dict.fromkeys(table.residue_id(i) for i in runs[split][:EXAMPLES].tolist()))
+        count = int(split.sum())
+        message = f"{count} residues split in the file were joined"
+        findings.append(Finding("residues-joined", "warning", message, count, ids))
+    if (group[1:] < group[:-1]).any():
+        rows = np.argsort(group, kind="stable")
+        table, group = table.take(rows), group[rows]
+    return Grouping(table, group, _starts(group)), findings
 
 
-def _keys(table: AtomTable, runs: NDArray[np.int64]) -> list[tuple]:
-    columns = (table.label_chains, table.chains, table.numbers, table.insertion_codes)
-    amino = [component(name).amino for name in table.residue_names[runs].tolist()]
-    return list(zip(*(column[runs].tolist() for column in columns), amino, strict=True))
-
-
-def choose_conformers(grouping: Grouping) -> tuple[Grouping, Counter[str]]:
+def choose_conformers(grouping: Grouping, file: str) -> tuple[Grouping, int, list[Finding]]:
     """One conformer a residue: the label of highest mean occupancy, of equals the lowest; unlabelled atoms stay.
 
-    Where two residue names still share an id, the one of higher mean occupancy, of equals the first.
+    Where two residue names still share an id, the one of higher mean occupancy, of equals the first; FormatError when
+    their occupancies add up to more than 1, so that they cannot alternate. Also gives how many atoms were dropped.
     """
     table, group, starts = grouping.table, grouping.group, grouping.starts
-    ends = np.append(starts[1:], len(table))
-    labelled = table.alternates != ""
+    labelled = ~table.alternates.are("")
     mixed = np.zeros(len(table), dtype=bool)
-    mixed[1:] = (table.residue_names[1:] != table.residue_names[:-1]) & (group[1:] == group[:-1])
-    keep = np.ones(len(table), dtype=bool)
-    counts: Counter[str] = Counter()
-    for g in np.unique(group[labelled | mixed]).tolist():
-        atoms = np.arange(starts[g], ends[g])
-        labels = table.alternates[atoms]
-        best = _highest(labels, table.occupancies[atoms], ignore="")
-        kept = (labels == "") | (labels == best)
-        names = table.residue_names[atoms]
-        named = np.where((labels == best) | (best == ""), names, "")
-        name = _highest(named, table.occupancies[atoms], ignore="")
-        kept &= names == name
-        keep[atoms] = kept
-        if not kept.all():
-            counts["residues with alternative conformers: the one of highest mean occupancy was kept"] += 1
-            counts["atoms of other conformers were dropped"] += int((~kept).sum())
-        if len(np.unique(names)) > 1:
-            counts["positions with two residue types (microheterogeneity): one was kept"] += 1
-    if keep.all():
-        return grouping, counts
-    group = group[keep]
-    starts = np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1])))
-    group = np.cumsum(np.concatenate(([0], group[1:] != group[:-1])))
-    return Grouping(table.take(keep), group, starts), counts
+    mixed[1:] = (table.residue_names.codes[1:] != table.residue_names.codes[:-1]) & (group[1:] == group[:-1])
+    if not labelled.any() and not mixed.any():
+        return grouping, 0, []
+    sorted_place = np.argsort(np.argsort(np.array(table.alternates.values)))
+    best = _highest(group, table.alternates.codes, table.occupancies, sorted_place, labelled, len(starts))
+    is_best = table.alternates.codes == best[group]
+    keep = ~labelled | is_best
+    named = keep & (is_best | (best[group] < 0))
+    order = _first_rows(table.residue_names.codes)
+    name = _highest(group, table.residue_names.codes, table.occupancies, order, named, len(starts))
+    _refuse_two_residues(grouping, named, name, file)
+    keep &= (table.residue_names.codes == name[group]) | (name[group] < 0)
+    findings = _report(grouping, keep, np.unique(group[mixed]))
+    dropped = int((~keep).sum())
+    kept = group[keep]
+    new_starts = _starts(kept)
+    group = np.cumsum(np.concatenate(([0], kept[1:] != kept[:-1]))) if len(kept) else kept
+    return Grouping(table.take(keep), group, new_starts), dropped, findings
 
 
-def _highest(labels: NDArray, occupancies: NDArray[np.float64], *, ignore: str) -> str:
-    """The label of highest mean occupancy; of equals, the lowest in sorting order."""
-    candidates = [label for label in np.unique(labels).tolist() if label != ignore]
-    means = {label: round(float(occupancies[labels == label].mean()), 4) for label in candidates}
-    return max(sorted(candidates), key=lambda label: means[label], default="")
+def _refuse_two_residues(grouping: Grouping, named: NDArray[np.bool_], name: NDArray[np.int64], file: str) -> None:
+    table, group = grouping.table, grouping.group
+    other = named & (table.residue_names.codes != name[group]) & (name[group] >= 0)
+    if not other.any():
+        return
+    chosen = named & (table.residue_names.codes == name[group])
+    highest = np.zeros((2, len(grouping.starts)))
+    for i, rows in enumerate((chosen, other)):
+        np.maximum.at(highest[i], group[rows], table.occupancies[rows])
+    if (full := highest.sum(axis=0) > 1.01)[group[other]].any():
+        i = int(np.flatnonzero(other & full[group])[0])
+        raise FormatError(
+            f"{file}, {table.where(i)}: {table.residue_names[i]} {table.residue_id(i)} shares its number with"
+            f" {table.residue_names.values[int(name[group[i]])]}; number them apart, or give conformers altloc labels"
+        )
+
+
+def _report(grouping: Grouping, keep: NDArray[np.bool_], mixed: NDArray[np.int64]) -> list[Finding]:
+    table, starts = grouping.table, grouping.starts
+    findings = []
+    chosen = np.unique(grouping.group[~keep])
+    if len(chosen):
+        ids = tuple(table.residue_id(i) for i in starts[chosen[:EXAMPLES]].tolist())
+        message = f"{len(chosen)} residues have alternative conformers: the one of highest mean occupancy was kept"
+        findings.append(Finding("conformers", "note", message, len(chosen), ids))
+    if len(mixed):
+        ids = tuple(table.residue_id(i) for i in starts[mixed[:EXAMPLES]].tolist())
+        message = f"{len(mixed)} positions hold two residue types (microheterogeneity): one was kept"
+        findings.append(Finding("microheterogeneity", "note", message, len(mixed), ids))
+    return findings
+
+
+def _starts(group: NDArray[np.int64]) -> NDArray[np.int64]:
+    if not len(group):
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1])))
+
+
+def _first_rows(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each code the first row that has it."""
+    first = np.full(int(codes.max(initial=-1)) + 1, len(codes))
+    np.minimum.at(first, codes, np.arange(len(codes)))
+    return first
+
+
+def _highest(
+    group: NDArray[np.int64], codes: NDArray[np.int64], occupancies: NDArray[np.float64], order: NDArray[np.int64],
+    among: NDArray[np.bool_], groups: int,
+) -> NDArray[np.int64]:  # fmt: skip
+    """For each group the code of highest mean occupancy, of equals the one that is first in `order`; -1: none."""
+    width = int(codes.max(initial=0)) + 1
+    pairs, inverse = np.unique(group[among] * width + codes[among], return_inverse=True)
+    counts = np.bincount(inverse)
+    means = np.round(np.bincount(inverse, weights=occupancies[among]) / counts, 4) if len(pairs) else np.zeros(0)
+    owner, code = pairs // width, pairs % width
+    ranked = np.lexsort((order[code], -means, owner))
+    owner, code = owner[ranked], code[ranked]
+    first = _starts(owner)
+    result = np.full(groups, -1, dtype=np.int64)
+    result[owner[first]] = code[first]
+    return result

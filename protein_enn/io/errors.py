@@ -5,9 +5,16 @@ Each message names the file, the line or row where there is one, what is wrong, 
 
 from __future__ import annotations
 
+LONGEST_MESSAGE = 2000
+
 
 class StructureError(ValueError):
-    """A structure could not be read or written."""
+    """A structure could not be read or written. The message is one printable line, whatever it quotes."""
+
+    def __init__(self, message: str) -> None:
+        if len(message) > LONGEST_MESSAGE:
+            message = f"{message[: LONGEST_MESSAGE // 2]} ... {message[-LONGEST_MESSAGE // 2 :]}"
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
 
 
 class UnreadableFileError(StructureError):

@@ -6,9 +6,8 @@ and a byte order mark makes every PDB parser drop the first atom. So sizes, chec
 
 from __future__ import annotations
 
-import gzip
-import io
 import re
+import sys
 import zlib
 from pathlib import Path
 
@@ -21,20 +20,31 @@ MAX_DECOMPRESSED = 1 << 30
 SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".bcif")
 """Names of structure files, each also with .gz; contents decide the format, names only what a folder offers."""
 
+MAX_RATIO = 200
+"""Growth that no real structure file comes near (4 to 20 is usual); asked of what unpacks to more than 64 MiB."""
+
+_SMALL = 1 << 26
 _CHUNK = 1 << 20
+_BLANK = b"\x00 \t\r\n\xef\xbb\xbf"
 _OTHER_KINDS = (
     (b"BZh", "bzip2 data"),
     (b"\xfd7zXZ", "xz data"),
     (b"\x28\xb5\x2f\xfd", "Zstandard data"),
     (b"PK\x03\x04", "a zip archive"),
     (b"7z\xbc\xaf", "a 7z archive"),
+    (b"\x1f\x8b", "gzip inside gzip"),
 )
 _PDB_LINE = re.compile(rb"^(?:ATOM  |HETATM|HEADER|TITLE |COMPND|REMARK|CRYST1|MODEL )", re.MULTILINE | re.IGNORECASE)
-_CIF_START = re.compile(rb"\A(?:\s+|#[^\n]*(?:\n|\Z))*(?:data_|global_|loop_|save_)", re.IGNORECASE)
+_CIF_START = re.compile(rb"\A(?:\s|#[^\n]*(?:\n|\Z))*+(?:data_|global_|loop_|save_)", re.IGNORECASE)
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The bytes of an ordinary file of at most MAX_FILE; UnreadableFileError otherwise."""
+    """The bytes of an ordinary file, or for "-" of standard input, of at most MAX_FILE; else UnreadableFileError."""
+    if str(path) == "-":
+        data = sys.stdin.buffer.read(MAX_FILE + 1)
+        if len(data) > MAX_FILE:
+            raise UnreadableFileError(f"standard input: more than the cap of {MAX_FILE} bytes; split the file")
+        return data
     path = Path(path)
     try:
         if path.is_dir():
@@ -56,32 +66,49 @@ def decompress(data: bytes, file: str) -> bytes:
     """Gunzip when the magic bytes say so, checking the CRC of every member; CompressionError when damaged."""
     if not data.startswith(b"\x1f\x8b"):
         return data
-    out = io.BytesIO()
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-            while chunk := stream.read(_CHUNK):
-                out.write(chunk)
-                if out.tell() > MAX_DECOMPRESSED:
-                    raise CompressionError(f"{file}: unpacks to more than {MAX_DECOMPRESSED} bytes; split the file")
-    except (OSError, EOFError, zlib.error) as error:
-        raise CompressionError(f"{file}: damaged gzip data ({error}); fetch the file again") from error
-    return out.getvalue()
+    limit = min(MAX_DECOMPRESSED, max(MAX_RATIO * len(data), _SMALL))
+    parts: list[bytes] = []
+    size = place = 0
+    view = memoryview(data)
+    while place < len(data):
+        stream = zlib.decompressobj(wbits=31)  # gzip alone, CRC and length verified
+        while not stream.eof:
+            if place >= len(data):
+                raise CompressionError(f"{file}: gzip data cut short; fetch the file again")
+            chunk = view[place : place + _CHUNK]
+            try:
+                parts.append(stream.decompress(chunk, limit - size + 1))
+            except zlib.error as error:
+                raise CompressionError(f"{file}: damaged gzip data ({error}); fetch the file again") from error
+            size += len(parts[-1])
+            place += len(chunk)
+            if size > limit:
+                raise CompressionError(
+                    f"{file}: {len(data)} compressed bytes unpack to more than {limit}, as no structure does;"
+                    " check where it comes from, or unpack it yourself"
+                )
+        place -= len(stream.unused_data)
+        while place < len(data) and data[place] == 0:  # padding after a member
+            place += 1
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def sniff(data: bytes, file: str) -> str:
     """ "pdb", "mmcif" or "bcif", by content; FormatError or EmptyStructureError for anything else."""
-    if not data.strip(b"\x00 \t\r\n\xef\xbb\xbf"):
+    if not data[:4096].strip(_BLANK) and not data.strip(_BLANK):
         raise EmptyStructureError(f"{file}: the file is empty; fetch it again")
     for magic, kind in _OTHER_KINDS:
         if data.startswith(magic):
             raise CompressionError(f"{file}: {kind} is not supported; unpack it, or compress with gzip")
+    if data[257:262] == b"ustar":
+        raise CompressionError(f"{file}: a tar archive is not supported; unpack it")
     if 0x80 <= data[0] <= 0x8F or data[0] in (0xDE, 0xDF):  # a MessagePack map
         if b"mmtfVersion" in data or b"xCoordList" in data:
             raise FormatError(f"{file}: MMTF, a retired format; get the entry as mmCIF or BinaryCIF instead")
         if b"dataBlocks" in data:
             return "bcif"
         raise FormatError(f"{file}: MessagePack data that is not BinaryCIF; give PDB, mmCIF or BinaryCIF")
-    text = data.lstrip(b"\xef\xbb\xbf \t\r\n")
+    text = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     if text.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise FormatError(f"{file}: UTF-16 text; save it as UTF-8 or ASCII")
     if b"\x00" in data:

@@ -1,122 +1,94 @@
-"""mmCIF, parsed by gemmi; new numbers are put into the text of the file, token by token."""
+"""mmCIF: gemmi parses the bytes; the atom rows are cut out of the text a second time and must be as many."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
 import gemmi
 import numpy as np
-from numpy.typing import NDArray
 
 from protein_enn.io import atom_site
-from protein_enn.io.atoms import AtomTable
+from protein_enn.io.document import Document, Header
 from protein_enn.io.errors import EmptyStructureError, FormatError
+from protein_enn.io.header import read_header
+from protein_enn.io.tokens import Tokens, cut_loop
 
-_TOKEN = re.compile(rb"'(?:[^'\n]|'(?=\S))*'(?=\s|$)|\"(?:[^\"\n]|\"(?=\S))*\"(?=\s|$)|[^\s'\"]\S*")
-
-
-def read_atoms(data: bytes, file: str, model: int) -> AtomTable:
-    """The atoms of one model; StructureError when gemmi finds the syntax broken or there are none."""
-    block = _block(_parse(data, file), file)
-    columns = {}
-    for item in atom_site.ITEMS:
-        texts = list(block.find_values(f"_atom_site.{item}"))
-        if texts:
-            columns[item] = _column(texts)
-    return atom_site.to_table(columns, file, model)
+SAMPLED = 16
+"""Rows at which the second cut is held against gemmi's values."""
 
 
-def put(data: bytes, file: str, changes: Mapping[str, tuple[NDArray[np.int64], NDArray[np.float64]]]) -> bytes:
-    """The same text with other numbers: for each atom_site item, its rows and their new values.
-
-    Nothing but these numbers changes, unless rows of atom_site span lines: then gemmi writes the document anew.
-    """
-    document = _parse(data, file)
-    block = _block(document, file)
-    loop = block.find_values("_atom_site.Cartn_x").get_loop()
-    texts = {item: [_number(item, v) for v in values] for item, (_, values) in changes.items()}
-    span = None if loop is None else _one_line_rows(data, loop.width(), loop.length())
-    if loop is not None and span is not None and all(f"_atom_site.{item}" in loop.tags for item in changes):
-        first, lines = span
-        for item, (rows, _) in changes.items():
-            position = loop.tags.index(f"_atom_site.{item}")
-            for row, text in zip(rows.tolist(), texts[item], strict=True):
-                lines[first + row] = _replace_token(lines[first + row], position, text.encode())
-        return b"\n".join(lines)
-    for item, (rows, _) in changes.items():
-        if loop is not None and f"_atom_site.{item}" not in loop.tags:
-            loop.add_columns([f"_atom_site.{item}"], "?")
-        column = block.find_values(f"_atom_site.{item}")
-        for row, text in zip(rows.tolist(), texts[item], strict=True):
-            column[row] = text
-    return document.as_string().encode()
+def read(data: bytes, file: str, block: str | None = None, lenient: bool = False) -> Document:
+    """Parse a file; StructureError when the syntax is broken or there are no atoms."""
+    source = parse(data, file)
+    chosen = choose_block(source, file, block)
+    columns = _columns(data, chosen, file)
+    return atom_site.to_document(columns, file, lenient, lambda: _header(chosen, file), declares_plddt(chosen))
 
 
-def items_of(data: bytes, file: str) -> dict[str, list[str]]:
-    """All items of atom_site as text, quotes removed, nulls as "?" or "."."""
-    table = _block(_parse(data, file), file).find_mmcif_category("_atom_site.")
-    return {tag.split(".", 1)[1]: [_plain(t) for t in table.column(i)] for i, tag in enumerate(table.tags)}
-
-
-def _plain(text: str) -> str:
-    return gemmi.cif.as_string(text) if text not in (".", "?") else text
-
-
-def _parse(data: bytes, file: str) -> gemmi.cif.Document:
+def parse(data: bytes, file: str) -> gemmi.cif.Document:
+    """gemmi's document of the text; FormatError naming the place where its syntax is broken."""
+    if not data.isascii():
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            data = data.decode("latin-1").encode()
     try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    try:
-        return gemmi.cif.read_string(text)
+        return gemmi.cif.read_string(data)
     except (ValueError, RuntimeError, IndexError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise FormatError(f"{file}: broken mmCIF ({reason}); mend this place or fetch the file again") from error
 
 
-def _block(document: gemmi.cif.Document, file: str) -> gemmi.cif.Block:
+def choose_block(document: gemmi.cif.Document, file: str, name: str | None = None) -> gemmi.cif.Block:
+    """The one data block that holds atoms, or the one that is named."""
     blocks = [block for block in document if len(block.find_values("_atom_site.Cartn_x"))]
+    if name is not None:
+        blocks = [block for block in blocks if block.name == name]
+        if not blocks:
+            names = ", ".join(block.name for block in document) or "none"
+            raise EmptyStructureError(f"{file}: no data block {name!r} with atoms; the blocks are {names[:200]}")
+    if not blocks and any(len(block.find_values("_atom_site_fract_x")) for block in document):
+        raise EmptyStructureError(f"{file}: a small-molecule CIF with fractional coordinates; give a protein's mmCIF")
     if not blocks:
         raise EmptyStructureError(f"{file}: no _atom_site coordinates; give a file with Cartesian coordinates of atoms")
     if len(blocks) > 1:
         names = ", ".join(block.name for block in blocks[:4])
-        raise FormatError(f"{file}: {len(blocks)} data blocks hold atoms ({names}); keep one of them")
+        raise FormatError(f"{file}: {len(blocks)} data blocks hold atoms ({names}); choose one by its name")
     return blocks[0]
 
 
-def _column(texts: list[str]) -> atom_site.Column:
-    values = np.array(texts)
-    null = (values == "?") | (values == ".")
-    first = values.astype("U1")
-    for i in np.flatnonzero((first == "'") | (first == '"') | (first == ";")).tolist():
-        texts[i] = gemmi.cif.as_string(texts[i])
-    return atom_site.Column(np.array(texts), null if null.any() else None)
+def declares_plddt(block: gemmi.cif.Block) -> bool:
+    """Whether a local metric of the model is pLDDT (ModelCIF): predictors then put it where B factors are."""
+    kinds = [gemmi.cif.as_string(value) for value in block.find_values("_ma_qa_metric.type")]
+    modes = [gemmi.cif.as_string(value) for value in block.find_values("_ma_qa_metric.mode")]
+    pairs = zip(kinds, modes, strict=False)
+    return any(kind.lower() == "plddt" and mode.lower() in ("local", "") for kind, mode in pairs)
 
 
-def _number(item: str, value: float) -> str:
-    return f"{value:.2f}" if item == "B_iso_or_equiv" else f"{value:.3f}"
+def _columns(data: bytes, block: gemmi.cif.Block, file: str) -> dict[str, Tokens]:
+    loop = block.find_values("_atom_site.Cartn_x").get_loop()
+    tags = [tag.split(".", 1)[-1] for tag in (loop.tags if loop is not None else ())]
+    for tag in loop.tags if loop is not None else ():
+        if not tag.lower().startswith("_atom_site."):
+            raise FormatError(f"{file}: the loop of atom_site also holds {tag}; give that a loop of its own")
+    if loop is not None and (cut := cut_loop(data, loop.tags, loop.width() * loop.length())) is not None:
+        columns = dict(zip(tags, cut, strict=True))
+        _compare(columns, loop, tags, file)
+        by_name = {tag.lower(): column for tag, column in columns.items()}
+        return {item: by_name[item.lower()] for item in atom_site.ITEMS if item.lower() in by_name}
+    texts = {item: list(block.find_values(f"_atom_site.{item}")) for item in atom_site.ITEMS}
+    return {item: Tokens.of(values) for item, values in texts.items() if values}
 
 
-def _one_line_rows(data: bytes, width: int, length: int) -> tuple[int, list[bytes]] | None:
-    """Number of the first line of atom_site rows, and all lines, if each row is one line of `width` tokens."""
-    lines = data.split(b"\n")
-    header = [i for i, line in enumerate(lines) if line.lstrip()[:11].lower() == b"_atom_site."]
-    first = header[-1] + 1
-    rows = lines[first : first + length]
-    if len(header) != width or header[-1] - header[0] != width - 1 or len(rows) != length:
-        return None
-    if any(len(_TOKEN.findall(row)) != width or row.startswith(b";") for row in rows):
-        return None
-    return first, lines
+def _compare(columns: dict[str, Tokens], loop: gemmi.cif.Loop, tags: list[str], file: str) -> None:
+    for row in np.unique(np.linspace(0, loop.length() - 1, SAMPLED).astype(int)).tolist():
+        for place, tag in enumerate(tags):
+            if columns[tag].text(row) != loop[row, place]:
+                raise FormatError(
+                    f"{file}, {atom_site.PLACE} {row + 1}: two readers disagree about {tag}; mend the quotes here"
+                )
 
 
-def _replace_token(line: bytes, position: int, new: bytes) -> bytes:
-    """Put another token in place of the one at `position`, if possible without moving those to its right."""
-    match = next(m for i, m in enumerate(_TOKEN.finditer(line)) if i == position)
-    start, end = match.span()
-    while len(new) < end - start:
-        new += b" "
-    while len(new) > end - start and line[end : end + 2] == b"  ":
-        end += 1
-    return line[:start] + new + line[end:]
+def _header(block: gemmi.cif.Block, file: str) -> Header:
+    try:
+        return read_header(block)
+    except (RuntimeError, ValueError) as error:
+        raise FormatError(f"{file}: a loop that gemmi cannot read ({error}); mend it or remove it") from error

@@ -1,33 +1,146 @@
-"""Read a structure from a path or from bytes, whatever of the three formats it is in."""
+"""Read a structure from a file or from bytes, whatever of the three formats they are in."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from protein_enn.audit import AtomBalance, Audit, Finding
 from protein_enn.io import binarycif, mmcif, pdb
 from protein_enn.io.assemble import assemble
+from protein_enn.io.assemblies import build_assembly
+from protein_enn.io.document import Document
+from protein_enn.io.errors import EmptyStructureError
 from protein_enn.io.files import decompress, normalise, read_bytes, sniff, stem
+from protein_enn.io.gaps import find_gaps
+from protein_enn.io.links import find_links
+from protein_enn.io.plausibility import implausible
+from protein_enn.io.record import Record
 from protein_enn.structure import Source, Structure
 
-READERS = {"pdb": pdb.read_atoms, "mmcif": mmcif.read_atoms, "bcif": binarycif.read_atoms}
+READERS: dict[str, Callable[[bytes, str, str | None, bool], Document]] = {
+    "pdb": pdb.read,
+    "mmcif": mmcif.read,
+    "bcif": binarycif.read,
+}
 
 
-def read_structure(path: str | Path | bytes, *, model: int = 1, name: str | None = None) -> Structure:
+def read_structure(
+    path: str | Path | bytes,
+    *,
+    model: int = 1,
+    assembly: str | None = None,
+    block: str | None = None,
+    lenient: bool = False,
+    predicted: bool | None = None,
+    name: str | None = None,
+) -> Structure:
     """The protein and its context in a PDB, mmCIF or BinaryCIF file, plain or gzipped, or in the bytes of one.
 
-    `model` counts models from 1 in file order, whatever their numbers. `name` defaults to the file name without suffix.
-    What was chosen, changed or dropped is in `Structure.audit`. Every failure is a StructureError.
+    Args:
+        path: a file, the bytes of one, or "-" for standard input. The format is told by the content.
+        model: counted from 1 in file order, whatever the models' numbers.
+        assembly: id of the biological assembly to build; copies of chain A are called A-2, A-3, ... The default is
+            the atoms as they stand in the file.
+        block: the mmCIF data block to read where several hold atoms.
+        lenient: leave out atoms without coordinates (blank, ?, NaN) and count them, where the default is to refuse.
+        predicted: whether the B-factor column holds pLDDT; by default what the file declares.
+        name: the structure's name, by default the file's without its suffix.
+
+    Returns:
+        The structure; what was chosen, changed or dropped is in its `audit`.
+
+    Raises:
+        StructureError: always a subclass that says what is wrong and how to mend it.
     """
-    if isinstance(path, bytes):
-        data, file = path, name or "structure"
-    else:
-        data, file = read_bytes(path), str(path)
-    data = decompress(data, file)
-    kind = sniff(data, file)
-    if kind != "bcif":
-        data = normalise(data)
-    table = READERS[kind](data, file, model)
-    source = Source(data=data, format=kind, path=file, rows=torch.zeros(0, 37, dtype=torch.long))
-    return assemble(table, name or stem(file), file, source)
+    reading = _Reading(path, block, lenient, name)
+    return reading.structure(model, assembly, predicted)
+
+
+def read_models(
+    path: str | Path | bytes,
+    *,
+    assembly: str | None = None,
+    block: str | None = None,
+    lenient: bool = False,
+    predicted: bool | None = None,
+    name: str | None = None,
+) -> list[Structure]:
+    """All models of a file, as `read_structure` gives each; they need not have the same atoms."""
+    reading = _Reading(path, block, lenient, name)
+    return [reading.structure(i + 1, assembly, predicted) for i in range(reading.document.models)]
+
+
+def open_document(data: bytes, file: str, format: str, block: str | None = None, lenient: bool = False) -> Document:
+    """Parse bytes whose format is known."""
+    return READERS[format](data, file, block, lenient)
+
+
+class _Reading:
+    """One file, parsed once."""
+
+    def __init__(self, path: str | Path | bytes, block: str | None, lenient: bool, name: str | None) -> None:
+        if isinstance(path, bytes):
+            data, self.file = path, name or "structure"
+        else:
+            data, self.file = read_bytes(path), "standard input" if str(path) == "-" else str(path)
+        data = decompress(data, self.file)
+        self.format = sniff(data, self.file)
+        self.data, self.block = data, block
+        self.name = name or stem(self.file)
+        text = data if self.format == "bcif" else normalise(data)
+        self.document = open_document(text, self.file, self.format, block, lenient)
+
+    def structure(self, model: int, assembly: str | None, predicted: bool | None) -> Structure:
+        document, file = self.document, self.file
+        if not 1 <= model <= document.models:
+            raise EmptyStructureError(f"{file}: no model {model}; there are {document.models}, counted from 1")
+        table = document.atoms(model)
+        if not len(table):
+            raise EmptyStructureError(f"{file}: model {model} has no atoms; choose another of {document.models}")
+        copied = left_out = 0
+        if assembly is not None:
+            built = build_assembly(table, document.header(), assembly, file)
+            left_out = len(table) - len(np.unique(built.rows))
+            copied, table = len(built) - len(table) + left_out, built
+        record = Record(findings=list(document.findings))
+        record.dropped.update(document.left_out)
+        record.dropped["not in the assembly"] = left_out
+        record.dropped.update({"other model": document.atoms_in_file - sum(document.left_out.values())
+                               - document.atoms_by_model[model - 1]})  # fmt: skip
+        none = torch.zeros(0, 37, dtype=torch.long)
+        source = Source(data=self.data, format=self.format, path=file, rows=none, block=self.block)
+        structure = assemble(table, self.name, file, source, record)
+        links, link_findings = find_links(structure, document.header())
+        structure = replace(
+            structure,
+            links=links,
+            predicted=document.predicted if predicted is None else predicted,
+            source=structure.source if assembly is None else None,
+        )
+        findings = [*_about_models(document, model), *_about_b_factors(table.without_b_factor), *record.findings,
+                    *link_findings, *implausible(structure)]  # fmt: skip
+        atoms = AtomBalance(
+            in_file=document.atoms_in_file + copied,
+            protein=int(structure.present.sum()),
+            context=len(structure.others),
+            dropped={reason: count for reason, count in record.dropped.items() if count},
+        )
+        audit = Audit(file, self.format, model, document.models, atoms, tuple(findings), find_gaps(structure))
+        return replace(structure, audit=audit)
+
+
+def _about_models(document: Document, model: int) -> list[Finding]:
+    if document.models == 1:
+        return []
+    return [Finding("model-chosen", "note", f"model {model} of {document.models} was read", document.models - 1)]
+
+
+def _about_b_factors(absent: int) -> list[Finding]:
+    return (
+        [Finding("b-factors-absent", "note", f"{absent} B factors are not given: taken as 0", absent)] if absent else []
+    )

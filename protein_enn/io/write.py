@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
+from numpy import float32
 from numpy.typing import NDArray
 from torch import Tensor
 
-from protein_enn.io import atomic, binarycif, fresh, mmcif, pdb
-from protein_enn.io.atom_site import COORDINATES
-from protein_enn.io.atoms import FARTHEST, AtomTable
+from protein_enn.io import atomic, fresh, read, rewrite_binarycif, rewrite_mmcif, rewrite_pdb
+from protein_enn.io.atoms import FARTHEST
 from protein_enn.io.errors import WriteError
-from protein_enn.io.read import READERS
-from protein_enn.io.riders import find_riders
+from protein_enn.io.files import normalise
+from protein_enn.io.revision import revise
 from protein_enn.structure import Source, Structure
 
 FORMATS = {".pdb": "pdb", ".ent": "pdb", ".cif": "mmcif", ".mmcif": "mmcif", ".bcif": "bcif"}
-UNCHANGED = 5e-4
-"""Å; a coordinate that moved less keeps the text it had."""
-_PUT = {"pdb": pdb.put, "mmcif": mmcif.put, "bcif": binarycif.put}
-
-Changes = dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]
+_REWRITE = {"pdb": rewrite_pdb.rewrite, "mmcif": rewrite_mmcif.rewrite, "bcif": rewrite_binarycif.rewrite}
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def write_structure(
@@ -36,33 +33,38 @@ def write_structure(
 ) -> None:
     """Write to `path` (gzipped when it ends in .gz), atomically; `format` defaults to what its suffix says.
 
-    A structure that still carries its source, in the same format, is written into a copy of that document: coordinates
-    that moved, and `b_factors` (Å^2 or a confidence, per residue or per atom) when given, replace the old ones there,
-    and everything else stays: headers, ligands, hydrogens, other models and conformers. Otherwise the new file holds
-    the atoms alone. Raises WriteError.
+    A structure that still carries its source, in the same format, is written into a copy of that document: numbers that
+    differ from those read, and `b_factors` (Å^2 or a confidence, per residue or per atom) when given, replace the old
+    ones there, and everything else stays to the byte: headers, hydrogens, other models and conformers, line ends.
+    Hydrogens follow their residue, and all atoms of the model follow a motion of the whole structure.
+
+    Otherwise, and when residues or atoms are no longer those of the source, the new file holds atoms, links and
+    entities alone: coordinates to 0.001 Å in PDB, and in mmCIF and BinaryCIF to what their float32 values need, at
+    most 0.00001 Å. Raises WriteError for what the format cannot hold; an older file then stays as it was.
     """
     data = structure_bytes(structure, b_factors=b_factors, format=format or format_of(path), file=str(path))
     if str(path).lower().endswith(".gz"):
-        data = gzip.compress(data, mtime=0)
+        data = gzip.compress(data, mtime=0)  # the same bytes whenever they are written
     try:
         atomic.write_bytes(path, data)
-    except OSError as error:
-        raise WriteError(f"{path}: cannot be written ({error.strerror}); check the folder and its space") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise WriteError(f"{path}: cannot be written ({reason}); check the folder and its space") from error
 
 
 def structure_bytes(
     structure: Structure, *, b_factors: Tensor | None = None, format: str, file: str = "structure"
 ) -> bytes:
     """What `write_structure` writes, before compression."""
-    if format not in _PUT:
-        raise WriteError(f"{file}: no format {format!r}; there are {', '.join(_PUT)}")
+    if format not in _REWRITE:
+        raise WriteError(f"{file}: no format {format!r}; there are {', '.join(_REWRITE)}")
     _check_finite(structure, file)
-    shown = _b_factors(structure, b_factors, file)
-    if structure.source is not None and structure.source.format == format:
-        changes = _changes(structure, structure.source, None if b_factors is None else shown)
-        if not any(len(rows) for rows, _ in changes.values()):
-            return structure.source.data
-        return _PUT[format](structure.source.data, file, changes)
+    shown = None if b_factors is None else _per_atom(structure, b_factors, file)
+    source = structure.source
+    if source is not None and source.format == format and len(source.rows) == len(structure):
+        data = _into_source(structure, source, shown, file)
+        if data is not None:
+            return data
     return fresh.document(structure, shown, format, file)
 
 
@@ -75,51 +77,51 @@ def format_of(path: str | Path) -> str:
     return FORMATS[suffix]
 
 
+def _into_source(
+    structure: Structure, source: Source, b_factors: NDArray[float32] | None, file: str
+) -> bytes | None:  # fmt: skip
+    """The source document with the numbers of the structure; None when it cannot hold them."""
+    text = source.data if source.format == "bcif" else normalise(source.data)
+    document = read.open_document(text, source.path, source.format, source.block, lenient=True)
+    revision = revise(structure, document.atoms(structure.audit.model), source, b_factors)
+    if revision is None:
+        return None
+    if not any(len(cells.rows) for cells in revision.values()):
+        return source.data
+    new = _REWRITE[source.format](text, file, revision, source.block)
+    return new if text is source.data else _with_ends_of(source.data, new)
+
+
+def _with_ends_of(old: bytes, new: bytes) -> bytes:
+    """`new`, whose lines begin like those of `old`, with its byte order mark and line ends."""
+    mark = _BYTE_ORDER_MARK if old.startswith(_BYTE_ORDER_MARK) else b""
+    ends = re.findall(rb"\r\n|\r|\n", old)
+    lines = new.split(b"\n")
+    if len(lines) != len(ends) + 1:  # lines were added
+        return mark + (ends[0] if ends else b"\n").join(lines)
+    return mark + b"".join(part for pair in zip(lines, [*ends, b""], strict=True) for part in pair)
+
+
 def _check_finite(structure: Structure, file: str) -> None:
-    positions = structure.positions[structure.present]
-    bad = ~torch.isfinite(positions).all(-1) | (positions.abs() > FARTHEST).any(-1)
-    if bad.any():
-        i = int(structure.present.nonzero()[int(bad.nonzero()[0])][0])
-        raise WriteError(f"{file}: residue {structure.residue_id(i)} has coordinates that are not finite or beyond"
-                         f" {FARTHEST:g} Å; nothing was written")  # fmt: skip
+    for positions, present in ((structure.positions, structure.present), (structure.others.positions, None)):
+        flat = positions if present is None else positions[present]
+        bad = ~torch.isfinite(flat).all(-1) | (flat.abs() > FARTHEST).any(-1)
+        if bad.any():
+            i = int(bad.nonzero()[0])
+            residue = structure.others.residue_ids[i] if present is None else structure.residue_id(
+                int(present.nonzero()[i][0])
+            )  # fmt: skip
+            raise WriteError(
+                f"{file}: residue {residue} has coordinates that are not finite or beyond {FARTHEST:g} Å;"
+                " mend them or move the structure to the origin; nothing was written"
+            )
 
 
-def _b_factors(structure: Structure, given: Tensor | None, file: str) -> NDArray[np.float32]:
+def _per_atom(structure: Structure, given: Tensor, file: str) -> NDArray[float32]:
     """(n, 37), from one value a residue or an atom."""
-    values = structure.b_factors if given is None else given.detach().cpu()
+    values = given.detach().cpu()
     if values.shape == (len(structure),):
         values = values[:, None].expand(-1, structure.present.shape[1])
     if values.shape != structure.present.shape or not torch.isfinite(values[structure.present]).all():
         raise WriteError(f"{file}: b_factors must be finite, one per residue or (n, 37), not {tuple(values.shape)}")
     return values.float().numpy()
-
-
-def _changes(structure: Structure, source: Source, b_factors: NDArray[np.float32] | None) -> Changes:
-    """For each atom_site item (or PDB column), the rows whose value differs from the file's, and the new value."""
-    inside = (structure.present & (source.rows >= 0)).numpy()
-    rows = source.rows.numpy()[inside]
-    positions = structure.positions.detach().cpu().numpy()[inside].astype(np.float64)
-    table = _table_with(source, rows)
-    place = np.full(int(table.rows.max(initial=-1)) + 1, -1)
-    place[table.rows] = np.arange(len(table))
-    shift = positions - table.positions[place[rows]]
-    riders, carriers = find_riders(table, place[rows])
-    every = np.concatenate((rows, table.rows[riders]))
-    shift = np.concatenate((shift, shift[carriers]))
-    changes: Changes = {}
-    for axis, item in enumerate(COORDINATES):
-        moved = np.abs(shift[:, axis]) > UNCHANGED
-        changes[item] = (every[moved], (table.positions[place[every], axis] + shift[:, axis])[moved])
-    if b_factors is not None:
-        changes["B_iso_or_equiv"] = (rows, b_factors[inside].astype(np.float64))
-    return changes
-
-
-def _table_with(source: Source, rows: NDArray[np.int64]) -> AtomTable:
-    """The atoms of the model that these rows of the source document belong to."""
-    model = 1
-    while True:
-        table = READERS[source.format](source.data, source.path, model)
-        if np.isin(rows, table.rows).all():
-            return table
-        model += 1

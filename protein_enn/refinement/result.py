@@ -71,7 +71,7 @@ class Refinement:
             "steps": self.steps,
             "residues": len(self.input),
             "seconds": self.seconds,
-            "audit": list(self.input.audit),
+            "audit": self.input.audit.to_dict(),
             "per_residue": per_residue,
             "geometry_before": self.geometry_before.summary(),
             "geometry_after": self.geometry_after.summary(),

@@ -50,7 +50,7 @@ td .residues { display: block; max-width: 62ch; max-height: 8em; overflow-y: aut
 .run { white-space: nowrap; }
 .tag { border-left: 10px solid var(--soft); padding-left: 7px; }
 .tag.moved { border-color: var(--moved); } .tag.kept { border-color: var(--kept); }
-.tag.reverted { border-color: var(--reverted); }
+.tag.reverted, .tag.warning { border-color: var(--reverted); } .tag.error { border-color: var(--bad); opacity: 1; }
 details { border: 1px solid var(--rule); border-radius: 8px; margin: 12px 0; padding: 0 18px; }
 details[open] { padding-bottom: 14px; }
 summary { cursor: pointer; padding: 10px 0; overflow-wrap: anywhere; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protein_enn.report import svg, tables
+from protein_enn.report.audits import audit_section
 from protein_enn.report.html import Markup, element, join, number, show
 from protein_enn.report.interactive import every_residue, interactive
 
@@ -56,7 +57,7 @@ def score_section(rows: list[dict]) -> Markup:
 
 
 def score_details(row: dict, identifier: str) -> Markup:
-    """The residues of one scored design."""
+    """The residues of one scored design, and the audit of its file."""
     name = show(row.get("name"))
     caption = "Log-likelihood of each residue's identity; low values are residues that the model would not choose."
     plot = interactive(svg.score_track(name, row["per_residue"]), identifier, row["per_residue"], caption)
@@ -65,4 +66,5 @@ def score_details(row: dict, identifier: str) -> Markup:
         element("summary", element("b", name), element("span", "per residue")),
         plot,
         every_residue(identifier),
+        audit_section(row.get("audit")),
     )

@@ -5,13 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from protein_enn.report.html import number
 
 INTEGERS = frozenset({"residues", "scored", "orders", "seed", "steps", "moved", "kept", "reverted"})
-TEXTS = frozenset({"name", "file", "output", "mode", "weights", "weights_sha256", "error"})
+TEXTS = frozenset(
+    {"name", "file", "output", "mode", "weights", "weights_sha256", "audit_severity", "audit_findings", "error"}
+)
+GUARDED = re.compile(r"\A'(?=[=+\-@].)")
+"""The apostrophe by which a table keeps a spreadsheet from taking a text for a formula."""
 REFINEMENT_COLUMNS = (
     "id", "residue", "status", "reason", "displacement", "confidence_before", "confidence_after",
     "phi_before", "psi_before", "phi_after", "psi_after",
@@ -151,7 +156,7 @@ def _value(column: str, text: str) -> object:
     if text == "":
         return None
     if column in TEXTS:
-        return text
+        return GUARDED.sub("", text)
     try:
         return int(text) if column in INTEGERS else float(text)
     except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protein_enn.report import svg, tables
+from protein_enn.report.audits import audit_section
 from protein_enn.report.html import Markup, element, join, number, show
 from protein_enn.report.interactive import every_residue, interactive
 
@@ -37,11 +38,13 @@ def refinement_section(records: list[dict]) -> Markup:
             (element("a", show(r.get("name")), href=f"#structure-{i}"), r.get("residues"),
              count(r, "moved"), count(r, "kept"), count(r, "reverted"), mean(r, "displacement"),
              mean(r, "confidence_before"), mean(r, "confidence_after"),
-             _dict(r, "geometry_before").get("clashes"), _dict(r, "geometry_after").get("clashes"), r.get("seconds"))
+             _dict(r, "geometry_before").get("clashes"), _dict(r, "geometry_after").get("clashes"), r.get("seconds"),
+             _dict(r, "audit").get("severity"))
             for i, r in enumerate(done)
         ]  # fmt: skip
         headers = ("structure", "residues", "moved", "kept", "reverted", "mean displacement / Å",
-                   "confidence before", "confidence after", "clashes before", "clashes after", "time / s")  # fmt: skip
+                   "confidence before", "confidence after", "clashes before", "clashes after", "time / s",
+                   "audit")  # fmt: skip
         parts.append(
             tables.sortable(headers, rows, "Refined structures; confidence is the mean predicted lDDT (0 to 1)")
         )
@@ -78,10 +81,7 @@ def structure_section(record: dict, index: int) -> Markup:
             columns.append(element("figure", plot, element("figcaption", caption)))
         parts.append(element("div", *columns, class_="columns"))
         parts.append(every_residue(f"structure-{index}-data"))
-    audit = record.get("audit")
-    if audit:
-        lines = audit if isinstance(audit, list) else [audit]
-        parts += [element("h3", "Notes on the input"), element("ul", *[element("li", show(item)) for item in lines])]
+    parts.append(audit_section(record.get("audit")))
     summary = element(
         "summary", element("b", name), element("span", f"{show(record.get('residues'))} residues: {what}")
     )

@@ -42,7 +42,8 @@ MEANINGS = {
 SCORE_COLUMNS = {
     "name": "name", "log_likelihood": "log-likelihood / nat per residue", "standard_error": "standard error / nat",
     "perplexity": "perplexity", "recovery": "recovery", "residues": "residues", "scored": "scored", "orders": "orders",
-    "seed": "seed", "seconds": "time / s", "file": "file",
+    "seed": "seed", "seconds": "time / s", "audit_severity": "audit", "audit_findings": "findings",
+    "file": "file",
 }  # fmt: skip
 
 

@@ -86,11 +86,12 @@ class DesignScore:
             "weights": self.weights,
             "weights_sha256": self.sha256,
             "seconds": self.seconds,
+            **self.structure.audit.summary(),
             "error": None,
         }
 
     def record(self) -> dict[str, Any]:
-        """`row` with what was found for each residue, ready for JSON (None where not scored)."""
+        """`row` with the audit and what was found for each residue, ready for JSON (None where not scored)."""
         scored = self.scored.tolist()
         best = torch.where(self.scored, self.log_probs.nan_to_num(-math.inf).argmax(-1), chemistry.UNKNOWN).tolist()
         per_residue = {
@@ -100,7 +101,7 @@ class DesignScore:
             "entropy": [_number(v) for v in self.entropy.tolist()],
             "best": [chemistry.RESIDUES[b] if s else None for b, s in zip(best, scored, strict=True)],
         }
-        return {"kind": "score", **self.row(), "per_residue": per_residue}
+        return {"kind": "score", **self.row(), "audit": self.structure.audit.to_dict(), "per_residue": per_residue}
 
 
 def score(

@@ -32,6 +32,22 @@ class Experiment(Settings):
     seed: int = 0
 
 
+class PlainLoader(yaml.SafeLoader):
+    """Plain values: safe tags only, no key given twice, and no aliases, a few bytes of which can stand for gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.YAMLError(f"an alias in line {mark.line + 1}; write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        values = super().construct_mapping(node, deep)
+        if len(values) < len(node.value):
+            raise yaml.YAMLError(f"a key is given twice below line {node.start_mark.line + 1}; keep one of them")
+        return values
+
+
 def read_experiment(path: str | Path) -> Experiment:
     """An experiment from YAML; ValueError that names the file for anything that is not one."""
     path = Path(path)
@@ -40,9 +56,9 @@ def read_experiment(path: str | Path) -> Experiment:
     if path.stat().st_size > 1_000_000:
         raise ValueError(f"{path}: larger than 1 MB; an experiment is a short YAML file")
     try:
-        values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: not YAML: {error}") from error
+        values = yaml.load(path.read_text(encoding="utf-8"), PlainLoader)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path}: not plain YAML: {error}") from error
     if not isinstance(values, dict):
         raise ValueError(f"{path}: expected settings like `task: design`")
     try:

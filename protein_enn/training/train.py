@@ -64,11 +64,11 @@ def train(
     checkpoint = out / "last.ckpt"
     if resume and not checkpoint.is_file():
         raise ValueError(f"{checkpoint}: nothing to resume from")
+    start = _step_of(checkpoint) if resume else 0
     store = Store(data)
     model, settings = _model(experiment, from_weights)
     task_type = TASKS[experiment.task]
     task = task_type(task_type.Config.model_validate(experiment.task_settings), model.config)
-    start = torch.load(checkpoint, weights_only=True)["global_step"] if resume else 0
     training, validation = loaders(store, task, experiment, start)
     module = TrainingModule(model, task, experiment, max_minutes)
     out.mkdir(parents=True, exist_ok=True)
@@ -94,6 +94,14 @@ def train(
     return TrainingResult(
         out / "best.safetensors", trainer.global_step, module.residues_seen, module.minutes, keep.best
     )
+
+
+def _step_of(checkpoint: Path) -> int:
+    """Steps done in a run that stopped; ValueError for a file that is no checkpoint of tensors and plain values."""
+    try:
+        return int(torch.load(checkpoint, weights_only=True)["global_step"])
+    except Exception as error:  # torch has no error of its own for a damaged or hostile file
+        raise ValueError(f"{checkpoint}: not a checkpoint of a training run; start without resuming") from error
 
 
 def _model(experiment: Experiment, from_weights: str | Path | None) -> tuple[Any, dict[str, Any]]:

@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from protein_enn import chemistry
+from protein_enn.geometry.compact import to_compact
 from protein_enn.geometry.neighbors import DENSE_LIMIT, nearest_neighbors
 from protein_enn.graph import atom_graph, protein_graph
-from protein_enn.graph.features import EDGE_TYPES
-from protein_enn.structure import KINDS, OtherAtoms
+from protein_enn.graph.features import EDGE_TYPES, MAX_OFFSET
+from protein_enn.graph.protein_graph import graph_of_atoms
+from protein_enn.structure import KINDS, LINKS, Links, OtherAtoms, Structure
 from protein_enn.testing import random_rotation, random_structure
 
 
@@ -82,7 +84,7 @@ def test_atom_graph_has_ligands_bonds_and_no_waters():
     ligand = OtherAtoms(
         torch.tensor([[1.0, 0, 0], [2.0, 0, 0], [9.0, 0, 0]]), ("ZN", "C", "O"), ("ZN", "C1", "O"),
         ("ZN", "LIG", "HOH"), ("A:90", "A:91", "A:92"),
-        torch.tensor([KINDS.index("ion"), KINDS.index("ligand"), KINDS.index("water")]),
+        torch.tensor([KINDS.index("ion"), KINDS.index("ligand"), KINDS.index("water")]), torch.zeros(3), torch.ones(3),
     )  # fmt: skip
     graph = atom_graph(replace(structure, others=ligand), k=12)
     atoms = int(structure.present.sum())
@@ -108,3 +110,151 @@ def test_coincident_points_do_not_become_their_own_neighbours():
     points[20:] = torch.randn(DENSE_LIMIT - 15, 3)
     index, _ = nearest_neighbors(points, 8)
     assert (index != torch.arange(len(points))[:, None]).all()
+
+
+def close_ring(structure):
+    """The same with a link from the last C to the first N."""
+    end = len(structure) - 1
+    pairs = torch.tensor([[end, 0]]), torch.tensor([[chemistry.C, chemistry.N]])
+    return replace(structure, links=Links(torch.tensor([LINKS.index("peptide")]), *pairs))
+
+
+def cyclic_peptide(n, seed=0):
+    """n residues around a circle, all of them bonded, without symmetry."""
+    open_chain = random_structure((n,), seed, torch.float64)
+    turn = torch.arange(3 * n) * (2 * torch.pi / (3 * n))
+    radius = 1.3 * 3 * n / (2 * torch.pi)
+    trace = torch.stack([radius * turn.cos(), radius * turn.sin(), torch.zeros(3 * n)], 1).double().view(n, 3, 3)
+    noise = torch.randn(n, 3, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    positions = open_chain.positions.clone()
+    positions[:, [chemistry.N, chemistry.CA, chemistry.C]] = trace + 0.15 * noise
+    return close_ring(open_chain.with_positions(positions))
+
+
+@pytest.mark.parametrize("n, first", [(9, 4), (12, 1), (12, 7), (70, 33)])
+def test_a_cyclic_peptide_is_the_same_graph_wherever_its_numbering_starts(n, first):
+    """No residue of a ring is the first: features, neighbours and offsets go round with the numbers."""
+    ring = cyclic_peptide(n)
+    order = torch.arange(n).roll(-first)
+    turned = close_ring(replace(ring.take(order), numbers=torch.arange(1, n + 1)))
+    ours, theirs = protein_graph(ring, 11, True), protein_graph(turned, 11, True)
+    for key in ("pos", "scalars", "pseudoscalars", "vectors"):
+        torch.testing.assert_close(theirs[key], ours[key][order], atol=1e-9, rtol=0, msg=key)
+    assert torch.equal(order[theirs.neighbors], ours.neighbors[order])
+    assert torch.equal(theirs.edge_types, ours.edge_types[order])
+
+
+def test_the_ends_of_a_ring_are_neighbours_in_sequence():
+    n = 12
+    ring = cyclic_peptide(n)
+    graph, cut = protein_graph(ring, 11, False), protein_graph(replace(ring, links=Links.empty()), 11, False)
+    assert graph.scalars[:, 3:5].all() and cut.scalars[0, 3] == 0 and cut.scalars[n - 1, 4] == 0
+    assert (graph.pseudoscalars != 0).all() and cut.pseudoscalars[n - 1, 2] == 0
+    torch.testing.assert_close(graph.vectors[0, 4], ring.ca[n - 1] - ring.ca[0])
+    torch.testing.assert_close(graph.vectors[n - 1, 3], ring.ca[0] - ring.ca[n - 1])
+    offset = graph.edge_types - MAX_OFFSET
+    steps = (graph.neighbors - torch.arange(n)[:, None]) % n
+    assert torch.equal(offset % n, steps) and offset.abs().max() == n // 2
+    inner = torch.arange(1, n - 1)
+    assert torch.equal(graph.scalars[inner], cut.scalars[inner]) and torch.equal(
+        graph.vectors[inner], cut.vectors[inner]
+    )
+
+
+def test_only_the_ends_of_one_chain_make_a_ring():
+    """A peptide link across chains, or onto a residue that is bonded already, changes nothing."""
+    structure = random_structure((8, 8))
+    plain = protein_graph(structure, 6, False)
+    for pair in ([15, 0], [7, 8], [5, 0], [7, 2], [0, 7], [3, 3]):
+        atoms = torch.tensor([[chemistry.C, chemistry.N]])
+        linked = replace(structure, links=Links(torch.tensor([LINKS.index("peptide")]), torch.tensor([pair]), atoms))
+        graph = protein_graph(linked, 6, False)
+        assert all(torch.equal(graph[key], plain[key]) for key in graph.keys()), pair  # noqa: SIM118
+
+
+def test_part_of_a_ring_is_open():
+    ring = cyclic_peptide(12)
+    assert len(ring.take(torch.arange(1, 12)).links) == 0
+    present = ring.present.clone()
+    present[0, chemistry.CA] = False
+    graph = protein_graph(replace(ring, present=present), 6, False)
+    assert graph.scalars[0, 3] == 0 and graph.scalars[-1, 4] == 0
+
+
+def test_two_rings_and_a_chain_keep_apart():
+    """A ring is closed onto itself, not onto its neighbour; offsets of the open chain are those it had."""
+    a, b, c = cyclic_peptide(6), cyclic_peptide(9, seed=1), random_structure((7,), 2, torch.float64)
+    parts = [a, b.moved(torch.eye(3).double(), torch.tensor([0.0, 0.0, 8.0]).double()), c]
+    names = ("residues", "positions", "present", "numbers", "label_numbers", "b_factors", "occupancies")
+    joined = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
+    texts = {name: sum((getattr(part, name) for part in parts), ()) for name in ("insertion_codes", "residue_names")}
+    chains = torch.repeat_interleave(torch.arange(3), torch.tensor([6, 9, 7]))
+    links = Links(torch.full((2,), LINKS.index("peptide")), torch.tensor([[5, 0], [14, 6]]),
+                  torch.tensor([[chemistry.C, chemistry.N]] * 2))  # fmt: skip
+    ids = ("A", "B", "C")
+    whole = Structure(name="x", chains=chains, chain_ids=ids, label_chain_ids=ids, links=links, **joined, **texts)
+    graph = protein_graph(whole, 21, False)
+    for start, part in ((0, a), (6, b), (15, c)):
+        alone = protein_graph(part, 21, False)
+        torch.testing.assert_close(graph.scalars[start : start + len(part)], alone.scalars, atol=1e-9, rtol=0)
+        types, mine = torch.full((2, len(part), len(part)), -1)
+        every = torch.arange(len(part))[:, None]
+        types[every, alone.neighbors] = alone.edge_types
+        inside = graph.neighbors[start : start + len(part)] - start
+        within = (inside >= 0) & (inside < len(part))
+        mine[every.expand_as(inside)[within], inside[within]] = graph.edge_types[start : start + len(part)][within]
+        off = ~torch.eye(len(part), dtype=torch.bool)
+        assert torch.equal(mine[off], types[off])
+
+
+def test_the_backbone_alone_makes_the_graph_of_all_atoms():
+    """Without side chains four atoms are read of each residue: to the last bit what the compact layout gives."""
+    structure = random_structure((40, 9), seed=3)
+    graph = protein_graph(structure, 12, False)
+    center = structure.ca.double().mean(0)
+    positions = (structure.positions.double() - center).float()
+    compact, mask = to_compact(positions, structure.present, structure.residues)
+    whole = graph_of_atoms(compact, mask, structure.residues, structure.chains, structure.numbers, 12, False)
+    for key in ("scalars", "pseudoscalars", "vectors", "neighbors", "edge_types", "bonded"):
+        assert torch.equal(graph[key], whole[key]), key
+
+
+def test_links_are_bonds_of_the_atom_graph():
+    """A disulfide, and a metal on a side chain; a water's link is out where waters are."""
+    structure = random_structure((5,))
+    sg = chemistry.ATOM_INDEX["SG"]
+    present, positions = structure.present.clone(), structure.positions.clone()
+    present[[0, 4], sg] = True
+    positions[0, sg], positions[4, sg] = torch.tensor([50.0, 0, 0]), torch.tensor([52.0, 0, 0])
+    around = OtherAtoms(
+        torch.tensor([[50.0, 3, 0], [50.0, -2, 0]]), ("O", "ZN"), ("O", "ZN"), ("HOH", "ZN"), ("A:91", "A:90"),
+        torch.tensor([KINDS.index("water"), KINDS.index("ion")]), torch.zeros(2), torch.ones(2),
+    )  # fmt: skip
+    links = Links(
+        torch.tensor([LINKS.index("disulfide"), LINKS.index("metal"), LINKS.index("metal")]),
+        torch.tensor([[0, 4], [0, -1], [0, -1]]), torch.tensor([[sg, sg], [sg, 1], [sg, 0]]),
+    )  # fmt: skip
+    whole = replace(structure, present=present, positions=positions, others=around, links=links)
+    graph, cut = atom_graph(whole, k=6), atom_graph(replace(whole, links=Links.empty()), k=6)
+    width = len(chemistry.ATOMS)
+    node = {row: i for i, row in enumerate(graph.rows.tolist())}
+    bonds = {(node[sg], node[4 * width + sg]), (node[sg], node[5 * width + 1])}
+    bonds |= {(b, a) for a, b in bonds}
+    changed = (graph.edge_types != cut.edge_types).nonzero().tolist()
+    assert {(i, int(graph.neighbors[i, j])) for i, j in changed} == bonds
+    assert all(graph.edge_types[i, j] == 0 for i, j in changed)
+    watery = atom_graph(whole, k=6, waters=True)
+    assert int((watery.edge_types == 0).sum()) == int((graph.edge_types == 0).sum()) + 2
+
+
+@pytest.mark.parametrize("n", [40, DENSE_LIMIT + 40])
+def test_of_equally_near_points_the_lower_index_comes_first(n):
+    """Points on a lattice, and the answer does not depend on which search is used or on where the origin lies."""
+    points = torch.cartesian_prod(*[torch.arange(12.0)] * 3)[:n]
+    index, _ = nearest_neighbors(points, 6)
+    away = (points[:, None] - points[index]).norm(dim=-1)
+    ties = away[:, 1:] == away[:, :-1]
+    assert ties.any() and (away[:, 1:] >= away[:, :-1]).all()
+    assert (index[:, 1:] > index[:, :-1])[ties].all()
+    far, _ = nearest_neighbors(points + 4096.0, 6)
+    assert torch.equal(index, far) or n > DENSE_LIMIT

@@ -8,6 +8,7 @@ import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,16 @@ HOSTILE = (
     "</script><script src=http://evil.example/x.js></script><img onerror=alert(1) src='https://evil.example'>\"&\x00"
 )
 GEOMETRY = {"atoms": 80, "clashes": 7, "bond_outliers": 0, "ramachandran_outliers": 2, "chirality_errors": 0}
+
+AUDIT = {
+    "file": "model.pdb", "format": "pdb", "model": 2, "models": 7, "severity": "warning",
+    "atoms": {"in_file": 97, "protein": 80, "context": 12, "dropped": {"hydrogen": 3, "other conformer": 2}},
+    "findings": [
+        {"code": "conformers", "severity": "note", "message": "2 residues have conformers", "count": 2, "places": []},
+        {"code": "d-handed", "severity": "warning", "message": "31 are D", "count": 31, "places": ["A:4", "A:5"]},
+    ],
+    "gaps": [{"after": "A:3", "before": "A:9", "missing": 5, "distance": 17.25}],
+}  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -63,7 +74,7 @@ def refinement(name: str = "model", n: int = 12, chains: int = 2) -> dict:
     return {
         "kind": "refinement", "name": name, "input": f"{name}.pdb", "output": f"out/{name}.pdb", "error": None,
         "weights": {"name": "refinement", "sha256": "ab" * 32}, "version": "0.1.0", "seed": 3, "steps": 3,
-        "residues": n, "seconds": 1.25, "audit": ["2 waters were left as they are"],
+        "residues": n, "seconds": 1.25, "audit": AUDIT,
         "per_residue": {
             "id": ids, "residue": ["GLY" if i == 4 else "ALA" for i in range(n)], "status": status,
             "reason": [f"reason {s}" for s in status], "displacement": [0.11 * (s == "moved") for s in status],
@@ -118,7 +129,7 @@ def test_all_values_of_a_refinement_are_there(tmp_path: Path) -> None:
     for column in ("id", "status", "reason", "displacement", "confidence_before", "confidence_after"):
         assert data[0][column] == record["per_residue"][column]
     words = " ".join(page.words)
-    for expected in ("reason reverted", "2 waters were left", "ab" * 32, "better", "worse", "no CA atoms", "bad.pdb"):
+    for expected in ("reason reverted", "31 are D", "ab" * 32, "better", "worse", "no CA atoms", "bad.pdb"):
         assert expected in words
     assert "(−5)" in words and "(+3)" in words and "A:3, A:6, B:9, B:12" in words
 
@@ -156,11 +167,47 @@ def test_metrics_keep_names_values_and_sources(tmp_path: Path) -> None:
     assert "7.123456" in text and "ts50" in words and "lower is better" in words and "name design" in words
 
 
+def hostile(value: Any) -> Any:
+    """The value with every text in it replaced by one that wants to run; so are the reasons of dropped atoms."""
+    if isinstance(value, dict):
+        return {key: {HOSTILE: 1} if key == "dropped" else hostile(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [hostile(item) for item in value]
+    return HOSTILE if isinstance(value, str) else value
+
+
+def test_the_audit_of_an_input_is_shown(tmp_path: Path) -> None:
+    rows = {"id": ["A:1"], "residue": ["MET"], "log_likelihood": [-1.0], "entropy": [1.0], "best": ["LEU"]}
+    scored = score("a", -1.5, kind="score", per_residue=rows, audit=AUDIT, audit_severity="warning")
+    for content in ({"refinements": [refinement()]}, {"scores": [scored]}):
+        page, text = render(tmp_path, **content)
+        words = " ".join(page.words)
+        assert "model.pdb: pdb, model 2 of 7" in words
+        for number in (97, 80, 12, 3, 2):
+            assert f'data-value="{number}"' in text
+        assert "dropped: other conformer" in words and "A:4, A:5, ..." in words and "17.25" in text
+        assert words.index("31 are D") < words.index("2 residues have conformers"), "the worst first"
+        assert 'class="tag warning"' in text
+
+
+@pytest.mark.parametrize(
+    "audit", [None, {}, ["a line"], "words", {"findings": {}, "gaps": [1, None], "atoms": []}, {"findings": [{}]}]
+)
+def test_an_audit_of_another_form_does_no_harm(tmp_path: Path, audit: object) -> None:
+    page, _ = render(tmp_path, refinements=[{**refinement(), "audit": audit}])
+    assert page.stack == []
+
+
 def test_hostile_strings_stay_text(tmp_path: Path) -> None:
     bad = refinement(HOSTILE)
     bad["per_residue"] = {k: [HOSTILE if isinstance(v, str) and k != "status" else v for v in column]
                           for k, column in bad["per_residue"].items()}  # fmt: skip
-    bad |= {"audit": [HOSTILE], "input": HOSTILE, "weights": {"name": HOSTILE, "sha256": HOSTILE}, "version": HOSTILE}
+    bad |= {
+        "audit": hostile(AUDIT),
+        "input": HOSTILE,
+        "weights": {"name": HOSTILE, "sha256": HOSTILE},
+        "version": HOSTILE,
+    }
     bad["geometry_after"] = {HOSTILE: HOSTILE, "clashes": HOSTILE}
     failed = {"name": HOSTILE, "input": HOSTILE, "error": HOSTILE}
     scores = [score(HOSTILE, -1.0, mode=HOSTILE, weights_sha256=HOSTILE), score("b", -2.0, mode=HOSTILE),
@@ -211,9 +258,11 @@ def test_results_are_read_back(tmp_path: Path) -> None:
         writer.writeheader()
         writer.writerows(rows)
     (tmp_path / "a.scores.json").write_text(json.dumps(score("a", -1.5, kind="score")))
+    (tmp_path / "guarded.csv").write_text("name,log_likelihood\n'=a,-1.0\n'tis,-2.0\n")
     refinements, scores, metrics = load_results(tmp_path)
     assert [r["name"] for r in refinements] == ["model", "lost"] and refinements[1]["error"] == "no atoms"
-    assert sorted(row["name"] for row in scores) == ["a", "b"], "a table's row and its record are one score"
+    names = sorted(row["name"] for row in scores)
+    assert names == ["'tis", "=a", "a", "b"], "a table's row and its record are one score"
     assert next(row for row in scores if row["name"] == "b") == rows[1]
     assert metrics["design_metrics"]["perplexity"] == 7.5
     write_report(tmp_path / "report.html", refinements=refinements, scores=scores, metrics=metrics)

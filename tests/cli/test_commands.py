@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,44 +14,10 @@ from typer.testing import CliRunner
 
 from protein_enn.cli import app
 from protein_enn.cli.batch import unique_names
-from protein_enn.predictor import untrained
 
 RUNNER = CliRunner()
-SEQUENCE = ("MET", "ALA", "GLU", "LEU", "LYS", "VAL", "GLY", "SER", "ALA", "TRP", "ILE", "LYS")
-
-
-def helix(sequence: tuple[str, ...] = SEQUENCE, chain: str = "A") -> str:
-    """A backbone on an alpha-helix (1.5 Å rise, 100 degrees a residue) as PDB text."""
-    atoms = (("N", 1.55, -27.6, -0.9), ("CA", 2.29, 0.0, 0.0), ("C", 1.68, 26.0, 1.1), ("O", 2.00, 24.0, 2.3))
-    lines: list[str] = []
-    for i, residue in enumerate(sequence):
-        for name, radius, phase, rise in atoms:
-            angle = math.radians(100.0 * i + phase)
-            x, y, z = radius * math.cos(angle), radius * math.sin(angle), 1.5 * i + rise
-            lines.append(
-                f"ATOM  {len(lines) + 1:5d}  {name:<3s} {residue} {chain}{i + 1:4d}    "
-                f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00 10.00           {name[0]}  "
-            )
-    return "\n".join([*lines, "END", ""])
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Untrained weights of both tasks, by task."""
-    folder = tmp_path_factory.mktemp("weights")
-    for task in ("design", "refinement"):
-        untrained(task).save(folder / f"{task}.safetensors")
-    return {task: str(folder / f"{task}.safetensors") for task in ("design", "refinement")}
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A good file, and one that is no structure."""
-    inputs = tmp_path / "in"
-    inputs.mkdir()
-    (inputs / "good.pdb").write_text(helix())
-    (inputs / "bad.pdb").write_text("this is not a structure\n")
-    return inputs
+RESIDUES = 12  # of the helix
+Helix = Callable[..., str]
 
 
 def table(path: Path) -> dict[str, dict[str, str]]:
@@ -76,7 +42,7 @@ def test_a_missing_file_is_a_row_as_well(folder: Path) -> None:
     assert result.exit_code == 1
     rows = json.loads(result.stdout)
     assert [bool(row["error"]) for row in rows] == [False, True]
-    assert rows[0]["residues"] == len(SEQUENCE)
+    assert rows[0]["residues"] == RESIDUES
 
 
 def test_refine_writes_structure_record_and_table(folder: Path, weights: dict[str, str], tmp_path: Path) -> None:
@@ -86,9 +52,9 @@ def test_refine_writes_structure_record_and_table(folder: Path, weights: dict[st
     assert {row["name"] for row in json.loads(result.stdout)} == {"good", "bad"}
     assert {p.name for p in out.iterdir()} == {"good.pdb", "good.refinement.json", "refine.csv"}
     record = json.loads((out / "good.refinement.json").read_text())
-    assert record["kind"] == "refinement" and record["residues"] == len(SEQUENCE) and record["error"] is None
+    assert record["kind"] == "refinement" and record["residues"] == RESIDUES and record["error"] is None
     row = table(out / "refine.csv")["good"]
-    assert int(row["moved"]) + int(row["kept"]) + int(row["reverted"]) == len(SEQUENCE)
+    assert int(row["moved"]) + int(row["kept"]) + int(row["reverted"]) == RESIDUES
 
 
 def test_zero_steps_give_the_coordinates_back(folder: Path, weights: dict[str, str], tmp_path: Path) -> None:
@@ -105,10 +71,12 @@ def test_refine_never_overwrites_its_input(folder: Path, weights: dict[str, str]
     assert (folder / "good.pdb").read_text() == before
 
 
-def test_files_of_one_name_get_names_of_their_own(folder: Path, weights: dict[str, str], tmp_path: Path) -> None:
+def test_files_of_one_name_get_names_of_their_own(
+    folder: Path, weights: dict[str, str], tmp_path: Path, helix: Helix, sequence: tuple[str, ...]
+) -> None:
     other = folder.parent / "other"
     other.mkdir()
-    (other / "good.pdb").write_text(helix(SEQUENCE[:9]))
+    (other / "good.pdb").write_text(helix(sequence[:9]))
     out = tmp_path / "out"
     files = [str(folder / "good.pdb"), str(other / "good.pdb")]
     assert RUNNER.invoke(app, ["refine", *files, "-o", str(out), "--weights", weights["refinement"]]).exit_code == 0
@@ -152,10 +120,14 @@ def test_scan_and_design_rows(folder: Path, weights: dict[str, str]) -> None:
     good, design = str(folder / "good.pdb"), weights["design"]
     scan = RUNNER.invoke(app, ["scan", good, "--weights", design, "--json"])
     assert scan.exit_code == 0, scan.output
-    assert len(json.loads(scan.stdout)) == 19 * len(SEQUENCE)
+    (answer,) = json.loads(scan.stdout)
+    assert len(answer["mutations"]) == 19 * RESIDUES and answer["audit"]["atoms"]["protein"] == 4 * RESIDUES
+    assert {*answer["mutations"][0]} == {"chain", "number", "icode", "wt", "mutant", "score"}
     command = ["design", good, "--weights", design, "--samples", "2", "--fixed", "A:1", "--json"]
-    rows = json.loads(RUNNER.invoke(app, command).stdout)
-    assert [len(row["sequence"]) for row in rows] == [len(SEQUENCE)] * 2
+    (answer,) = json.loads(RUNNER.invoke(app, command).stdout)
+    rows = answer["designs"]
+    assert answer["audit"]["severity"] is None or answer["audit"]["findings"]
+    assert [len(row["sequence"]) for row in rows] == [RESIDUES] * 2
     assert all(row["sequence"][0] == "M" for row in rows)
     assert RUNNER.invoke(app, [*command[:-1], "--fixed", "Z:9"]).exit_code == 1
 
@@ -165,7 +137,7 @@ def test_validate_against_itself(folder: Path) -> None:
     result = RUNNER.invoke(app, ["validate", good, "--native", good, "--json"])
     assert result.exit_code == 0, result.output
     (row,) = json.loads(result.stdout)
-    assert row["lddt"] == 1.0 and row["rmsd"] == pytest.approx(0, abs=1e-4) and row["matched_residues"] == len(SEQUENCE)
+    assert row["lddt"] == 1.0 and row["rmsd"] == pytest.approx(0, abs=1e-4) and row["matched_residues"] == RESIDUES
     assert row["chirality_errors"] == 0
 
 
@@ -178,7 +150,7 @@ def test_evaluate_writes_flat_metrics_without_paths(folder: Path, weights: dict[
     assert result.exit_code == 0, result.output
     metrics = json.loads(out.read_text())
     assert metrics == json.loads(result.stdout)
-    assert metrics["data"] == "in/test" and metrics["failed"] == 1 and metrics["residues"] == len(SEQUENCE)
+    assert metrics["data"] == "in/test" and metrics["failed"] == 1 and metrics["residues"] == RESIDUES
     assert metrics["perplexity"] > 1 and all(not isinstance(v, dict | list) for v in metrics.values())
     result = RUNNER.invoke(app, [*command, "--split", "nowhere"])
     assert result.exit_code == 1 and "nowhere" in result.stderr and "Traceback" not in result.output
@@ -197,8 +169,10 @@ def test_report_of_what_the_commands_wrote(folder: Path, weights: dict[str, str]
     assert RUNNER.invoke(app, ["report", str(out), "-o", str(page)]).exit_code == 1
 
 
-def test_prepare_says_what_it_could_not_use(folder: Path, tmp_path: Path) -> None:
-    (folder / "good.pdb").write_text(helix(SEQUENCE * 3))
+def test_prepare_says_what_it_could_not_use(
+    folder: Path, tmp_path: Path, helix: Helix, sequence: tuple[str, ...]
+) -> None:
+    (folder / "good.pdb").write_text(helix(sequence * 3))
     result = RUNNER.invoke(app, ["prepare", str(folder), "-o", str(tmp_path / "store"), "--json"])
     assert result.exit_code == 1, result.output
     answer = json.loads(result.stdout)

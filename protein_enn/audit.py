@@ -1,0 +1,107 @@
+"""What reading a file found, chose, changed and dropped: data only, so that every result can carry it.
+
+The atoms balance: what is in the file = protein atoms + context atoms + atoms dropped for a stated reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Severity = Literal["note", "warning", "error"]
+SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")
+"""A note changes nothing a user would miss; a warning does; an error means the structure is hardly what it seems."""
+EXAMPLES = 10
+"""Places that a finding names at most; its count counts all."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to know about a file."""
+
+    code: str  # stable, for programs: "hydrogens-dropped"
+    severity: Severity
+    message: str  # for people, the count included
+    count: int = 1  # of the atoms, residues or chains the message speaks of
+    places: tuple[str, ...] = ()  # the first EXAMPLES of them, as residue ids "A:52B" or lines
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A chain that is not bonded from one of its residues to the next."""
+
+    after: str  # residue id, "A:45"
+    before: str
+    missing: int | None  # residues left out by the numbering; None where the numbers do not ascend
+    distance: float | None  # Å from C to N, else from CA to CA; None when neither is there
+
+
+@dataclass(frozen=True)
+class AtomBalance:
+    """Atoms of a file by what became of them."""
+
+    in_file: int = 0  # of all models, alternative conformers and hydrogens included
+    protein: int = 0
+    context: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)  # by reason
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every atom of the file is accounted for."""
+        return self.in_file == self.protein + self.context + sum(self.dropped.values())
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The record of one reading; empty for a structure that was made, not read."""
+
+    file: str = ""
+    format: str = ""  # "pdb", "mmcif" or "bcif"
+    model: int = 1
+    models: int = 1
+    atoms: AtomBalance = AtomBalance()
+    findings: tuple[Finding, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+    @property
+    def severity(self) -> Severity | None:
+        """That of the worst finding; None when there is none."""
+        return max((f.severity for f in self.findings), key=SEVERITIES.index, default=None)
+
+    def at_least(self, severity: Severity) -> tuple[Finding, ...]:
+        """Findings as bad as `severity` or worse."""
+        floor = SEVERITIES.index(severity)
+        return tuple(f for f in self.findings if SEVERITIES.index(f.severity) >= floor)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes of all findings, each once, the worst first."""
+        worst_first = sorted(self.findings, key=lambda f: -SEVERITIES.index(f.severity))
+        return tuple(dict.fromkeys(f.code for f in worst_first))
+
+    def lines(self) -> tuple[str, ...]:
+        """All findings in words."""
+        return tuple(f.message for f in self.findings)
+
+    def summary(self) -> dict[str, Any]:
+        """For a row of a table."""
+        return {"audit_severity": self.severity, "audit_findings": " ".join(self.codes)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "file": self.file,
+            "format": self.format,
+            "model": self.model,
+            "models": self.models,
+            "severity": self.severity,
+            "atoms": {
+                "in_file": self.atoms.in_file,
+                "protein": self.atoms.protein,
+                "context": self.atoms.context,
+                "dropped": dict(self.atoms.dropped),
+            },
+            "findings": [{**vars(f), "places": list(f.places)} for f in self.findings],
+            "gaps": [dict(vars(g)) for g in self.gaps],
+        }

@@ -1,0 +1,102 @@
+"""`audit`: what reading a file found, chose and dropped, and whether it can be relied on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from protein_enn.audit import SEVERITIES
+from protein_enn.cli.accounts import show_accounts
+from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, run
+from protein_enn.cli.options import Inputs, Json, Reading, Table
+from protein_enn.cli.output import show_json, show_rows, write_rows
+
+if TYPE_CHECKING:
+    from protein_enn.structure import Structure
+
+COLUMNS = (
+    "name", "file", "format", "model", "models", "chains", "residues", "atoms", "others", "dropped", "gaps",
+    "error_count", "warning_count", "note_count", *AUDIT_COLUMNS, "notes", "error",
+)  # fmt: skip
+SHOWN = (
+    "name", "format", "models", "chains", "residues", "atoms", "others", "dropped", "gaps", *AUDIT_COLUMNS, "error",
+)  # fmt: skip
+FEW = 5
+"""Structures that are told of one by one; more than that are a table."""
+
+
+def audit(
+    inputs: Inputs,
+    reading: Reading,
+    output: Table = None,
+    table: Annotated[bool, typer.Option("--table", help=f"One line a file, as for more than {FEW} of them.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 also for a warning.")] = False,
+    words: Annotated[
+        str | None, typer.Option("--select", metavar="WORDS", help="List the residues that these words select.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what was read, chosen, dropped and found; exit status 1 if a file is refused or a finding is an error."""
+
+    def work(item: Item, structure: Structure) -> list[Row]:
+        row = {"name": item.name, "file": item.path, **account(structure), "error": None}
+        return [row if words is None else {**row, "selected": selected(structure, words)}]
+
+    rows = run(items(inputs, writes=[output]), reading, work, failure)
+    if output is not None:
+        write_rows(output, rows, COLUMNS)
+    if as_json:
+        show_json(rows)
+    elif table or len(rows) > FEW:
+        show_rows(rows, SHOWN if words is None else (*SHOWN, "selected"))
+    else:
+        show_accounts(rows)
+    refused = sum(bool(row["error"]) for row in rows)
+    unsound = sum(bool(row.get("error_count") or (strict and row.get("warning_count"))) for row in rows)
+    if refused or unsound:
+        what = "a warning or an error" if strict else "an error"
+        typer.echo(f"{refused} refused, {unsound} with {what} among the findings", err=True)
+        raise typer.Exit(1)
+
+
+def account(structure: Structure) -> Row:
+    """What is in a structure as read, in numbers, names and words. ValueError if its atoms do not balance."""
+    from protein_enn.structure import KINDS, LINKS
+
+    read = structure.audit
+    if not read.atoms.balanced:
+        raise ValueError(f"{read.file}: atoms were lost in reading, which is a fault of this program: {read.atoms}")
+    sizes = Counter(structure.chains.tolist())
+    severities = Counter(finding.severity for finding in read.findings)
+    return {
+        "format": read.format,
+        "model": read.model,
+        "models": read.models,
+        "chains": len(structure.chain_ids),
+        "residues": len(structure),
+        "atoms": int(structure.present.sum()),
+        "others": len(structure.others),
+        "dropped": sum(read.atoms.dropped.values()),
+        "gaps": len(read.gaps),
+        **{f"{severity}_count": severities[severity] for severity in SEVERITIES},
+        "notes": "; ".join(read.lines()),
+        "residues_by_chain": [{"chain": name, "residues": sizes[i]} for i, name in enumerate(structure.chain_ids)],
+        "context_atoms": counts(structure.others.kinds.tolist(), KINDS),
+        "links": counts(structure.links.kinds.tolist(), LINKS),
+        "predicted": structure.predicted,
+    }
+
+
+def counts(indices: list[int], names: tuple[str, ...]) -> dict[str, int]:
+    """How many there are of each kind that there is."""
+    found = Counter(indices)
+    return {name: found[i] for i, name in enumerate(names) if found[i]}
+
+
+def selected(structure: Structure, words: str) -> list[str]:
+    """Ids of the residues that the words select."""
+    from protein_enn.selection import select
+
+    return [structure.residue_id(i) for i in select(structure, words).nonzero()[:, 0].tolist()]

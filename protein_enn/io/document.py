@@ -1,0 +1,36 @@
+"""What the three formats have in common once their bytes are parsed: atoms by model, and what stands beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import gemmi
+
+from protein_enn.audit import Finding
+from protein_enn.io.atoms import AtomTable
+
+Header = gemmi.Structure
+"""Assemblies, connections and title of a file; its models may be empty."""
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """One parsed file. Models are counted from 1 in file order, whatever their numbers."""
+
+    atoms_by_model: tuple[int, ...]  # how many atoms each model has
+    atoms: Callable[[int], AtomTable]  # of a model; StructureError when its numbers cannot be read
+    header: Callable[[], Header]
+    left_out: Mapping[str, int] = field(default_factory=dict)  # atoms that belong to no model, by reason
+    findings: tuple[Finding, ...] = ()
+    predicted: bool = False  # the file declares that its B factors are pLDDT
+
+    @property
+    def models(self) -> int:
+        """Number of models."""
+        return len(self.atoms_by_model)
+
+    @property
+    def atoms_in_file(self) -> int:
+        """All atoms of all models, those left out included."""
+        return sum(self.atoms_by_model) + sum(self.left_out.values())

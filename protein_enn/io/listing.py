@@ -1,0 +1,278 @@
+"""All atoms of a structure in the order in which a new file lists them, and the molecules that they belong to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from itertools import count
+from typing import NamedTuple
+
+import gemmi
+import numpy as np
+from numpy.typing import NDArray
+
+from protein_enn import chemistry
+from protein_enn.io.components import ALIASES
+from protein_enn.io.errors import WriteError
+from protein_enn.io.labels import Labels
+from protein_enn.structure import KINDS, LINKS, OtherAtoms, Structure
+
+PROTEIN, NUCLEIC, NON_POLYMER, WATER = "protein", "nucleic", "non-polymer", "water"
+OWN_NAMES = {("MSE", "SD"): ("SE", "SE"), ("SEC", "SG"): ("SE", "SE")}
+"""Atoms that reading renamed, (residue name, slot) -> (name, element): written as the residue has them."""
+_RANKS = np.array([
+    [names.index(atom) if atom in names else 40 + slot for slot, atom in enumerate(chemistry.ATOMS)]
+    for names in (chemistry.RESIDUE_ATOMS[residue] for residue in chemistry.RESIDUES)
+])  # fmt: skip
+_LEFTOVER = 100
+"""Ranks in a residue: its own atoms, OXT, atoms that its parent does not have."""
+
+
+class Molecule(NamedTuple):
+    """One chain or small molecule, or the waters of one chain: an asymmetric unit of mmCIF."""
+
+    kind: str
+    chain: str  # author chain id
+    label: str  # unique
+
+
+class Bond(NamedTuple):
+    """A link between two atoms of the list."""
+
+    kind: str
+    atoms: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """What is written of each atom."""
+
+    hetero: NDArray[np.bool_]  # HETATM
+    names: Labels
+    elements: Labels
+    residue_names: Labels
+    chains: Labels  # author chain id
+    label_chains: Labels
+    numbers: NDArray[np.int64]  # author residue number
+    insertion_codes: Labels
+    label_numbers: NDArray[np.int64]
+    positions: NDArray[np.float64]  # (m, 3) Å
+    occupancies: NDArray[np.float64]
+    b_factors: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def take(self, index: NDArray[np.int64]) -> Columns:
+        """The chosen atoms."""
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Columns(**{n: c.take(index) if isinstance(c, Labels) else c[index] for n, c in columns.items()})
+
+    def residue_id(self, i: int) -> str:
+        """Author chain, number and insertion code, "A:52B"."""
+        return f"{self.chains[i]}:{int(self.numbers[i])}{self.insertion_codes[i]}"
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """Atoms in writing order, those of a molecule and of a residue together."""
+
+    table: Columns
+    molecule: NDArray[np.int64]  # of each atom
+    molecules: list[Molecule]
+    residue: NDArray[np.int64]  # of each atom: counts up from 0
+    bonds: list[Bond]
+
+
+class _Others(NamedTuple):
+    """Context atoms: the residue of the protein that owns each (-1: none), their own residues and molecules."""
+
+    owner: NDArray[np.int64]
+    residue: NDArray[np.int64]
+    molecule: NDArray[np.int64]
+    molecules: list[tuple[str, str]]  # kind, author chain
+    ids: list[tuple[str, int, str]]  # of each atom: author chain, number, insertion code
+
+
+def list_atoms(structure: Structure, b_factors: NDArray[np.float32], file: str) -> Listing:
+    """WriteError when two residues of a chain have the same number, as no reader could tell them apart."""
+    n, others = len(structure), structure.others
+    _check_numbers(structure, file)
+    owner_of_atom, slots = np.nonzero(structure.present.numpy())
+    context = _place(structure, others)
+    owned = context.owner >= 0
+    chains = structure.chains.numpy()
+
+    order_of_kind = sorted(range(len(context.molecules)), key=lambda k: context.molecules[k][0] != NUCLEIC)
+    rank = np.empty(len(order_of_kind), dtype=np.int64)
+    rank[order_of_kind] = np.arange(len(order_of_kind))
+    width = len(structure.chain_ids)
+    inside = np.concatenate((owner_of_atom, np.where(owned, context.owner, n + context.residue)))
+    group_of_others = np.empty(len(others), dtype=np.int64)
+    group_of_others[owned] = chains[context.owner[owned]]
+    group_of_others[~owned] = width + rank[context.molecule[~owned]]
+    group = np.concatenate((chains[owner_of_atom], group_of_others))
+    position = np.concatenate((
+        _RANKS[structure.residues.numpy()[owner_of_atom], slots], _LEFTOVER + np.arange(len(others))
+    ))  # fmt: skip
+    order = np.lexsort((position, inside, group))
+    inside, (used, molecule) = inside[order], np.unique(group[order], return_inverse=True)
+    molecules = _named(
+        [
+            (PROTEIN, structure.chain_ids[g], structure.label_chain_ids[g])
+            if g < width
+            else (*context.molecules[order_of_kind[g - width]], "")
+            for g in used.tolist()
+        ]
+    )
+    residue = np.cumsum(np.diff(inside, prepend=inside[:1]) != 0)
+    table = _table(structure, context, owner_of_atom, slots, b_factors).take(order)
+    label_numbers = _label_numbers(table.label_numbers, molecule, residue)
+    labels = Labels(tuple(m.label for m in molecules), molecule)
+    table = replace(table, label_chains=labels, label_numbers=label_numbers)
+    return Listing(table, molecule, molecules, residue, _bonds(structure, owner_of_atom, slots, order))
+
+
+def _check_numbers(structure: Structure, file: str) -> None:
+    keys = zip(structure.chains.tolist(), structure.numbers.tolist(), structure.insertion_codes, strict=True)
+    seen: dict[tuple, int] = {}
+    for i, key in enumerate(keys):
+        if seen.setdefault(key, i) != i:
+            raise WriteError(
+                f"{file}: two residues of one chain are called {structure.residue_id(i)}; give each its own number"
+                " or insertion code, or the copies chains of their own"
+            )
+
+
+def _place(structure: Structure, others: OtherAtoms) -> _Others:
+    home = {(structure.residue_id(i), name): i for i, name in reversed(list(enumerate(structure.residue_names)))}
+    parsed = {text: _parse_id(text) for text in dict.fromkeys(others.residue_ids)}
+    owner = np.full(len(others), -1, dtype=np.int64)
+    residue, molecule = np.zeros((2, len(others)), dtype=np.int64)
+    shared: dict[tuple[str, str], int] = {}
+    molecules: list[tuple[str, str]] = []
+    current, names, k = ("", ""), set[str](), -1
+    keys = zip(others.residue_ids, others.residue_names, strict=True)
+    for a, (key, name, kind) in enumerate(zip(keys, others.names, others.kinds.tolist(), strict=True)):
+        if KINDS[kind] == "other" and key in home:
+            owner[a] = home[key]
+            continue
+        if key != current or name in names:
+            current, k = key, k + 1
+            names.clear()
+            chain = parsed[key[0]][0]
+            what = KINDS[kind] if KINDS[kind] in (NUCLEIC, WATER) else NON_POLYMER
+            m = len(molecules) if what == NON_POLYMER else shared.setdefault((what, chain), len(molecules))
+            if m == len(molecules):
+                molecules.append((what, chain))
+        names.add(name)
+        residue[a], molecule[a] = k, m
+    return _Others(owner, residue, molecule, molecules, [parsed[text] for text in others.residue_ids])
+
+
+def _parse_id(text: str) -> tuple[str, int, str]:
+    """Author chain, number and insertion code of "A:52B"."""
+    chain, rest = text.rsplit(":", 1)
+    end = max(i for i in range(1, len(rest) + 1) if rest[i - 1].isdigit())
+    return chain, int(rest[:end]), rest[end:]
+
+
+def _named(molecules: list[tuple[str, str, str]]) -> list[Molecule]:
+    """With label ids: those that they have where these are all different, else new ones: A to Z, AA, BA, ..."""
+    given = [label for _, _, label in molecules if label]
+    proteins = sum(kind == PROTEIN for kind, _, _ in molecules)
+    keep = len(set(given)) == len(given) == proteins
+    taken = set(given) if keep else set()
+    free = (label for label in map(_letters, count()) if label not in taken)
+    return [Molecule(kind, chain, label if keep and label else next(free)) for kind, chain, label in molecules]
+
+
+def _letters(i: int) -> str:
+    text = ""
+    while i >= 0:
+        text += chr(ord("A") + i % 26)
+        i = i // 26 - 1
+    return text
+
+
+def _table(
+    structure: Structure,
+    context: _Others,
+    residue: NDArray[np.int64],
+    slots: NDArray[np.int64],
+    b_factors: NDArray[np.float32],
+) -> Columns:
+    """Protein atoms, then the others, not yet in order."""
+    others, chosen = structure.others, residue.tolist()
+    names, elements = [], []
+    for i, s in zip(chosen, slots.tolist(), strict=True):
+        own = OWN_NAMES.get((structure.residue_names[i], chemistry.ATOMS[s]))
+        names.append(own[0] if own else chemistry.ATOMS[s])
+        elements.append(own[1] if own else chemistry.element(chemistry.ATOMS[s]))
+    chains = structure.chains.numpy()
+    hetero = _hetero(structure)
+    others_hetero = [
+        hetero[o] if o >= 0 else not (KINDS[kind] == NUCLEIC and gemmi.find_tabulated_residue(name).is_standard())
+        for o, kind, name in zip(context.owner.tolist(), others.kinds.tolist(), others.residue_names, strict=True)
+    ]
+    owner_chain = [structure.chain_ids[c] for c in chains[residue].tolist()]
+    numbers = np.array([number for _, number, _ in context.ids], dtype=np.int64)
+    owned = context.owner >= 0
+    label_numbers = numbers.copy()
+    label_numbers[owned] = structure.label_numbers.numpy()[context.owner[owned]]
+
+    def joined(own: NDArray, of_others: NDArray) -> NDArray[np.float64]:
+        return np.concatenate((own[residue, slots], of_others)).astype(np.float64)
+
+    codes = [*(structure.insertion_codes[i] for i in chosen), *(code for _, _, code in context.ids)]
+    return Columns(
+        hetero=np.array([*(hetero[i] for i in chosen), *others_hetero], dtype=bool),
+        names=Labels.of_strings([*names, *others.names]),
+        elements=Labels.of_strings([*elements, *(element.upper() for element in others.elements)]),
+        residue_names=Labels.of_strings([*(structure.residue_names[i] for i in chosen), *others.residue_names]),
+        chains=Labels.of_strings([*owner_chain, *(chain for chain, _, _ in context.ids)]),
+        label_chains=Labels.constant("", len(codes)),
+        numbers=np.concatenate((structure.numbers.numpy()[residue], numbers)),
+        insertion_codes=Labels.of_strings(codes),
+        label_numbers=np.concatenate((structure.label_numbers.numpy()[residue], label_numbers)),
+        positions=joined(structure.positions.detach().numpy(), others.positions.detach().numpy()),
+        occupancies=joined(structure.occupancies.numpy(), others.occupancies.numpy()),
+        b_factors=joined(b_factors, others.b_factors.numpy()),
+    )
+
+
+def _hetero(structure: Structure) -> list[bool]:
+    """HETATM for what is not one of the twenty, unless it lacks the CA by which HETATM is known to be protein."""
+    standard = {*chemistry.RESIDUES, *ALIASES}
+    ca = structure.present[:, chemistry.CA].tolist()
+    return [name not in standard and has_ca for name, has_ca in zip(structure.residue_names, ca, strict=True)]
+
+
+def _label_numbers(
+    numbers: NDArray[np.int64], molecule: NDArray[np.int64], residue: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Numbers that ascend from at least 1 in each molecule, with the gaps that the given ones have."""
+    first = np.flatnonzero(np.diff(residue, prepend=-1))
+    number, owner = numbers[first], molecule[first]
+    start = np.diff(owner, prepend=-1) != 0
+    steps = np.where(start, np.maximum(number, 1), np.maximum(np.diff(number, prepend=0), 1))
+    total = np.cumsum(steps)
+    before = np.repeat((total - steps)[start], np.diff(np.append(np.flatnonzero(start), len(owner))))
+    return (total - before)[residue]
+
+
+def _bonds(
+    structure: Structure, residue: NDArray[np.int64], slots: NDArray[np.int64], order: NDArray[np.int64]
+) -> list[Bond]:
+    """The links of the structure whose two atoms are there."""
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    links = structure.links
+    of_slot = np.full(structure.present.shape, -1)
+    of_slot[residue, slots] = place[: len(residue)]
+    of_other = place[len(residue) :]
+    bonds = []
+    for kind, ends, atoms in zip(links.kinds.tolist(), links.residues.tolist(), links.atoms.tolist(), strict=True):
+        a, b = (int(of_slot[i, s] if i >= 0 else of_other[s]) for i, s in zip(ends, atoms, strict=True))
+        if a >= 0 and b >= 0:
+            bonds.append(Bond(LINKS[kind], (a, b)))
+    return bonds

@@ -1,0 +1,126 @@
+"""The lines of a PDB file by what they are: which hold atoms, and which model each atom belongs to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from protein_enn.io.errors import FormatError
+
+
+def _number(record: bytes) -> int:
+    return int.from_bytes(record.lower(), "little")
+
+
+_ATOM, _ATOM_BLANK, _HETATM = _number(b"ATOM"), _number(b"ATOM  "), _number(b"HETATM")
+_MODEL, _ENDMDL, _END, _TER = _number(b"MODEL "), _number(b"ENDMDL"), _number(b"END   "), _number(b"TER")
+_SIX, _FOUR, _THREE = (np.uint64((1 << 8 * n) - 1) for n in (6, 4, 3))
+_LOWER = np.uint64(_number(b"      "))
+_INDENTED = re.compile(rb"[ \t]+(?:ATOM|HETATM)[ \t]+\d", re.IGNORECASE)
+_AFTER_END, _OUTSIDE = -1, -2
+_LEFT_OUT = {_AFTER_END: "after END", _OUTSIDE: "outside MODEL"}
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """All lines by number from 0; those of atoms, with the model (from 0) of each, negative for none."""
+
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    atoms: NDArray[np.int64]
+    model: NDArray[np.int64]
+    models: int  # MODEL records; 0 where the file has none
+    chain_ends: NDArray[np.int64]  # TER records
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """Atoms that belong to no model, by reason."""
+        return {reason: int((self.model == code).sum()) for code, reason in _LEFT_OUT.items()}
+
+
+def scan_lines(data: bytes, file: str) -> Lines:
+    """Sort the lines; FormatError naming the first atom line that is cut short, tabbed or shifted."""
+    buffer = np.frombuffer(data, np.uint8)
+    breaks = np.flatnonzero(buffer == 10)
+    starts = np.concatenate(([0], breaks + 1))
+    lengths = np.concatenate((breaks, [len(data)])) - starts
+    heads = _heads(buffer, starts, lengths)
+    atoms = np.flatnonzero(((heads & _FOUR) == _ATOM) | (heads == _HETATM))
+    _check(data, file, starts, lengths, heads[atoms], atoms)
+    _refuse_indented(data, file, starts, lengths, heads)
+    marks = np.flatnonzero((heads == _MODEL) | (heads == _ENDMDL) | (heads == _END))
+    model, models = _models(file, marks, heads[marks].tolist(), atoms)
+    ters = np.flatnonzero((heads & _THREE) == _TER)
+    fourth = (heads[ters] >> np.uint64(24)) & np.uint64(255)
+    is_word = ((fourth >= 48) & (fourth <= 57)) | ((fourth >= 97) & (fourth <= 122))
+    return Lines(starts, lengths, atoms, model, models, ters[~is_word])
+
+
+def _heads(buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The first six characters of each line as one number, in lower case (bit 32 set), blank beyond its end."""
+    padded = np.concatenate((buffer, np.full(8, 32, dtype=np.uint8)))
+    heads = sliding_window_view(padded, 8)[starts].view(np.uint64)[:, 0]
+    for length in range(6):
+        short = np.flatnonzero(lengths == length)
+        heads[short] &= np.uint64((1 << 8 * length) - 1)
+    return (heads & _SIX) | _LOWER
+
+
+def _check(
+    data: bytes, file: str, starts: NDArray[np.int64], lengths: NDArray[np.int64], heads: NDArray[np.uint64],
+    atoms: NDArray[np.int64],
+) -> None:  # fmt: skip
+    shifted = (heads != _ATOM_BLANK) & (heads != _HETATM)
+    short = lengths[atoms] < 54
+    bad = shifted | short
+    if b"\t" in data:
+        tabs = np.array([b"\t" in data[s : s + n] for s, n in zip(starts[atoms], lengths[atoms], strict=True)])
+        bad |= tabs
+    else:
+        tabs = np.zeros(len(atoms), dtype=bool)
+    if not bad.any():
+        return
+    i = int(np.argmax(bad))
+    line = f"{file}, line {int(atoms[i]) + 1}"
+    if tabs[i]:
+        raise FormatError(f"{line}: a tab in an atom line; PDB columns need blanks: realign it")
+    if shifted[i]:
+        raise FormatError(f"{line}: not in the columns of an ATOM line; realign it, or use mmCIF")
+    length = int(lengths[atoms[i]])
+    raise FormatError(f"{line}: an atom line of {length} characters ends before its coordinates; complete or remove it")
+
+
+def _refuse_indented(
+    data: bytes, file: str, starts: NDArray[np.int64], lengths: NDArray[np.int64], heads: NDArray[np.uint64]
+) -> None:
+    first = heads & np.uint64(255)
+    for line in np.flatnonzero((first == ord(" ")) | (first == (ord("\t") | 32))).tolist():
+        text = data[int(starts[line]) : int(starts[line] + lengths[line])]
+        if _INDENTED.match(text):
+            raise FormatError(f"{file}, line {line + 1}: an atom line that does not start in column 1; realign it")
+
+
+def _models(
+    file: str, marks: NDArray[np.int64], records: list[int], atoms: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], int]:
+    """The model of each atom, from 0, and how many MODEL records there are."""
+    has_models = _MODEL in records
+    models, inside = 0, False
+    state = _OUTSIDE if has_models else 0
+    states = [state]
+    for line, record in zip(marks.tolist(), records, strict=True):
+        if record == _MODEL:
+            if inside:
+                raise FormatError(f"{file}, line {line + 1}: MODEL before ENDMDL of the last one; add the ENDMDL line")
+            inside, state, models = True, models, models + 1
+        elif record == _ENDMDL:
+            inside, state = False, _OUTSIDE if has_models else state
+        else:
+            inside, state = False, _AFTER_END
+        states.append(state)
+    return np.array(states, dtype=np.int64)[np.searchsorted(marks, atoms)], models

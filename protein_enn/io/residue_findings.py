@@ -1,0 +1,81 @@
+"""What there is to say about the residues of a structure: read as something else, or not whole."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.audit import EXAMPLES, Finding, Severity
+from protein_enn.io.components import component
+from protein_enn.structure import Structure
+
+
+def describe_residues(structure: Structure) -> list[Finding]:
+    """Findings about names, missing atoms and occupancies."""
+    return [*_renamed(structure), *_incomplete(structure)]
+
+
+def _renamed(structure: Structure) -> list[Finding]:
+    places: dict[str, list[int]] = {}
+    for i, name in enumerate(structure.residue_names):
+        if name not in chemistry.RESIDUE_INDEX or name == "UNK":
+            places.setdefault(name, []).append(i)
+    findings = []
+    for name, rows in places.items():
+        info = component(name)
+        parent = chemistry.RESIDUES[info.residue]
+        if info.mirrored:
+            words = f"D-amino acids {name} were read as unknown (X)"
+            findings.append(_finding(structure, "d-amino-acids", "warning", words, rows))
+        elif info.residue == chemistry.UNKNOWN:
+            words = f"residues {name} were read as unknown (X)"
+            findings.append(_finding(structure, "unknown-residues", "warning", words, rows))
+        else:
+            words = f"residues {name} were read as {parent}"
+            findings.append(_finding(structure, "modified-residues", "note", words, rows))
+    return findings
+
+
+def _incomplete(structure: Structure) -> list[Finding]:
+    present = structure.present
+    backbone = (present | ~_backbone()).all(-1)
+    lacking = (_side_chains()[structure.residues] & ~present).any(-1) & backbone
+    unoccupied = (present & (structure.occupancies == 0)).any(-1)
+    crowded = (present & (structure.occupancies > 1)).any(-1)
+    cases: list[tuple[str, Severity, str, Tensor]] = [
+        ("incomplete-backbone", "warning", "residues lack N, CA, C or O", ~backbone),
+        ("incomplete-side-chain", "note", "residues lack side-chain atoms", lacking),
+        ("zero-occupancy", "note", "residues have atoms of occupancy 0", unoccupied),
+        ("high-occupancy", "warning", "residues have atoms of an occupancy above 1", crowded),
+    ]
+    return [
+        _finding(structure, code, severity, words, mask.nonzero()[:, 0].tolist())
+        for code, severity, words, mask in cases
+        if mask.any()
+    ]
+
+
+@cache
+def _backbone() -> Tensor:
+    """Which of the 37 atoms are N, CA, C, O."""
+    mask = torch.zeros(len(chemistry.ATOMS), dtype=torch.bool)
+    mask[list(chemistry.BACKBONE)] = True
+    return mask
+
+
+@cache
+def _side_chains() -> Tensor:
+    """Which of the 37 atoms a whole side chain of each residue type has; none of an unknown one."""
+    mask = torch.zeros(len(chemistry.RESIDUES), len(chemistry.ATOMS), dtype=torch.bool)
+    for i, name in enumerate(chemistry.RESIDUES):
+        if i != chemistry.UNKNOWN:
+            mask[i, [chemistry.ATOM_INDEX[a] for a in chemistry.SIDE_CHAIN_ATOMS[name]]] = True
+    return mask
+
+
+def _finding(structure: Structure, code: str, severity: Severity, words: str, rows: list[int]) -> Finding:
+    ids = tuple(structure.residue_id(i) for i in rows[:EXAMPLES])
+    return Finding(code, severity, f"{len(rows)} {words}", len(rows), ids)

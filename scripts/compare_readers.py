@@ -1,0 +1,299 @@
+"""Every file of a folder: read or refused, and whether its atoms are those that gemmi and biotite find.
+
+    python scripts/compare_readers.py FOLDER [-o table.csv] [--json]
+
+Each heavy atom of model 1 that a `Structure` holds must be among gemmi's (PDB, mmCIF) and biotite's atoms by
+author chain, number, insertion code, residue and atom name, coordinates to 0.001 Å, occupancy and B factor; and each of
+theirs that it does not hold must be one that the audit lists as dropped, with equal counts for each reason.
+gemmi reads no BinaryCIF. Exit status 1 when there is a disagreement about a file on which the other two agree, or which
+only one of them reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import io
+import json
+import re
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import biotite.structure.io.pdbx as pdbx
+import gemmi
+import numpy as np
+import torch
+from biotite.structure.io.pdb import PDBFile
+
+from protein_enn import chemistry
+from protein_enn.io import StructureError, read_structure
+from protein_enn.structure import Structure
+
+HYDROGEN, CONFORMER, TWICE = "hydrogen", "other conformer", "given twice"
+RENAMED = {
+    ("MSE", "SE"): "SD", ("SEC", "SE"): "SG", ("CSE", "SE"): "SG", ("ILE", "CD"): "CD1",
+    **{(residue, old): new for residue in chemistry.RESIDUES for old, new in (("OT1", "O"), ("OT2", "OXT"))},
+}  # fmt: skip
+"""Atoms that a `Structure` keeps under another name than the file's."""
+READABLE_BY = {
+    "": (), "neither": (), "only gemmi": ("gemmi",), "only biotite": ("biotite",),
+    "agree": ("gemmi", "biotite"), "differ": ("gemmi", "biotite"),
+}  # fmt: skip
+
+
+class Site(NamedTuple):
+    """An atom as three readers can agree on it; numbers in thousandths."""
+
+    chain: str
+    number: int
+    insertion_code: str
+    residue: str
+    atom: str
+    x: int
+    y: int
+    z: int
+    occupancy: int
+    b_factor: int
+
+    @property
+    def name(self) -> tuple:
+        """Everything but the numbers measured."""
+        return self[:5]
+
+
+class Found(NamedTuple):
+    """What another reader holds: its atoms, and of each its element and conformer label."""
+
+    sites: Counter[Site]
+    marks: dict[Site, tuple[str, str]]
+
+
+@dataclass
+class Row:
+    """What became of one file; the last two say how it differs from these readers, and are empty where it does not."""
+
+    file: str
+    outcome: str = "read"  # or the class of the error
+    reason: str = ""
+    format: str = ""
+    models: int = 0
+    atoms: int = 0  # in the file
+    held: int = 0  # protein and context
+    dropped: str = ""  # JSON: atoms by reason
+    readers: str = ""  # "agree", "differ", or which of the two could read it
+    gemmi: str = ""
+    biotite: str = ""
+
+
+def sites(*columns: Any) -> list[Site]:
+    """Sites from the columns of `Site.name` and an array (m, 5): x, y, z, occupancy, B factor."""
+    chain, number, code, residue, atom = (c.tolist() if isinstance(c, np.ndarray) else list(c) for c in columns[:5])
+    numbers = columns[5]
+    values = np.nan_to_num(np.asarray(numbers, dtype=np.float32)).astype(np.float64)
+    whole = np.rint(values * 1000).astype(np.int64).T.tolist()
+    atom = [RENAMED.get(pair, pair[1]) for pair in zip(residue, atom, strict=True)]
+    return [Site(*values) for values in zip(chain, number, code, residue, atom, *whole, strict=True)]
+
+
+def ours(structure: Structure) -> Counter[Site]:
+    """The atoms of a structure: those in slots, and the context."""
+    residue, slot = (index.tolist() for index in structure.present.nonzero(as_tuple=True))
+    here = structure.present
+    measured = (*structure.positions[here].T, structure.occupancies[here], structure.b_factors[here])
+    found = sites(
+        [structure.chain_ids[c] for c in structure.chains[residue].tolist()],
+        structure.numbers[residue].tolist(),
+        [structure.insertion_codes[i] for i in residue],
+        [structure.residue_names[i] for i in residue],
+        [chemistry.ATOMS[a] for a in slot],
+        torch.stack(measured, 1).numpy(),
+    )
+    others = structure.others
+    ids = [re.fullmatch(r"(.*):(-?\d+)(.*)", residue_id, re.DOTALL) for residue_id in others.residue_ids]
+    chain, number, code = zip(*(m.groups() for m in ids if m), strict=True) if ids else ((), (), ())
+    measured = (*others.positions.T, others.occupancies, others.b_factors)
+    found += sites(chain, map(int, number), code, others.residue_names, others.names, torch.stack(measured, 1).numpy())
+    return Counter(found)
+
+
+def with_gemmi(data: bytes, kind: str) -> Found | None:
+    """Model 1 as gemmi reads it; None for BinaryCIF, which it does not read."""
+    if kind == "bcif":
+        return None
+    if kind == "pdb":
+        whole = gemmi.read_pdb_string(data)
+    else:
+        whole = next(s for s in map(gemmi.make_structure_from_block, gemmi.cif.read_string(data)) if len(s))
+    while len(whole) > 1:
+        del whole[-1]
+    flat: Any = gemmi.FlatStructure(whole)
+    text: dict[str, Any] = {
+        k: getattr(flat, k).view("S8")[:, 0].astype(str) for k in ("chain_ids", "residue_names", "atom_names")
+    }
+    codes, labels = ([chr(v).strip(" \0") for v in getattr(flat, k).tolist()] for k in ("icodes", "altlocs"))
+    numbers = np.column_stack((flat.pos, flat.occ, flat.b_iso))
+    found = sites(text["chain_ids"], flat.resnums, codes, text["residue_names"], text["atom_names"], numbers)
+    elements = [name.decode().upper() for name in flat.element_names.tolist()]
+    return Found(Counter(found), dict(zip(found, zip(elements, labels, strict=True), strict=True)))
+
+
+def with_biotite(data: bytes, kind: str) -> Found:
+    """Model 1 as biotite reads it, all conformers."""
+    wanted = {"model": 1, "altloc": "all", "extra_fields": ["occupancy", "b_factor"]}
+    if kind == "pdb":
+        array = PDBFile.read(io.StringIO(data.decode("latin-1"))).get_structure(**wanted)
+    elif kind == "mmcif":
+        array = pdbx.get_structure(pdbx.CIFFile.read(io.StringIO(data.decode("latin-1"))), **wanted)
+    else:
+        file = pdbx.BinaryCIFFile.read(io.BytesIO(data))
+        category = file.block["atom_site"]
+        if "pdbx_PDB_model_num" not in category:  # biotite cannot do without
+            category["pdbx_PDB_model_num"] = np.ones(category.row_count, dtype=np.int32)
+        array = pdbx.get_structure(file, **wanted)
+    numbers = np.column_stack((array.coord, array.occupancy, array.b_factor))
+    columns = (array.chain_id, array.res_id, array.ins_code, array.res_name, array.atom_name, numbers)
+    found = sites(*columns)
+    labels = ["" if label in ".? " else label for label in array.altloc_id.tolist()]
+    return Found(Counter(found), dict(zip(found, zip(array.element.tolist(), labels, strict=True), strict=True)))
+
+
+def disagreement(held: Counter[Site], found: Found, hydrogens: set[Site], dropped: Mapping[str, int]) -> str:
+    """How the atoms held differ from another reader's, the audited losses apart; "" when they do not."""
+    strange = held - found.sites
+    if strange:
+        site = next(iter(strange))
+        near = next((other for other in found.sites if other.name == site.name), None)
+        return f"{strange.total()} atoms that it has not: {tuple(site)}, nearest {tuple(near) if near else None}"
+    names = {site.name for site in held}
+    residues = {site[:3]: site.residue for site in held}
+    reasons: Counter[str] = Counter()
+    for site, count in (found.sites - held).items():
+        if site in hydrogens:
+            reasons[HYDROGEN] += count
+        elif found.marks[site][1] or residues.get(site[:3], site.residue) != site.residue:
+            reasons[CONFORMER] += count
+        elif site.name in names:
+            reasons[TWICE] += count
+        else:
+            return f"atom lost without a word: {tuple(site)}"
+    counted = Counter({reason: dropped.get(reason, 0) for reason in (HYDROGEN, CONFORMER, TWICE)})
+    return (
+        "" if +reasons == +counted else f"dropped, by this reader's count: {dict(reasons)}; audited: {dict(+counted)}"
+    )
+
+
+def comparable(structure: Structure, held: Counter[Site], found: Found) -> Found:
+    """The other reader's atoms with the letter that the structure gave to a blank chain, and without B factors that
+    are not in the file (others take them for 20, or NaN)."""
+    new = {site.chain for site in held} - {site.chain for site in found.sites}
+    letter = new.pop() if len(new) == 1 else ""
+    absent = not any(site.b_factor for site in held) and "b-factors-absent" in structure.audit.codes
+    if not letter and not absent:
+        return found
+
+    def changed(site: Site) -> Site:
+        return site._replace(chain=site.chain or letter, b_factor=0 if absent else site.b_factor)
+
+    sites: Counter[Site] = Counter()
+    for site, count in found.sites.items():
+        sites[changed(site)] += count
+    return Found(sites, {changed(site): marks for site, marks in found.marks.items()})
+
+
+def agreement(structure: Structure, data: bytes) -> dict[str, str]:
+    """The entries `readers`, `gemmi` and `biotite` of a row."""
+    held, row = ours(structure), dict[str, str]()
+    found: dict[str, Found] = {}
+    for name, reader in (("gemmi", with_gemmi), ("biotite", with_biotite)):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                theirs = reader(data, structure.audit.format)
+        except Exception as error:  # whatever they raise is their word on this file
+            row[name] = f"cannot read it: {type(error).__name__}: {error}"
+            continue
+        if theirs is not None:
+            found[name] = comparable(structure, held, theirs)
+    # Without an element column each guesses: gemmi takes HG1 of methionine for mercury. One that knows will do.
+    marks = [pair for theirs in found.values() for pair in theirs.marks.items()]
+    hydrogens = {site for site, (element, _) in marks if element in ("H", "D")}
+    for name, theirs in found.items():
+        row[name] = disagreement(held, theirs, hydrogens, structure.audit.atoms.dropped)
+    both = [f.sites for f in found.values()]
+    same = "agree" if len(both) == 2 and both[0] == both[1] else "differ"
+    return {**row, "readers": same if len(both) == 2 else f"only {' '.join(found)}" if found else "neither"}
+
+
+def examine(path: Path, name: str) -> Row:
+    """The row of one file."""
+    try:
+        structure = read_structure(path)
+    except StructureError as error:
+        return Row(name, type(error).__name__, str(error).replace(str(path), name))
+    data = path.read_bytes()
+    data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+    audit = structure.audit
+    row = Row(name, format=audit.format, models=audit.models, atoms=audit.atoms.in_file)
+    row.held, row.dropped = audit.atoms.protein + audit.atoms.context, json.dumps(dict(audit.atoms.dropped))
+    for key, value in agreement(structure, data).items():
+        setattr(row, key, value)
+    return row
+
+
+def summary(rows: list[Row]) -> dict[str, int]:
+    """Files by outcome, atoms, and files by agreement."""
+    read = [row for row in rows if row.outcome == "read"]
+    counts: dict[str, int] = {"files": len(rows), "read": len(read)}
+    for row in rows:
+        if row.outcome != "read":
+            counts[f"refused_{row.outcome}"] = counts.get(f"refused_{row.outcome}", 0) + 1
+    counts |= {"atoms": sum(row.atoms for row in read), "atoms_held": sum(row.held for row in read)}
+    for name in ("gemmi", "biotite"):
+        able = [row for row in read if name in READABLE_BY[row.readers]]
+        counts |= {f"{name}_reads": len(able), f"{name}_agrees": sum(not getattr(row, name) for row in able)}
+    both = [row for row in read if row.readers == "agree"]
+    counts |= {"both_agree": len(both), "both_agree_with_us": sum(not (row.gemmi or row.biotite) for row in both)}
+    return {**counts, "faults": sum(map(at_fault, rows))}
+
+
+def at_fault(row: Row) -> bool:
+    """Whether we differ where the other two agree, or from the only one that reads the file."""
+    faults = [getattr(row, name) for name in READABLE_BY[row.readers]]
+    return all(faults) if row.readers == "differ" else any(faults)
+
+
+def main(arguments: list[str]) -> int:
+    """Examine, print, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("-o", "--output", type=Path, help="CSV, a row a file")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    options = parser.parse_args(arguments)
+    files = sorted(path for path in options.folder.rglob("*") if path.is_file())
+    rows = [examine(path, path.relative_to(options.folder).as_posix()) for path in files]
+    if options.output:
+        with options.output.open("w", newline="") as file:
+            writer = csv.DictWriter(file, [field.name for field in fields(Row)])
+            writer.writeheader()
+            writer.writerows(map(asdict, rows))
+    counts = summary(rows)
+    if options.json:
+        print(json.dumps(counts, indent=1))
+        return int(counts["faults"] > 0)
+    for row in rows:
+        if row.outcome != "read":
+            print(f"refused: {row.outcome}: {row.reason}")
+        elif at_fault(row) or row.readers == "differ":
+            print(f"{row.file}: they {row.readers}; gemmi: {row.gemmi or 'as we'}; biotite: {row.biotite or 'as we'}")
+    print("\n".join(f"{count:>9} {name.replace('_', ' ')}" for name, count in counts.items()))
+    return int(counts["faults"] > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,137 @@
+"""349 files in which other structure libraries test themselves: what becomes of each, and how it fares beside them.
+
+They are no part of the repository; `originals_refused.tsv` names those of them that must be refused, and why. The
+scripts that compare are tested on faults planted in an example.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import importlib.util
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from protein_enn.io import read_structure, write_structure
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+REFUSED = Path(__file__).with_name("originals_refused.tsv")
+COUNT = 349
+EXAMPLES = ("1bhl.pdb", "2gtl_chain_a.cif", "2gtl_chain_a.bcif")
+
+
+def load(name: str) -> ModuleType:
+    """A script as a module."""
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses look for the names in their annotations
+    spec.loader.exec_module(module)
+    return module
+
+
+readers, trips = load("compare_readers"), load("round_trips")
+
+
+@pytest.fixture(scope="module")
+def originals(data_dir: Path) -> Path:
+    folder = data_dir / "originals"
+    if not folder.is_dir():
+        pytest.skip(f"{data_dir} has no folder originals/ with the {COUNT} files of other libraries' tests")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rows(originals: Path) -> list[Any]:
+    """What `compare_readers.py` finds for each file."""
+    return [readers.examine(path, path.relative_to(originals).as_posix()) for path in files(originals)]
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_each_file_is_read_or_refused_as_it_should_be(rows: list[Any]) -> None:
+    with REFUSED.open() as file:
+        expected = {row["file"]: row["error"] for row in csv.DictReader(file, delimiter="\t")}
+    assert len(rows) == COUNT
+    assert {row.file: row.outcome for row in rows if row.outcome != "read"} == expected
+    for row in rows:
+        assert row.outcome == "read" or Path(row.file).name in row.reason
+
+
+def test_atoms_are_those_of_gemmi_and_biotite(rows: list[Any]) -> None:
+    counts = readers.summary(rows)
+    assert [row for row in rows if readers.at_fault(row)] == []
+    assert counts["both_agree"] == counts["both_agree_with_us"] > 250
+    assert counts["biotite_reads"] > 270
+
+
+def test_round_trips(originals: Path, tmp_path: Path) -> None:
+    found = {path: trips.examine(path, tmp_path) for path in files(originals)}
+    assert {path.name: result for path, result in found.items() if result and result[1]} == {}
+    assert min(Counter(result[0] for result in found.values() if result).values()) > 20
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_comparison_of_atoms_finds_planted_faults(name: str, examples: Path) -> None:
+    structure, data = read_structure(examples / name), (examples / name).read_bytes()
+    theirs = {"gemmi", "biotite"} - ({"gemmi"} if name.endswith(".bcif") else set())
+    assert {key: readers.agreement(structure, data)[key] for key in theirs} == dict.fromkeys(theirs, "")
+    moved, absent, numbers = structure.positions.clone(), structure.present.clone(), structure.numbers.clone()
+    moved[3, 1, 2] += 0.002
+    absent[3, 1] = False
+    numbers[-1] += 1
+    for faulty, word in (
+        (replace(structure, positions=moved), "that it has not"),
+        (replace(structure, present=absent), "lost without a word"),
+        (replace(structure, numbers=numbers), "that it has not"),
+        (replace(structure, b_factors=structure.b_factors + 0.01), "that it has not"),
+        (replace(structure, occupancies=structure.occupancies * 0.99), "that it has not"),
+    ):
+        row = readers.agreement(faulty, data)
+        assert all(word in row[key] for key in theirs)
+
+
+def test_the_ledger_must_have_the_right_reasons(lines, atom_line, as_bytes) -> None:
+    other = atom_line("CB", 2, 9.0, alt="B", occ=0.4)
+    data = as_bytes([*lines[:9], atom_line("CB", 2, 8.0, alt="A", occ=0.6), other, atom_line("H", 2, 8.5)])
+    structure = read_structure(data)
+    good = readers.agreement(structure, data)
+    assert (good["readers"], good["gemmi"], good["biotite"]) == ("agree", "", "")
+    atoms = replace(structure.audit.atoms, dropped={"hydrogen": 2})
+    row = readers.agreement(replace(structure, audit=replace(structure.audit, atoms=atoms)), data)
+    assert "audited" in row["gemmi"] and "audited" in row["biotite"]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_comparison_of_round_trips_finds_planted_faults(name: str, examples: Path, tmp_path: Path) -> None:
+    structure, old = read_structure(examples / name), (examples / name).read_bytes()
+    compare = trips.COMPARE[structure.audit.format]
+    shift = torch.tensor([1.0, 0.0, 0.0])
+
+    def written(positions: torch.Tensor, **values: Any) -> bytes:
+        write_structure(structure.with_positions(positions), tmp_path / name, **values)
+        return (tmp_path / name).read_bytes()
+
+    assert compare(old, old) == compare(old, written(structure.positions + shift)) == ""
+    assert compare(old, written(structure.positions + 2 * shift))
+    assert compare(old, written(structure.positions + shift.roll(1)))
+    assert compare(old, written(structure.positions + shift, b_factors=structure.b_factors + 1.0))
+
+
+def test_bytes_around_the_numbers_are_compared(examples: Path) -> None:
+    pdb, cif = (examples / "1bhl.pdb").read_bytes(), (examples / "2gtl_chain_a.cif").read_bytes()
+    assert trips.compare_pdb(pdb, pdb.replace(b"HEADER", b"HEADEX", 1)) or b"HEADER" not in pdb
+    assert trips.compare_pdb(pdb, pdb + b"\n")
+    row = next(line for line in cif.split(b"\n") if line.startswith(b"ATOM"))
+    assert trips.compare_mmcif(cif, cif.replace(row, row.replace(b"ATOM", b"HETATM"), 1))
+    assert trips.compare_mmcif(cif, cif.replace(row, row + b"\n", 1))
+    assert gzip.decompress(gzip.compress(cif)) == cif
