@@ -15,7 +15,7 @@ from protein_enn.io.components import component, elements_of, slot
 from protein_enn.io.conformers import OTHER_CONFORMER, Grouping, choose_conformers, group_residues
 from protein_enn.io.context import describe_context, gather_context
 from protein_enn.io.errors import EmptyStructureError, FormatError
-from protein_enn.io.labels import Labels, combine
+from protein_enn.io.labels import Labels, combine, ranks
 from protein_enn.io.polymer import protein_groups
 from protein_enn.io.record import Record
 from protein_enn.io.residue_findings import describe_residues
@@ -40,12 +40,13 @@ def assemble(table: AtomTable, name: str, file: str, source: Source, record: Rec
     record.findings += joined
     record.drop(OTHER_CONFORMER, "conformer-atoms-dropped", "atoms of other conformers were dropped", others)
     record.findings += conformers
-    protein = protein_groups(grouping)
+    slots = _slots(grouping.table)
+    protein = protein_groups(grouping, slots)
     if not protein.any():
         names = ", ".join(dict.fromkeys(grouping.table.residue_names.take(grouping.starts[:40]).tolist()))[:60]
         raise EmptyStructureError(f"{file}: no protein residues among {names}; give a file with a protein chain")
     check_origin(grouping.table, file)
-    structure, leftover = _fill(grouping, protein, name, file, source, record)
+    structure, leftover = _fill(grouping, protein, slots, name, file, source, record)
     atoms = np.sort(np.concatenate((np.flatnonzero(~protein[grouping.group]), leftover)))
     context, rows = gather_context(grouping, protein, atoms, record)
     record.findings += [*describe_residues(structure), *describe_context(context)]
@@ -94,7 +95,13 @@ def _chains_of(table: AtomTable, first: NDArray[np.int64]) -> tuple[NDArray[np.i
 
 
 def _fill(
-    grouping: Grouping, protein: NDArray[np.bool_], name: str, file: str, source: Source, record: Record
+    grouping: Grouping,
+    protein: NDArray[np.bool_],
+    slots: NDArray[np.int64],
+    name: str,
+    file: str,
+    source: Source,
+    record: Record,
 ) -> tuple[Structure, NDArray[np.int64]]:
     """The protein without its context; the rows of `grouping.table` that found no slot."""
     table = grouping.table
@@ -110,7 +117,7 @@ def _fill(
 
     atoms = np.flatnonzero(protein[grouping.group])
     owner = residue_of_group[grouping.group[atoms]]
-    slots = _slots(table.names.take(atoms), residues[owner])
+    slots = slots[atoms]
     leftover = atoms[slots < 0]
     atoms, flat = atoms[slots >= 0], (owner * WIDTH + slots)[slots >= 0]
     atoms, flat = _without_duplicates(table, atoms, flat, file, record)
@@ -139,10 +146,12 @@ def _fill(
     return structure, leftover
 
 
-def _slots(names: Labels, residues: NDArray[np.int64]) -> NDArray[np.int64]:
-    width = len(names.values)
-    pairs, inverse = np.unique(residues * width + names.codes, return_inverse=True)
-    found = [slot(pair // width, names.values[pair % width]) for pair in pairs.tolist()]
+def _slots(table: AtomTable) -> NDArray[np.int64]:
+    """The slot of each atom in the residue that its residue name stands for, -1: none."""
+    names, residues = table.names.values, table.residue_names.values
+    pairs, inverse = ranks(table.residue_names.codes * len(names) + table.names.codes)
+    owners = [component(residue).residue for residue in residues]
+    found = [slot(owners[pair // len(names)], names[pair % len(names)]) for pair in pairs.tolist()]
     return np.array(found, dtype=np.int64)[inverse]
 
 

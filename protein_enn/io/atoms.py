@@ -56,8 +56,11 @@ class AtomTable:
         if index.dtype == bool:
             index = np.flatnonzero(index)
         columns = (f.name for f in fields(self) if f.name not in ("place", "without_b_factor"))
-        parts: dict[str, Any] = {name: getattr(self, name) for name in columns}
-        return replace(self, **{n: p.take(index) if isinstance(p, Labels) else p[index] for n, p in parts.items()})
+        taken: dict[str, Any] = {}
+        for name in columns:
+            column = getattr(self, name)
+            taken[name] = column.take(index) if isinstance(column, Labels) else column[index]
+        return replace(self, **taken)
 
     def where(self, i: int) -> str:
         """Atom i's place in the file as a reader counts it, from 1: "line 12"."""

@@ -11,7 +11,7 @@ from protein_enn.audit import EXAMPLES, Finding
 from protein_enn.io.atoms import AtomTable
 from protein_enn.io.components import component
 from protein_enn.io.errors import FormatError
-from protein_enn.io.labels import combine
+from protein_enn.io.labels import combine, ranks
 
 OTHER_CONFORMER = "other conformer"
 
@@ -32,13 +32,15 @@ def group_residues(table: AtomTable) -> tuple[Grouping, list[Finding]]:
     residues of a microheterogeneity share an id and thus a group. Other molecules (waters that reuse numbers) are
     joined only to their direct predecessor.
     """
-    places = combine(table.label_chains, table.chains, table.numbers, table.insertion_codes)
-    amino = table.residue_names.map(lambda name: component(name).amino, bool)
+    ids = (table.label_chains.codes, table.chains.codes, table.numbers, table.insertion_codes.codes)
     names = table.residue_names.codes
     changed = np.ones(len(table), dtype=bool)
-    changed[1:] = (places[1:] != places[:-1]) | (names[1:] != names[:-1])
+    changed[1:] = names[1:] != names[:-1]
+    for column in ids:
+        changed[1:] |= column[1:] != column[:-1]
     runs = np.flatnonzero(changed)
-    amino, places, names = amino[runs], places[runs], names[runs]
+    places, names = combine(*(column[runs] for column in ids)), names[runs]
+    amino = table.residue_names.take(runs).map(lambda name: component(name).amino, bool)
     # Different molecules under one number are one residue only when altloc labels say that they alternate.
     joinable = amino | ~table.alternates.take(runs).are("")
     again = np.zeros(len(runs), dtype=bool)
@@ -82,10 +84,11 @@ def choose_conformers(grouping: Grouping, file: str) -> tuple[Grouping, int, lis
     is_best = table.alternates.codes == best[group]
     keep = ~labelled | is_best
     named = keep & (is_best | (best[group] < 0))
-    order = _first_rows(table.residue_names.codes)
-    name = _highest(group, table.residue_names.codes, table.occupancies, order, named, len(starts))
-    _refuse_two_residues(grouping, named, name, file)
-    keep &= (table.residue_names.codes == name[group]) | (name[group] < 0)
+    if mixed.any():
+        order = _first_rows(table.residue_names.codes)
+        name = _highest(group, table.residue_names.codes, table.occupancies, order, named, len(starts))
+        _refuse_two_residues(grouping, named, name, file)
+        keep &= (table.residue_names.codes == name[group]) | (name[group] < 0)
     findings = _report(grouping, keep, np.unique(group[mixed]))
     dropped = int((~keep).sum())
     kept = group[keep]
@@ -145,7 +148,7 @@ def _highest(
 ) -> NDArray[np.int64]:  # fmt: skip
     """For each group the code of highest mean occupancy, of equals the one that is first in `order`; -1: none."""
     width = int(codes.max(initial=0)) + 1
-    pairs, inverse = np.unique(group[among] * width + codes[among], return_inverse=True)
+    pairs, inverse = ranks(group[among] * width + codes[among])
     counts = np.bincount(inverse)
     means = np.round(np.bincount(inverse, weights=occupancies[among]) / counts, 4) if len(pairs) else np.zeros(0)
     owner, code = pairs // width, pairs % width

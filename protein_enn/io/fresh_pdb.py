@@ -62,10 +62,9 @@ def _check(listing: Listing, file: str) -> None:
                 )
             if value and not (value.isascii() and value.isprintable() and " " not in value):
                 raise WriteError(f"{file}: {what} {value!r} is not plain ASCII as the PDB format asks; rename it")
-    if len(table.chains.values) > MAX_CHAINS:
-        raise WriteError(
-            f"{file}: {len(table.chains.values)} chains, the PDB format has ids for {MAX_CHAINS}; {_INSTEAD}"
-        )
+    chains = len(table.chains.values)
+    if chains > MAX_CHAINS:
+        raise WriteError(f"{file}: {chains} chains, the PDB format has ids for {MAX_CHAINS}; {_INSTEAD}")
     wide = (table.numbers < -999) | (table.numbers > 9999)
     if wide.any():
         residue = table.residue_id(int(np.argmax(wide)))
@@ -85,7 +84,8 @@ def _last_of_polymers(listing: Listing) -> set[int]:
 
 def _bond_records(listing: Listing, residues: list[str], names: list[str]) -> list[str]:
     """SSBOND where both atoms are SG, as that record names none; LINK for the rest."""
-    bridges, links = [], []
+    bridges: list[str] = []
+    links: list[str] = []
     for a, b in (bond.atoms for bond in listing.bonds):
         distance = float(np.linalg.norm(listing.table.positions[a] - listing.table.positions[b]))
         tail = f"  1555   1555 {distance:5.2f}"

@@ -26,12 +26,13 @@ class Labels:
         changes = np.flatnonzero(keys[1:] != keys[:-1]) + 1
         if 2 * len(changes) < len(keys):  # runs of equal texts, as chains and residue names have
             places = np.concatenate(([0], changes))
-            first, inverse = _distinct(keys[places])
-            codes = np.repeat(inverse, np.diff(places, append=len(keys)))
-            first = places[first]
+            distinct, codes = ranks(keys[places])
+            codes = np.repeat(codes, np.diff(places, append=len(keys)))
         else:
-            first, codes = _distinct(keys)
-        return Labels(tuple(_decode(v) for v in texts[first].tolist()), codes)
+            distinct, codes = ranks(keys)
+        if distinct.dtype.kind == "u":
+            distinct = distinct.view(f"S{distinct.dtype.itemsize}")
+        return Labels(tuple(_decode(v) for v in distinct.tolist()), codes)
 
     @staticmethod
     def of_strings(texts: Iterable[str]) -> Labels:
@@ -74,45 +75,48 @@ class Labels:
         return self.map(values.__contains__, bool)
 
 
+def ranks(keys: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
+    """The distinct keys in order, and for each key its place among them: `np.unique` without its slow stable sort."""
+    if keys.dtype.kind == "u" and keys.dtype.itemsize <= 2:  # a table of all keys there can be is quicker still
+        used = np.zeros(1 << (8 * keys.dtype.itemsize), dtype=bool)
+        used[keys] = True
+        distinct = np.flatnonzero(used)
+        place = np.zeros(len(used), dtype=np.int64)
+        place[distinct] = np.arange(len(distinct))
+        return distinct.astype(keys.dtype), place[keys]
+    distinct = np.unique(keys)
+    return distinct, np.searchsorted(distinct, keys)
+
+
 def combine(*columns: NDArray[np.int64] | Labels) -> NDArray[np.int64]:
-    """One number a row, equal where all the columns are, and smaller than the number of rows."""
+    """One number a row, equal where all the columns are, and at most the number of rows."""
     result = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
         codes = column.codes if isinstance(column, Labels) else column
         if not len(codes):
             return result
-        if int(codes.max()) - int(codes.min()) > len(codes):
-            codes = np.unique(codes, return_inverse=True)[1]
-        key = result * (int(codes.max()) - int(codes.min()) + 1) + (codes - codes.min())
-        result = key if int(key.max()) <= len(key) else np.unique(key, return_inverse=True)[1]
+        low, high = int(codes.min()), int(codes.max())
+        if low == high:
+            continue
+        if high - low > len(codes):
+            codes = ranks(codes)[1]
+            low, high = 0, int(codes.max())
+        key = result * (high - low + 1) + (codes - low)
+        result = key if int(key.max()) <= len(key) else ranks(key)[1]
     return result
 
 
 def _integers(array: NDArray) -> NDArray:
     """Numbers that are equal where the texts are; the texts themselves when they are long."""
     width = array.dtype.itemsize
-    if array.dtype.kind == "S" and width <= 16:
-        if width in (1, 2, 4, 8):
-            return np.ascontiguousarray(array).view(f"u{width}")
-        words = -(-width // 8)
-        parts = array.astype(f"S{8 * words}").view(np.uint64).reshape(len(array), words)
-        if words == 1:
-            return parts[:, 0]
-        return combine(*(np.unique(part, return_inverse=True)[1] for part in parts.T))
-    return array
-
-
-def _distinct(keys: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A row for each distinct key, and for each row which of them it has."""
-    if keys.dtype.itemsize <= 2:  # a table of all keys there can be is quicker than sorting
-        last = np.full(1 << (8 * keys.dtype.itemsize), -1, dtype=np.int64)
-        last[keys] = np.arange(len(keys))
-        used = np.flatnonzero(last >= 0)
-        rows = last[used]
-        last[used] = np.arange(len(used))
-        return rows, last[keys]
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    return first, inverse
+    if array.dtype.kind != "S" or width > 8:
+        return array
+    size = 1 << (width - 1).bit_length()
+    if width < size:
+        padded = np.zeros((len(array), size), dtype=np.uint8)
+        padded[:, :width] = np.ascontiguousarray(array).view(np.uint8).reshape(len(array), width)
+        return padded.view(f"u{size}")[:, 0]
+    return np.ascontiguousarray(array).view(f"u{size}")
 
 
 def _decode(value: str | bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gemmi
 import numpy as np
@@ -64,7 +64,7 @@ class Columns:
 
     def take(self, index: NDArray[np.int64]) -> Columns:
         """The chosen atoms."""
-        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        columns: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         return Columns(**{n: c.take(index) if isinstance(c, Labels) else c[index] for n, c in columns.items()})
 
     def residue_id(self, i: int) -> str:

@@ -26,7 +26,7 @@ def parse_numbers(cells: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArra
 def _aligned(cells: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     """Numbers written like `%8.3f`, with the point of all of them in one column; None when any is not."""
     count, width = cells.shape
-    points = np.flatnonzero(cells[0] == 46) if count else ()
+    points = np.flatnonzero(cells[:1] == 46)
     if len(points) != 1 or not 0 < (point := int(points[0])) < width - 1 or width > _EXACT_DIGITS:
         return None
     columns = np.ascontiguousarray(cells.T)  # a column at a time is several times faster than a row at a time

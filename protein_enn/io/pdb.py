@@ -76,12 +76,14 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
     occupancies, _ = optional(_occupancies(grid, rows, placed, file), 1.0)
     b_factors, absent = optional(parse_numbers(grid[:, 60:66]), 0.0)
     names = Labels.of(field_of(12, 16))
-    residue_names, chains = _residues_and_chains(text(17, 21), text(17, 20), text(20, 22), text(21, 22))
+    residue_names, chains = text(17, 20), text(21, 22)
+    if (grid[:, 20] != 32).any():
+        residue_names, chains = _residues_and_chains(text(17, 21), residue_names, text(20, 22), chains)
     for what, labels in (("atom name", names.renamed(str.strip)), ("residue name", residue_names)):
         if (blank := labels.are("")).any():
             row = int(rows[int(np.argmax(blank))]) + 1
             raise FormatError(f"{file}, line {row}: the {what} is blank; mend or remove this atom")
-    numbers = _residue_numbers(Labels.of(field_of(22, 26)), rows, file)
+    numbers = _residue_numbers(grid[:, 22:26], rows, file)
     return AtomTable(
         rows=rows,
         hetero=(grid[:, 0] | 32) == ord("h"),
@@ -132,9 +134,6 @@ def _occupancies(grid: NDArray[np.uint8], rows: NDArray[np.int64], placed: NDArr
 def _residues_and_chains(wide: Labels, residues: Labels, both: Labels, chains: Labels) -> tuple[Labels, Labels]:
     """Residue names and chain ids. Column 21 is part of a force field's four-letter name (LYSH) where all that stand
     there make such names, else of a chain id of two characters."""
-    used = both.values if len(both) else ()
-    if all(len(value) < 2 for value in used):
-        return residues, both
     long = both.map(lambda value: len(value) > 1, bool)
     four = wide.map(lambda name: name in FOUR_LETTER_NAMES, bool)
     return (wide, chains) if (four | ~long).all() and four.any() else (residues, both)
@@ -169,7 +168,12 @@ def _label_chains(chains: Labels, rows: NDArray[np.int64], lines: Lines) -> Labe
     return Labels(values, chains.codes * width + part).renamed(str)
 
 
-def _residue_numbers(texts: Labels, rows: NDArray[np.int64], file: str) -> NDArray[np.int64]:
+def _residue_numbers(cells: NDArray[np.uint8], rows: NDArray[np.int64], file: str) -> NDArray[np.int64]:
+    values, states = parse_numbers(cells)
+    plain = (cells < 58) & (cells != 46)  # no letters, no points
+    if not states.any() and plain.all():
+        return values.astype(np.int64)
+    texts = Labels.of(np.ascontiguousarray(cells).view("S4")[:, 0])
     numbers = [_hybrid36(text.strip()) for text in texts.values]
     for code, number in enumerate(numbers):
         if number is None:

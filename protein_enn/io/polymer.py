@@ -6,16 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protein_enn import chemistry
-from protein_enn.io.atoms import AtomTable
-from protein_enn.io.components import component, slot
+from protein_enn.io.components import component
 from protein_enn.io.conformers import Grouping
 
 NEAR_CA = 4.5
 """Å between the CAs of bonded residues at most, asked where C or N is missing."""
 
 
-def protein_groups(grouping: Grouping) -> NDArray[np.bool_]:
-    """Whether each residue is protein.
+def protein_groups(grouping: Grouping, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each residue is protein; `slots` of its atoms, -1 where they are not its own.
 
     An amino acid with an atom of its own in ATOM records is; in HETATM records, one that has a CA and is a modified
     residue that the dictionary knows, or is bonded to a neighbour, or numbered within the sequence. So is a residue
@@ -26,7 +25,7 @@ def protein_groups(grouping: Grouping) -> NDArray[np.bool_]:
     n, ca, c, own = np.zeros((4, len(starts)), dtype=bool)
     for mask, atom in ((n, "N"), (ca, "CA"), (c, "C")):
         mask[group[table.names.are(atom)]] = True
-    own[group[_own_atoms(table)]] = True
+    own[group[slots >= 0]] = True
     names = table.residue_names.take(starts)
     amino = names.map(lambda name: component(name).amino, bool)
     amino = (amino & ~table.hetero[starts] & own) | (amino & ca)
@@ -49,15 +48,6 @@ def protein_groups(grouping: Grouping) -> NDArray[np.bool_]:
     alone = candidates & (sequenced == -1) & ~settled[chain] & ~unknown
     result = certain | alone
     return result if result.any() else candidates
-
-
-def _own_atoms(table: AtomTable) -> NDArray[np.bool_]:
-    """Whether each atom has a slot in the residue that its residue name stands for."""
-    width = len(table.names.values)
-    pairs, inverse = np.unique(table.residue_names.codes * width + table.names.codes, return_inverse=True)
-    names, residues = table.names.values, table.residue_names.values
-    own = [slot(component(residues[p // width]).residue, names[p % width]) >= 0 for p in pairs.tolist()]
-    return np.array(own, dtype=bool)[inverse]
 
 
 def _bonded(grouping: Grouping, candidates: NDArray[np.bool_]) -> NDArray[np.bool_]:

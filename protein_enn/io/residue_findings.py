@@ -41,7 +41,8 @@ def _renamed(structure: Structure) -> list[Finding]:
 
 def _incomplete(structure: Structure) -> list[Finding]:
     present = structure.present
-    backbone = (present | ~_backbone()).all(-1)
+    n, ca, c, o = (present[:, i] for i in chemistry.BACKBONE)
+    backbone = n & ca & c & o
     lacking = (_side_chains()[structure.residues] & ~present).any(-1) & backbone
     unoccupied = (present & (structure.occupancies == 0)).any(-1)
     crowded = (present & (structure.occupancies > 1)).any(-1)
@@ -56,14 +57,6 @@ def _incomplete(structure: Structure) -> list[Finding]:
         for code, severity, words, mask in cases
         if mask.any()
     ]
-
-
-@cache
-def _backbone() -> Tensor:
-    """Which of the 37 atoms are N, CA, C, O."""
-    mask = torch.zeros(len(chemistry.ATOMS), dtype=torch.bool)
-    mask[list(chemistry.BACKBONE)] = True
-    return mask
 
 
 @cache

@@ -43,7 +43,7 @@ def rewrite(data: bytes, file: str, revision: Revision, block: str | None = None
     return msgpack.packb(document, default=lambda number: number.item())  # numpy's integers
 
 
-def fixed_point(values: NDArray[np.float64], decimals: int, factor: float = 1.0) -> list[Any]:
+def fixed_point(values: NDArray, decimals: int, factor: float = 1.0) -> list[Any]:
     """Encoding of real numbers with so many decimals, or as `factor` says if that is finer."""
     factor = max(10.0**decimals, factor)
     if np.abs(values).max(initial=0.0) * factor >= _LARGEST:
@@ -74,10 +74,10 @@ def _changed(column: BinaryCIFColumn, cells: Cells, item: str) -> BinaryCIFColum
         texts = old.astype(object)
         texts[cells.rows] = [f"{value:.{DECIMALS[item]}f}" for value in cells.values.tolist()]
         return BinaryCIFColumn(BinaryCIFData(texts.astype(str)), mask)
-    values = np.array(old, dtype=np.float64)
+    values = np.array(old, dtype=old.dtype if old.dtype.kind == "f" else np.float64)
     values[cells.rows] = cells.values
     first = column.data.encoding[0]
     if isinstance(first, ByteArrayEncoding) and old.dtype.kind == "f":
-        return BinaryCIFColumn(BinaryCIFData(values.astype(old.dtype), [ByteArrayEncoding()]), mask)
+        return BinaryCIFColumn(BinaryCIFData(values, [ByteArrayEncoding()]), mask)
     factor = float(first.factor) if isinstance(first, FixedPointEncoding) else 1.0
     return BinaryCIFColumn(BinaryCIFData(values, fixed_point(values, DECIMALS[item], factor)), mask)

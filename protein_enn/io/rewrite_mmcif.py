@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,8 @@ def rewrite(data: bytes, file: str, revision: Revision, block: str | None = None
     starts, ends = (np.concatenate([edit[i] for edit in edits]) for i in (0, 1))
     texts = [text for edit in edits for text in edit.texts]
     order = np.argsort(starts, kind="stable")
-    pieces, done = [], 0
+    pieces: list[bytes] = []
+    done = 0
     for start, end, k in zip(starts[order].tolist(), ends[order].tolist(), order.tolist(), strict=True):
         pieces += (data[done:start], texts[k])
         done = end
@@ -111,13 +112,12 @@ def _add(site: _Site, item: str, cells: Cells) -> _Edits:
 
 def _locate(data: bytes, file: str, name: str | None) -> _Site:
     block = choose_block(parse(data, file), file, name)
-    items = [item for item in block if _is_site(item)]
+    items: list[Any] = [item for item in block if _is_site(item)]
     if items[0].pair is not None:
         spans = []
         for item in items:
             tokens = _tokens(data, _line_start(data, item.line_number))
-            found = next(t for t in tokens if t.group().lower() == item.pair[0].lower().encode())
-            assert found
+            _skip_to(tokens, item.pair[0])
             spans.append(next(tokens).span())
         starts, ends = np.array(spans).T[:, None]
         tags = [item.pair[0] for item in items]
@@ -125,9 +125,7 @@ def _locate(data: bytes, file: str, name: str | None) -> _Site:
     loop = items[0].loop
     tags, count = loop.tags, loop.width() * loop.length()
     tokens = _tokens(data, _line_start(data, items[0].line_number))
-    while next(tokens).group().lower() != tags[0].lower().encode():
-        pass
-    end = 0
+    end = _skip_to(tokens, tags[0])
     for _ in tags[1:]:
         end = next(tokens).end()
     spans_at_once = _cut(data, end, count)
@@ -140,7 +138,7 @@ def _locate(data: bytes, file: str, name: str | None) -> _Site:
     return _Site([t.split(".", 1)[1].lower() for t in tags], end, starts.reshape(shape), ends.reshape(shape))
 
 
-def _is_site(item) -> bool:  # type: ignore[no-untyped-def]
+def _is_site(item: Any) -> bool:
     tag = item.pair[0] if item.pair is not None else item.loop.tags[0] if item.loop is not None else ""
     return tag.lower().startswith("_atom_site.")
 
@@ -155,6 +153,11 @@ def _line_start(data: bytes, number: int) -> int:
 
 def _tokens(data: bytes, start: int) -> Iterator[re.Match[bytes]]:
     return (token for token in _TOKEN.finditer(data, start) if not token.group().startswith(b"#"))
+
+
+def _skip_to(tokens: Iterator[re.Match[bytes]], tag: str) -> int:
+    """Where the tag ends; the tokens then go on behind it."""
+    return next(token.end() for token in tokens if token.group().lower() == tag.lower().encode())
 
 
 def _cut(data: bytes, start: int, count: int) -> NDArray[np.int64] | None:

@@ -131,8 +131,8 @@ def _cut_columns(data: bytes, start: int, width: int, rows: int) -> list[Tokens]
     body, gaps = text.reshape(rows, length), blank.reshape(rows, length)
     if text.max() > 127 or not (body[:, -1] == 10).all() or not data[start:first].isspace():
         return None
-    used: NDArray[np.bool_] = ~gaps.all(axis=0)
-    full: NDArray[np.bool_] = ~gaps.any(axis=0)
+    used = np.logical_not(gaps.all(axis=0))
+    full = np.logical_not(gaps.any(axis=0))
     edges = np.flatnonzero(np.diff(used, prepend=False))  # the last column is the line break
     starts, ends = edges[0::2].tolist(), edges[1::2].tolist()
     pieces = int(np.count_nonzero(blank[:-1] & ~blank[1:])) + int(not blank[0])

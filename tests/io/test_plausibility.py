@@ -74,7 +74,9 @@ def test_a_rough_model_is_a_protein_still(examples: Path) -> None:
 def test_atoms_at_one_point(native: Structure, part: float) -> None:
     positions = native.positions.clone()
     positions[: round(part * len(native))] = torch.tensor([5.0, 6.0, 7.0])
-    assert the(native.with_positions(positions), "one-point").severity == "error"
+    structure = native.with_positions(positions)
+    assert the(structure, "one-point").severity == "error"
+    assert "scale" not in codes(structure)  # which follows from it
 
 
 @pytest.mark.parametrize(
@@ -246,6 +248,9 @@ def test_bond_lengths(native: Structure) -> None:
     noise = torch.randn(native.positions.shape, generator=torch.Generator().manual_seed(0))
     assert codes(native.with_positions(native.positions + 0.4 * noise))["bond-lengths"] == "warning"
     assert "bond-lengths" not in codes(native.with_positions(native.positions + 0.05 * noise))
+    few = native.positions.clone()
+    few[:60, O] += 2.0  # 60 of 405 bonds
+    assert "bond-lengths" not in codes(native.with_positions(few))
 
 
 def test_occupancies_all_zero(native: Structure) -> None:

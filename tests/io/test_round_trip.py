@@ -12,6 +12,13 @@ import msgpack
 import numpy as np
 import pytest
 import torch
+from biotite.structure.io.pdbx import (
+    BinaryCIFColumn,
+    BinaryCIFData,
+    BinaryCIFFile,
+    ByteArrayEncoding,
+    FixedPointEncoding,
+)
 
 from protein_enn import chemistry
 from protein_enn.io import read_structure
@@ -205,6 +212,27 @@ def test_binarycif_keeps_the_bytes_of_all_other_columns(peptide, file_of):
         assert [x["name"] for x in a["columns"] if x not in b["columns"]] == (
             ["Cartn_x"] if a["name"] == "_atom_site" else []
         )
+
+
+def test_binarycif_columns_keep_their_type(peptide, file_of):
+    """In float32 or as text, what did not move decodes to what it was."""
+    document = BinaryCIFFile.read(io.BytesIO(file_of(peptide("GAS"), "bcif")))
+    site = document.block["atom_site"]
+    x = site["Cartn_x"].as_array(float)
+    for values, encoding in (
+        (x.astype(np.float32), [FixedPointEncoding(1000), ByteArrayEncoding()]),
+        (x.astype(np.float32), [ByteArrayEncoding()]),
+        (x, [FixedPointEncoding(1e6), ByteArrayEncoding()]),
+        (np.array([f"{v:.5f}" for v in x]), None),
+    ):
+        site["Cartn_x"] = BinaryCIFColumn(BinaryCIFData(values, encoding))
+        stream = io.BytesIO()
+        document.write(stream)
+        new = BinaryCIFFile.read(io.BytesIO(rewritten(shifted(read_structure(stream.getvalue())))))
+        after = new.block["atom_site"]["Cartn_x"].data.array
+        still = np.arange(len(x)) != 1
+        assert after.dtype.kind == values.dtype.kind and (after[still] == values[still]).all()
+        assert float(after[1]) == pytest.approx(float(values[1]) + 1, abs=1e-5)
 
 
 def test_other_models_and_conformers_stay(kind, peptide, file_of):
