@@ -10,7 +10,7 @@ from protein_enn.audit import EXAMPLES, Finding
 from protein_enn.io.atoms import AtomTable
 from protein_enn.io.components import ION, LIGAND, OTHER, component, is_metal_or_halide
 from protein_enn.io.conformers import Grouping
-from protein_enn.io.labels import combine
+from protein_enn.io.labels import combine, ranks
 from protein_enn.io.record import Record
 from protein_enn.structure import KINDS, OtherAtoms
 
@@ -60,23 +60,19 @@ def describe_context(others: OtherAtoms) -> list[Finding]:
 def _without_duplicates(table: AtomTable, atoms: NDArray[np.int64], record: Record) -> NDArray[np.int64]:
     if len(atoms) < 2:
         return atoms
-    x = table.positions[atoms, 0]
-    if len(np.unique(x)) == len(x):  # no two at one place
+    _, place = ranks(table.positions[atoms, 0])
+    shared = np.flatnonzero(np.bincount(place)[place] > 1)  # at one x: few enough to compare in full
+    if not len(shared):
         return atoms
-    names = (
-        table.names,
-        table.residue_names,
-        table.chains,
-        table.label_chains,
-        table.insertion_codes,
-        table.alternates,
-    )
-    places = (np.unique(axis, return_inverse=True)[1] for axis in table.positions[atoms].T)
-    keys = combine(*(labels.take(atoms) for labels in names), table.numbers[atoms], *places)
-    _, first = np.unique(keys, return_index=True)
-    if len(first) < len(atoms):
-        twice = np.setdiff1d(np.arange(len(atoms)), first)
-        ids = tuple(dict.fromkeys(table.residue_id(i) for i in atoms[twice[:EXAMPLES]].tolist()))
-        message = "context atoms given twice were read once"
-        record.drop("given twice", "duplicate-context", message, len(twice), "warning", ids)
-    return atoms[np.sort(first)]
+    rows = atoms[shared]
+    names = (table.names, table.alternates, table.residue_names, table.chains, table.label_chains)
+    places = (ranks(axis)[1] for axis in table.positions[rows].T)
+    keys = combine(*(n.take(rows) for n in names), table.insertion_codes.take(rows), table.numbers[rows], *places)
+    first = np.unique(keys, return_index=True)[1]
+    if len(first) == len(rows):
+        return atoms
+    twice = np.delete(shared, first)
+    ids = tuple(dict.fromkeys(table.residue_id(i) for i in atoms[twice[:EXAMPLES]].tolist()))
+    message = "context atoms given twice were read once"
+    record.drop("given twice", "duplicate-context", message, len(twice), "warning", ids)
+    return np.delete(atoms, twice)

@@ -38,15 +38,14 @@ def text(listing: Listing, file: str) -> bytes:
         if i in last:
             serial += 1
             lines.append(f"TER   {serial:5d}      {residue}")
-    if serial > MAX_SERIAL:
-        raise WriteError(f"{file}: {serial} atom and TER records, the PDB format numbers {MAX_SERIAL}; {_INSTEAD}")
     return ("\n".join(f"{line:<80}" for line in [*lines, "END"]) + "\n").encode("ascii")
 
 
 def _check(listing: Listing, file: str) -> None:
     table = listing.table
-    if len(table) > MAX_SERIAL:
-        raise WriteError(f"{file}: {len(table)} atoms, the PDB format numbers {MAX_SERIAL}; {_INSTEAD}")
+    records = len(table) + len(_last_of_polymers(listing))
+    if records > MAX_SERIAL:
+        raise WriteError(f"{file}: {records} atom and TER records, the PDB format numbers {MAX_SERIAL}; {_INSTEAD}")
     for what, labels, width in (
         ("chain id", table.chains, 1),
         ("residue name", table.residue_names, 3),

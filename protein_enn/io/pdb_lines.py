@@ -65,9 +65,8 @@ def _heads(buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArra
     """The first six characters of each line as one number, in lower case (bit 32 set), blank beyond its end."""
     padded = np.concatenate((buffer, np.full(8, 32, dtype=np.uint8)))
     heads = sliding_window_view(padded, 8)[starts].view(np.uint64)[:, 0]
-    for length in range(6):
-        short = np.flatnonzero(lengths == length)
-        heads[short] &= np.uint64((1 << 8 * length) - 1)
+    short = np.flatnonzero(lengths < 6)
+    heads[short] &= (np.uint64(1) << (8 * lengths[short]).astype(np.uint64)) - np.uint64(1)
     return (heads & _SIX) | _LOWER
 
 

@@ -32,7 +32,7 @@ class Tokens:
     buffer: NDArray[np.uint8]
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
-    padded: bool = False  # blanks stand around the values, within these lengths
+    grid: NDArray[np.uint8] | None = None  # the same as a rectangle, where blanks within these lengths pad the values
 
     @staticmethod
     def of(texts: Sequence[str]) -> Tokens:
@@ -46,13 +46,15 @@ class Tokens:
 
     def take(self, rows: NDArray[np.int64]) -> Tokens:
         """The chosen rows."""
-        return Tokens(self.buffer, self.starts[rows], self.lengths[rows], self.padded)
+        return Tokens(
+            self.buffer, self.starts[rows], self.lengths[rows], None if self.grid is None else self.grid[rows]
+        )
 
     def text(self, i: int) -> str:
         """Value i as it stands in the file."""
         start = int(self.starts[i])
         text = self.buffer[start : start + int(self.lengths[i])].tobytes().decode("utf-8", "replace")
-        return text.strip() if self.padded else text
+        return text if self.grid is None else text.strip()
 
     def labels(self) -> Labels:
         """The values without quotes, "" where they are null."""
@@ -61,11 +63,11 @@ class Tokens:
         else:
             cells = self._cells()
             raw = Labels.of(cells.view(f"S{cells.shape[1]}")[:, 0])
-        return raw.renamed(lambda text: _plain(text.strip())) if self.padded else raw.renamed(_plain)
+        return raw.renamed(_plain) if self.grid is None else raw.renamed(lambda text: _plain(text.strip()))
 
     def numbers(self) -> Numbers:
         """Values and states, see `numbers.parse_numbers`."""
-        if self.padded:
+        if self.grid is not None:
             return self._trimmed().numbers()
         values, states = parse_numbers(self._cells(right=True))
         wide = self.lengths > WIDEST
@@ -92,6 +94,8 @@ class Tokens:
 
     def _cells(self, *, right: bool = False) -> NDArray[np.uint8]:
         """(m, width) characters, padded with NULs on the right, or on the left so that decimals stand in line."""
+        if self.grid is not None:
+            return np.ascontiguousarray(self.grid)
         width = min(max(int(self.lengths.max(initial=0)), 1), WIDEST)
         lengths = np.minimum(self.lengths, width)
         buffer, starts = self.buffer, self.starts + lengths - width if right else self.starts
@@ -145,7 +149,9 @@ def _cut_columns(data: bytes, start: int, width: int, rows: int) -> list[Tokens]
     if (body[:, 0] == ord(";")).any() or data.find(b"#", first, end) >= 0:
         return None
     lines = length * np.arange(rows)
-    return [Tokens(text, lines + a, np.broadcast_to(b - a, rows), True) for a, b in zip(starts, ends, strict=True)]
+    return [
+        Tokens(text, lines + a, np.broadcast_to(b - a, rows), body[:, a:b]) for a, b in zip(starts, ends, strict=True)
+    ]
 
 
 def _cut_anywhere(data: bytes, start: int, width: int, count: int) -> list[Tokens] | None:

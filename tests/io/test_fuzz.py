@@ -26,7 +26,7 @@ from fuzzing.text_mutations import NUMBERS, PIECES, RECORDS, TOKENS
 from protein_enn.io import FormatError, read_structure
 from protein_enn.structure import Structure
 
-QUICK = settings(derandomize=True, deadline=None, max_examples=60, database=None)
+QUICK = settings(derandomize=True, deadline=None, max_examples=20, database=None)
 ATOMS = atoms_of(MODELS.split("\n")[0] + "\n1 A 2 . ZN ZN")
 PDB = pdb_document(ATOMS)
 ATOM_LINES = b"\n".join(line for line in PDB.split(b"\n") if line.startswith((b"ATOM", b"HETATM")))
@@ -42,7 +42,7 @@ def assert_promises_kept(given: Input | bytes) -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_damaged_documents(format: str) -> None:
-    for i in range(80):
+    for i in range(25):
         assert_promises_kept(make_input(1, i, format))
 
 
@@ -77,9 +77,8 @@ def test_any_value_of_mmcif_rows(data: st.DataObject) -> None:
 @pytest.mark.parametrize("format", PLAIN)
 def test_seeds_are_accepted_and_counted(format: str) -> None:
     for data in seeds(format):
-        for write in ("same", *PLAIN):
-            assert checks.judge(Input(format, data, (), write=write)).problem == ""
-        assert checks.judge(Input("gz", gzip.compress(data), ())) == checks.Verdict("accepted")
+        assert checks.judge(Input("gz", gzip.compress(data), (), write="same")) == checks.Verdict("accepted")
+    assert_promises_kept(Input(format, seeds(format)[2], (), write=PLAIN[PLAIN.index(format) - 1]))
     show: dict[str, Callable[..., bytes]] = {"pdb": pdb_document, "mmcif": cif_document, "bcif": binary_document}
     made = show[format](ATOMS)
     assert atom_rows(made, format) == {
@@ -117,12 +116,23 @@ def test_a_planted_fault_is_found(
     assert problem in checks.judge(Input(format, seeds(format)[-1], ())).problem
 
 
+class Unescaped(FormatError):
+    """An error that shows the text of the file as it is."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
 @pytest.mark.parametrize(
     ("error", "problem"),
     [
         (KeyError("x"), "KeyError"),
-        (FormatError("fuzzed: two\nlines"), "one printable line"),
-        (FormatError("fuzzed: \x1b[31m"), "one printable line"),
+        (Unescaped("fuzzed: two\nlines"), "one printable line"),
+        (Unescaped("fuzzed: \x1b[31m"), "one printable line"),
         (FormatError("no file"), "name the file"),
         (FormatError("fuzzed" * 1000), "characters"),
     ],
@@ -162,6 +172,15 @@ def twice(data: bytes, key: str) -> bytes:
     return bytes(msgpack.packb(tree))
 
 
+def without_masks(data: bytes) -> bytes:
+    """BinaryCIF whose columns leave out the key of a mask that is null."""
+    tree = msgpack.unpackb(data)
+    for column in tree["dataBlocks"][0]["categories"][-1]["columns"]:
+        if column["mask"] is None:
+            del column["mask"]
+    return bytes(msgpack.packb(tree))
+
+
 FOUND: dict[str, tuple[bytes, str]] = {
     "many blanks first: a pattern that took for ever": (b" " * 60 + b"\nTITLE     X\n" + ATOM_LINES, "accepted"),
     "many blanks and nothing": (b" \n#" * 40 + b"x", "FormatError"),
@@ -183,15 +202,16 @@ FOUND: dict[str, tuple[bytes, str]] = {
     "B factor beyond float32": (cif_with("B_iso_or_equiv", "1e300"), ""),
     "occupancy beyond float32": (cif_with("occupancy", "1e300", document=binary_document), ""),
     "a newline in a chain id": (cif_with("auth_asym_id", "\n;\n", document=binary_document), ""),
+    "BinaryCIF columns without masks": (without_masks(binary_document(ATOMS)), "accepted"),
     "an escape in a residue name": (cif_with("label_comp_id", "\x1b[31m", document=binary_document), ""),
 }  # fmt: skip
 """Inputs, cut down, that once failed, and how reading ends now; "": either way, but properly."""
 
 
-@pytest.mark.parametrize("write", ["", "same", *PLAIN])
 @pytest.mark.parametrize("what", FOUND)
-def test_what_once_failed(what: str, write: str) -> None:
+def test_what_once_failed(what: str) -> None:
     data, outcome = FOUND[what]
-    verdict = checks.judge(Input("", data, (), write=write))
-    assert not verdict.problem, verdict.detail
-    assert verdict.outcome.startswith(outcome)
+    for write in ("same", "pdb"):
+        verdict = checks.judge(Input("", data, (), write=write))
+        assert not verdict.problem, verdict.detail
+        assert verdict.outcome.startswith(outcome)
