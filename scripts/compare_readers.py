@@ -47,24 +47,11 @@ READABLE_BY = {
 }  # fmt: skip
 
 
-class Site(NamedTuple):
-    """An atom as three readers can agree on it; numbers in thousandths."""
-
-    chain: str
-    number: int
-    insertion_code: str
-    residue: str
-    atom: str
-    x: int
-    y: int
-    z: int
-    occupancy: int
-    b_factor: int
-
-    @property
-    def name(self) -> tuple:
-        """Everything but the numbers measured."""
-        return self[:5]
+Site = tuple[str, int, str, str, str, int, int, int, int, int]
+"""An atom as three readers can agree on it: author chain, number, insertion code, residue and atom name; then in
+thousandths x, y, z, occupancy and B factor. Plain tuples: a million of them are no work for the garbage collector."""
+CHAIN, RESIDUE, B_FACTOR = 0, 3, 9
+NUMBERED, NAMED = slice(0, 3), slice(0, 5)
 
 
 class Found(NamedTuple):
@@ -92,13 +79,13 @@ class Row:
 
 
 def sites(*columns: Any) -> list[Site]:
-    """Sites from the columns of `Site.name` and an array (m, 5): x, y, z, occupancy, B factor."""
+    """Sites from the columns that name them and an array (m, 5): x, y, z, occupancy, B factor."""
     chain, number, code, residue, atom = (c.tolist() if isinstance(c, np.ndarray) else list(c) for c in columns[:5])
     numbers = columns[5]
     values = np.nan_to_num(np.asarray(numbers, dtype=np.float32)).astype(np.float64)
     whole = np.rint(values * 1000).astype(np.int64).T.tolist()
     atom = [RENAMED.get(pair, pair[1]) for pair in zip(residue, atom, strict=True)]
-    return [Site(*values) for values in zip(chain, number, code, residue, atom, *whole, strict=True)]
+    return list(zip(chain, number, code, residue, atom, *whole, strict=True))
 
 
 def ours(structure: Structure) -> Counter[Site]:
@@ -163,47 +150,49 @@ def with_biotite(data: bytes, kind: str) -> Found:
     return Found(Counter(found), dict(zip(found, zip(array.element.tolist(), labels, strict=True), strict=True)))
 
 
+def excess(these: Counter[Site], those: Counter[Site]) -> dict[Site, int]:
+    """What there is more of in the first."""
+    return {site: count - those.get(site, 0) for site, count in these.items() if count > those.get(site, 0)}
+
+
 def disagreement(held: Counter[Site], found: Found, hydrogens: set[Site], dropped: Mapping[str, int]) -> str:
     """How the atoms held differ from another reader's, the audited losses apart; "" when they do not."""
-    strange = held - found.sites
+    strange, lost = excess(held, found.sites), excess(found.sites, held)
     if strange:
         site = next(iter(strange))
-        near = next((other for other in found.sites if other.name == site.name), None)
-        return f"{strange.total()} atoms that it has not: {tuple(site)}, nearest {tuple(near) if near else None}"
-    names = {site.name for site in held}
-    residues = {site[:3]: site.residue for site in held}
+        near = next((other for other in found.sites if other[NAMED] == site[NAMED]), None)
+        return f"{sum(strange.values())} atoms that it has not: {site}, nearest {near}"
+    names = {site[NAMED] for site in held} if lost else set()
+    residues = {site[NUMBERED]: site[RESIDUE] for site in held} if lost else {}
     reasons: Counter[str] = Counter()
-    for site, count in (found.sites - held).items():
+    for site, count in lost.items():
         if site in hydrogens:
             reasons[HYDROGEN] += count
-        elif found.marks[site][1] or residues.get(site[:3], site.residue) != site.residue:
+        elif found.marks[site][1] or residues.get(site[NUMBERED], site[RESIDUE]) != site[RESIDUE]:
             reasons[CONFORMER] += count
-        elif site.name in names:
+        elif site[NAMED] in names:
             reasons[TWICE] += count
         else:
-            return f"atom lost without a word: {tuple(site)}"
+            return f"atom lost without a word: {site}"
     counted = Counter({reason: dropped.get(reason, 0) for reason in (HYDROGEN, CONFORMER, TWICE)})
-    return (
-        "" if +reasons == +counted else f"dropped, by this reader's count: {dict(reasons)}; audited: {dict(+counted)}"
-    )
+    return "" if reasons == +counted else f"it has, and we lack, {dict(reasons)}; audited: {dict(+counted)}"
 
 
 def comparable(structure: Structure, held: Counter[Site], found: Found) -> Found:
     """The other reader's atoms with the letter that the structure gave to a blank chain, and without B factors that
     are not in the file (others take them for 20, or NaN)."""
-    new = {site.chain for site in held} - {site.chain for site in found.sites}
+    new = {site[CHAIN] for site in held} - {site[CHAIN] for site in found.sites}
     letter = new.pop() if len(new) == 1 else ""
-    absent = not any(site.b_factor for site in held) and "b-factors-absent" in structure.audit.codes
+    absent = "b-factors-absent" in structure.audit.codes and not any(site[B_FACTOR] for site in held)
     if not letter and not absent:
         return found
-
-    def changed(site: Site) -> Site:
-        return site._replace(chain=site.chain or letter, b_factor=0 if absent else site.b_factor)
-
+    named: dict[Site, Any] = {
+        site: (site[CHAIN] or letter, *site[1:B_FACTOR], 0 if absent else site[B_FACTOR]) for site in found.sites
+    }
     sites: Counter[Site] = Counter()
     for site, count in found.sites.items():
-        sites[changed(site)] += count
-    return Found(sites, {changed(site): marks for site, marks in found.marks.items()})
+        sites[named[site]] += count
+    return Found(sites, {named[site]: marks for site, marks in found.marks.items()})
 
 
 def agreement(structure: Structure, data: bytes) -> dict[str, str]:
@@ -233,17 +222,25 @@ def agreement(structure: Structure, data: bytes) -> dict[str, str]:
 def examine(path: Path, name: str) -> Row:
     """The row of one file."""
     try:
-        structure = read_structure(path)
+        return compare(read_structure(path), unpacked(path), name)
     except StructureError as error:
         return Row(name, type(error).__name__, str(error).replace(str(path), name))
-    data = path.read_bytes()
-    data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+
+
+def compare(structure: Structure, data: bytes, name: str) -> Row:
+    """The row of a file that was read."""
     audit = structure.audit
     row = Row(name, format=audit.format, models=audit.models, atoms=audit.atoms.in_file)
     row.held, row.dropped = audit.atoms.protein + audit.atoms.context, json.dumps(dict(audit.atoms.dropped))
     for key, value in agreement(structure, data).items():
         setattr(row, key, value)
     return row
+
+
+def unpacked(path: Path) -> bytes:
+    """The bytes of a file, without its compression."""
+    data = path.read_bytes()
+    return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
 
 
 def summary(rows: list[Row]) -> dict[str, int]:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from fuzzing.inputs import FORMATS, make_input
-from fuzzing.workers import Job, Result, results
+from fuzzing.workers import SAMPLE, Job, Result, results
 
 EXAMPLES = 5
 """Inputs kept of each problem."""
@@ -36,7 +36,7 @@ class Tally:
         self.seed, self.format, self.keep, self.begin = seed, format, keep, time.monotonic()
         self.outcomes: dict[str, Counter[str]] = defaultdict(Counter)
         self.problems: dict[str, list[int]] = defaultdict(list)
-        self.memory: dict[int, list[tuple[int, float]]] = defaultdict(list)
+        self.memory: dict[int, list[float]] = defaultdict(list)
         self.slowest: dict[str, Any] = {"seconds": 0.0}
         self.inputs = 0
 
@@ -48,7 +48,7 @@ class Tally:
         if result.seconds > self.slowest["seconds"]:
             self.slowest = {"seconds": round(result.seconds, 3), "input": result.i, "format": format}
         if result.memory is not None:
-            self.memory[lane].append((self.inputs, result.memory))
+            self.memory[lane].append(result.memory)
         if problem := result.verdict.problem:
             self.problems[f"{format}: {problem}"].append(result.i)
             if len(self.problems[f"{format}: {problem}"]) <= EXAMPLES:
@@ -69,10 +69,12 @@ class Tally:
         )
 
     def slope(self) -> float | None:
-        """MiB of memory gained by 10,000 inputs, by least squares over the second half of the longest series."""
+        """MiB that a child gains by 10,000 inputs, by least squares over the second half of the longest series."""
         series = max(self.memory.values(), key=len, default=[])
-        late = np.array(series[len(series) // 2 :])
-        return round(float(np.polyfit(late[:, 0], late[:, 1], 1)[0]) * 1e4, 3) if len(late) > 2 else None
+        late = series[len(series) // 2 :]
+        if len(late) < 3:
+            return None
+        return round(float(np.polyfit(np.arange(len(late)) * SAMPLE, late, 1)[0]) * 1e4, 3)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -85,7 +87,7 @@ class Tally:
             "outcomes": {f: dict(sorted(counts.items())) for f, counts in sorted(self.outcomes.items())},
             "problems": {p: {"count": len(found), "inputs": found[:EXAMPLES]} for p, found in self.problems.items()},
             "slowest": self.slowest,
-            "memory_mib": [[round(value, 1) for _, value in series] for series in self.memory.values()],
+            "memory_mib": [[round(value, 1) for value in series] for series in self.memory.values()],
             "memory_mib_per_10000_inputs": self.slope(),
         }
 

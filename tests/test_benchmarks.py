@@ -71,3 +71,18 @@ def test_training(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
     result = training.main(options, run=script("measurement").this_process, models=models)
     written(out, result, {f"{t}_{k}" for t in models for k in ("residues_per_second", "examples_ms", "step_ms")})
     assert result["design_residues"] == result["refinement_residues"] == 20
+
+
+def test_reading(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    reading, out = script("reading"), tmp_path / "reading.json"
+    options = ["--repeats", "1", "--large", "--atoms", "2000", "--json", str(out)]
+    result = reading.main(options, run=script("measurement").this_process)
+    readers = ("gemmi", "biotite", "biopython", "read", "read_graph")
+    rates = {
+        f"{kind}{name}_{key}" for kind in ("", "pdb_") for name in readers for key in ("files_per_second", "ratio")
+    }
+    large = {
+        f"large_{kind}_read_graph_{key}_2000" for kind in ("pdb", "mmcif", "bcif") for key in ("seconds", "added_mb")
+    }
+    written(out, result, {*rates, *large, "bcif_read_ratio", "mmcif_biopython_fast_ratio"})
+    assert (result["files"], result["gemmi_ratio"]) == (3, 1.0)

@@ -92,6 +92,8 @@ def starting(prefix: str) -> set[str]:
         ("A:2-52A", {"A:2", "A:52", "A:52A"}),
         ("A:52A-53", {"A:52A", "A:52B", "A:53"}),
         ("A:52A-52B", {"A:52A", "A:52B"}),
+        ("A:52A-52A", {"A:52A"}),
+        ("A:52B-52", {"A:52B"}),
         ("B:4-10", {"B:4", "B:10"}),
         ("B:5-100", {"B:10", "B:11"}),
         ("B:", starting("B")),
@@ -101,6 +103,7 @@ def starting(prefix: str) -> set[str]:
         ("AA-2:1-2", {"AA-2:1", "AA-2:2"}),
         ('chain "AA-2"', starting("AA")),
         ("'AA-2':2", {"AA-2:2"}),
+        ('"AA-2": or none', starting("AA")),
         ("residue 2", {"A:2", "B:2", "AA-2:2"}),
         ("residue 10-52 -3", {"B:10", "B:11", "A:52", "A:52A", "A:52B", "A:-3"}),
         ("resname MSE LYS", {"A:-3", "A:53"}),
@@ -108,7 +111,7 @@ def starting(prefix: str) -> set[str]:
         ("b > 15", {"AA-2:1", "AA-2:2"}),
         ("b >= 15", {"B:11", "AA-2:1", "AA-2:2"}),
         ("b<2", {"A:-3", "A:-2"}),
-        ("b <= 1.5", {"A:-3", "A:-2"}),
+        ("b <= 1", {"A:-3", "A:-2"}),
         ("b > -1", ALL),
         ("all", ALL),
         ("PROTEIN", ALL),
@@ -186,6 +189,10 @@ def test_a_chain_id_that_needs_quotes() -> None:
     assert chosen('"a: (b)":1, chain "a: (b)" and none', odd) == {"a: (b):1"}
 
 
+def test_a_chain_id_with_a_colon() -> None:
+    assert chosen("a:b:2", replace(STRUCTURE, chain_ids=("A", "B", "a:b"))) == {"a:b:2"}
+
+
 def test_two_parts_of_one_author_chain() -> None:
     assert int(select(replace(STRUCTURE, chain_ids=("A", "A", "B")), "chain A").sum()) == 16
 
@@ -202,6 +209,7 @@ def test_two_parts_of_one_author_chain() -> None:
         ("A:52C", "no such residue"),
         ("A:60-70", "chain 'A' has residues from -3 to 53, the nearest is A:53"),
         ("B:5-9", "no such residue"),
+        ("within 5 of B:201", "no such residue"),  # that is a residue of A
         ("B:52", "chain 'B' has residues from 1 to 11"),
         ("residue 99", "the structure has residues from -3 to 53"),
         ("W:2", "chain 'W' has no protein residues"),

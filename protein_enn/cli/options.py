@@ -57,7 +57,7 @@ class Reading:
         str | None, typer.Option(rich_help_panel=_PANEL, help="Build this biological assembly, such as 1.")
     ] = None
     block: Annotated[
-        str | None, typer.Option(rich_help_panel=_PANEL, help="Data block of an mmCIF file; the first if not given.")
+        str | None, typer.Option(rich_help_panel=_PANEL, help="Data block, where several of a file hold atoms.")
     ] = None
     lenient: Annotated[
         bool, typer.Option("--lenient", rich_help_panel=_PANEL, help="Drop atoms without coordinates and count them.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
-from scipy.spatial.distance import cdist
+from scipy.spatial.distance import pdist, squareform
 from torch import Tensor
 
 DENSE_LIMIT = 1000
@@ -38,7 +38,8 @@ def nearest_neighbors(points: Float[Tensor, "n 3"], k: int) -> tuple[Int[Tensor,
 
 def _dense(points: Tensor, k: int) -> Tensor:
     data = points.detach().cpu().double().numpy()
-    keys, low = _keys(torch.from_numpy(cdist(data, data, "sqeuclidean")), torch.arange(len(data)))
+    square = squareform(pdist(data, "sqeuclidean"), checks=False)
+    keys, low = _keys(torch.from_numpy(square), torch.arange(len(data)))
     rows = keys.fill_diagonal_(LAST).numpy()
     rows.partition(k - 1, axis=1)
     nearest = rows[:, :k].copy()

@@ -26,8 +26,6 @@ from protein_enn.io.labels import Labels
 from protein_enn.io.mmcif import declares_plddt
 from protein_enn.io.numbers import BAD, NULL, OK, read_number
 
-MAX_ROWS = 50_000_000
-"""Atoms of the largest atom_site that is decoded: run lengths can promise any number in a few bytes."""
 HEADER_CATEGORIES = (
     "_pdbx_struct_assembly.", "_pdbx_struct_assembly_gen.", "_pdbx_struct_oper_list.", "_struct_conn.",
     "_ma_qa_metric.",
@@ -41,7 +39,7 @@ def read(data: bytes, file: str, block: str | None = None, lenient: bool = False
     chosen = _guarded(file, lambda: _choose_block(msgpack.unpackb(data), file, block))
     atoms = _category(chosen, "atom_site")
     assert atoms is not None  # _choose_block saw to it
-    columns = _guarded(file, lambda: _columns(atoms, file))
+    columns = _guarded(file, lambda: _columns(atoms, len(data), file))
     header = _guarded(file, lambda: _header(chosen))
     return atom_site.to_document(columns, file, lenient, lambda: read_header(header), declares_plddt(header))
 
@@ -126,10 +124,10 @@ def _category(block: Mapping[str, Any], name: str) -> Category | None:
     return found[0] if found else None
 
 
-def _columns(category: Category, file: str) -> dict[str, Values]:
+def _columns(category: Category, size: int, file: str) -> dict[str, Values]:
     count = int(category["rowCount"])
-    if not 0 <= count <= MAX_ROWS:
-        raise FormatError(f"{file}: atom_site claims {count} rows, the most that is read is {MAX_ROWS}; fetch it again")
+    if not 0 <= count <= size:  # three coordinates take more than a byte
+        raise FormatError(f"{file}: atom_site claims {count} rows in a file of {size} bytes; fetch it again")
     columns = {}
     for content in category["columns"]:
         item = content["name"]
@@ -169,7 +167,7 @@ def _values(content: Mapping[str, Any], count: int) -> Values:
 def _decode(data: Any, encoding: list[Mapping[str, Any]], count: int) -> NDArray:
     for step in encoding:
         size = step.get("srcSize", 0)
-        if not 0 <= size <= 2 * count + 2:  # run lengths: two numbers a run
+        if not 0 <= size <= 2 * count + 2:  # run lengths: two numbers a run, and they can promise any size
             raise ValueError(f"an array of {size} for {count} rows")
     return decode_stepwise(data, [deserialize_encoding(dict(step)) for step in encoding])
 

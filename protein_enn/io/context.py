@@ -65,9 +65,9 @@ def _without_duplicates(table: AtomTable, atoms: NDArray[np.int64], record: Reco
     if not len(shared):
         return atoms
     rows = atoms[shared]
-    names = (table.names, table.alternates, table.residue_names, table.chains, table.label_chains)
+    names = (table.names, table.alternates, table.residue_names, table.chains, table.insertion_codes)
     places = (ranks(axis)[1] for axis in table.positions[rows].T)
-    keys = combine(*(n.take(rows) for n in names), table.insertion_codes.take(rows), table.numbers[rows], *places)
+    keys = combine(*(labels.take(rows) for labels in names), table.numbers[rows], *places)
     first = np.unique(keys, return_index=True)[1]
     if len(first) == len(rows):
         return atoms

@@ -12,9 +12,10 @@ class StructureError(ValueError):
     """A structure could not be read or written. The message is one printable line, whatever it quotes."""
 
     def __init__(self, message: str) -> None:
-        if len(message) > LONGEST_MESSAGE:
-            message = f"{message[: LONGEST_MESSAGE // 2]} ... {message[-LONGEST_MESSAGE // 2 :]}"
-        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
+        line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
+        if len(line) > LONGEST_MESSAGE:
+            line = f"{line[: LONGEST_MESSAGE // 2]} ... {line[-LONGEST_MESSAGE // 3 :]}"
+        super().__init__(line)
 
 
 class UnreadableFileError(StructureError):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from protein_enn.io import fresh_binarycif, fresh_mmcif, fresh_pdb
 from protein_enn.io.errors import WriteError
+from protein_enn.io.fresh_binarycif import encode
+from protein_enn.io.fresh_mmcif import block_name, categories, mmcif_text
+from protein_enn.io.fresh_pdb import pdb_text
 from protein_enn.io.listing import list_atoms
 from protein_enn.structure import Structure
 
@@ -24,9 +26,6 @@ def document(structure: Structure, b_factors: NDArray[np.float32] | None, format
             residue = table.residue_id(int(np.argmin(np.isfinite(column))))
             raise WriteError(f"{file}: residue {residue} has {what} that is not finite; give it a number")
     if format == "pdb":
-        return fresh_pdb.text(listing, file)
-    categories = fresh_mmcif.categories(
-        listing, structure.name, plddt=structure.predicted and b_factors is None, file=file
-    )  # fmt: skip
-    name = fresh_mmcif.block_name(structure.name)
-    return (fresh_mmcif.text if format == "mmcif" else fresh_binarycif.encode)(categories, name)
+        return pdb_text(listing, file)
+    content = categories(listing, structure.name, plddt=structure.predicted and b_factors is None, file=file)
+    return (mmcif_text if format == "mmcif" else encode)(content, block_name(structure.name))

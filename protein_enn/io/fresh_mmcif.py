@@ -68,7 +68,7 @@ def block_name(name: str) -> str:
     return plain or "model"
 
 
-def text(categories: Categories, name: str) -> bytes:
+def mmcif_text(categories: Categories, name: str) -> bytes:
     """The document, one loop a category."""
     parts = [f"data_{name}\n#\n"]
     for category, items in categories.items():

@@ -13,7 +13,7 @@ MAX_CHAINS = 62
 _INSTEAD = "write mmCIF or BinaryCIF"
 
 
-def text(listing: Listing, file: str) -> bytes:
+def pdb_text(listing: Listing, file: str) -> bytes:
     """The whole file; WriteError for what does not fit its columns."""
     _check(listing, file)
     table = listing.table

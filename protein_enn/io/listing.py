@@ -65,7 +65,8 @@ class Columns:
     def take(self, index: NDArray[np.int64]) -> Columns:
         """The chosen atoms."""
         columns: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Columns(**{n: c.take(index) if isinstance(c, Labels) else c[index] for n, c in columns.items()})
+        columns = {n: c.take(index) if isinstance(c, Labels) else c[index] for n, c in columns.items()}
+        return Columns(**columns)
 
     def residue_id(self, i: int) -> str:
         """Author chain, number and insertion code, "A:52B"."""

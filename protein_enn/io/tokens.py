@@ -166,8 +166,11 @@ def _cut_anywhere(data: bytes, start: int, width: int, count: int) -> list[Token
     starts, ends = edges[0::2], edges[1::2]
     if len(starts) != count or len(ends) != count:
         return None
-    first = text[starts]
+    first, last = text[starts], text[ends - 1]
     if (first == ord("#")).any() or (first == ord(";")).any():
+        return None
+    quoted = (first == ord("'")) | (first == ord('"'))
+    if (quoted & ((last != first) | (ends - starts < 2))).any():  # a piece of a value that holds blanks
         return None
     starts, lengths = starts.reshape(-1, width), (ends - starts).reshape(-1, width)
     return [Tokens(text, np.ascontiguousarray(starts[:, i]), lengths[:, i]) for i in range(width)]

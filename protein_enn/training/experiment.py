@@ -33,7 +33,7 @@ class Experiment(Settings):
 
 
 class PlainLoader(yaml.SafeLoader):
-    """Plain values: safe tags only, no key given twice, and no aliases, a few bytes of which can stand for gigabytes."""
+    """Plain values: safe tags, no key given twice, and no aliases, a few bytes of which may stand for gigabytes."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -58,7 +58,7 @@ def read_experiment(path: str | Path) -> Experiment:
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), PlainLoader)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path}: not plain YAML: {error}") from error
+        raise ValueError(f"{path}: not YAML of plain values: {error}") from error
     if not isinstance(values, dict):
         raise ValueError(f"{path}: expected settings like `task: design`")
     try:

@@ -21,6 +21,8 @@ INTEGERS = (
 REALS = (0.0, -0.0, 1.0, -1.0, 1e-320, 1e300, float("nan"), float("inf"), -float("inf"), 0.001, 1000.0)
 OTHERS: tuple[Any, ...] = (None, True, b"", b"\x00" * 7, "", "A", [], {}, [1], {"kind": "Delta"}, "é", "nan", "x\ny")
 NAMES = ("_atom_site", "atom_site", "Cartn_x", "Cartn_y", "pdbx_PDB_model_num", "auth_asym_id", "_entry", "id")
+UNPACKING = (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException)
+"""What damaged MessagePack raises."""
 Place = tuple[Any, Any]
 """A dict or list, and a key or index of it."""
 
@@ -120,7 +122,7 @@ def change_tree(rng: Random, data: bytes) -> bytes:
         for _ in range(rng.choice((1, 1, 2, 3))):
             rng.choice((change_value, change_key, change_encoding, change_encoding, change_category))(rng, tree)
         return bytes(msgpack.packb(tree))
-    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException):
+    except UNPACKING:
         return data
 
 
@@ -160,6 +162,26 @@ def change_rows(rng: Random, data: bytes) -> bytes:
     return stream.getvalue()
 
 
+def promise_rows(rng: Random, data: bytes) -> bytes:
+    """Every column of atom_site is one value so many times, by run lengths: a large table in a few bytes."""
+    count = rng.choice((1, 1000, 10**5, 3 * 10**6, 5 * 10**7))
+    runs = np.array([1, count], dtype=np.int32).tobytes()
+    whole = [{"kind": "RunLength", "srcType": 3, "srcSize": count}, {"kind": "ByteArray", "type": 3}]
+    ends = np.array([0, 0, 1], dtype=np.int32).tobytes()
+    text = {"kind": "StringArray", "dataEncoding": whole, "stringData": "A", "offsets": ends}
+    text["offsetEncoding"] = whole[1:]
+    try:
+        tree = msgpack.unpackb(data, strict_map_key=False)
+        category = tree["dataBlocks"][0]["categories"][-1]
+        category["rowCount"] = count
+        for column in category["columns"]:
+            is_text = column["data"]["encoding"][0]["kind"] == "StringArray"
+            column["mask"], column["data"] = None, {"data": runs, "encoding": [text] if is_text else whole}
+        return bytes(msgpack.packb(tree))
+    except (*UNPACKING, KeyError, IndexError, AttributeError):
+        return data
+
+
 def nest(rng: Random, data: bytes) -> bytes:
     """Very deep lists before, inside or instead of the document."""
     deep = rng.choice((b"\x91", b"\x81\xa1a")) * rng.choice((20, 600, 100_000))
@@ -167,4 +189,4 @@ def nest(rng: Random, data: bytes) -> bytes:
     return data[:i] + deep + data[i:] if rng.random() < 0.7 else b"\x81\xaadataBlocks" + deep + b"\xc0"
 
 
-BINARY: tuple[Mutation, ...] = (*BYTES, *(change_tree,) * 10, *(change_rows,) * 14, nest)
+BINARY: tuple[Mutation, ...] = (*BYTES, *(change_tree,) * 10, *(change_rows,) * 14, nest, promise_rows)

@@ -68,9 +68,11 @@ def _outcome(given: Input) -> str:
 
 
 def check_message(error: StructureError) -> None:
-    """One printable line of bounded length that names the file."""
+    """One printable line of bounded length that names the file, and not for want of memory."""
     text = str(error)
     kind = type(error).__name__
+    if isinstance(error.__cause__ or error.__context__, MemoryError):
+        raise Fault(f"{kind}: for want of memory", text)
     if len(text.splitlines()) != 1 or not text.isprintable():
         raise Fault(f"{kind}: message is not one printable line", repr(text))
     if NAME not in text:

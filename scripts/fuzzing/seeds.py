@@ -102,12 +102,44 @@ def pdb_document(atoms: Sequence[Atom], *, models: bool = False) -> bytes:
     return ("\n".join([*lines, "CONECT    1    2", "END"]) + "\n").encode()
 
 
+ASSEMBLY = """
+loop_
+_pdbx_struct_assembly.id
+_pdbx_struct_assembly.details
+1 'author defined'
+2 ?
+loop_
+_pdbx_struct_assembly_gen.assembly_id
+_pdbx_struct_assembly_gen.oper_expression
+_pdbx_struct_assembly_gen.asym_id_list
+1 1,2 A,B
+2 '(1,2)(1-2)' A
+loop_
+_pdbx_struct_oper_list.id
+_pdbx_struct_oper_list.matrix[1][1]
+_pdbx_struct_oper_list.matrix[1][2]
+_pdbx_struct_oper_list.matrix[1][3]
+_pdbx_struct_oper_list.vector[1]
+_pdbx_struct_oper_list.matrix[2][1]
+_pdbx_struct_oper_list.matrix[2][2]
+_pdbx_struct_oper_list.matrix[2][3]
+_pdbx_struct_oper_list.vector[2]
+_pdbx_struct_oper_list.matrix[3][1]
+_pdbx_struct_oper_list.matrix[3][2]
+_pdbx_struct_oper_list.matrix[3][3]
+_pdbx_struct_oper_list.vector[3]
+1 1 0 0 0.0 0 1 0 0.0 0 0 1 0.0
+2 -1 0 0 50.0 0 -1 0 0.0 0 0 1 0.0
+"""
+
+
 def cif_document(atoms: Sequence[Atom], *, order: Sequence[str] = ITEMS) -> bytes:
     """Quotes (which end before a blank only), text fields, pairs, comments and other categories beside the atoms."""
     head = [
         "data_9XYZ", "_entry.id 9XYZ", "# a comment with data_ and loop_", "_struct.title", ";a text field", "loop_",
         "_not.a_tag", ";", "_struct.note 'it's quoted'", "loop_", "_struct_conn.id", "_struct_conn.conn_type_id",
-        "disulf1 disulf", '"two words" ?', "loop_", *(f"_atom_site.{item}" for item in order),
+        "disulf1 disulf", '"two words" ?', *ASSEMBLY.strip().split("\n"),
+        "loop_", *(f"_atom_site.{item}" for item in order),
     ]  # fmt: skip
     rows = [" ".join(_quoted(atom[item]) for item in order) for atom in atoms]
     return "\n".join([*head, *rows, "#", "_cell.length_a 50.0", ""]).encode()

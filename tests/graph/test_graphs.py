@@ -170,15 +170,20 @@ def test_only_the_ends_of_one_chain_make_a_ring():
         linked = replace(structure, links=Links(torch.tensor([LINKS.index("peptide")]), torch.tensor([pair]), atoms))
         graph = protein_graph(linked, 6, False)
         assert all(torch.equal(graph[key], plain[key]) for key in graph.keys()), pair  # noqa: SIM118
+    broken = replace(close_ring(structure.take(torch.arange(8))), positions=structure.positions[:8].clone())
+    broken.positions[4:] += 50.0 * broken.present[4:, :, None]
+    across = replace(broken, links=Links(broken.links.kinds, torch.tensor([[3, 4]]), broken.links.atoms))
+    assert protein_graph(across, 6, False).scalars[3, 4] == 0, "a gap is a gap"
 
 
 def test_part_of_a_ring_is_open():
     ring = cyclic_peptide(12)
     assert len(ring.take(torch.arange(1, 12)).links) == 0
-    present = ring.present.clone()
-    present[0, chemistry.CA] = False
-    graph = protein_graph(replace(ring, present=present), 6, False)
-    assert graph.scalars[0, 3] == 0 and graph.scalars[-1, 4] == 0
+    for end in (0, 11):
+        present = ring.present.clone()
+        present[end, chemistry.CA] = False
+        graph = protein_graph(replace(ring, present=present), 6, False)
+        assert graph.scalars[0, 3] == 0 and graph.scalars[-1, 4] == 0
 
 
 def test_two_rings_and_a_chain_keep_apart():
@@ -205,6 +210,10 @@ def test_two_rings_and_a_chain_keep_apart():
         mine[every.expand_as(inside)[within], inside[within]] = graph.edge_types[start : start + len(part)][within]
         off = ~torch.eye(len(part), dtype=torch.bool)
         assert torch.equal(mine[off], types[off])
+    one = replace(whole, chains=torch.zeros(22, dtype=torch.long), chain_ids=("A",), numbers=torch.arange(22))
+    ours, cut = protein_graph(one, 21, False), protein_graph(replace(one, links=Links.empty()), 21, False)
+    across = chains[ours.neighbors] != chains[:, None]
+    assert torch.equal(ours.edge_types[across], cut.edge_types[across]), "ways out of a ring are those of the numbers"
 
 
 def test_the_backbone_alone_makes_the_graph_of_all_atoms():

@@ -138,6 +138,8 @@ def _column(item: str, texts: list[str]) -> BinaryCIFColumn:
         kind = float
     elif item in ("id", "label_seq_id", "auth_seq_id", "pdbx_PDB_model_num"):
         kind = int
+    if any("_" in v for v in values):  # numpy would read 1_0 as 10
+        kind = str
     try:
         array: Any = np.array(values).astype(kind)
     except (ValueError, OverflowError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import msgpack
@@ -18,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fuzzing import checks
+from fuzzing.binary_mutations import promise_rows
 from fuzzing.inputs import FORMATS, PLAIN, Input, make_input
 from fuzzing.minimise import minimise
 from fuzzing.seeds import ITEMS, MODELS, atoms_of, binary_document, cif_document, pdb_document, seeds
@@ -30,6 +32,7 @@ QUICK = settings(derandomize=True, deadline=None, max_examples=20, database=None
 ATOMS = atoms_of(MODELS.split("\n")[0] + "\n1 A 2 . ZN ZN")
 PDB = pdb_document(ATOMS)
 ATOM_LINES = b"\n".join(line for line in PDB.split(b"\n") if line.startswith((b"ATOM", b"HETATM")))
+WATER = b"HETATM 1099  O   HOH A 257     -15.704  51.839  22.962  1.00 43.14           O\n"
 CIF = cif_document(ATOMS)
 HEADS = (b"", b"ATOM  ", b"HETATM", b"data_x\nloop_\n_atom_site.Cartn_x\n", b"\x81\xaadataBlocks", b"\x1f\x8b\x08\x00")
 
@@ -190,6 +193,13 @@ FOUND: dict[str, tuple[bytes, str]] = {
     ),
     "assembly of a control character": (b"REMARK 350 BIOMOLECULE:\x1c\n" + ATOM_LINES, "accepted"),
     "an indented atom line": (PDB.replace(b"ATOM      3", b" ATOM      3"), "FormatError"),
+    "an indented line with a serial in hybrid-36": (PDB.replace(b"ATOM      3", b" ATOM  A0003"), "FormatError"),
+    "a tab and no atoms": (b"HEADER    X\n\tATOM\n", "EmptyStructureError"),
+    "a water twice, TER between": (ATOM_LINES + b"\n" + WATER + b"TER\n" + WATER, "accepted"),
+    "a tag of 3,000 characters": (CIF.replace(b"_atom_site.id", b"_site" + b"A" * 3000), "FormatError"),
+    "a name of 3,000 control characters": (
+        cif_with("auth_comp_id", "\x1b" * 3000, document=binary_document), "",
+    ),
     "two categories in a loop of no atoms": (CIF.replace(b"_struct_conn.conn", b"_struct_cknn.conn"), ""),
     "two categories in the loop of atoms": (CIF.replace(b"_atom_site.id", b"_atom_sites.id"), ""),
     "no category in a tag of atoms": (CIF.replace(b"_atom_site.id", b"_id"), ""),
@@ -201,6 +211,7 @@ FOUND: dict[str, tuple[bytes, str]] = {
     "B factor beyond float32 in PDB": (PDB.replace(b" 12.00  ", b"  1e39  "), ""),
     "B factor beyond float32": (cif_with("B_iso_or_equiv", "1e300"), ""),
     "occupancy beyond float32": (cif_with("occupancy", "1e300", document=binary_document), ""),
+    "many rows in few bytes": (promise_rows(Random(7), binary_document(ATOMS)), "FormatError"),
     "a newline in a chain id": (cif_with("auth_asym_id", "\n;\n", document=binary_document), ""),
     "BinaryCIF columns without masks": (without_masks(binary_document(ATOMS)), "accepted"),
     "an escape in a residue name": (cif_with("label_comp_id", "\x1b[31m", document=binary_document), ""),
@@ -211,7 +222,7 @@ FOUND: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("what", FOUND)
 def test_what_once_failed(what: str) -> None:
     data, outcome = FOUND[what]
-    for write in ("same", "pdb"):
+    for write in ("same", "pdb", "mmcif"):
         verdict = checks.judge(Input("", data, (), write=write))
         assert not verdict.problem, verdict.detail
         assert verdict.outcome.startswith(outcome)

@@ -22,6 +22,8 @@ from biotite.structure.io.pdbx import (
 
 from protein_enn import chemistry
 from protein_enn.io import read_structure
+from protein_enn.io.revision import Cells
+from protein_enn.io.rewrite_mmcif import rewrite
 from protein_enn.io.write import structure_bytes
 from protein_enn.structure import KINDS, OtherAtoms
 
@@ -155,6 +157,20 @@ def test_mmcif_in_any_shape_changes_only_its_numbers(rows):
         changed = [(a, b) for a, b in zip(old_lines, new_lines, strict=True) if a != b]
         assert len(changed) == 1 and changed[0][1] == changed[0][0].replace("1.0000 ", "2.0000 "), changed
         assert float(read_structure(new.encode()).positions[0, chemistry.N, 0]) == 2.0
+
+
+def test_blanks_in_a_value_are_not_mistaken_for_values_behind_a_comment():
+    """As many pieces as values, but not the same: the grammar must decide."""
+    rows = ROWS.replace("GLY A 1 1.0000", "GLY 'a b c d e f g h i j k' 1 1.0000").replace("ATOM C ", "# c\nATOM C ")
+    cells = {"Cartn_x": Cells(np.array([0, 2]), np.array([2.0, 4.0]))}
+    new = rewrite(mmcif(rows).encode(), "x", cells).decode()
+    assert new == mmcif(rows.replace("1.0000 ", "2.0000 ").replace("3.0  ", "4.000"))
+
+
+def test_a_loop_that_begins_where_a_text_ends():
+    text = "data_x\n_a.text\n;\nit\n; " + mmcif(ROWS)[7:] + "_b.text\n;\nends\n;\n"
+    new = rewritten(shifted(read_structure(text.encode()), slot=chemistry.N))
+    assert new.decode() == text.replace("1.0000 ", "2.0000 ")
 
 
 def test_one_atom_as_pairs():

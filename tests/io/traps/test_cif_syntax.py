@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 
 import gemmi
-import msgpack  # type: ignore[import-untyped] # comes with biotite
+import msgpack
 import pytest
 from biotite.structure.io.pdbx import BinaryCIFFile
 

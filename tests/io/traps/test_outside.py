@@ -170,11 +170,11 @@ def test_62_tags_and_other_tricks_of_yaml(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    "use", ["task: *a9", "task: design\nmodel: *a9", "task: design\nmodel: {k: *a9}", "? *a9\n: 1"]
+    "use", ["task: *a6", "task: design\nmodel: *a6", "task: design\nmodel: {k: *a6}", "? *a6\n: 1"]
 )
 def test_62_aliases_do_not_multiply(tmp_path, use):
-    """Ten aliases of ten aliases, nine times over: 400 bytes that grow to a billion when walked or printed."""
-    levels = ["a0: &a0 [lol, lol]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
+    """Ten aliases of ten aliases, and so on: a line more, and ten times the memory when walked or printed."""
+    levels = ["a0: &a0 [lol, lol]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 7)]
     path = tmp_path / "e.yaml"
     path.write_text("\n".join([*levels, use]))
     start = time.perf_counter()
