@@ -57,10 +57,10 @@ def group_residues(table: AtomTable) -> tuple[Grouping, list[Finding]]:
     group = np.repeat(group_of_run, np.diff(np.append(runs, len(table))))
     findings = []
     if split.any():
-        ids = tuple(dict.fromkeys(table.residue_id(i) for i in runs[split][:EXAMPLES].tolist()))
+        residues = tuple(dict.fromkeys(table.residue_id(i) for i in runs[split][:EXAMPLES].tolist()))
         count = int(split.sum())
         message = f"{count} residues split in the file were joined"
-        findings.append(Finding("residues-joined", "warning", message, count, ids))
+        findings.append(Finding("residues-joined", "warning", message, count, residues))
     if (group[1:] < group[:-1]).any():
         rows = np.argsort(group, kind="stable")
         table, group = table.take(rows), group[rows]

@@ -82,9 +82,9 @@ def test_combined_numbers_are_equal_where_all_columns_are(rows):
     assert len(set(keys)) == len(set(rows)) == len(set(zip(rows, keys, strict=True)))
 
 
-values = st.sampled_from(
-    ["1", "2.5", "-3.25", "ATOM", "'a b'", '"O5\'"', "'C1'", ".", "?", "A#", "'it''s'", "x;", "12345"]
-)
+values = st.sampled_from([
+    "1", "2.5", "-3.25", "ATOM", "'a b'", '"O5\'"', "'C1'", ".", "?", "A#", "'it''s'", "x;", "12345", "\n;a b c\n;\n",
+])  # fmt: skip
 
 
 @settings(deadline=None, max_examples=400)

@@ -101,7 +101,16 @@ def test_incomplete_modified_and_bound_residues_stay(helix: Structure, proposing
     present = helix.present.clone()
     present[2, N] = False
     names = ("ALA",) * 5 + ("SEP",) + ("ALA",) * 14
-    ion = OtherAtoms(helix.positions[10:11, CB] + 1.9, ("ZN",), ("ZN",), ("ZN",), ("A:99",), torch.tensor([1]), torch.zeros(1), torch.ones(1))
+    ion = OtherAtoms(
+        helix.positions[10:11, CB] + 1.9,
+        ("ZN",),
+        ("ZN",),
+        ("ZN",),
+        ("A:99",),
+        torch.tensor([1]),
+        torch.zeros(1),
+        torch.ones(1),
+    )
     ion = replace(ion, positions=helix.positions[10:11, CB] + torch.tensor([1.2, 1.2, 1.2]))
     mixed = replace(
         helix, present=present, positions=helix.positions * present[..., None], residue_names=names, others=ion
