@@ -22,7 +22,6 @@ import biotite.structure.io.pdbx as pdbx
 import gemmi
 import torch
 from Bio.PDB import FastMMCIFParser, MMCIFParser, PDBParser
-from Bio.PDB.binary_cif import BinaryCIFParser
 from biotite.structure.io.pdb import PDBFile
 from inference import EXAMPLE, tiled
 from measurement import answered, fresh_process, machine, peak_megabytes, report
@@ -79,7 +78,6 @@ READERS: dict[str, dict[str, Reader]] = {
     },
     "bcif": {
         "biotite": lambda path: pdbx.get_structure(pdbx.BinaryCIFFile.read(opened(path)), model=1),
-        "biopython": lambda path: BinaryCIFParser().get_structure("x", str(path)),
         "read": pe.read_structure,
         "read_graph": with_graph,
     },

@@ -41,6 +41,11 @@ RENAMED = {
     **{(residue, old): new for residue in chemistry.RESIDUES for old, new in (("OT1", "O"), ("OT2", "OXT"))},
 }  # fmt: skip
 """Atoms that a `Structure` keeps under another name than the file's."""
+NEEDED = {
+    "group_PDB": "ATOM", "type_symbol": "C", "pdbx_PDB_ins_code": "", "label_alt_id": "", "occupancy": 1.0,
+    "B_iso_or_equiv": 0.0, "pdbx_PDB_model_num": 1,
+}  # fmt: skip
+"""Columns that biotite cannot do without in BinaryCIF, and what it is given where a file lacks them."""
 READABLE_BY = {
     "": (), "neither": (), "only gemmi": ("gemmi",), "only biotite": ("biotite",),
     "agree": ("gemmi", "biotite"), "differ": ("gemmi", "biotite"),
@@ -140,8 +145,9 @@ def with_biotite(data: bytes, kind: str) -> Found:
     else:
         file = pdbx.BinaryCIFFile.read(io.BytesIO(data))
         category = file.block["atom_site"]
-        if "pdbx_PDB_model_num" not in category:  # biotite cannot do without
-            category["pdbx_PDB_model_num"] = np.ones(category.row_count, dtype=np.int32)
+        for item, value in NEEDED.items():
+            if item not in category:
+                category[item] = np.full(category.row_count, value)
         array = pdbx.get_structure(file, **wanted)
     numbers = np.column_stack((array.coord, array.occupancy, array.b_factor))
     columns = (array.chain_id, array.res_id, array.ins_code, array.res_name, array.atom_name, numbers)

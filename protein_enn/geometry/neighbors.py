@@ -1,4 +1,4 @@
-"""Exact neighbour search in float64: all distances for small sets, a k-d tree for large ones.
+"""Exact neighbour search in float64: all distances for small sets and on a GPU, a k-d tree for large ones.
 
 `torch.cdist` with its default mode is never used here: its matrix-product form errs by hundredths of an Å.
 """
@@ -13,6 +13,8 @@ from torch import Tensor
 
 DENSE_LIMIT = 1000
 """Points above which the k-d tree is faster than all distances (one core)."""
+BLOCK = 1024
+"""Rows of distances that a GPU holds at once."""
 LAST = 2**63 - 1
 """The sorting key of what is no neighbour."""
 
@@ -27,13 +29,27 @@ def nearest_neighbors(points: Float[Tensor, "n 3"], k: int) -> tuple[Int[Tensor,
     if real <= 0:
         itself = torch.arange(n, device=points.device)[:, None].expand(n, k).contiguous()
         return itself, torch.zeros(n, k, dtype=torch.bool, device=points.device)
-    index = (_dense(points, real) if n <= DENSE_LIMIT else _tree(points, real)).to(points.device)
+    if points.is_cuda:
+        index = _on_device(points, real)
+    else:
+        index = _dense(points, real) if n <= DENSE_LIMIT else _tree(points, real)
     mask = torch.ones(n, real, dtype=torch.bool, device=points.device)
     if real < k:
         itself = torch.arange(n, device=points.device)[:, None].expand(n, k - real)
         index = torch.cat([index, itself], 1)
         mask = torch.cat([mask, torch.zeros(n, k - real, dtype=torch.bool, device=points.device)], 1)
     return index, mask
+
+
+def _on_device(points: Tensor, k: int) -> Tensor:
+    """All distances, a block of rows at a time; for a GPU, whose points are not worth a journey to the CPU."""
+    exact = points.detach().double()
+    found = []
+    for rows in torch.arange(len(points), device=points.device).split(BLOCK):
+        square = (exact[rows, None] - exact[None]).square().sum(-1)
+        square[torch.arange(len(rows), device=rows.device), rows] = torch.inf
+        found.append(square.topk(k, dim=1, largest=False).indices)
+    return torch.cat(found)
 
 
 def _dense(points: Tensor, k: int) -> Tensor:

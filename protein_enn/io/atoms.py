@@ -70,6 +70,11 @@ class AtomTable:
         """Author chain, number and insertion code of atom i's residue, "A:52B"."""
         return f"{self.chains[i]}:{int(self.numbers[i])}{self.insertion_codes[i]}"
 
+    def residue_ids(self, index: NDArray[np.int64]) -> list[str]:
+        """The same of several atoms."""
+        chains, codes = self.chains.take(index).tolist(), self.insertion_codes.take(index).tolist()
+        return [f"{a}:{n}{c}" for a, n, c in zip(chains, self.numbers[index].tolist(), codes, strict=True)]
+
 
 def coordinates(
     axes: Sequence[Numbers], rows: NDArray[np.int64], shown: Callable[[int, int], str], *, file: str, place: str,

@@ -32,7 +32,7 @@ def gather_context(
     kinds[(kinds == LIGAND) & lone & part.elements.map(is_metal_or_halide, bool)] = ION
     kinds[protein[group]] = OTHER
     owners, inverse = np.unique(group, return_inverse=True)
-    ids = [grouping.table.residue_id(i) for i in starts[owners].tolist()]
+    ids = grouping.table.residue_ids(starts[owners])
     others = OtherAtoms(
         positions=torch.from_numpy(part.positions.astype(np.float32)),
         elements=tuple(part.elements.tolist()),

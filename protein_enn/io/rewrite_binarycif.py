@@ -38,7 +38,7 @@ def rewrite(data: bytes, file: str, revision: Revision, block: str | None = None
             place = len(columns)
             columns.append(None)
         else:
-            column = BinaryCIFColumn.deserialize(columns[place])
+            column = BinaryCIFColumn.deserialize({"mask": None, **columns[place]})
         columns[place] = {**_changed(column, cells, item).serialize(), "name": item}
     return msgpack.packb(document, default=lambda number: number.item())  # numpy's integers
 

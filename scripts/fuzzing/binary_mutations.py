@@ -163,7 +163,7 @@ def change_rows(rng: Random, data: bytes) -> bytes:
 
 
 def promise_rows(rng: Random, data: bytes) -> bytes:
-    """Every column of atom_site is one value so many times, by run lengths: a large table in a few bytes."""
+    """Every column of a category is one value so many times, by run lengths: a large table in a few bytes."""
     count = rng.choice((1, 1000, 10**5, 3 * 10**6, 5 * 10**7))
     runs = np.array([1, count], dtype=np.int32).tobytes()
     whole = [{"kind": "RunLength", "srcType": 3, "srcSize": count}, {"kind": "ByteArray", "type": 3}]
@@ -173,7 +173,11 @@ def promise_rows(rng: Random, data: bytes) -> bytes:
     try:
         tree = msgpack.unpackb(data, strict_map_key=False)
         category = tree["dataBlocks"][0]["categories"][-1]
-        category["rowCount"] = count
+        if rng.random() < 0.3:
+            columns = [{"name": item, "mask": None, "data": {"encoding": whole}} for item in ("id", "conn_type_id")]
+            category = {"name": "_struct_conn", "columns": columns}
+            tree["dataBlocks"][0]["categories"].append(category)
+        category["rowCount"] = count if rng.random() < 0.8 else category.get("rowCount", 1)
         for column in category["columns"]:
             is_text = column["data"]["encoding"][0]["kind"] == "StringArray"
             column["mask"], column["data"] = None, {"data": runs, "encoding": [text] if is_text else whole}

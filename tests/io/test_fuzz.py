@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 import msgpack
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -137,7 +138,7 @@ class Unescaped(FormatError):
         (Unescaped("fuzzed: two\nlines"), "one printable line"),
         (Unescaped("fuzzed: \x1b[31m"), "one printable line"),
         (FormatError("no file"), "name the file"),
-        (FormatError("fuzzed" * 1000), "characters"),
+        (Unescaped("fuzzed" * 1000), "characters"),
     ],
 )
 def test_a_foreign_exception_or_a_bad_message_is_found(
@@ -184,6 +185,14 @@ def without_masks(data: bytes) -> bytes:
     return bytes(msgpack.packb(tree))
 
 
+def with_runs(data: bytes, runs: list[int]) -> bytes:
+    """BinaryCIF whose residue numbers, stored as run lengths, are these runs."""
+    tree = msgpack.unpackb(data)
+    columns = tree["dataBlocks"][0]["categories"][-1]["columns"]
+    next(c for c in columns if c["name"] == "auth_seq_id")["data"]["data"] = np.array(runs, dtype="<i4").tobytes()
+    return bytes(msgpack.packb(tree))
+
+
 FOUND: dict[str, tuple[bytes, str]] = {
     "many blanks first: a pattern that took for ever": (b" " * 60 + b"\nTITLE     X\n" + ATOM_LINES, "accepted"),
     "many blanks and nothing": (b" \n#" * 40 + b"x", "FormatError"),
@@ -212,6 +221,8 @@ FOUND: dict[str, tuple[bytes, str]] = {
     "B factor beyond float32": (cif_with("B_iso_or_equiv", "1e300"), ""),
     "occupancy beyond float32": (cif_with("occupancy", "1e300", document=binary_document), ""),
     "many rows in few bytes": (promise_rows(Random(7), binary_document(ATOMS)), "FormatError"),
+    "runs that add up to less": (with_runs(binary_document(ATOMS), [1, -5]), "FormatError"),
+    "runs that add up to more": (with_runs(binary_document(ATOMS), [1, 20_000_000]), "FormatError"),
     "a newline in a chain id": (cif_with("auth_asym_id", "\n;\n", document=binary_document), ""),
     "BinaryCIF columns without masks": (without_masks(binary_document(ATOMS)), "accepted"),
     "an escape in a residue name": (cif_with("label_comp_id", "\x1b[31m", document=binary_document), ""),

@@ -23,6 +23,11 @@ from protein_enn.io import StructureError, read_structure, write_structure
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 REFUSED = Path(__file__).with_name("originals_refused.tsv")
 COUNT = 349
+OUR_READING = {
+    "atomworks/1a8o_modified.cif.gz": "an atom by its label_atom_id, as the dictionary names it, not the author's",
+    "mdanalysis/gromos11_traj_vac.pdb.gz": "LYSH in columns 18-21 of chain A, not LYS of a chain HA",
+}
+"""Files about which we differ from the others, and what we hold instead."""
 EXAMPLES = ("1bhl.pdb", "2gtl_chain_a.cif", "2gtl_chain_a.bcif")
 
 
@@ -74,8 +79,9 @@ def test_each_file_is_read_or_refused_as_it_should_be(outcomes: list[tuple[Any, 
 def test_atoms_are_those_of_gemmi_and_biotite(outcomes: list[tuple[Any, str]]) -> None:
     rows = [row for row, _ in outcomes]
     counts = readers.summary(rows)
-    assert {row.file: (row.gemmi, row.biotite) for row in rows if readers.at_fault(row)} == {}
-    assert counts["both_agree"] == counts["both_agree_with_us"] > 250
+    faults = {row.file: (row.gemmi, row.biotite) for row in rows if readers.at_fault(row)}
+    assert set(faults) == set(OUR_READING), faults
+    assert counts["both_agree_with_us"] == counts["both_agree"] - 1 > 250
     assert counts["biotite_reads"] > 270
 
 
