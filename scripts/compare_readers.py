@@ -253,9 +253,7 @@ def summary(rows: list[Row]) -> dict[str, int]:
     """Files by outcome, atoms, and files by agreement."""
     read = [row for row in rows if row.outcome == "read"]
     counts: dict[str, int] = {"files": len(rows), "read": len(read)}
-    for row in rows:
-        if row.outcome != "read":
-            counts[f"refused_{row.outcome}"] = counts.get(f"refused_{row.outcome}", 0) + 1
+    counts |= Counter(f"refused_{row.outcome}" for row in rows if row.outcome != "read")
     counts |= {"atoms": sum(row.atoms for row in read), "atoms_held": sum(row.held for row in read)}
     for name in ("gemmi", "biotite"):
         able = [row for row in read if name in READABLE_BY[row.readers]]

@@ -1,25 +1,20 @@
-"""BinaryCIF, decoded by biotite's encodings (Sehnal et al. 2020, PLoS Comput. Biol. 16:e1008247).
-
-A column of strings stays what it is in the file, an index into its distinct strings, whose bounds are checked here.
-"""
+"""BinaryCIF: MessagePack of categories, whose columns are decoded one by one (`encodings`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import gemmi
 import msgpack
 import numpy as np
-from biotite.structure.io.pdbx import BinaryCIFColumn
-from biotite.structure.io.pdbx.encoding import decode_stepwise, deserialize_encoding
 from numpy.typing import NDArray
 
 from protein_enn.io import atom_site
 from protein_enn.io.atoms import Numbers
 from protein_enn.io.document import Document
+from protein_enn.io.encodings import decode, decode_strings
 from protein_enn.io.errors import EmptyStructureError, FormatError, StructureError
 from protein_enn.io.header import read_header
 from protein_enn.io.labels import Labels
@@ -40,7 +35,7 @@ def read(data: bytes, file: str, block: str | None = None, lenient: bool = False
     atoms = _category(chosen, "atom_site")
     assert atoms is not None  # _choose_block saw to it
     columns = _guarded(file, lambda: _columns(atoms, len(data), file))
-    header = _guarded(file, lambda: _header(chosen))
+    header = _guarded(file, lambda: _header(chosen, len(data)))
     return atom_site.to_document(columns, file, lenient, lambda: read_header(header), declares_plddt(header))
 
 
@@ -142,43 +137,27 @@ def _columns(category: Category, size: int, file: str) -> dict[str, Values]:
 
 def _values(content: Mapping[str, Any], count: int) -> Values:
     mask = content.get("mask")
-    null = None if mask is None else _decode(mask["data"], mask["encoding"], count) != 0
+    null = None if mask is None else decode(mask["data"], mask["encoding"], 2 * count + 2) != 0
     if null is not None and len(null) != count:
         raise ValueError(f"a mask of {len(null)} for {count} rows")
-    encoding = content["data"]["encoding"]
-    if encoding[0]["kind"] != "StringArray":
-        array = _decode(content["data"]["data"], encoding, count)
-        if array.dtype.kind not in "iuf" or array.ndim != 1:
-            raise ValueError(f"a column of {array.dtype}")
-        return Values(array, null)
-    first = encoding[0]
-    offsets = _decode(first["offsets"], first["offsetEncoding"], count)
-    index = _decode(content["data"]["data"], first["dataEncoding"], count)
-    text = first["stringData"]
-    if len(offsets) and (offsets[0] != 0 or offsets[-1] != len(text) or (np.diff(offsets) < 0).any()):
-        raise ValueError("string offsets out of order")
-    if len(index) and not -1 <= int(index.min()) <= int(index.max()) < max(len(offsets) - 1, 0):
-        raise ValueError("a string index out of range")
-    ends = offsets.tolist()
-    strings = (*(text[a:b] for a, b in pairwise(ends)), "")
-    return Values(Labels(strings, index.astype(np.int64) % len(strings)).renamed(str), null)
+    data, steps = content["data"]["data"], content["data"]["encoding"]
+    text = steps[0]["kind"] == "StringArray"
+    # Two numbers a run: what is not yet unrolled may be twice as long.
+    return Values(decode_strings(data, steps[0], 2 * count + 2) if text else decode(data, steps, 2 * count + 2), null)
 
 
-def _decode(data: Any, encoding: list[Mapping[str, Any]], count: int) -> NDArray:
-    for step in encoding:
-        size = step.get("srcSize", 0)
-        if not 0 <= size <= 2 * count + 2:  # run lengths: two numbers a run, and they can promise any size
-            raise ValueError(f"an array of {size} for {count} rows")
-    return decode_stepwise(data, [deserialize_encoding(dict(step)) for step in encoding])
-
-
-def _header(block: Mapping[str, Any]) -> gemmi.cif.Block:
+def _header(block: Mapping[str, Any], size: int) -> gemmi.cif.Block:
     small = gemmi.cif.Block("header")
     for category in block["categories"]:
-        name = "_" + category["name"].lstrip("_") + "."
-        if name in HEADER_CATEGORIES:
-            columns = {c["name"]: BinaryCIFColumn.deserialize(c).as_array(str) for c in category["columns"]}
-            loop = small.init_loop(name, list(columns))
-            for row in zip(*(column.tolist() for column in columns.values()), strict=True):
-                loop.add_row([v if v in ("?", ".") else gemmi.cif.quote(v) for v in row])
+        name, count = "_" + category["name"].lstrip("_") + ".", int(category["rowCount"])
+        if name not in HEADER_CATEGORIES:
+            continue
+        if not 0 <= count <= size:
+            raise ValueError(f"{name} claims {count} rows")
+        columns = {c["name"]: _values(c, count).labels() for c in category["columns"]}
+        if any(len(column) != count for column in columns.values()):
+            raise ValueError(f"{name} has columns of different lengths")
+        loop = small.init_loop(name, list(columns))
+        for row in zip(*(column.tolist() for column in columns.values()), strict=True):
+            loop.add_row([gemmi.cif.quote(value) if value else "." for value in row])
     return small
