@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields, replace
 from itertools import count
 from typing import Any, NamedTuple
@@ -172,9 +173,10 @@ def _place(structure: Structure, others: OtherAtoms) -> _Others:
 
 def _parse_id(text: str) -> tuple[str, int, str]:
     """Author chain, number and insertion code of "A:52B"."""
-    chain, rest = text.rsplit(":", 1)
-    end = max(i for i in range(1, len(rest) + 1) if rest[i - 1].isdigit())
-    return chain, int(rest[:end]), rest[end:]
+    found = re.fullmatch(r"(.*):(-?[0-9]+)(.*)", text, re.DOTALL)  # a colon may stand in the chain id or the code
+    if found is None:
+        raise WriteError(f"{text!r} is no id of a context residue; write chain and number as in A:52B")
+    return found[1], int(found[2]), found[3]
 
 
 def _named(molecules: list[tuple[str, str, str]]) -> list[Molecule]:

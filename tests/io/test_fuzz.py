@@ -209,6 +209,7 @@ FOUND: dict[str, tuple[bytes, str]] = {
     "a name of 3,000 control characters": (
         cif_with("auth_comp_id", "\x1b" * 3000, document=binary_document), "",
     ),
+    "a colon for an insertion code": (ATOM_LINES + b"\n" + WATER.replace(b" 257 ", b" 257:"), "accepted"),
     "two categories in a loop of no atoms": (CIF.replace(b"_struct_conn.conn", b"_struct_cknn.conn"), ""),
     "two categories in the loop of atoms": (CIF.replace(b"_atom_site.id", b"_atom_sites.id"), ""),
     "no category in a tag of atoms": (CIF.replace(b"_atom_site.id", b"_id"), ""),

@@ -64,6 +64,7 @@ def outcomes(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
             assert path.name in str(error)
             found.append((readers.Row(name, type(error).__name__), ""))
         else:
+            assert structure.audit.atoms.balanced, name
             data = readers.unpacked(path)
             found.append((readers.compare(structure, data, name), trips.round_trip(structure, data, scratch)))
     return found
