@@ -40,6 +40,18 @@ DOORS = {
     "snakemake": set(),
 }
 
+IO_FLOORS = {
+    **dict.fromkeys(("errors", "atomic"), 0),
+    **dict.fromkeys(("table", "files"), 1),
+    **dict.fromkeys(("components", "inputs"), 2),
+    **dict.fromkeys(("formats", "checks"), 3),
+    "meaning": 4,
+    "read": 5,
+    "writing": 6,
+    "write": 7,
+}
+"""The floors of the one room that has folders, by the first part after io."""
+
 BANNED_MODULES = {"utils", "util", "common", "helpers", "helper", "misc", "v2", "legacy"}
 BANNED_CLASS_AFFIXES = (("Base", ""), ("", "Manager"), ("", "Wrapper"))
 LONGEST = 300  # lines
@@ -77,6 +89,16 @@ def import_fault(room: str, name: str) -> str | None:
     return f"{room} (floor {FLOORS[room]}) imports {target} (floor {FLOORS[target]}): imports go strictly downward"
 
 
+def io_fault(part: str, name: str) -> str | None:
+    """What is wrong with importing `name` in a part of io, or None."""
+    rest = name.split(".")[2:]
+    if not name.startswith("protein_enn.io.") or part == "__init__" or rest[0] not in IO_FLOORS:
+        return None
+    if rest[0] == part or IO_FLOORS[rest[0]] < IO_FLOORS[part]:
+        return None
+    return f"io/{part} (floor {IO_FLOORS[part]}) imports io/{rest[0]} (floor {IO_FLOORS[rest[0]]})"
+
+
 def inexact_cdist(tree: ast.AST) -> Iterator[int]:
     """Lines that call `cdist` in its default mode: by matrix products, wrong by up to 0.04 Å far from the origin."""
     exact = {"'donot_use_mm_for_euclid_dist'"}
@@ -104,6 +126,8 @@ def faults(path: str, source: str) -> list[str]:
         found.append(f"{path}: {lines} lines, more than {LONGEST}")
     for line, name in imported(tree):
         if fault := import_fault(room, name):
+            found.append(f"{path}:{line}: {fault}")
+        if room == "io" and (fault := io_fault(Path(path).parts[1].removesuffix(".py"), name)):
             found.append(f"{path}:{line}: {fault}")
     for line in inexact_cdist(tree):
         found.append(f"{path}:{line}: cdist needs compute_mode='donot_use_mm_for_euclid_dist', or subtract")
@@ -143,7 +167,8 @@ def test_every_floor_is_lived_on() -> None:
     [
         ("geometry/frames.py", "from protein_enn.graph import ProteinGraph\n", "strictly downward"),
         ("geometry/frames.py", "from protein_enn import predictor\n", "strictly downward"),
-        ("io/pdb.py", "import protein_enn.metrics.lddt\n", "strictly downward"),  # equal floors
+        ("io/read.py", "import protein_enn.metrics.lddt\n", "strictly downward"),  # equal floors
+        ("io/formats/pdb.py", "from protein_enn.io.meaning.assemble import assemble\n", "io/formats (floor 3)"),
         ("scoring/scan.py", "import protein_enn as pe\n", "strictly downward"),
         ("nn/linear.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from protein_enn.structure import Structure\n", "downward"),  # noqa: E501 (a made-up file on one line)
         ("nn/linear.py", "def f():\n    from protein_enn import testing\n", "strictly downward"),
@@ -151,8 +176,8 @@ def test_every_floor_is_lived_on() -> None:
         ("structure.py", "from Bio.PDB import PDBParser\n", "structure imports Bio"),
         ("predictor.py", "import pytorch_lightning as pl\n", "predictor imports pytorch_lightning"),
         ("training/resume.py", "import pickle\n", "no room"),
-        ("io/pdb.py", "from .atomic import write_bytes\n", "relative import"),
-        ("io/pdb.py", "from . import atomic\n", "relative import"),
+        ("io/read.py", "from .atomic import write_bytes\n", "relative import"),
+        ("io/read.py", "from . import atomic\n", "relative import"),
         ("nn/utils.py", "", "says nothing"),
         ("misc/linear.py", "", "no floor"),
         ("nn/linear.py", "x = 1\n" * 301, "more than 300"),
@@ -168,7 +193,7 @@ def test_a_planted_fault_is_found(path: str, source: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("io/pdb.py", '"""Reads."""\nimport gemmi\nfrom protein_enn.io.atomic import write_bytes\n'),
+        ("io/read.py", '"""Reads."""\nimport gemmi\nfrom protein_enn.io.atomic import write_bytes\n'),
         ("metrics/alignment.py", "from Bio import Align\nfrom protein_enn import chemistry\n"),
         ("cli.py", "import typer\nfrom protein_enn import refinement, report\n"),
         ("__init__.py", "from protein_enn.scoring import score\n"),

@@ -9,7 +9,7 @@ import gemmi
 import numpy as np
 
 from protein_enn import chemistry
-from protein_enn.io.labels import Labels, combine
+from protein_enn.io.table.labels import Labels, combine
 from protein_enn.structure import KINDS
 
 LIGAND, ION, NUCLEIC, WATER, OTHER = (KINDS.index(kind) for kind in ("ligand", "ion", "nucleic", "water", "other"))

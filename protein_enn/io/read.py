@@ -10,16 +10,17 @@ import numpy as np
 import torch
 
 from protein_enn.audit import AtomBalance, Audit, Finding
-from protein_enn.io import binarycif, mmcif, pdb
-from protein_enn.io.assemble import assemble
-from protein_enn.io.assemblies import build_assembly
-from protein_enn.io.document import Document
+from protein_enn.io.checks.gaps import find_gaps
+from protein_enn.io.checks.plausibility import implausible
+from protein_enn.io.checks.residues import describe_residues
 from protein_enn.io.errors import EmptyStructureError
 from protein_enn.io.files import decompress, normalise, read_bytes, sniff, stem
-from protein_enn.io.gaps import find_gaps
-from protein_enn.io.links import find_links
-from protein_enn.io.plausibility import implausible
-from protein_enn.io.record import Record
+from protein_enn.io.formats import binarycif, mmcif, pdb
+from protein_enn.io.formats.document import Document
+from protein_enn.io.meaning.assemble import assemble
+from protein_enn.io.meaning.assemblies import build_assembly
+from protein_enn.io.meaning.links import find_links
+from protein_enn.io.meaning.record import Record
 from protein_enn.structure import Source, Structure
 
 READERS: dict[str, Callable[[bytes, str, str | None, bool], Document]] = {
@@ -122,15 +123,21 @@ class _Reading:
             predicted=document.predicted if predicted is None else predicted,
             source=structure.source if assembly is None else None,
         )
-        findings = [*_about_models(document, model), *_about_b_factors(table.without_b_factor), *record.findings,
-                    *link_findings, *implausible(structure)]  # fmt: skip
+        findings = (
+            *_about_models(document, model),
+            *_about_b_factors(table.without_b_factor),
+            *record.findings,
+            *describe_residues(structure),
+            *link_findings,
+            *implausible(structure),
+        )
         atoms = AtomBalance(
             in_file=document.atoms_in_file + copied,
             protein=int(structure.present.sum()),
             context=len(structure.others),
             dropped={reason: count for reason, count in record.dropped.items() if count},
         )
-        audit = Audit(file, self.format, model, document.models, atoms, tuple(findings), find_gaps(structure))
+        audit = Audit(file, self.format, model, document.models, atoms, findings, find_gaps(structure))
         return replace(structure, audit=audit)
 
 

@@ -12,11 +12,12 @@ from numpy import float32
 from numpy.typing import NDArray
 from torch import Tensor
 
-from protein_enn.io import atomic, fresh, read, rewrite_binarycif, rewrite_mmcif, rewrite_pdb
-from protein_enn.io.atoms import FARTHEST
+from protein_enn.io import atomic, read
 from protein_enn.io.errors import WriteError
 from protein_enn.io.files import normalise
-from protein_enn.io.revision import revise
+from protein_enn.io.table.atoms import FARTHEST
+from protein_enn.io.writing import fresh, rewrite_binarycif, rewrite_mmcif, rewrite_pdb
+from protein_enn.io.writing.revision import revise
 from protein_enn.structure import Source, Structure
 
 FORMATS = {".pdb": "pdb", ".ent": "pdb", ".cif": "mmcif", ".mmcif": "mmcif", ".bcif": "bcif"}

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protein_enn.io.labels import Labels, combine
-from protein_enn.io.numbers import BAD, NULL, OK, parse_numbers, read_number
-from protein_enn.io.tokens import Tokens, cut_loop
+from protein_enn.io.formats.tokens import Tokens, cut_loop
+from protein_enn.io.table.labels import Labels, combine
+from protein_enn.io.table.numbers import BAD, NULL, OK, parse_numbers, read_number
 
 decimals = st.builds(
     lambda value, width, places: f"{value:{width}.{places}f}",

@@ -19,7 +19,7 @@ from biotite.structure.io.pdbx import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protein_enn.io.encodings import decode, decode_strings
+from protein_enn.io.formats.encodings import decode, decode_strings
 
 CHAINS = [
     [ByteArrayEncoding()],

@@ -22,9 +22,9 @@ from biotite.structure.io.pdbx import (
 
 from protein_enn import chemistry
 from protein_enn.io import read_structure
-from protein_enn.io.revision import Cells
-from protein_enn.io.rewrite_mmcif import rewrite
 from protein_enn.io.write import structure_bytes
+from protein_enn.io.writing.revision import Cells
+from protein_enn.io.writing.rewrite_mmcif import rewrite
 from protein_enn.structure import KINDS, OtherAtoms
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

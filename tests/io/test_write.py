@@ -17,8 +17,9 @@ import torch
 from Bio.PDB import MMCIFParser, PDBParser
 
 from protein_enn import chemistry
-from protein_enn.io import StructureError, WriteError, find_structures, fresh_pdb, read_structure, write_structure
+from protein_enn.io import StructureError, WriteError, find_structures, read_structure, write_structure
 from protein_enn.io.write import structure_bytes
+from protein_enn.io.writing import fresh_pdb
 from protein_enn.structure import Links, Structure
 
 SG, CA = chemistry.ATOM_INDEX["SG"], chemistry.CA

@@ -189,3 +189,19 @@ def test_49_long_entry_ids(peptide, file_of, tmp_path, name):
     path.write_bytes(file_of(peptide("AA"), "mmcif").replace(b"data_TINY", f"data_{name}".encode()))
     assert find_structures([tmp_path]) == [path]
     assert read_structure(path).name == name
+
+
+def test_05_five_digit_numbers_run_into_the_next_column(lines, as_bytes, atom_line):
+    """Beyond residue 9999 many programs write the fifth digit where the insertion code stands."""
+    extra = [
+        atom_line("CA", 1, 20.0 + 4 * i).replace("A   1 ", f"A{number}") for i, number in enumerate(("10000", "10001"))
+    ]
+    structure = read_structure(as_bytes([*lines, *extra]))
+    assert structure.numbers.tolist()[2:] == [10_000, 10_001]
+    assert structure.insertion_codes[2:] == ("", "")
+
+
+def test_03_a_digit_is_no_insertion_code(lines, as_bytes, atom_line):
+    """In an id like A:2575 it could not be told from the number."""
+    with pytest.raises(FormatError, match="line 11: insertion code '5' is a digit"):
+        read_structure(as_bytes([*lines, atom_line("CA", 257, 20.0, icode="5")]))

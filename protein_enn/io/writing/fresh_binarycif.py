@@ -18,9 +18,9 @@ from biotite.structure.io.pdbx import (
     StringArrayEncoding,
 )
 
-from protein_enn.io.fresh_mmcif import Categories, Item
-from protein_enn.io.labels import Labels
-from protein_enn.io.rewrite_binarycif import fixed_point
+from protein_enn.io.table.labels import Labels
+from protein_enn.io.writing.fresh_mmcif import Categories, Item
+from protein_enn.io.writing.rewrite_binarycif import fixed_point
 
 
 def encode(categories: Categories, name: str) -> bytes:

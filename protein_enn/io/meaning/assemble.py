@@ -10,15 +10,14 @@ from numpy.typing import NDArray
 
 from protein_enn import chemistry
 from protein_enn.audit import Finding
-from protein_enn.io.atoms import AtomTable, check_atoms, check_origin
 from protein_enn.io.components import component, elements_of, slot
-from protein_enn.io.conformers import OTHER_CONFORMER, Grouping, choose_conformers, group_residues
-from protein_enn.io.context import describe_context, gather_context
 from protein_enn.io.errors import EmptyStructureError, FormatError
-from protein_enn.io.labels import Labels, combine, ranks
-from protein_enn.io.polymer import protein_groups
-from protein_enn.io.record import Record
-from protein_enn.io.residue_findings import describe_residues
+from protein_enn.io.meaning.conformers import OTHER_CONFORMER, Grouping, choose_conformers, group_residues
+from protein_enn.io.meaning.context import describe_context, gather_context
+from protein_enn.io.meaning.polymer import protein_groups
+from protein_enn.io.meaning.record import Record
+from protein_enn.io.table.atoms import AtomTable, check_atoms, check_origin
+from protein_enn.io.table.labels import Labels, combine, ranks
 from protein_enn.structure import Source, Structure
 
 WIDTH = len(chemistry.ATOMS)
@@ -49,7 +48,7 @@ def assemble(table: AtomTable, name: str, file: str, source: Source, record: Rec
     structure, leftover = _fill(grouping, protein, slots, name, file, source, record)
     atoms = np.sort(np.concatenate((np.flatnonzero(~protein[grouping.group]), leftover)))
     context, rows = gather_context(grouping, protein, atoms, record)
-    record.findings += [*describe_residues(structure), *describe_context(context)]
+    record.findings += describe_context(context)
     assert structure.source is not None  # _fill gives it one
     return replace(structure, others=context, source=replace(structure.source, others=torch.from_numpy(rows)))
 

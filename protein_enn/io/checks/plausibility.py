@@ -15,7 +15,7 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.audit import EXAMPLES, Finding, Severity
 from protein_enn.geometry.dihedrals import dihedral
-from protein_enn.io.completeness import doubtful_columns, incomplete
+from protein_enn.io.checks.completeness import doubtful_columns, incomplete
 from protein_enn.structure import Structure
 
 N, CA, C, CB, O = chemistry.N, chemistry.CA, chemistry.C, chemistry.CB, chemistry.O  # noqa: E741 - oxygen

@@ -11,9 +11,9 @@ import gemmi
 import numpy as np
 from numpy.typing import NDArray
 
-from protein_enn.io.atoms import AtomTable
 from protein_enn.io.errors import EmptyStructureError, FormatError, StructureError
-from protein_enn.io.labels import Labels
+from protein_enn.io.table.atoms import AtomTable
+from protein_enn.io.table.labels import Labels
 
 MOST_ATOMS = 5_000_000
 """An assembly of more atoms is refused."""

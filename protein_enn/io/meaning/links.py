@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 from protein_enn import chemistry
 from protein_enn.audit import EXAMPLES, Finding, Severity
 from protein_enn.io.components import slot
-from protein_enn.io.header import LABEL_IDS
+from protein_enn.io.formats.header import LABEL_IDS
 from protein_enn.structure import LINKS, Links, Structure
 
 DISULFIDE = (1.5, 2.5)

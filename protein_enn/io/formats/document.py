@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import gemmi
 
 from protein_enn.audit import Finding
-from protein_enn.io.atoms import AtomTable
+from protein_enn.io.table.atoms import AtomTable
 
 Header = gemmi.Structure
 """Assemblies, connections and title of a file; its models may be empty."""

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protein_enn.io.errors import CoordinateError, FormatError
-from protein_enn.io.labels import Labels
-from protein_enn.io.numbers import NULL, OK
+from protein_enn.io.table.labels import Labels
+from protein_enn.io.table.numbers import NULL, OK
 
 FARTHEST = 9999.0
 """Å; a coordinate beyond this is taken for a mistake, and PDB columns could not hold it."""
@@ -111,6 +111,10 @@ def check_atoms(table: AtomTable, file: str) -> None:
         return
     for what in ("names", "residue_names", "chains", "label_chains", "alternates", "insertion_codes"):
         _check_text(table, what, file)
+    if (digits := table.insertion_codes.map(str.isdecimal, bool)).any():
+        i = int(np.argmax(digits))  # "A:2575" could be residue 257 with code 5
+        code = table.insertion_codes[i]
+        raise FormatError(f"{file}, {table.where(i)}: insertion code {code!r} is a digit; number this residue anew")
     for what, values, most in (("occupancy", table.occupancies, 1e3), ("B factor", table.b_factors, 1e6)):
         if (large := np.abs(values) > most).any():
             i = int(np.argmax(large))

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from protein_enn.geometry.superposition import superpose
-from protein_enn.io.atoms import AtomTable
-from protein_enn.io.labels import combine
+from protein_enn.io.table.atoms import AtomTable
+from protein_enn.io.table.labels import combine
 
 RIGID = 1e-3
 """Å; atoms that all stay this close to one rotation and shift moved as one body."""

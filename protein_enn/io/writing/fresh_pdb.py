@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from protein_enn.io.errors import WriteError
-from protein_enn.io.listing import NUCLEIC, PROTEIN, Listing
-from protein_enn.io.rewrite_pdb import fixed
+from protein_enn.io.writing.listing import NUCLEIC, PROTEIN, Listing
+from protein_enn.io.writing.rewrite_pdb import fixed
 
 MAX_SERIAL = 99_999
 MAX_CHAINS = 62

@@ -11,15 +11,15 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
-from protein_enn.io import atom_site
-from protein_enn.io.atoms import Numbers
-from protein_enn.io.document import Document
-from protein_enn.io.encodings import decode, decode_strings
 from protein_enn.io.errors import EmptyStructureError, FormatError, StructureError
-from protein_enn.io.header import read_header
-from protein_enn.io.labels import Labels
-from protein_enn.io.mmcif import declares_plddt
-from protein_enn.io.numbers import BAD, NULL, OK, read_number
+from protein_enn.io.formats import atom_site
+from protein_enn.io.formats.document import Document
+from protein_enn.io.formats.encodings import decode, decode_strings
+from protein_enn.io.formats.header import read_header
+from protein_enn.io.formats.mmcif import declares_plddt
+from protein_enn.io.table.atoms import Numbers
+from protein_enn.io.table.labels import Labels
+from protein_enn.io.table.numbers import BAD, NULL, OK, read_number
 
 HEADER_CATEGORIES = (
     "_pdbx_struct_assembly.", "_pdbx_struct_assembly_gen.", "_pdbx_struct_oper_list.", "_struct_conn.",

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from protein_enn import chemistry
 from protein_enn.io.components import component
-from protein_enn.io.conformers import Grouping
+from protein_enn.io.meaning.conformers import Grouping
 
 NEAR_CA = 4.5
 """Å between the CAs of bonded residues at most, asked where C or N is missing."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import gemmi
 import numpy as np
 
-from protein_enn.io import atom_site
-from protein_enn.io.document import Document, Header
 from protein_enn.io.errors import EmptyStructureError, FormatError
-from protein_enn.io.header import read_header
-from protein_enn.io.tokens import Tokens, cut_loop
+from protein_enn.io.formats import atom_site
+from protein_enn.io.formats.document import Document, Header
+from protein_enn.io.formats.header import read_header
+from protein_enn.io.formats.tokens import Tokens, cut_loop
 
 SAMPLED = 16
 """Rows at which the second cut is held against gemmi's values."""

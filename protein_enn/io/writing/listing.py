@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from protein_enn import chemistry
 from protein_enn.io.components import ALIASES
 from protein_enn.io.errors import WriteError
-from protein_enn.io.labels import Labels
+from protein_enn.io.table.labels import Labels
 from protein_enn.structure import KINDS, LINKS, OtherAtoms, Structure
 
 PROTEIN, NUCLEIC, NON_POLYMER, WATER = "protein", "nucleic", "non-polymer", "water"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protein_enn.io.errors import WriteError
-from protein_enn.io.revision import B_FACTOR, OCCUPANCY, Revision
+from protein_enn.io.writing.revision import B_FACTOR, OCCUPANCY, Revision
 
 COLUMNS = {"Cartn_x": (30, 38), "Cartn_y": (38, 46), "Cartn_z": (46, 54), OCCUPANCY: (54, 60), B_FACTOR: (60, 66)}
 """Where a number stands in an atom line, from 0."""

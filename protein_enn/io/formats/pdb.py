@@ -13,13 +13,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from protein_enn.audit import Finding
-from protein_enn.io.atoms import AtomTable, Numbers, coordinates, optional
 from protein_enn.io.components import FOUR_LETTER_NAMES, elements_of
-from protein_enn.io.document import Document, Header
 from protein_enn.io.errors import EmptyStructureError, FormatError
-from protein_enn.io.labels import Labels
-from protein_enn.io.numbers import BAD, NULL, parse_numbers
-from protein_enn.io.pdb_lines import Lines, scan_lines
+from protein_enn.io.formats.document import Document, Header
+from protein_enn.io.formats.pdb_lines import Lines, scan_lines
+from protein_enn.io.table.atoms import AtomTable, Numbers, coordinates, optional
+from protein_enn.io.table.labels import Labels
+from protein_enn.io.table.numbers import BAD, NULL, parse_numbers
 
 WIDTH = 80
 
@@ -83,7 +83,14 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
         if (blank := labels.are("")).any():
             row = int(rows[int(np.argmax(blank))]) + 1
             raise FormatError(f"{file}, line {row}: the {what} is blank; mend or remove this atom")
+    insertion_codes = text(26, 27)
     numbers = _residue_numbers(grid[:, 22:26], rows, file)
+    wide = ((grid[:, 22:27] >= 48) & (grid[:, 22:27] < 58)).all(axis=1)
+    if wide.any():  # beyond 9999 many programs write on into the column of the insertion code
+        numbers[wide] = _residue_numbers(grid[wide, 22:27], rows[wide], file)
+        none = len(insertion_codes.values)
+        codes = np.where(wide, none, insertion_codes.codes)
+        insertion_codes = Labels((*insertion_codes.values, ""), codes).renamed(str)
     return AtomTable(
         rows=rows,
         hetero=(grid[:, 0] | 32) == ord("h"),
@@ -94,7 +101,7 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
         chains=chains,
         label_chains=_label_chains(chains, rows, lines),
         numbers=numbers,
-        insertion_codes=text(26, 27),
+        insertion_codes=insertion_codes,
         label_numbers=numbers,
         positions=positions,
         occupancies=occupancies,

@@ -17,7 +17,7 @@ from biotite.structure.io.pdbx import (
 from numpy.typing import NDArray
 
 from protein_enn.io.errors import FormatError
-from protein_enn.io.revision import DECIMALS, Cells, Revision
+from protein_enn.io.writing.revision import DECIMALS, Cells, Revision
 
 _LARGEST = 2**30
 """Fixed-point numbers are 32-bit integers, and so are the differences between two of them."""

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protein_enn.io.errors import WriteError
-from protein_enn.io.labels import Labels
-from protein_enn.io.listing import NON_POLYMER, NUCLEIC, PROTEIN, WATER, Listing
-from protein_enn.io.revision import COORDINATES
+from protein_enn.io.table.labels import Labels
+from protein_enn.io.writing.listing import NON_POLYMER, NUCLEIC, PROTEIN, WATER, Listing
+from protein_enn.io.writing.revision import COORDINATES
 
 _CONNECTIONS = {"disulfide": "disulf", "peptide": "covale", "covalent": "covale", "metal": "metalc"}
 _DNA = frozenset({"DA", "DC", "DG", "DT", "DU", "DI", "DN"})

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from protein_enn.io.atoms import AtomTable
-from protein_enn.io.labels import Labels
-from protein_enn.io.riders import carry
+from protein_enn.io.table.atoms import AtomTable
+from protein_enn.io.table.labels import Labels
+from protein_enn.io.writing.riders import carry
 from protein_enn.structure import KINDS, Source, Structure
 
 COORDINATES = ("Cartn_x", "Cartn_y", "Cartn_z")

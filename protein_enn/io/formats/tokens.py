@@ -15,9 +15,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from protein_enn.io.atoms import Numbers
-from protein_enn.io.labels import Labels
-from protein_enn.io.numbers import BAD, NULL, OK, parse_numbers
+from protein_enn.io.table.atoms import Numbers
+from protein_enn.io.table.labels import Labels
+from protein_enn.io.table.numbers import BAD, NULL, OK, parse_numbers
 
 WIDEST = 64
 """Bytes of a number or name beyond which it is not worth a place in a rectangular array."""

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protein_enn.audit import EXAMPLES, Finding
-from protein_enn.io.atoms import AtomTable
 from protein_enn.io.components import component
 from protein_enn.io.errors import FormatError
-from protein_enn.io.labels import combine, ranks
+from protein_enn.io.table.atoms import AtomTable
+from protein_enn.io.table.labels import combine, ranks
 
 OTHER_CONFORMER = "other conformer"
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protein_enn.io.errors import WriteError
-from protein_enn.io.fresh_binarycif import encode
-from protein_enn.io.fresh_mmcif import block_name, categories, mmcif_text
-from protein_enn.io.fresh_pdb import pdb_text
-from protein_enn.io.listing import list_atoms
+from protein_enn.io.writing.fresh_binarycif import encode
+from protein_enn.io.writing.fresh_mmcif import block_name, categories, mmcif_text
+from protein_enn.io.writing.fresh_pdb import pdb_text
+from protein_enn.io.writing.listing import list_atoms
 from protein_enn.structure import Structure
 
 

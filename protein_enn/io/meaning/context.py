@@ -7,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 
 from protein_enn.audit import EXAMPLES, Finding
-from protein_enn.io.atoms import AtomTable
 from protein_enn.io.components import ION, LIGAND, OTHER, component, is_metal_or_halide
-from protein_enn.io.conformers import Grouping
-from protein_enn.io.labels import combine, ranks
-from protein_enn.io.record import Record
+from protein_enn.io.meaning.conformers import Grouping
+from protein_enn.io.meaning.record import Record
+from protein_enn.io.table.atoms import AtomTable
+from protein_enn.io.table.labels import combine, ranks
 from protein_enn.structure import KINDS, OtherAtoms
 
 

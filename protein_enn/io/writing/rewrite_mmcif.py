@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protein_enn.io.errors import FormatError
-from protein_enn.io.mmcif import choose_block, parse
-from protein_enn.io.revision import DECIMALS, Cells, Revision
+from protein_enn.io.formats.mmcif import choose_block, parse
+from protein_enn.io.writing.revision import DECIMALS, Cells, Revision
 
 _TOKEN = re.compile(
     rb"^;.*?\n;(?=\s|\Z)|#[^\n]*|'(?:[^'\n]|'(?=\S))*'(?=\s|\Z)|\"(?:[^\"\n]|\"(?=\S))*\"(?=\s|\Z)|\S+",

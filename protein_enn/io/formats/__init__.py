@@ -1,0 +1,1 @@
+"""PDB, mmCIF and BinaryCIF to atom tables: what stands in the bytes."""

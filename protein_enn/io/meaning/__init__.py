@@ -1,0 +1,1 @@
+"""Atom tables to structures: what the atoms are."""
