@@ -129,21 +129,31 @@ def _columns(category: Category, size: int, file: str) -> dict[str, Values]:
         if item in columns:
             raise FormatError(f"{file}: atom_site holds {item} twice; keep one of them")
         if item in atom_site.ITEMS:
-            columns[item] = _values(content, count)
+            columns[item] = read_column(content, count)
             if len(columns[item]) != count:
                 raise FormatError(f"{file}: {item} has {len(columns[item])} of {count} rows; fetch the file again")
     return columns
 
 
-def _values(content: Mapping[str, Any], count: int) -> Values:
-    mask = content.get("mask")
-    null = None if mask is None else decode(mask["data"], mask["encoding"], 2 * count + 2) != 0
-    if null is not None and len(null) != count:
-        raise ValueError(f"a mask of {len(null)} for {count} rows")
+def read_column(content: Mapping[str, Any], count: int) -> Values:
+    """A column of a category of `count` rows; ValueError when it cannot be decoded."""
+    mask = read_mask(content, count)
     data, steps = content["data"]["data"], content["data"]["encoding"]
+    most = 2 * count + 2  # two numbers a run: what is not yet unrolled may be twice as long
     text = steps[0]["kind"] == "StringArray"
-    # Two numbers a run: what is not yet unrolled may be twice as long.
-    return Values(decode_strings(data, steps[0], 2 * count + 2) if text else decode(data, steps, 2 * count + 2), null)
+    values = decode_strings(data, steps[0], most) if text else decode(data, steps, most)
+    return Values(values, None if mask is None else mask != 0)
+
+
+def read_mask(content: Mapping[str, Any], count: int) -> NDArray | None:
+    """Its mask: 0 where there is a value, 1 for ".", 2 for "?"; None when there is none."""
+    mask = content.get("mask")
+    if mask is None:
+        return None
+    values = decode(mask["data"], mask["encoding"], 2 * count + 2)
+    if len(values) != count:
+        raise ValueError(f"a mask of {len(values)} for {count} rows")
+    return values
 
 
 def _header(block: Mapping[str, Any], size: int) -> gemmi.cif.Block:
@@ -154,7 +164,7 @@ def _header(block: Mapping[str, Any], size: int) -> gemmi.cif.Block:
             continue
         if not 0 <= count <= size:
             raise ValueError(f"{name} claims {count} rows")
-        columns = {c["name"]: _values(c, count).labels() for c in category["columns"]}
+        columns = {c["name"]: read_column(c, count).labels() for c in category["columns"]}
         if any(len(column) != count for column in columns.values()):
             raise ValueError(f"{name} has columns of different lengths")
         loop = small.init_loop(name, list(columns))

@@ -17,6 +17,8 @@ from biotite.structure.io.pdbx import (
 from numpy.typing import NDArray
 
 from protein_enn.io.errors import FormatError
+from protein_enn.io.formats.binarycif import read_column, read_mask
+from protein_enn.io.table.labels import Labels
 from protein_enn.io.writing.revision import DECIMALS, Cells, Revision
 
 _LARGEST = 2**30
@@ -31,15 +33,10 @@ def rewrite(data: bytes, file: str, revision: Revision, block: str | None = None
     for item, cells in revision.items():
         if not len(cells.rows):
             continue
-        place = next((i for i, column in enumerate(columns) if column["name"] == item), None)
-        if place is None:
-            count = int(category["rowCount"])
-            column = BinaryCIFColumn(BinaryCIFData(np.zeros(count)), np.full(count, 2, dtype=np.uint8))
-            place = len(columns)
-            columns.append(None)
-        else:
-            column = BinaryCIFColumn.deserialize({"mask": None, **columns[place]})
-        columns[place] = {**_changed(column, cells, item).serialize(), "name": item}
+        place = next((i for i, column in enumerate(columns) if column["name"] == item), len(columns))
+        content = columns[place] if place < len(columns) else None
+        column = _changed(content, int(category["rowCount"]), cells, item)
+        columns[place:] = [{**column.serialize(), "name": item}, *columns[place + 1 :]]
     return msgpack.packb(document, default=lambda number: number.item())  # numpy's integers
 
 
@@ -64,20 +61,29 @@ def _site(document: dict[str, Any], file: str, name: str | None) -> dict[str, An
     return found[0]
 
 
-def _changed(column: BinaryCIFColumn, cells: Cells, item: str) -> BinaryCIFColumn:
-    mask = None if column.mask is None else np.array(column.mask.array)
-    if mask is not None:
-        mask[cells.rows] = 0
-        mask = mask if mask.any() else None
-    old = column.data.array
-    if old.dtype.kind == "U":
-        texts = old.astype(object)
-        texts[cells.rows] = [f"{value:.{DECIMALS[item]}f}" for value in cells.values.tolist()]
-        return BinaryCIFColumn(BinaryCIFData(texts.astype(str)), mask)
+def _changed(content: dict[str, Any] | None, count: int, cells: Cells, item: str) -> BinaryCIFColumn:
+    mask: NDArray | None
+    if content is None:
+        old, mask, first = np.zeros(count), np.full(count, 2, dtype=np.uint8), {"kind": "ByteArray"}
+    else:
+        column, mask, first = read_column(content, count), read_mask(content, count), content["data"]["encoding"][0]
+        if isinstance(column.content, Labels):
+            texts = column.content.tolist()
+            for row, value in zip(cells.rows.tolist(), cells.values.tolist(), strict=True):
+                texts[row] = f"{value:.{DECIMALS[item]}f}"
+            return BinaryCIFColumn(BinaryCIFData(np.array(texts)), _unmasked(mask, cells))
+        old = column.content
     values = np.array(old, dtype=old.dtype if old.dtype.kind == "f" else np.float64)
     values[cells.rows] = cells.values
-    first = column.data.encoding[0]
-    if isinstance(first, ByteArrayEncoding) and old.dtype.kind == "f":
-        return BinaryCIFColumn(BinaryCIFData(values, [ByteArrayEncoding()]), mask)
-    factor = float(first.factor) if isinstance(first, FixedPointEncoding) else 1.0
-    return BinaryCIFColumn(BinaryCIFData(values, fixed_point(values, DECIMALS[item], factor)), mask)
+    if first["kind"] == "ByteArray" and old.dtype.kind == "f":
+        return BinaryCIFColumn(BinaryCIFData(values, [ByteArrayEncoding()]), _unmasked(mask, cells))
+    factor = float(first["factor"]) if first["kind"] == "FixedPoint" else 1.0
+    return BinaryCIFColumn(BinaryCIFData(values, fixed_point(values, DECIMALS[item], factor)), _unmasked(mask, cells))
+
+
+def _unmasked(mask: NDArray | None, cells: Cells) -> NDArray[np.uint8] | None:
+    if mask is None:
+        return None
+    mask = mask.astype(np.uint8)
+    mask[cells.rows] = 0
+    return mask if mask.any() else None
