@@ -27,6 +27,7 @@ from fuzzing.seeds import ITEMS, MODELS, atoms_of, binary_document, cif_document
 from fuzzing.tables import atom_rows
 from fuzzing.text_mutations import NUMBERS, PIECES, RECORDS, TOKENS
 from protein_enn.io import FormatError, read_structure
+from protein_enn.io.write import structure_bytes
 from protein_enn.structure import Structure
 
 QUICK = settings(derandomize=True, deadline=None, max_examples=20, database=None)
@@ -238,3 +239,18 @@ def test_what_once_failed(what: str) -> None:
         verdict = checks.judge(Input("", data, (), write=write))
         assert not verdict.problem, verdict.detail
         assert verdict.outcome.startswith(outcome)
+
+
+def test_atom_site_in_two_loops_is_refused(peptide, file_of):
+    """gemmi would take the one and leave the other unread."""
+    data = file_of(peptide("AG"), "mmcif")
+    with pytest.raises(FormatError, match="2 pieces"):
+        read_structure(data.replace(b"loop_\n_atom_site.", b"loop_\n_atom_site.g0\n0\n1\nloop_\n_atom_site.", 1))
+
+
+def test_unknown_residues_stay_protein_when_written(peptide, file_of):
+    """As HETATM a residue that no dictionary knows would come back as a ligand."""
+    atoms = [{**a, "residue": "AkA"} if a["number"] == 1 else a for a in peptide("AG")]
+    structure = read_structure(file_of([{**a, "number": 3 * a["number"], "x": a["x"] * 3} for a in atoms], "mmcif"))
+    again = read_structure(structure_bytes(structure, format="pdb"))
+    assert again.residue_names == structure.residue_names == ("AkA", "GLY")

@@ -66,6 +66,8 @@ def declares_plddt(block: gemmi.cif.Block) -> bool:
 def _columns(data: bytes, block: gemmi.cif.Block, file: str) -> dict[str, Tokens]:
     loop = block.find_values("_atom_site.Cartn_x").get_loop()
     tags = [tag.split(".", 1)[-1] for tag in (loop.tags if loop is not None else ())]
+    if loop is not None and data.count(b"_atom_site.") > loop.width():
+        _refuse_two_loops(block, file)
     for tag in loop.tags if loop is not None else ():
         if not tag.lower().startswith("_atom_site."):
             raise FormatError(f"{file}: the loop of atom_site also holds {tag}; give that a loop of its own")
@@ -76,6 +78,15 @@ def _columns(data: bytes, block: gemmi.cif.Block, file: str) -> dict[str, Tokens
         return {item: by_name[item.lower()] for item in atom_site.ITEMS if item.lower() in by_name}
     texts = {item: list(block.find_values(f"_atom_site.{item}")) for item in atom_site.ITEMS}
     return {item: Tokens.of(values) for item, values in texts.items() if values}
+
+
+def _refuse_two_loops(block: gemmi.cif.Block, file: str) -> None:
+    found = 0
+    for item in block:
+        tags = item.loop.tags if item.loop is not None else [item.pair[0]] if item.pair is not None else []
+        found += any(tag.lower().startswith("_atom_site.") for tag in tags)
+    if found > 1:
+        raise FormatError(f"{file}: atom_site is in {found} pieces, not in one loop; join them or keep one")
 
 
 def _compare(columns: dict[str, Tokens], loop: gemmi.cif.Loop, tags: list[str], file: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protein_enn import chemistry
-from protein_enn.io.components import ALIASES
+from protein_enn.io.components import ALIASES, component
 from protein_enn.io.errors import WriteError
 from protein_enn.io.table.labels import Labels
 from protein_enn.structure import KINDS, LINKS, OtherAtoms, Structure
@@ -244,8 +244,9 @@ def _table(
 
 
 def _hetero(structure: Structure) -> list[bool]:
-    """HETATM for what is not one of the twenty, unless it lacks the CA by which HETATM is known to be protein."""
-    standard = {*chemistry.RESIDUES, *ALIASES}
+    """HETATM for modified residues that the dictionary knows, unless they lack the CA by which HETATM is known to be
+    protein; others stand in ATOM records, since as HETATM they would be ligands where they are not bonded."""
+    standard = {*chemistry.RESIDUES, *ALIASES, *(n for n in structure.residue_names if not component(n).known)}
     ca = structure.present[:, chemistry.CA].tolist()
     return [name not in standard and has_ca for name, has_ca in zip(structure.residue_names, ca, strict=True)]
 
