@@ -50,7 +50,7 @@ def read_bytes(path: str | Path) -> bytes:
         if path.is_dir():
             raise UnreadableFileError(f"{path}: is a folder; give a file, or list it with find_structures")
         if path.exists() and not path.is_file():
-            raise UnreadableFileError(f"{path}: is not an ordinary file; pipe its content in and give - (standard input)")
+            raise UnreadableFileError(f"{path}: is not an ordinary file; pipe it in and give - (standard input)")
         size = path.stat().st_size
         if size > MAX_FILE:
             raise UnreadableFileError(f"{path}: {size} bytes, more than the cap of {MAX_FILE}; split the file")

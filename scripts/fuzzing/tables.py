@@ -103,7 +103,9 @@ def _cif_rows(text: bytes) -> Rows:
 def _binary_rows(data: bytes) -> Rows:
     """`rowCount` rows, their coordinates decoded by biotite where it can."""
     tree = msgpack.unpackb(data, strict_map_key=False)
-    categories = [c for block in tree["dataBlocks"] for c in block["categories"] if c["name"].lower() == "_atom_site"]
+    categories = [
+        c for block in tree["dataBlocks"] for c in block["categories"] if c["name"].lstrip("_") == "atom_site"
+    ]
     count = sum(category["rowCount"] for category in categories)
     try:
         with warnings.catch_warnings():

@@ -21,7 +21,7 @@ _ATOM, _ATOM_BLANK, _HETATM = _number(b"ATOM"), _number(b"ATOM  "), _number(b"HE
 _MODEL, _ENDMDL, _END, _TER = _number(b"MODEL "), _number(b"ENDMDL"), _number(b"END   "), _number(b"TER")
 _SIX, _FOUR, _THREE = (np.uint64((1 << 8 * n) - 1) for n in (6, 4, 3))
 _LOWER = np.uint64(_number(b"      "))
-_INDENTED = re.compile(rb"[ \t]+(?:ATOM|HETATM)\b.*\d\.\d", re.IGNORECASE)
+_INDENTED = re.compile(rb"[ \t]+(?:ATOM|HETATM).*\d\.\d", re.IGNORECASE)
 _AFTER_END, _OUTSIDE = -1, -2
 _LEFT_OUT = {_AFTER_END: "after END", _OUTSIDE: "outside MODEL"}
 

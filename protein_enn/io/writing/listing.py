@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protein_enn import chemistry
-from protein_enn.io.components import ALIASES, component
+from protein_enn.io.components import ALIASES, component, slot
 from protein_enn.io.errors import WriteError
 from protein_enn.io.table.labels import Labels
 from protein_enn.structure import KINDS, LINKS, OtherAtoms, Structure
@@ -147,6 +147,7 @@ def _check_numbers(structure: Structure, file: str) -> None:
 
 def _place(structure: Structure, others: OtherAtoms) -> _Others:
     home = {(structure.residue_id(i), name): i for i, name in reversed(list(enumerate(structure.residue_names)))}
+    residues = structure.residues.tolist()
     parsed = {text: _parse_id(text) for text in dict.fromkeys(others.residue_ids)}
     owner = np.full(len(others), -1, dtype=np.int64)
     residue, molecule = np.zeros((2, len(others)), dtype=np.int64)
@@ -155,8 +156,10 @@ def _place(structure: Structure, others: OtherAtoms) -> _Others:
     current, names, k = ("", ""), set[str](), -1
     keys = zip(others.residue_ids, others.residue_names, strict=True)
     for a, (key, name, kind) in enumerate(zip(keys, others.names, others.kinds.tolist(), strict=True)):
-        if KINDS[kind] == "other" and key in home:
-            owner[a] = home[key]
+        own = home.get(key)
+        # An atom with a slot of its own is of another residue of that name and number: joined, it would take the slot.
+        if own is not None and KINDS[kind] == "other" and slot(residues[own], others.names[a]) < 0:
+            owner[a] = own
             continue
         if key != current or name in names:
             current, k = key, k + 1
