@@ -1,6 +1,7 @@
 """What reading a file found, chose, changed and dropped: data only, so that every result can carry it.
 
-The atoms balance: what is in the file = protein atoms + context atoms + atoms dropped for a stated reason.
+The atoms balance: those in the file, and their copies in an assembly = protein atoms + context atoms + atoms dropped
+for a stated reason.
 """
 
 from __future__ import annotations
@@ -45,11 +46,12 @@ class AtomBalance:
     protein: int = 0
     context: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)  # by reason
+    copied: int = 0  # made from those in the file by the operators of an assembly
 
     @property
     def balanced(self) -> bool:
         """Whether every atom of the file is accounted for."""
-        return self.in_file == self.protein + self.context + sum(self.dropped.values())
+        return self.in_file + self.copied == self.protein + self.context + sum(self.dropped.values())
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Audit:
     format: str = ""  # "pdb", "mmcif" or "bcif"
     model: int = 1
     models: int = 1
+    assembly: str | None = None  # the biological assembly that was built
     atoms: AtomBalance = AtomBalance()
     findings: tuple[Finding, ...] = ()
     gaps: tuple[Gap, ...] = ()
@@ -95,9 +98,11 @@ class Audit:
             "format": self.format,
             "model": self.model,
             "models": self.models,
+            "assembly": self.assembly,
             "severity": self.severity,
             "atoms": {
                 "in_file": self.atoms.in_file,
+                "copied": self.atoms.copied,
                 "protein": self.atoms.protein,
                 "context": self.atoms.context,
                 "dropped": dict(self.atoms.dropped),

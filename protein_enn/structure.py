@@ -128,7 +128,8 @@ class Structure:
         atoms = int(self.present.sum())
         chains = len(self.chain_ids)
         size = f"{len(self)} residues in {chains} chain(s), {atoms} atoms, {len(self.others)} others"
-        return f"Structure({self.name!r}, {size})"
+        wrong = "".join(f"; {finding.message}" for finding in self.audit.at_least("error"))
+        return f"Structure({self.name!r}, {size}{wrong})"
 
     @property
     def sequence(self) -> str:

@@ -241,7 +241,7 @@ def test_two_parts_of_one_author_chain() -> None:
         ("HEM", "for the residue name write 'resname HEM'"),
         ("protien", "did you mean 'protein'"),
         ("A:1 adn B:1", "did you mean 'and'"),
-        ("and A:1", "'and', character 1: a selection is expected here$"),
+        ("and A:1", "'and', character 1: a selection is expected here; one begins with an id"),
         ('chain "A', "character 7: the quote is not closed"),
         ("'all'", "a selection is expected"),
         ("(" * 60 + "all" + ")" * 60, "more than 50 levels"),

@@ -16,7 +16,8 @@ from protein_enn.cli.output import printable
 Row = dict[str, Any]
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "refused": "bold red"}
 MOST = 12
-"""Chains and gaps that are named; the rest are counted, and all are in the JSON."""
+"""Chains that are named; the rest are counted, and all are in the JSON."""
+FEW_GAPS = 5
 
 
 def show_accounts(rows: Sequence[Row]) -> None:
@@ -50,31 +51,48 @@ def account_lines(row: Row) -> Iterator[tuple[str, str]]:
         yield "chains", listed([f"{c['chain']} {c['residues']}" for c in row["residues_by_chain"]])
     dropped = sum(atoms["dropped"].values())
     parts = f"{atoms['protein']} protein + {atoms['context']} context + {dropped} dropped"
-    yield "atoms", f"{atoms['in_file']} in the file = {parts}"
+    copied = f" + {atoms['copied']} copied for assembly {audit['assembly']}" if audit["assembly"] else ""
+    yield "atoms", f"{atoms['in_file']} in the file{copied} = {parts}"
     tallies = {"context": row.get("context_atoms"), "dropped": atoms["dropped"], "links": row.get("links")}
     for label, numbers in tallies.items():
         if numbers:
             yield label, ", ".join(f"{number} {name}" for name, number in numbers.items())
-    gaps = audit["gaps"]
-    for gap in gaps[:MOST]:
-        yield "gap", gap_text(gap)
-    if len(gaps) > MOST:
-        yield "gap", f"and {len(gaps) - MOST} more"
     for severity in ("error", "warning", "note"):
         for finding in audit["findings"]:
             if finding["severity"] == severity:
                 yield severity, finding_text(finding)
     if not audit["findings"]:
         yield "findings", "none"
+    gaps = audit["gaps"]
+    for gap in gaps[:FEW_GAPS]:
+        yield "gap", gap_text(gap)
+    if len(gaps) > FEW_GAPS:
+        yield "gap", f"and {len(gaps) - FEW_GAPS} more"
     if "selected" in row:
         chosen = row["selected"]
-        yield "selected", f"{len(chosen)} residue(s): {' '.join(chosen)}" if chosen else "no residue"
+        yield "selected", f"{len(chosen)} residue(s): {' '.join(ranges(chosen))}" if chosen else "no residue"
+
+
+def ranges(ids: Sequence[str]) -> list[str]:
+    """Ids of consecutive numbers as ranges: A:45 A:46 A:47 A:50 -> A:45-47 A:50."""
+    runs: list[list[str]] = []
+    previous: tuple[str, int] | None = None
+    for text in ids:
+        chain, _, number = text.rpartition(":")
+        here = (chain, int(number)) if number.lstrip("-").isdigit() else None
+        if here is not None and previous == (chain, here[1] - 1):
+            runs[-1].append(text)
+        else:
+            runs.append([text])
+        previous = here
+    return [run[0] if len(run) == 1 else f"{run[0]}-{run[-1].rpartition(':')[2]}" for run in runs]
 
 
 def gap_text(gap: Mapping[str, Any]) -> str:
-    """`A:45 to A:52: 6 residues missing, 17.2 Å apart`."""
+    """`A:45 to A:52: 6 residue(s) missing, 17.2 Å apart`."""
     missing, distance = gap["missing"], gap["distance"]
-    what = "numbers do not ascend" if missing is None else f"{missing} residue(s) missing"
+    what = f"{missing} residue(s) missing" if missing else "not bonded, but no number is missing"
+    what = "numbers do not ascend" if missing is None else what
     apart = "" if distance is None else f", {distance:.1f} Å apart"
     return f"{gap['after']} to {gap['before']}: {what}{apart}"
 

@@ -34,7 +34,12 @@ def audit(
     table: Annotated[bool, typer.Option("--table", help=f"One line a file, as for more than {FEW} of them.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 also for a warning.")] = False,
     words: Annotated[
-        str | None, typer.Option("--select", metavar="WORDS", help="List the residues that these words select.")
+        str | None,
+        typer.Option(
+            "--select",
+            metavar="WORDS",
+            help="List the residues selected: 'A:45-60', 'chain B and within 8 of ligand', 'resname HIS, plddt < 70'.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -124,6 +124,7 @@ def run(
                 read = structure.audit
                 rows += [{**row, **read.summary(), "audit": read.to_dict()} for row in new]
                 problem = next((row["error"] for row in new if row.get("error")), problem)
+                problem = problem or next((f"done, but {f.message}" for f in read.at_least("error")), None)
             progress.advance(f"{item.name}: {problem}" if problem else item.name)
     return rows
 

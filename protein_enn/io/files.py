@@ -96,10 +96,12 @@ def decompress(data: bytes, file: str) -> bytes:
 def sniff(data: bytes, file: str) -> str:
     """ "pdb", "mmcif" or "bcif", by content; FormatError or EmptyStructureError for anything else."""
     if not data[:4096].strip(_BLANK) and not data.strip(_BLANK):
-        raise EmptyStructureError(f"{file}: the file is empty; fetch it again")
+        raise EmptyStructureError(f"{file}: nothing is in it; fetch it again, or see what should have written it")
     for magic, kind in _OTHER_KINDS:
         if data.startswith(magic):
             raise CompressionError(f"{file}: {kind} is not supported; unpack it, or compress with gzip")
+    if data.startswith(b"%PDF"):
+        raise FormatError(f"{file}: a PDF document, not a structure; give PDB, mmCIF or BinaryCIF")
     if data[257:262] == b"ustar":
         raise CompressionError(f"{file}: a tar archive is not supported; unpack it")
     if 0x80 <= data[0] <= 0x8F or data[0] in (0xDE, 0xDF):  # a MessagePack map

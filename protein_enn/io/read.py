@@ -132,12 +132,13 @@ class _Reading:
             *implausible(structure),
         )
         atoms = AtomBalance(
-            in_file=document.atoms_in_file + copied,
+            in_file=document.atoms_in_file,
+            copied=copied,
             protein=int(structure.present.sum()),
             context=len(structure.others),
             dropped={reason: count for reason, count in record.dropped.items() if count},
         )
-        audit = Audit(file, self.format, model, document.models, atoms, findings, find_gaps(structure))
+        audit = Audit(file, self.format, model, document.models, assembly, atoms, findings, find_gaps(structure))
         return replace(structure, audit=audit)
 
 

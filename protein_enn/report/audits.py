@@ -35,10 +35,13 @@ def audit_section(audit: object) -> Markup:
     return join(parts)
 
 
+_COUNTS = (("in the file", "in_file"), ("copied for an assembly", "copied"), ("protein", "protein"))
+
+
 def balance(atoms: object) -> list[tuple[str, object]]:
-    """Rows of the atom balance: in the file = protein + context + dropped, reason by reason."""
+    """Rows of the atom balance: in the file + copied = protein + context + dropped, reason by reason."""
     numbers = atoms if isinstance(atoms, dict) else {}
-    rows = [(name, numbers.get(key)) for name, key in (("in the file", "in_file"), ("protein", "protein"))]
+    rows = [(name, numbers.get(key)) for name, key in _COUNTS if key != "copied" or numbers.get(key)]
     dropped = numbers.get("dropped")
     reasons = dropped.items() if isinstance(dropped, dict) else ()
     return [*rows, ("context", numbers.get("context")), *((f"dropped: {show(why)}", n) for why, n in reasons)]

@@ -19,11 +19,25 @@ DEEPEST = 50
 NUMBER = re.compile(r"-?(?:[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})")
 COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 JOINTS = ("and", "or", "of", "(", ")", ",", *COMPARE)
+UNITS = ("å", "a", "angstrom", "angstroms")
 STARTS = ("(", "not", "all", "none", "protein", "chain", "residue", "resname", "plddt", "b", "within", *KINDS)
 
 
 def select(structure: Structure, words: str) -> Bool[Tensor, "n"]:
-    """Which residues the words choose, in the language of this package's docstring.
+    """Which residues the words choose: `A:45-60, chain B and within 8 of ligand`.
+
+        all, none, protein                  every residue, or no one
+        A:45   A:52B   A:-3--1   A:45-60    author numbers, ends included; a range takes insertion codes along
+        A:     chain A B                    whole chains, by author id; quote odd ids: "a (b)":45
+        residue 45-60 101                   in all chains
+        resname HIS MSE                     names as in the file
+        plddt < 70     b >= 50              means over a residue's atoms
+        within 8 of ligand                  residues with an atom within 8 Å of one chosen, the chosen included
+        not, and, or                        binding in that order; a comma is "or"; parentheses
+
+    `within` and `not` bind to the one term that follows; after `within ... of` other atoms count too: ligand, ion,
+    nucleic, water, other, `resname HEM`, and a chain or residue id that no protein residue has, as A:201 of a ligand.
+    Keywords are read in any case, ids and names as they stand.
 
     What is named must exist: a chain, a residue, at least one residue of a range, a residue name other than the
     twenty usual ones, a kind of other atoms. A comparison, `within` and `none` may choose no residue.
@@ -140,6 +154,8 @@ class _Reader:
         word, reach = self.word, self.number()
         if reach < 0:
             raise word.fault("a distance, in Å, is not negative")
+        if self.word.key in UNITS:
+            self.take()
         if self.word.key != "of":
             raise self.word.fault("expected 'of', as in 'within 8 of ligand'")
         self.take()
@@ -160,4 +176,5 @@ class _Reader:
             return f"; for residues of all chains write 'residue {text}', for those of chain A 'A:{text}'"
         if text in self.structure.residue_names or text in self.structure.others.residue_names:
             return f"; for the residue name write 'resname {text}'"
-        return "" if self.word.key in JOINTS else meant(self.word.key, (*STARTS, *JOINTS))
+        near = "" if self.word.key in JOINTS else meant(self.word.key, (*STARTS, *JOINTS))
+        return near or f"; one begins with an id such as A:45-60 or with {', '.join(STARTS[1:])}"

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from protein_enn.geometry.superposition import rmsd
-from protein_enn.io import EmptyStructureError, FormatError, StructureError
+from protein_enn.io import EmptyStructureError, FormatError, StructureError, read_structure
 from protein_enn.io.formats import mmcif, pdb
 from protein_enn.io.formats.header import MOST_OPERATORS, expand, read_header
 from protein_enn.io.meaning import assemblies
@@ -236,3 +236,12 @@ def test_the_same_atoms_as_gemmi_makes(data_dir, path):
         assert len(ours) == len(places)
         order = [np.lexsort(xyz.round(3).T) for xyz in (ours.positions, places)]
         np.testing.assert_allclose(ours.positions[order[0]], places[order[1]], atol=2e-3)
+
+
+def test_the_audit_says_what_the_assembly_made(peptide, file_of):
+    """The file's atoms stay the file's; copies are counted by themselves."""
+    data = remark((["A"], ["1", "2"])) + file_of(peptide("AG"), "pdb")
+    audit = read_structure(data, assembly="1").audit
+    assert audit.assembly == "1" and audit.atoms.balanced
+    assert (audit.atoms.in_file, audit.atoms.copied) == (9, 9)
+    assert read_structure(data).audit.assembly is None

@@ -81,8 +81,8 @@ def test_40_lines_out_of_their_columns(peptide, file_of, refused, change):
 @pytest.mark.parametrize(
     ("data", "error", "says"),
     [
-        (b"", EmptyStructureError, "empty"),
-        (b" \r\n\t", EmptyStructureError, "empty"),
+        (b"", EmptyStructureError, "nothing is in it"),
+        (b" \r\n\t", EmptyStructureError, "nothing is in it"),
         (b"HEADER    NOTHING ELSE\nEND\n", EmptyStructureError, "no ATOM"),
         (b"data_x\n_cell.length_a 1\n", EmptyStructureError, "_atom_site"),
         (b"data_x\n", EmptyStructureError, "_atom_site"),
@@ -95,7 +95,7 @@ def test_40_lines_out_of_their_columns(peptide, file_of, refused, change):
         (b"ATOM\x00", FormatError, "NUL"),
         (b"\x84\xabmmtfVersion\xa31.0", FormatError, "MMTF"),
         (b"\xff\xfed\x00a\x00t\x00a\x00_\x00", FormatError, "UTF-16"),
-        (b"%PDF-1.7\n", FormatError, "neither"),
+        (b"%PDF-1.7\n", FormatError, "PDF"),
         (b">sp|P1\nMKVL\n", FormatError, "neither"),
         (b'{"detail": "not found"}', FormatError, "neither"),
     ],
