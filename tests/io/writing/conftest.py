@@ -1,16 +1,16 @@
-"""One structure with a little of everything."""
+"""One structure with a little of everything, what a structure holds by address, and ways to move it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
+import torch
 
 from protein_enn import chemistry
 from protein_enn.io import read_structure
-
-SG, CA = chemistry.ATOM_INDEX["SG"], chemistry.CA
-FORMATS = ("pdb", "mmcif", "bcif")
+from protein_enn.io.write import structure_bytes
+from protein_enn.structure import Structure
 
 
 @pytest.fixture
@@ -37,3 +37,86 @@ def mixed(peptide, atom, file_of):
     for a in (*first, *second):
         a["b"] = 10.0 + a["number"]
     return replace(read_structure(file_of([*first, *second, *dna, *ligand, *ion, *water], "pdb")), source=None)
+
+
+def protein_of(structure):
+    """Every protein atom by its address."""
+    return {
+        (structure.residue_id(i), structure.residue_names[i], slot): (
+            *structure.positions[i, slot].tolist(), float(structure.occupancies[i, slot]),
+            float(structure.b_factors[i, slot]),
+        )
+        for i, slot in structure.present.nonzero().tolist()
+    }  # fmt: skip
+
+
+def context_of(structure):
+    """Every other atom by its address."""
+    o = structure.others
+    numbers = torch.cat([o.positions, o.occupancies[:, None], o.b_factors[:, None]], dim=1).tolist()
+    rows = zip(o.residue_ids, o.residue_names, o.names, o.elements, o.kinds.tolist(), numbers, strict=True)
+    return sorted(rows)
+
+
+def links_of(structure):
+    def end(i, atom):
+        return (structure.residue_id(i), atom) if i >= 0 else (structure.others.residue_ids[atom], "other")
+
+    links = structure.links
+    return sorted(
+        (kind, sorted(end(i, a) for i, a in zip(ends, atoms, strict=True)))
+        for kind, ends, atoms in zip(links.kinds.tolist(), links.residues.tolist(), links.atoms.tolist(), strict=True)
+    )
+
+
+@pytest.fixture(scope="session")
+def everything():
+    """Sequence, protein atoms and context atoms by their addresses, and links."""
+    return lambda s: (s.sequence, protein_of(s), context_of(s), links_of(s))
+
+
+@pytest.fixture
+def many(peptide, file_of):
+    """A structure with so many copies of one residue, each a chain."""
+
+    def make(count, chain_id):
+        one = read_structure(file_of(peptide("G"), "pdb"))
+        names = ("residues", "present", "numbers", "label_numbers", "b_factors", "occupancies")
+        copies = {name: getattr(one, name).repeat(count, *[1] * (getattr(one, name).dim() - 1)) for name in names}
+        shift = 5.0 * torch.arange(count)[:, None, None] % 900 * one.present[..., None]
+        ids = tuple(chain_id(i) for i in range(count))
+        return Structure(
+            "many", **copies, positions=one.positions.repeat(count, 1, 1) + shift, chains=torch.arange(count),
+            chain_ids=ids, label_chain_ids=ids, insertion_codes=("",) * count, residue_names=("GLY",) * count,
+        )  # fmt: skip
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def rewritten():
+    """The bytes of a structure in the format it was read from."""
+    return lambda structure: structure_bytes(structure, format=structure.source.format)
+
+
+@pytest.fixture(scope="session")
+def shifted():
+    """One atom further along x."""
+
+    def move(structure, residue=0, slot=chemistry.CA, by=1.0):
+        positions = structure.positions.clone()
+        positions[residue, slot, 0] += by
+        return structure.with_positions(positions)
+
+    return move
+
+
+@pytest.fixture(scope="session")
+def noisy():
+    """Every protein atom moved, the same way each time."""
+
+    def move(structure):
+        noise = torch.randn(structure.positions.shape, generator=torch.Generator().manual_seed(3))
+        return structure.with_positions(structure.positions + 0.3 * noise)
+
+    return move

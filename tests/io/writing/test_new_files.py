@@ -17,49 +17,12 @@ from protein_enn.io import read_structure
 from protein_enn.io.write import structure_bytes
 from protein_enn.structure import Links
 
-SG, CA = chemistry.ATOM_INDEX["SG"], chemistry.CA
+SG = chemistry.ATOM_INDEX["SG"]
 FORMATS = ("pdb", "mmcif", "bcif")
 
 
 def written(structure, format):
     return structure_bytes(structure, format=format, file="x")
-
-
-def protein_of(structure):
-    """Every protein atom by its address."""
-    return {
-        (structure.residue_id(i), structure.residue_names[i], slot): (
-            *structure.positions[i, slot].tolist(), float(structure.occupancies[i, slot]),
-            float(structure.b_factors[i, slot]),
-        )
-        for i, slot in structure.present.nonzero().tolist()
-    }  # fmt: skip
-
-
-def context_of(structure):
-    """Every other atom by its address."""
-    o = structure.others
-    numbers = torch.cat([o.positions, o.occupancies[:, None], o.b_factors[:, None]], dim=1).tolist()
-    rows = zip(o.residue_ids, o.residue_names, o.names, o.elements, o.kinds.tolist(), numbers, strict=True)
-    return sorted(rows)
-
-
-def links_of(structure):
-    def end(i, atom):
-        return (structure.residue_id(i), atom) if i >= 0 else (structure.others.residue_ids[atom], "other")
-
-    links = structure.links
-    return sorted(
-        (kind, sorted(end(i, a) for i, a in zip(ends, atoms, strict=True)))
-        for kind, ends, atoms in zip(links.kinds.tolist(), links.residues.tolist(), links.atoms.tolist(), strict=True)
-    )
-
-
-def assert_same(again, structure):
-    assert protein_of(again) == protein_of(structure)
-    assert context_of(again) == context_of(structure)
-    assert again.sequence == structure.sequence
-    assert links_of(again) == links_of(structure)
 
 
 def gemmi_atoms(data, format):
@@ -99,21 +62,21 @@ def biotite_atoms(data, format):
     }  # fmt: skip
 
 
-def our_atoms(structure):
+def our_atoms(protein, context):
     atoms = set()
-    for (residue, name, slot), (*xyz, occupancy, b_factor) in protein_of(structure).items():
+    for (residue, name, slot), (*xyz, occupancy, b_factor) in protein.items():
         atom = chemistry.ATOMS[slot] if (name, chemistry.ATOMS[slot]) != ("MSE", "SD") else "SE"
         element = "SE" if atom == "SE" else atom[0]
         atoms.add((*residue.split(":"), name, atom, element, *(round(x, 3) for x in xyz), occupancy, b_factor))
-    for residue, name, atom, element, _, (*xyz, occupancy, b_factor) in context_of(structure):
+    for residue, name, atom, element, _, (*xyz, occupancy, b_factor) in context:
         atoms.add((*residue.split(":"), name, atom, element, *(round(x, 3) for x in xyz), occupancy, b_factor))
     return atoms
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_new_file_holds_the_structure(mixed, format):
+def test_a_new_file_holds_the_structure(mixed, format, everything):
     again = read_structure(written(mixed, format))
-    assert_same(again, mixed)
+    assert everything(again) == everything(mixed)
     assert again.chain_ids == mixed.chain_ids
     assert not again.audit.findings or all(f.severity != "error" for f in again.audit.findings)
 
@@ -121,9 +84,10 @@ def test_a_new_file_holds_the_structure(mixed, format):
 @pytest.mark.parametrize(
     ("reader", "formats"), [(gemmi_atoms, FORMATS[:2]), (biopython_atoms, FORMATS[:2]), (biotite_atoms, FORMATS)]
 )
-def test_other_readers_find_the_same_atoms(mixed, reader, formats):
+def test_other_readers_find_the_same_atoms(mixed, reader, formats, everything):
+    _, protein, context, _ = everything(mixed)
     for format in formats:
-        assert reader(written(mixed, format), format) == our_atoms(mixed)
+        assert reader(written(mixed, format), format) == our_atoms(protein, context)
 
 
 def test_pdb_records(mixed):
@@ -219,9 +183,9 @@ def test_label_chain_ids_that_collide_are_made_anew(peptide, file_of):
     assert again.chain_ids == ("A", "B") and len(set(again.label_chain_ids)) == 2
 
 
-def test_parts_are_written(mixed):
+def test_parts_are_written(mixed, everything):
     part = mixed.take(torch.tensor([6, 0, 2]))
     for format in FORMATS:
         again = read_structure(written(part, format))
-        assert protein_of(again) == protein_of(part)
+        assert everything(again)[1] == everything(part)[1]
         assert len(again.others) == len(part.others)

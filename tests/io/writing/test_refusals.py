@@ -12,64 +12,12 @@ from protein_enn import chemistry
 from protein_enn.io import WriteError, read_structure, write_structure
 from protein_enn.io.write import structure_bytes
 from protein_enn.io.writing import fresh_pdb
-from protein_enn.structure import Structure
 
-SG, CA = chemistry.ATOM_INDEX["SG"], chemistry.CA
-FORMATS = ("pdb", "mmcif", "bcif")
+CA = chemistry.CA
 
 
 def written(structure, format):
     return structure_bytes(structure, format=format, file="x")
-
-
-def protein_of(structure):
-    """Every protein atom by its address."""
-    return {
-        (structure.residue_id(i), structure.residue_names[i], slot): (
-            *structure.positions[i, slot].tolist(), float(structure.occupancies[i, slot]),
-            float(structure.b_factors[i, slot]),
-        )
-        for i, slot in structure.present.nonzero().tolist()
-    }  # fmt: skip
-
-
-def context_of(structure):
-    """Every other atom by its address."""
-    o = structure.others
-    numbers = torch.cat([o.positions, o.occupancies[:, None], o.b_factors[:, None]], dim=1).tolist()
-    rows = zip(o.residue_ids, o.residue_names, o.names, o.elements, o.kinds.tolist(), numbers, strict=True)
-    return sorted(rows)
-
-
-def links_of(structure):
-    def end(i, atom):
-        return (structure.residue_id(i), atom) if i >= 0 else (structure.others.residue_ids[atom], "other")
-
-    links = structure.links
-    return sorted(
-        (kind, sorted(end(i, a) for i, a in zip(ends, atoms, strict=True)))
-        for kind, ends, atoms in zip(links.kinds.tolist(), links.residues.tolist(), links.atoms.tolist(), strict=True)
-    )
-
-
-def assert_same(again, structure):
-    assert protein_of(again) == protein_of(structure)
-    assert context_of(again) == context_of(structure)
-    assert again.sequence == structure.sequence
-    assert links_of(again) == links_of(structure)
-
-
-def many(count, chain_id, peptide, file_of):
-    """A structure with so many copies of one residue, each a chain."""
-    one = read_structure(file_of(peptide("G"), "pdb"))
-    names = ("residues", "present", "numbers", "label_numbers", "b_factors", "occupancies")
-    copies = {name: getattr(one, name).repeat(count, *[1] * (getattr(one, name).dim() - 1)) for name in names}
-    shift = 5.0 * torch.arange(count)[:, None, None] % 900 * one.present[..., None]
-    ids = tuple(chain_id(i) for i in range(count))
-    return Structure(
-        "many", **copies, positions=one.positions.repeat(count, 1, 1) + shift, chains=torch.arange(count),
-        chain_ids=ids, label_chain_ids=ids, insertion_codes=("",) * count, residue_names=("GLY",) * count,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -122,12 +70,12 @@ def test_context_that_pdb_cannot_hold_is_refused(field, value, mixed):
     read_structure(written(replace(mixed, others=changed), "mmcif"))
 
 
-def test_pdb_refuses_more_atoms_and_chains_than_it_can_number(peptide, file_of, monkeypatch):
+def test_pdb_refuses_more_atoms_and_chains_than_it_can_number(monkeypatch, many):
     letters = [chr(i) for i in range(33, 127)]
-    assert written(many(62, letters.__getitem__, peptide, file_of), "pdb")
+    assert written(many(62, letters.__getitem__), "pdb")
     with pytest.raises(WriteError, match="63 chains"):
-        written(many(63, letters.__getitem__, peptide, file_of), "pdb")
-    structure = many(3, letters.__getitem__, peptide, file_of)  # twelve atoms and three TER records
+        written(many(63, letters.__getitem__), "pdb")
+    structure = many(3, letters.__getitem__)  # twelve atoms and three TER records
     monkeypatch.setattr(fresh_pdb, "MAX_SERIAL", 15)
     assert b"TER      15" in written(structure, "pdb")
     monkeypatch.setattr(fresh_pdb, "MAX_SERIAL", 14)
@@ -147,10 +95,10 @@ def test_numbers_in_the_source_are_held_to_its_columns_too(peptide, file_of):
         structure_bytes(structure, format="pdb", b_factors=torch.ones(3))
 
 
-def test_unknown_formats_are_refused(mixed, tmp_path):
+def test_unknown_formats_are_refused(mixed, tmp_path, everything):
     with pytest.raises(WriteError, match=r"suffix '\.xyz'; use"):
         write_structure(mixed, tmp_path / "x.xyz")
     with pytest.raises(WriteError, match="no format 'mol2'; there are"):
         write_structure(mixed, tmp_path / "x.pdb", format="mol2")
     write_structure(mixed, tmp_path / "x.dat", format="mmcif")
-    assert_same(read_structure(tmp_path / "x.dat"), mixed)
+    assert everything(read_structure(tmp_path / "x.dat")) == everything(mixed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import gemmi
@@ -25,27 +24,15 @@ from protein_enn.io import read_structure
 from protein_enn.io.write import structure_bytes
 from protein_enn.io.writing.revision import Cells
 from protein_enn.io.writing.rewrite_mmcif import rewrite
-from protein_enn.structure import KINDS, OtherAtoms
+from protein_enn.structure import KINDS
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 FILES = ["1bhl.pdb", "2gtl_chain_a.cif", "2gtl_chain_a.bcif"]
 CA = chemistry.CA
-
-
-def rewritten(structure):
-    return structure_bytes(structure, format=structure.source.format)
-
-
-def shifted(structure, residue=0, slot=CA, by=1.0):
-    """One atom further along x."""
-    positions = structure.positions.clone()
-    positions[residue, slot, 0] += by
-    return structure.with_positions(positions)
-
-
-def noisy(structure):
-    noise = torch.randn(structure.positions.shape, generator=torch.Generator().manual_seed(3))
-    return structure.with_positions(structure.positions + 0.3 * noise)
+ROWS = """ATOM N  GLY A 1 1.0000  2.000 3.000 1.00 10.00
+ATOM CA GLY A 1 2.5(2)  2.000 3.000 1.00 ?
+ATOM C  GLY A 1 3.0     2.000 3.000 1    .
+"""
 
 
 def mmcif(rows, tags=("group_PDB", "label_atom_id", "label_comp_id", "label_asym_id", "label_seq_id", "Cartn_x",
@@ -53,19 +40,13 @@ def mmcif(rows, tags=("group_PDB", "label_atom_id", "label_comp_id", "label_asym
     return "data_x\nloop_\n" + "".join(f"_atom_site.{tag}\n" for tag in tags) + rows
 
 
-ROWS = """ATOM N  GLY A 1 1.0000  2.000 3.000 1.00 10.00
-ATOM CA GLY A 1 2.5(2)  2.000 3.000 1.00 ?
-ATOM C  GLY A 1 3.0     2.000 3.000 1    .
-"""
-
-
 @pytest.mark.parametrize("file", FILES)
-def test_nothing_moved_gives_the_same_bytes(file):
+def test_nothing_moved_gives_the_same_bytes(file, rewritten):
     assert rewritten(read_structure(EXAMPLES / file)) == (EXAMPLES / file).read_bytes()
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_moved_atoms_are_where_they_were_put_and_all_else_is_equal(file):
+def test_moved_atoms_are_where_they_were_put_and_all_else_is_equal(file, rewritten, noisy):
     structure = noisy(read_structure(EXAMPLES / file))
     again = read_structure(rewritten(structure))
     assert torch.allclose(again.positions, structure.positions, atol=5.01e-4)
@@ -75,7 +56,7 @@ def test_moved_atoms_are_where_they_were_put_and_all_else_is_equal(file):
     assert again.others.positions[whole].equal(structure.others.positions[whole])
 
 
-def test_pdb_changes_only_the_moved_columns():
+def test_pdb_changes_only_the_moved_columns(rewritten, shifted):
     structure = read_structure(EXAMPLES / "1bhl.pdb")
     before = (EXAMPLES / "1bhl.pdb").read_bytes().split(b"\n")
     after = rewritten(shifted(structure, 4)).split(b"\n")
@@ -85,7 +66,7 @@ def test_pdb_changes_only_the_moved_columns():
     assert float(after[row][30:38]) == pytest.approx(float(before[row][30:38]) + 1)
 
 
-def test_pdb_lines_of_every_kind_stay(peptide, file_of):
+def test_pdb_lines_of_every_kind_stay(peptide, file_of, rewritten):
     """ANISOU, hybrid-36 numbers, a line that ends after its coordinates, other records, what follows END."""
     lines = file_of(peptide("GAS", start=-1), "pdb").decode().split("\n")
     lines[1] = lines[1][:22] + "A000" + lines[1][26:]
@@ -108,7 +89,7 @@ def test_pdb_lines_of_every_kind_stay(peptide, file_of):
 @pytest.mark.parametrize("end", [b"\r\n", b"\r"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("kind", ["pdb", "mmcif"])
-def test_line_ends_and_byte_order_mark_stay(kind, mark, end, peptide, file_of):
+def test_line_ends_and_byte_order_mark_stay(kind, mark, end, peptide, file_of, rewritten, shifted):
     data = file_of(peptide("GAS"), kind)
     foreign = mark + data.replace(b"\n", end)
     structure = read_structure(foreign)
@@ -117,7 +98,7 @@ def test_line_ends_and_byte_order_mark_stay(kind, mark, end, peptide, file_of):
     assert rewritten(shifted(structure)) == mark + plain.replace(b"\n", end)
 
 
-def test_numbers_keep_their_decimals_and_have_three():
+def test_numbers_keep_their_decimals_and_have_three(rewritten, shifted):
     structure = read_structure(mmcif(ROWS).encode())
     positions = structure.positions.clone()
     positions[0, [chemistry.N, CA, chemistry.C], 0] += 0.25
@@ -127,7 +108,7 @@ def test_numbers_keep_their_decimals_and_have_three():
     assert rewritten(least).decode() == mmcif(ROWS), "less than half of the last digit"
 
 
-def test_values_that_stand_beside_each_other_stay_apart():
+def test_values_that_stand_beside_each_other_stay_apart(rewritten, shifted):
     rows = ROWS.replace("3.0     2.000", "3.0 2.000")
     structure = read_structure(mmcif(rows).encode())
     new = rewritten(shifted(structure, slot=chemistry.C, by=-1000.0)).decode()
@@ -148,7 +129,7 @@ def test_values_that_stand_beside_each_other_stay_apart():
         ROWS[:-1],
     ],
 )
-def test_mmcif_in_any_shape_changes_only_its_numbers(rows):
+def test_mmcif_in_any_shape_changes_only_its_numbers(rows, rewritten, shifted):
     for before in ("", "data_w\n_first.text\n;\nloop_\n_atom_site.Cartn_x\n1.0000\n; _second.text 'it''s'\n"):
         text = before + mmcif(rows)
         structure = read_structure(text.encode())
@@ -167,13 +148,13 @@ def test_blanks_in_a_value_are_not_mistaken_for_values_behind_a_comment():
     assert new == mmcif(rows.replace("1.0000 ", "2.0000 ").replace("3.0  ", "4.000"))
 
 
-def test_a_loop_that_begins_where_a_text_ends():
+def test_a_loop_that_begins_where_a_text_ends(rewritten, shifted):
     text = "data_x\n_a.text\n;\nit\n; " + mmcif(ROWS)[7:] + "_b.text\n;\nends\n;\n"
     new = rewritten(shifted(read_structure(text.encode()), slot=chemistry.N))
     assert new.decode() == text.replace("1.0000 ", "2.0000 ")
 
 
-def test_one_atom_as_pairs():
+def test_one_atom_as_pairs(rewritten, shifted):
     text = "data_x\n" + "".join(
         f"_atom_site.{tag} {value}\n"
         for tag, value in (("group_PDB", "ATOM"), ("label_atom_id", "CA"), ("label_comp_id", "GLY"),
@@ -199,7 +180,7 @@ def test_a_column_of_b_factors_is_added_where_there_is_none(cif, peptide, file_o
         assert added == data
 
 
-def test_the_chosen_data_block_is_the_one_that_changes(peptide, file_of):
+def test_the_chosen_data_block_is_the_one_that_changes(peptide, file_of, rewritten, shifted):
     one = file_of(peptide("GAS"), "mmcif").replace(b"TINY", b"one")
     two = file_of(peptide("GAS", chain="B"), "mmcif").replace(b"TINY", b"two")
     structure = read_structure(one + two, block="two")
@@ -209,14 +190,14 @@ def test_the_chosen_data_block_is_the_one_that_changes(peptide, file_of):
     assert new[len(one) :] == rewritten(shifted(read_structure(two)))
 
 
-def test_nulls_stay_two_kinds():
+def test_nulls_stay_two_kinds(rewritten):
     structure = read_structure(mmcif(ROWS).encode())
     new = rewritten(structure.with_positions(structure.positions + 1.0))
     column = gemmi.cif.read_string(new)[0].find_values("_atom_site.B_iso_or_equiv")
     assert list(column) == ["10.00", "?", "."]
 
 
-def test_binarycif_keeps_the_bytes_of_all_other_columns(peptide, file_of):
+def test_binarycif_keeps_the_bytes_of_all_other_columns(peptide, file_of, rewritten, shifted):
     source = {"entry": {"id": ["TINY"]}, "audit_author": {"name": ["A, B.", "C, D."]}}
     data = file_of(peptide("GAS"), "bcif", categories=source)
     old = msgpack.unpackb(data)
@@ -230,7 +211,7 @@ def test_binarycif_keeps_the_bytes_of_all_other_columns(peptide, file_of):
         )
 
 
-def test_binarycif_columns_keep_their_type(peptide, file_of):
+def test_binarycif_columns_keep_their_type(peptide, file_of, rewritten, shifted):
     """In float32 or as text, what did not move decodes to what it was."""
     document = BinaryCIFFile.read(io.BytesIO(file_of(peptide("GAS"), "bcif")))
     site = document.block["atom_site"]
@@ -251,116 +232,7 @@ def test_binarycif_columns_keep_their_type(peptide, file_of):
         assert float(after[1]) == pytest.approx(float(values[1]) + 1, abs=1e-5)
 
 
-def test_other_models_and_conformers_stay(kind, peptide, file_of):
-    first = peptide("GAS")
-    other = [{**a, "alt": "B", "occ": 0.3, "x": a["x"] + 0.5} for a in first[4:9]]
-    for a in first[4:9]:
-        a.update(alt="A", occ=0.7)
-    second = [{**a, "model": 2, "x": a["x"] + 9.0} for a in peptide("GAS")]
-    data = file_of([*first, *other, *second], kind)
-    new = rewritten(noisy(read_structure(data)))
-    assert read_structure(new, model=2).positions.equal(read_structure(data, model=2).positions)
-    if kind == "pdb":
-        assert new.split(b"\n")[16:] == data.split(b"\n")[16:], "alternative conformers and the second model"
-    moved_second = rewritten(shifted(read_structure(data, model=2)))
-    assert read_structure(moved_second).positions.equal(read_structure(data).positions)
-    assert not read_structure(moved_second, model=2).positions.equal(read_structure(data, model=2).positions)
-
-
-def hydrogens_of(data):
-    return np.array([list(a.atom.pos) for a in gemmi.read_pdb_string(data)[0].all() if a.atom.is_hydrogen()])
-
-
-def test_hydrogens_ride_and_turn_with_their_residue(peptide, atom, file_of):
-    """A residue that turns as one body turns its hydrogens, while the other residue stays."""
-    structure = read_structure(
-        file_of([*peptide("A"), atom("HA", 1, 1.3, y=1.2, z=0.6), *peptide("S", start=2, origin=(9, 9, 9))], "pdb")
-    )
-    turn = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-    positions = structure.positions.clone()
-    positions[0] = positions[0] @ turn.T + 5.0
-    (hydrogen,) = hydrogens_of(rewritten(structure.with_positions(positions)))
-    assert np.allclose(hydrogen, [5 - 1.2, 5 + 1.3, 5.6], atol=2e-3)
-
-
-def test_a_motion_of_the_whole_moves_everything(peptide, atom, file_of):
-    """Superposed onto something, a model takes its water hydrogens, ions and other conformers along."""
-    atoms = peptide("GA")
-    atoms[4]["alt"], atoms[4]["occ"] = "A", 0.6
-    atoms += [{**atoms[4], "alt": "B", "occ": 0.4, "x": atoms[4]["x"] + 0.4}]
-    for i, name in enumerate(("O", "H1", "H2")):
-        atoms.append(atom(name, 90, 5.0 + 0.9 * i, residue="HOH", record="HETATM", y=4.0 - 0.3 * i))
-    data = file_of(atoms, "pdb")
-    structure = read_structure(data)
-    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(1)))[0]
-    turn = turn * torch.linalg.det(turn)
-    new = rewritten(structure.moved(turn, torch.tensor([1.0, 2.0, 3.0])))
-    old, moved = (
-        np.array([list(a.atom.pos) for a in gemmi.read_pdb_string(d)[0].all()]) for d in (data, new)
-    )  # fmt: skip
-    assert len(old) == len(atoms)
-    assert np.allclose(moved, old @ turn.numpy().T + [1, 2, 3], atol=1e-3)
-
-
-def test_context_that_moved_alone_is_written(kind, peptide, atom, file_of):
-    data = file_of([*peptide("GA"), atom("ZN", 50, 5.0, residue="ZN", record="HETATM", element="ZN")], kind)
-    structure = read_structure(data)
-    others = replace(structure.others, positions=structure.others.positions + 2.0)
-    again = read_structure(rewritten(replace(structure, others=others)))
-    assert again.others.positions.equal(others.positions)
-    assert again.positions.equal(structure.positions)
-
-
-def test_groups_of_modified_residues_follow_them(kind, peptide, atom, file_of):
-    atoms = [*peptide(["ALA", "SEP"]), atom("P", 2, 6.0, y=3.0, z=1.0, residue="SEP")]
-    structure = read_structure(file_of(atoms, kind))
-    positions = structure.positions.clone()
-    positions[1, structure.present[1]] += 2.0
-    again = read_structure(rewritten(structure.with_positions(positions)))
-    assert torch.allclose(again.others.positions, structure.others.positions + 2.0, atol=1e-3)
-
-
-def test_b_factors_and_occupancies_that_changed_are_written(kind, peptide, file_of):
-    structure = read_structure(file_of(peptide("GAS"), kind))
-    occupancies = structure.occupancies.clone()
-    occupancies[1, CA] = 0.5
-    again = read_structure(rewritten(replace(structure, occupancies=occupancies)))
-    assert again.occupancies.equal(occupancies) and again.b_factors.equal(structure.b_factors)
-    values = torch.tensor([1.25, 50.5, 99.0])
-    again = read_structure(structure_bytes(structure, format=kind, b_factors=values))
-    assert torch.equal(again.b_factors[structure.present], values[:, None].expand(-1, 37)[structure.present])
-
-
-@pytest.mark.parametrize("change", ["name", "number", "chain", "atom", "context"])
-def test_what_the_source_cannot_say_makes_a_new_file(kind, change, peptide, file_of):
-    """A changed residue must not be written under its old name."""
-    structure = read_structure(file_of([*peptide("GAS")], kind))
-    changed = {
-        "name": {"residue_names": ("GLY", "ALA", "THR")},
-        "number": {"numbers": structure.numbers + 5},
-        "chain": {"chain_ids": ("Q",)},
-        "atom": {"present": structure.present.clone().index_fill_(1, torch.tensor([chemistry.O]), False)},
-        "context": {"others": OtherAtoms(torch.tensor([[9.0, 9.0, 9.0]]), ("ZN",), ("ZN",), ("ZN",), ("Q:1",),
-                                         torch.tensor([1]), torch.ones(1), torch.ones(1))},
-    }[change]  # fmt: skip
-    edited = replace(structure, **changed)
-    again = read_structure(rewritten(edited))
-    assert again.residue_names == edited.residue_names and again.numbers.equal(edited.numbers)
-    assert again.chain_ids == edited.chain_ids and again.present.equal(edited.present)
-    assert again.others.names == edited.others.names
-
-
-def test_a_file_read_leniently_is_written_with_its_blanks(peptide, file_of):
-    atoms = peptide("GAS")
-    atoms[6]["x"] = "?"
-    data = file_of(atoms, "mmcif")
-    structure = read_structure(data, lenient=True)
-    assert rewritten(structure) == data
-    again = read_structure(rewritten(noisy(structure)), lenient=True)
-    assert again.present.equal(structure.present)
-
-
-def test_the_model_of_biopython_agrees_about_the_new_places():
+def test_the_model_of_biopython_agrees_about_the_new_places(rewritten, noisy):
     from Bio.PDB import PDBParser
 
     structure = noisy(read_structure(EXAMPLES / "1bhl.pdb"))

@@ -14,9 +14,8 @@ import torch
 from protein_enn import chemistry
 from protein_enn.io import read_structure, write_structure
 from protein_enn.io.write import structure_bytes
-from protein_enn.structure import Structure
 
-SG, CA = chemistry.ATOM_INDEX["SG"], chemistry.CA
+CA = chemistry.CA
 FORMATS = ("pdb", "mmcif", "bcif")
 
 
@@ -24,58 +23,8 @@ def written(structure, format):
     return structure_bytes(structure, format=format, file="x")
 
 
-def protein_of(structure):
-    """Every protein atom by its address."""
-    return {
-        (structure.residue_id(i), structure.residue_names[i], slot): (
-            *structure.positions[i, slot].tolist(), float(structure.occupancies[i, slot]),
-            float(structure.b_factors[i, slot]),
-        )
-        for i, slot in structure.present.nonzero().tolist()
-    }  # fmt: skip
-
-
-def context_of(structure):
-    """Every other atom by its address."""
-    o = structure.others
-    numbers = torch.cat([o.positions, o.occupancies[:, None], o.b_factors[:, None]], dim=1).tolist()
-    rows = zip(o.residue_ids, o.residue_names, o.names, o.elements, o.kinds.tolist(), numbers, strict=True)
-    return sorted(rows)
-
-
-def links_of(structure):
-    def end(i, atom):
-        return (structure.residue_id(i), atom) if i >= 0 else (structure.others.residue_ids[atom], "other")
-
-    links = structure.links
-    return sorted(
-        (kind, sorted(end(i, a) for i, a in zip(ends, atoms, strict=True)))
-        for kind, ends, atoms in zip(links.kinds.tolist(), links.residues.tolist(), links.atoms.tolist(), strict=True)
-    )
-
-
-def assert_same(again, structure):
-    assert protein_of(again) == protein_of(structure)
-    assert context_of(again) == context_of(structure)
-    assert again.sequence == structure.sequence
-    assert links_of(again) == links_of(structure)
-
-
-def many(count, chain_id, peptide, file_of):
-    """A structure with so many copies of one residue, each a chain."""
-    one = read_structure(file_of(peptide("G"), "pdb"))
-    names = ("residues", "present", "numbers", "label_numbers", "b_factors", "occupancies")
-    copies = {name: getattr(one, name).repeat(count, *[1] * (getattr(one, name).dim() - 1)) for name in names}
-    shift = 5.0 * torch.arange(count)[:, None, None] % 900 * one.present[..., None]
-    ids = tuple(chain_id(i) for i in range(count))
-    return Structure(
-        "many", **copies, positions=one.positions.repeat(count, 1, 1) + shift, chains=torch.arange(count),
-        chain_ids=ids, label_chain_ids=ids, insertion_codes=("",) * count, residue_names=("GLY",) * count,
-    )  # fmt: skip
-
-
-def test_many_chains_with_long_ids_in_mmcif(cif, peptide, file_of):
-    structure = many(200, lambda i: f"chain-{i}", peptide, file_of)
+def test_many_chains_with_long_ids_in_mmcif(cif, many):
+    structure = many(200, lambda i: f"chain-{i}")
     again = read_structure(written(structure, cif))
     assert again.chain_ids == structure.chain_ids
     assert torch.allclose(again.positions, structure.positions, atol=6e-4)
@@ -84,12 +33,12 @@ def test_many_chains_with_long_ids_in_mmcif(cif, peptide, file_of):
 @pytest.mark.parametrize(
     "name", ["O5'", 'HO5"', "O5'\"", "a b", "_x", "#1", ";s", "$v", "[1]", "loop_", "data_1", "?x", "é", "'q'", '"']
 )
-def test_odd_names_are_quoted(cif, name, mixed):
+def test_odd_names_are_quoted(cif, name, mixed, everything):
     names = (name, *mixed.others.names[1:])
     ids = ("Chain '1' #2:5", *mixed.others.residue_ids[1:])
     odd = replace(mixed, others=replace(mixed.others, names=names, residue_ids=ids))
     data = written(odd, cif)
-    assert context_of(read_structure(data)) == context_of(odd)
+    assert everything(read_structure(data)) == everything(odd)
     if cif == "mmcif":
         block = gemmi.cif.read_string(data)[0]
         assert name in {gemmi.cif.as_string(v) for v in block.find_values("_atom_site.label_atom_id")}
@@ -148,13 +97,13 @@ def test_gzip_is_the_same_bytes_at_any_time(mixed, suffix, tmp_path, monkeypatch
     assert gzip.decompress(first) == (tmp_path / f"c{suffix}").read_bytes()
 
 
-def test_block_names_hold_no_blanks(cif, mixed):
+def test_block_names_hold_no_blanks(cif, mixed, everything):
     data = written(replace(mixed, name="a model\nof loop_ é"), cif)
-    assert_same(read_structure(data), mixed)
+    assert everything(read_structure(data)) == everything(mixed)
     if cif == "mmcif":
         assert data.startswith(b"data_a_model_of_loop___\n")
 
 
-def test_thousands_of_chains_keep_their_ids(cif, peptide, file_of):
-    structure = many(2000, lambda i: f"A-{i}", peptide, file_of)
+def test_thousands_of_chains_keep_their_ids(cif, many):
+    structure = many(2000, lambda i: f"A-{i}")
     assert read_structure(written(structure, cif)).chain_ids == structure.chain_ids

@@ -1,0 +1,133 @@
+"""What goes along when protein atoms move, and what stays where it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import gemmi
+import numpy as np
+import pytest
+import torch
+
+from protein_enn import chemistry
+from protein_enn.io import read_structure
+from protein_enn.io.write import structure_bytes
+from protein_enn.structure import OtherAtoms
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+FILES = ["1bhl.pdb", "2gtl_chain_a.cif", "2gtl_chain_a.bcif"]
+CA = chemistry.CA
+ROWS = """ATOM N  GLY A 1 1.0000  2.000 3.000 1.00 10.00
+ATOM CA GLY A 1 2.5(2)  2.000 3.000 1.00 ?
+ATOM C  GLY A 1 3.0     2.000 3.000 1    .
+"""
+
+
+def test_other_models_and_conformers_stay(kind, peptide, file_of, rewritten, shifted, noisy):
+    first = peptide("GAS")
+    other = [{**a, "alt": "B", "occ": 0.3, "x": a["x"] + 0.5} for a in first[4:9]]
+    for a in first[4:9]:
+        a.update(alt="A", occ=0.7)
+    second = [{**a, "model": 2, "x": a["x"] + 9.0} for a in peptide("GAS")]
+    data = file_of([*first, *other, *second], kind)
+    new = rewritten(noisy(read_structure(data)))
+    assert read_structure(new, model=2).positions.equal(read_structure(data, model=2).positions)
+    if kind == "pdb":
+        assert new.split(b"\n")[16:] == data.split(b"\n")[16:], "alternative conformers and the second model"
+    moved_second = rewritten(shifted(read_structure(data, model=2)))
+    assert read_structure(moved_second).positions.equal(read_structure(data).positions)
+    assert not read_structure(moved_second, model=2).positions.equal(read_structure(data, model=2).positions)
+
+
+def hydrogens_of(data):
+    return np.array([list(a.atom.pos) for a in gemmi.read_pdb_string(data)[0].all() if a.atom.is_hydrogen()])
+
+
+def test_hydrogens_ride_and_turn_with_their_residue(peptide, atom, file_of, rewritten):
+    """A residue that turns as one body turns its hydrogens, while the other residue stays."""
+    structure = read_structure(
+        file_of([*peptide("A"), atom("HA", 1, 1.3, y=1.2, z=0.6), *peptide("S", start=2, origin=(9, 9, 9))], "pdb")
+    )
+    turn = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    positions = structure.positions.clone()
+    positions[0] = positions[0] @ turn.T + 5.0
+    (hydrogen,) = hydrogens_of(rewritten(structure.with_positions(positions)))
+    assert np.allclose(hydrogen, [5 - 1.2, 5 + 1.3, 5.6], atol=2e-3)
+
+
+def test_a_motion_of_the_whole_moves_everything(peptide, atom, file_of, rewritten):
+    """Superposed onto something, a model takes its water hydrogens, ions and other conformers along."""
+    atoms = peptide("GA")
+    atoms[4]["alt"], atoms[4]["occ"] = "A", 0.6
+    atoms += [{**atoms[4], "alt": "B", "occ": 0.4, "x": atoms[4]["x"] + 0.4}]
+    for i, name in enumerate(("O", "H1", "H2")):
+        atoms.append(atom(name, 90, 5.0 + 0.9 * i, residue="HOH", record="HETATM", y=4.0 - 0.3 * i))
+    data = file_of(atoms, "pdb")
+    structure = read_structure(data)
+    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(1)))[0]
+    turn = turn * torch.linalg.det(turn)
+    new = rewritten(structure.moved(turn, torch.tensor([1.0, 2.0, 3.0])))
+    old, moved = (
+        np.array([list(a.atom.pos) for a in gemmi.read_pdb_string(d)[0].all()]) for d in (data, new)
+    )  # fmt: skip
+    assert len(old) == len(atoms)
+    assert np.allclose(moved, old @ turn.numpy().T + [1, 2, 3], atol=1e-3)
+
+
+def test_context_that_moved_alone_is_written(kind, peptide, atom, file_of, rewritten):
+    data = file_of([*peptide("GA"), atom("ZN", 50, 5.0, residue="ZN", record="HETATM", element="ZN")], kind)
+    structure = read_structure(data)
+    others = replace(structure.others, positions=structure.others.positions + 2.0)
+    again = read_structure(rewritten(replace(structure, others=others)))
+    assert again.others.positions.equal(others.positions)
+    assert again.positions.equal(structure.positions)
+
+
+def test_groups_of_modified_residues_follow_them(kind, peptide, atom, file_of, rewritten):
+    atoms = [*peptide(["ALA", "SEP"]), atom("P", 2, 6.0, y=3.0, z=1.0, residue="SEP")]
+    structure = read_structure(file_of(atoms, kind))
+    positions = structure.positions.clone()
+    positions[1, structure.present[1]] += 2.0
+    again = read_structure(rewritten(structure.with_positions(positions)))
+    assert torch.allclose(again.others.positions, structure.others.positions + 2.0, atol=1e-3)
+
+
+def test_b_factors_and_occupancies_that_changed_are_written(kind, peptide, file_of, rewritten):
+    structure = read_structure(file_of(peptide("GAS"), kind))
+    occupancies = structure.occupancies.clone()
+    occupancies[1, CA] = 0.5
+    again = read_structure(rewritten(replace(structure, occupancies=occupancies)))
+    assert again.occupancies.equal(occupancies) and again.b_factors.equal(structure.b_factors)
+    values = torch.tensor([1.25, 50.5, 99.0])
+    again = read_structure(structure_bytes(structure, format=kind, b_factors=values))
+    assert torch.equal(again.b_factors[structure.present], values[:, None].expand(-1, 37)[structure.present])
+
+
+@pytest.mark.parametrize("change", ["name", "number", "chain", "atom", "context"])
+def test_what_the_source_cannot_say_makes_a_new_file(kind, change, peptide, file_of, rewritten):
+    """A changed residue must not be written under its old name."""
+    structure = read_structure(file_of([*peptide("GAS")], kind))
+    changed = {
+        "name": {"residue_names": ("GLY", "ALA", "THR")},
+        "number": {"numbers": structure.numbers + 5},
+        "chain": {"chain_ids": ("Q",)},
+        "atom": {"present": structure.present.clone().index_fill_(1, torch.tensor([chemistry.O]), False)},
+        "context": {"others": OtherAtoms(torch.tensor([[9.0, 9.0, 9.0]]), ("ZN",), ("ZN",), ("ZN",), ("Q:1",),
+                                         torch.tensor([1]), torch.ones(1), torch.ones(1))},
+    }[change]  # fmt: skip
+    edited = replace(structure, **changed)
+    again = read_structure(rewritten(edited))
+    assert again.residue_names == edited.residue_names and again.numbers.equal(edited.numbers)
+    assert again.chain_ids == edited.chain_ids and again.present.equal(edited.present)
+    assert again.others.names == edited.others.names
+
+
+def test_a_file_read_leniently_is_written_with_its_blanks(peptide, file_of, rewritten, noisy):
+    atoms = peptide("GAS")
+    atoms[6]["x"] = "?"
+    data = file_of(atoms, "mmcif")
+    structure = read_structure(data, lenient=True)
+    assert rewritten(structure) == data
+    again = read_structure(rewritten(noisy(structure)), lenient=True)
+    assert again.present.equal(structure.present)
