@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import gemmi
@@ -242,3 +243,14 @@ def lines() -> list[str]:
         for number in (1, 2)
         for i, name in enumerate(("N", "CA", "C", "O", "CB"))
     ]
+
+
+@pytest.fixture(scope="session")
+def examples() -> Path:
+    return Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.fixture(scope="session")
+def native(examples: Path) -> Structure:
+    """A sound protein of 135 residues."""
+    return read_structure(examples / "1bhl.pdb")
