@@ -58,11 +58,8 @@ def to_document(
     for item in COORDINATES:
         if item not in columns:
             raise CoordinateError(f"{file}: no _atom_site.{item}; give a file with Cartesian coordinates")
-    for items in (
-        ("label_atom_id", "auth_atom_id"),
-        ("label_comp_id", "auth_comp_id"),
-        ("auth_seq_id", "label_seq_id"),
-    ):
+    for what in ("atom_id", "comp_id", "seq_id"):
+        items = (f"label_{what}", f"auth_{what}")
         if not any(item in columns for item in items):
             raise FormatError(f"{file}: atom_site has neither {' nor '.join(items)}; add one of them")
     number = columns.get("pdbx_PDB_model_num")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +23,16 @@ Numbers = tuple[NDArray[np.float64], NDArray[np.uint8]]
 Placed = tuple[NDArray[np.float64], NDArray[np.bool_]]
 
 
-@dataclass(frozen=True, eq=False)
-class AtomTable:
-    """m atoms of one model, in file order, all conformers and hydrogens included."""
+Table = TypeVar("Table", bound="Columns")
 
-    rows: NDArray[np.int64]  # PDB: line; mmCIF, BinaryCIF: row of atom_site; from 0
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """What a file says of each of m atoms, read or about to be written."""
+
     hetero: NDArray[np.bool_]  # HETATM
     names: Labels  # "CA"
     elements: Labels  # "C", "ZN", upper case; "" when the file does not say
-    alternates: Labels  # conformer label, "" when there is one only
     residue_names: Labels
     chains: Labels  # author chain id
     label_chains: Labels
@@ -41,30 +42,22 @@ class AtomTable:
     positions: NDArray[np.float64]  # (m, 3) Å
     occupancies: NDArray[np.float64]
     b_factors: NDArray[np.float64]
-    placed: NDArray[np.bool_]  # whether the file gives a position
-    sequenced: NDArray[
-        np.int8
-    ]  # 1: the file says that its residue is part of a polymer; 0: that it is not; -1: nothing
-    without_b_factor: int = 0  # atoms whose B factor is not given: 0
-    place: str = "line"  # what `rows` counts, for messages
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.numbers)
 
-    def take(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> AtomTable:
+    def take(self: Table, index: NDArray[np.bool_] | NDArray[np.int64]) -> Table:
         """The chosen atoms."""
         if index.dtype == bool:
             index = np.flatnonzero(index)
-        columns = (f.name for f in fields(self) if f.name not in ("place", "without_b_factor"))
         taken: dict[str, Any] = {}
-        for name in columns:
+        for name in (f.name for f in fields(self)):
             column = getattr(self, name)
-            taken[name] = column.take(index) if isinstance(column, Labels) else column[index]
+            if isinstance(column, Labels):
+                taken[name] = column.take(index)
+            elif isinstance(column, np.ndarray):
+                taken[name] = column[index]
         return replace(self, **taken)
-
-    def where(self, i: int) -> str:
-        """Atom i's place in the file as a reader counts it, from 1: "line 12"."""
-        return f"{self.place} {int(self.rows[i]) + 1}"
 
     def residue_id(self, i: int) -> str:
         """Author chain, number and insertion code of atom i's residue, "A:52B"."""
@@ -74,6 +67,22 @@ class AtomTable:
         """The same of several atoms."""
         chains, codes = self.chains.take(index).tolist(), self.insertion_codes.take(index).tolist()
         return [f"{a}:{n}{c}" for a, n, c in zip(chains, self.numbers[index].tolist(), codes, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class AtomTable(Columns):
+    """m atoms of one model as read, in file order, all conformers and hydrogens included."""
+
+    rows: NDArray[np.int64]  # PDB: line; mmCIF, BinaryCIF: row of atom_site; from 0
+    alternates: Labels  # conformer label, "" when there is one only
+    placed: NDArray[np.bool_]  # whether the file gives a position
+    sequenced: NDArray[np.int8]  # whether the file says that its residue is in a polymer: 1, 0; -1: it does not say
+    without_b_factor: int = 0  # atoms whose B factor is not given: 0
+    place: str = "line"  # what `rows` counts, for messages
+
+    def where(self, i: int) -> str:
+        """Atom i's place in the file as a reader counts it, from 1: "line 12"."""
+        return f"{self.place} {int(self.rows[i]) + 1}"
 
 
 def coordinates(
@@ -135,9 +144,8 @@ def check_atoms(table: AtomTable, file: str) -> None:
 
 def check_origin(table: AtomTable, file: str) -> None:
     """Refuse several atoms at 0, 0, 0."""
-    zero = ~(
-        table.positions[:, 0].astype(bool) | table.positions[:, 1].astype(bool) | table.positions[:, 2].astype(bool)
-    )
+    x, y, z = table.positions.T != 0
+    zero = ~(x | y | z)
     if zero.sum() > 1:
         i = int(np.flatnonzero(zero)[1])
         raise CoordinateError(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gemmi
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from protein_enn import chemistry
 from protein_enn.io.components import ALIASES, component, slot
 from protein_enn.io.errors import WriteError
+from protein_enn.io.table.atoms import Columns
 from protein_enn.io.table.labels import Labels
 from protein_enn.structure import KINDS, LINKS, OtherAtoms, Structure
 
@@ -41,37 +42,6 @@ class Bond(NamedTuple):
 
     kind: str
     atoms: tuple[int, int]
-
-
-@dataclass(frozen=True, eq=False)
-class Columns:
-    """What is written of each atom."""
-
-    hetero: NDArray[np.bool_]  # HETATM
-    names: Labels
-    elements: Labels
-    residue_names: Labels
-    chains: Labels  # author chain id
-    label_chains: Labels
-    numbers: NDArray[np.int64]  # author residue number
-    insertion_codes: Labels
-    label_numbers: NDArray[np.int64]
-    positions: NDArray[np.float64]  # (m, 3) Å
-    occupancies: NDArray[np.float64]
-    b_factors: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def take(self, index: NDArray[np.int64]) -> Columns:
-        """The chosen atoms."""
-        columns: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        columns = {n: c.take(index) if isinstance(c, Labels) else c[index] for n, c in columns.items()}
-        return Columns(**columns)
-
-    def residue_id(self, i: int) -> str:
-        """Author chain, number and insertion code, "A:52B"."""
-        return f"{self.chains[i]}:{int(self.numbers[i])}{self.insertion_codes[i]}"
 
 
 @dataclass(frozen=True, eq=False)
