@@ -88,7 +88,7 @@ def equivariance_error(
     with torch.no_grad():
         before = encoder(graph)[0].flat()
         after = encoder(graph.moved(turn.to(graph.pos.dtype), shift.to(graph.pos.dtype)))[0].flat()
-    matrix = representation(encoder.irreps_out, turn).to(before.dtype)
+    matrix = representation(encoder.layout.irreps, turn).to(before.dtype)
     return float((after - before @ matrix.T).abs().max() / before.abs().max())
 
 

@@ -9,7 +9,8 @@ from protein_enn.models.invariant import Invariant
 from protein_enn.models.tensor_field import TensorField
 
 ENCODERS: dict[str, type[Any]] = {"invariant": Invariant, "tensor_field": TensorField}
-"""Each: `Config`, `__init__(config, widths)`, `irreps_out`, `forward(graph) -> (Features, Edges)`."""
+"""Each: `Config`, `__init__(config, widths)`, `layout` and `edge_width` (what it gives), `forward(graph)` to
+`(Features, Edges)`."""
 
 
 def encoder(name: str, settings: dict[str, Any], widths: Widths) -> Any:

@@ -8,7 +8,7 @@ from torch import nn
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
 from protein_enn.models.layers import OddMessages, PairMessages, Transition, neighbor_sum, unbiased
-from protein_enn.nn.features import Features, irreps
+from protein_enn.nn.features import Features, Layout
 from protein_enn.settings import Settings
 
 
@@ -26,7 +26,8 @@ class Invariant(nn.Module):
     def __init__(self, config: Config, widths: Widths) -> None:
         super().__init__()
         self.config = config
-        self.irreps_out = irreps(config.scalars, config.odd, 0, 0)
+        self.layout = Layout(config.scalars, config.odd)
+        self.edge_width = config.edges
         self.edges = EdgeEmbedding(widths, config.edges, config.cutoff)
         self.scalars = nn.Linear(widths.scalars + widths.vectors, config.scalars)
         self.odd = unbiased(widths.pseudoscalars, config.odd)
@@ -40,7 +41,8 @@ class Invariant(nn.Module):
         odd = self.odd(graph.pseudoscalars)
         for layer in self.layers:
             scalars, odd = layer(scalars, odd, edges)
-        return Features(scalars, odd, scalars.new_zeros(len(scalars), 0, 0)), edges
+        none = scalars.new_zeros(len(scalars), 0, 0)
+        return Features(scalars, odd, none, none), edges
 
 
 class InvariantLayer(nn.Module):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
 from protein_enn.models.layers import OddMessages, PairMessages, Transition, neighbor_sum, unbiased
-from protein_enn.nn.features import Features, irreps
+from protein_enn.nn.features import Features, Layout
 from protein_enn.nn.norm import TensorNorm
 from protein_enn.nn.spherical import spherical_harmonics
 from protein_enn.nn.tensor_convolution import TensorConvolution
@@ -35,7 +35,8 @@ class TensorField(nn.Module):
     def __init__(self, config: Config, widths: Widths) -> None:
         super().__init__()
         self.config = config
-        self.irreps_out = irreps(config.scalars, config.odd, config.channels, config.lmax)
+        self.layout = Layout(config.scalars, config.odd, config.channels, lmax=config.lmax)
+        self.edge_width = config.edges
         self.edges = EdgeEmbedding(widths, config.edges, config.cutoff)
         self.scalars = nn.Linear(widths.scalars + widths.vectors, config.scalars)
         self.odd = unbiased(widths.pseudoscalars, config.odd)
@@ -54,6 +55,7 @@ class TensorField(nn.Module):
             self.scalars(torch.cat([graph.scalars, lengths], -1)),
             self.odd(graph.pseudoscalars),
             torch.cat([vectors, higher], 1),
+            vectors.new_zeros(len(vectors), (config.lmax + 1) ** 2 - 1, 0),
         )
         for layer in self.layers:
             features = layer(features, edges, harmonics)
@@ -86,4 +88,4 @@ class TensorFieldLayer(nn.Module):
         scalars = self.transition(scalars, torch.cat([invariants, odd.square()], -1))
         gates = torch.sigmoid(self.gate(scalars)).chunk(self.lmax, -1)
         gate = torch.cat([g[:, None].expand(-1, 2 * i + 3, -1) for i, g in enumerate(gates)], 1)
-        return Features(scalars, odd, x.tensors + gate * update)
+        return Features(scalars, odd, x.tensors + gate * update, x.pseudotensors)

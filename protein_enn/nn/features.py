@@ -1,4 +1,4 @@
-"""What an encoder gives for each node: even and odd scalars and tensors of natural parity."""
+"""What an encoder gives for each node: scalars and tensors of both parities, and how many of each."""
 
 from __future__ import annotations
 
@@ -11,17 +11,39 @@ from torch import Tensor
 from protein_enn.nn.spherical import degree_slice
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How many features of each kind: scalars x 0e + pseudoscalars x 0o + channels x (1o + 2e + ... lmax)
+    + pseudochannels x (1e + 2o + ... lmax)."""
+
+    scalars: int
+    pseudoscalars: int = 0
+    channels: int = 0  # of each degree 1 .. lmax with the parity (-1)^l of the harmonics
+    pseudochannels: int = 0  # of each degree 1 .. lmax with the other parity
+    lmax: int = 0
+
+    @property
+    def irreps(self) -> str:
+        """The e3nn string of `Features.flat`: "128x0e + 16x0o + 32x1o + 32x2e + 8x1e + 8x2o"."""
+        parts = [f"{self.scalars}x0e", f"{self.pseudoscalars}x0o"]
+        for count, parities in ((self.channels, "eo"), (self.pseudochannels, "oe")):
+            parts += [f"{count}x{degree}{parities[degree % 2]}" for degree in range(1, self.lmax + 1) if count]
+        return " + ".join(parts)
+
+
 @dataclass(frozen=True, eq=False)
 class Features:
     """Node features by how they turn.
 
-    `tensors` holds degrees 1, 2, ... of parity (-1)^l, components first, channels last, so that products over
-    neighbours are matrix products; `flat` is the same in the (multiplicity, component) order of e3nn irreps.
+    `tensors` holds degrees 1, 2, ... of parity (-1)^l, `pseudotensors` those of the other parity: components first,
+    channels last, so that products over neighbours are matrix products; `flat` is the same in the (multiplicity,
+    component) order of e3nn irreps.
     """
 
     scalars: Float[Tensor, "n h"]  # h x 0e
     pseudoscalars: Float[Tensor, "n p"]  # p x 0o
     tensors: Float[Tensor, "n m c"]  # c x 1o + c x 2e ..., m = (lmax + 1)^2 - 1
+    pseudotensors: Float[Tensor, "n m q"]  # q x 1e + q x 2o ...
 
     @property
     def vectors(self) -> Float[Tensor, "n 3 c"]:
@@ -29,18 +51,12 @@ class Features:
         return self.tensors[:, :3]
 
     def flat(self) -> Float[Tensor, "n d"]:
-        """All features in the order of `irreps`."""
+        """All features in the order of `Layout.irreps`."""
         n, m, _ = self.tensors.shape
         lmax = int((m + 1) ** 0.5) - 1
         parts = [self.scalars, self.pseudoscalars]
-        for degree in range(1, lmax + 1):
-            inside = degree_slice(degree)
-            parts.append(self.tensors[:, inside.start - 1 : inside.stop - 1].transpose(1, 2).reshape(n, -1))
+        for tensors in (self.tensors, self.pseudotensors):
+            for degree in range(1, lmax + 1):
+                inside = degree_slice(degree)
+                parts.append(tensors[:, inside.start - 1 : inside.stop - 1].transpose(1, 2).reshape(n, -1))
         return torch.cat(parts, -1)
-
-
-def irreps(scalars: int, pseudoscalars: int, channels: int, lmax: int) -> str:
-    """The e3nn string of `Features.flat`: "128x0e + 16x0o + 32x1o + 32x2e"."""
-    parts = [f"{scalars}x0e", f"{pseudoscalars}x0o"]
-    parts += [f"{channels}x{degree}{'eo'[degree % 2]}" for degree in range(1, lmax + 1) if channels]
-    return " + ".join(parts)

@@ -50,9 +50,11 @@ class DesignModel(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = encoder(config.encoder, config.encoder_settings, BACKBONE_WIDTHS)
-        settings = self.encoder.config
-        self.entry = nn.Linear(settings.scalars + settings.odd, config.hidden)  # here L and D part: 0e and 0o meet
-        self.decoder = nn.ModuleList(DecoderLayer(config.hidden, settings.edges) for _ in range(config.decoder_layers))
+        given = self.encoder.layout
+        self.entry = nn.Linear(given.scalars + given.pseudoscalars, config.hidden)  # here L and D part: 0e and 0o meet
+        self.decoder = nn.ModuleList(
+            DecoderLayer(config.hidden, self.encoder.edge_width) for _ in range(config.decoder_layers)
+        )
         self.exit = nn.Sequential(nn.LayerNorm(config.hidden), nn.Linear(config.hidden, len(chemistry.AMINO_ACIDS)))
 
     def graph(self, structure: Structure) -> ProteinGraph:

@@ -45,14 +45,14 @@ class RefinementModel(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = encoder(config.encoder, config.encoder_settings, ALL_ATOM_WIDTHS)
-        settings = self.encoder.config
+        given = self.encoder.layout
         width = chemistry.COMPACT_WIDTH
-        self.mix = nn.Linear(settings.channels + ALL_ATOM_WIDTHS.vectors, config.mixed, bias=False)
+        self.mix = nn.Linear(given.channels + ALL_ATOM_WIDTHS.vectors, config.mixed, bias=False)
         self.gate = nn.Sequential(
-            nn.Linear(settings.scalars, settings.scalars), nn.SiLU(), nn.Linear(settings.scalars, config.mixed)
+            nn.Linear(given.scalars, given.scalars), nn.SiLU(), nn.Linear(given.scalars, config.mixed)
         )
         self.atoms = nn.Parameter(0.02 * torch.randn(len(chemistry.RESIDUES), config.mixed, width))
-        self.lddt = nn.Sequential(nn.Linear(settings.scalars, 64), nn.SiLU(), nn.Linear(64, 1))
+        self.lddt = nn.Sequential(nn.Linear(given.scalars, 64), nn.SiLU(), nn.Linear(64, 1))
 
     def graph(self, structure: Structure) -> ProteinGraph:
         """Residues with a CA, all their atoms seen; `compact` keeps the atoms. ValueError if no residue has a CA."""
