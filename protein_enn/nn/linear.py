@@ -1,0 +1,29 @@
+"""Linear maps that commute with rotations."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from protein_enn.nn.spherical import degree_slice
+
+
+class DegreewiseLinear(nn.Module):
+    """t'_l = t_l W_l for each degree l: channels mix, components don't (Schur's lemma allows no other linear map).
+
+    (n, (lmax + 1)^2 - 1, inputs) -> (n, (lmax + 1)^2 - 1, outputs), degrees 1 .. lmax of either parity; no bias, which
+    only scalars can have.
+    """
+
+    def __init__(self, inputs: int, outputs: int, lmax: int) -> None:
+        super().__init__()
+        self.outputs = outputs
+        self.degrees = nn.ModuleList(nn.Linear(inputs, outputs, bias=False) for _ in range(lmax))
+
+    def forward(self, tensors: Float[Tensor, "n m c"]) -> Float[Tensor, "n m d"]:
+        parts = []
+        for degree, linear in enumerate(self.degrees, start=1):
+            inside = degree_slice(degree)
+            parts.append(linear(tensors[:, inside.start - 1 : inside.stop - 1]))
+        return torch.cat(parts, 1) if parts else tensors.new_zeros(len(tensors), 0, self.outputs)
