@@ -14,7 +14,7 @@ def gate_tensors(tensors: Float[Tensor, "n m c"], gates: Float[Tensor, "n g"]) -
 
     tensors (n, (lmax + 1)^2 - 1, c) of either parity -> the same.
     """
-    n, components, channels = tensors.shape
+    n, _, channels = tensors.shape
     lmax = gates.shape[1] // max(channels, 1)
     factors = torch.sigmoid(gates).view(n, lmax, channels).unbind(1)
     sizes = [degree_slice(degree).stop - degree_slice(degree).start for degree in range(1, lmax + 1)]
