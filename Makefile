@@ -15,7 +15,7 @@ lint: .venv/.installed
 	mypy
 
 # torch goes first and alone: where a CPU-only build is on offer it is taken, and the second line keeps it.
-.venv/.installed: pyproject.toml constraints.txt
+.venv/.installed: pyproject.toml constraints.txt protein_enn/nn/neighbor_products.c
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
 	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[esm,test,lint,workflow]"

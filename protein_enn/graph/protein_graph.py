@@ -55,7 +55,7 @@ def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGra
         compact = positions.to(structure.positions.dtype) * mask[..., None]
     closures = _closures(structure, rows) if len(structure.links) else None
     graph = graph_of_atoms(compact, mask, residues, chains, numbers, k, side_chains, closures)
-    graph.pos = graph.pos + center.to(graph.pos.dtype)
+    graph.pos = structure.ca[rows]  # adding the centre again would round
     graph.rows = rows
     return graph
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import ClassVar
+
 import torch
 from torch import nn
 
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
-from protein_enn.models.layers import OddMessages, PairMessages, Transition, neighbor_sum, unbiased
+from protein_enn.models.layers import OddMessages, PairMessages, Transition, neighbor_sum, node_features, unbiased
 from protein_enn.nn.features import Features, Layout
 from protein_enn.settings import Settings
 
 
 class Invariant(nn.Module):
     """Scalar messages between k neighbours: gives `scalars` x 0e + `odd` x 0o and no tensors."""
+
+    equivariant: ClassVar[bool] = True
 
     class Config(Settings):
         layers: int = 4
@@ -36,13 +41,11 @@ class Invariant(nn.Module):
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
         """Node features and the embedded edges they were made with."""
         edges = self.edges(graph)
-        lengths = graph.vectors.square().sum(-1).add(1e-8).sqrt()
-        scalars = self.scalars(torch.cat([graph.scalars, lengths], -1))
-        odd = self.odd(graph.pseudoscalars)
+        first = node_features(graph, self.layout, self.scalars, self.odd)
+        scalars, odd = first.scalars, first.pseudoscalars
         for layer in self.layers:
             scalars, odd = layer(scalars, odd, edges)
-        none = scalars.new_zeros(len(scalars), 0, 0)
-        return Features(scalars, odd, none, none), edges
+        return replace(first, scalars=scalars, pseudoscalars=odd), edges
 
 
 class InvariantLayer(nn.Module):

@@ -7,7 +7,29 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from protein_enn.graph.fields import GeometricGraph
 from protein_enn.models.edges import Edges, gather
+from protein_enn.nn.features import Features, Layout
+
+
+def node_features(
+    graph: GeometricGraph, layout: Layout, scalars: nn.Module, odd: nn.Module, vectors: nn.Module | None = None
+) -> Features:
+    """The first features of every node: linear maps of its scalars and the lengths of its vectors (0e), of its
+    pseudoscalars (0o) and, where the layout has tensors, of its vectors (1o); all other kinds start at zero."""
+    n = len(graph.pos)
+    lengths = graph.vectors.square().sum(-1).add(1e-8).sqrt()
+    components = (layout.lmax + 1) ** 2 - 1
+    tensors = graph.vectors.new_zeros(n, components, layout.channels)
+    if vectors is not None and layout.channels:
+        first = vectors(graph.vectors.transpose(1, 2))
+        tensors = torch.cat([first, first.new_zeros(n, components - 3, layout.channels)], 1)
+    return Features(
+        scalars(torch.cat([graph.scalars, lengths], -1)),
+        odd(graph.pseudoscalars),
+        tensors,
+        tensors.new_zeros(n, components, layout.pseudochannels),
+    )
 
 
 class PairMessages(nn.Module):

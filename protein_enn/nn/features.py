@@ -47,7 +47,9 @@ class Features:
 
     @property
     def vectors(self) -> Float[Tensor, "n 3 c"]:
-        """The c x 1o part."""
+        """The c x 1o part; of an encoder without tensors (n, 3, 0)."""
+        if not self.tensors.shape[1]:
+            return self.tensors.new_zeros(len(self.tensors), 3, 0)
         return self.tensors[:, :3]
 
     def flat(self) -> Float[Tensor, "n d"]:

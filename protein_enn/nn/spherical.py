@@ -61,6 +61,28 @@ def gaunt(l1: int, l2: int, l3: int) -> Tensor:
     return coupling / coupling.norm()
 
 
+@functools.lru_cache
+def coupling(l1: int, l2: int, l3: int) -> Tensor:
+    """Coupling (2 l1 + 1, 2 l2 + 1, 2 l3 + 1) with Frobenius norm 1, of either parity: the 3j symbol up to sign.
+
+    Where l1 + l2 + l3 is odd, the triple product of gradients: eps_abc contracted with couplings that raise each degree
+    l - 1 to l, and these coupled in natural parity; an invariant of that symmetry is unique up to its length.
+    float64; ValueError outside the triangle.
+    """
+    if not abs(l1 - l2) <= l3 <= l1 + l2:
+        raise ValueError(f"no coupling of degrees {l1}, {l2}, {l3}: not a triangle")
+    if (l1 + l2 + l3) % 2 == 0:
+        return gaunt(l1, l2, l3)
+    epsilon = torch.zeros(3, 3, 3, dtype=torch.float64)
+    for a, b, c in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        epsilon[a, b, c], epsilon[b, a, c] = 1.0, -1.0
+    lower = gaunt(l1 - 1, l2 - 1, l3 - 1)
+    raised = [gaunt(1, degree - 1, degree) for degree in (l1, l2, l3)]
+    result = torch.einsum("abc,pqr,api,bqj,crk->ijk", epsilon, lower, *raised)
+    result[result.abs() < 1e-12] = 0.0
+    return result / result.norm()
+
+
 def _gauss_legendre(size: int) -> tuple[Float[Tensor, "s"], Float[Tensor, "s"]]:
     """Nodes and weights of Gauss-Legendre quadrature on [-1, 1]: Golub & Welsch (1969), Math. Comp. 23:221."""
     i = torch.arange(1, size, dtype=torch.float64)

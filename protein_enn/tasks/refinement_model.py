@@ -74,7 +74,7 @@ class RefinementModel(nn.Module):
         graph = graph_of_atoms(
             (compact - center) * mask[..., None], mask, residues, chains, numbers, self.config.k, True
         )
-        graph.pos = graph.pos + center
+        graph.pos = compact[:, 1]  # adding the centre again would round
         graph.compact, graph.mask, graph.residues = compact, mask, residues
         graph.chains, graph.numbers = chains, numbers
         return graph

@@ -11,12 +11,16 @@ from protein_enn.graph.protein_graph import ALL_ATOM_WIDTHS, BACKBONE_WIDTHS
 from protein_enn.models import ENCODERS, encoder
 from protein_enn.testing import assert_equivariant, random_structure
 
+SYMMETRIC = [name for name in ENCODERS if ENCODERS[name].equivariant]
+"""All but the control, which is there to be measured against."""
+VARIANTS = [{"lmax": 0}, {"lmax": 1}, {"lmax": 3}, {"pseudochannels": 4}, {"pseudochannels": 3, "lmax": 3}]
+"""Of the tensor field."""
 WIDTHS = {"backbone": BACKBONE_WIDTHS, "all atoms": ALL_ATOM_WIDTHS, "atom graph": ATOM_WIDTHS}
 
 
-def made(name: str, kind: str = "backbone") -> torch.nn.Module:
+def made(name: str, kind: str = "backbone", **settings: int) -> torch.nn.Module:
     torch.manual_seed(0)
-    return encoder(name, {"layers": 2}, WIDTHS[kind]).double().eval()
+    return encoder(name, {"layers": 2, **settings}, WIDTHS[kind]).double().eval()
 
 
 def graph_of(structure, kind: str = "backbone", k: int = 8):
@@ -31,13 +35,27 @@ def structure():
 
 
 @pytest.mark.parametrize("kind", WIDTHS)
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", SYMMETRIC)
 def test_features_turn_with_the_protein(name, kind, structure):
     """Rotation, reflection by the parity of each irrep, and 1,000 Å."""
     assert_equivariant(made(name, kind), graph_of(structure, kind))
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("kind", WIDTHS)
+@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+def test_every_degree_and_parity_turns_with_the_protein(settings, kind, structure):
+    model = made("tensor_field", kind, **settings)
+    assert_equivariant(model, graph_of(structure, kind))
+    features = model(graph_of(structure, kind))[0]
+    assert features.flat().shape[1] == sum(
+        int(count) * (2 * int(kind[:-1]) + 1)
+        for count, kind in (term.split("x") for term in model.layout.irreps.split(" + "))
+    )
+    if settings.get("pseudochannels") and kind != "atom graph":
+        assert features.pseudotensors.abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("name", SYMMETRIC)
 def test_the_mirror_image_differs_in_odd_scalars_alone(name, structure):
     graph = graph_of(structure)
     mirror = graph.moved(-torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64))
@@ -114,7 +132,7 @@ def test_a_chain_beyond_the_cutoff_changes_nothing(name):
 
 
 def test_unknown_names_are_answered():
-    with pytest.raises(ValueError, match="no encoder 'tensorfield'; there are invariant, tensor_field"):
+    with pytest.raises(ValueError, match=f"no encoder 'tensorfield'; there are {', '.join(ENCODERS)}"):
         encoder("tensorfield", {}, BACKBONE_WIDTHS)
     with pytest.raises(ValueError, match="did you mean 'channels'"):
         encoder("tensor_field", {"chanels": 3}, BACKBONE_WIDTHS)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from e3nn import o3
 
-from protein_enn.nn.spherical import gaunt, spherical_harmonics
+from protein_enn.nn.spherical import coupling, gaunt, spherical_harmonics
 
 
 def test_harmonics_equal_e3nn():
@@ -25,6 +25,21 @@ def test_couplings_equal_the_3j_symbols_up_to_sign(degrees):
 def test_couplings_of_odd_parity_or_outside_the_triangle_are_refused(degrees):
     with pytest.raises(ValueError, match="no natural-parity coupling"):
         gaunt(*degrees)
+
+
+TRIANGLES = [(a, b, c) for a in range(4) for b in range(4) for c in range(4) if abs(a - b) <= c <= a + b]
+
+
+@pytest.mark.parametrize("degrees", TRIANGLES)
+def test_couplings_of_both_parities_equal_the_3j_symbols_up_to_sign(degrees):
+    theirs = o3.wigner_3j(*degrees, dtype=torch.float64)
+    ours = coupling(*degrees)
+    torch.testing.assert_close(ours, (ours * theirs).sum().sign() * theirs, atol=1e-10, rtol=0)
+
+
+def test_couplings_outside_the_triangle_are_refused():
+    with pytest.raises(ValueError, match="not a triangle"):
+        coupling(1, 1, 3)
 
 
 def test_degree_out_of_range():

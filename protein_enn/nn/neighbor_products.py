@@ -1,0 +1,193 @@
+"""Products of harmonics and neighbours' features, summed over the neighbours and coupled once per node.
+
+    z[i,p,c] = sum_{a,b} K[p,a,b] sum_j y[i,j,a] r[i,j,l(a),c] x[j,b,c],    r[i,j] = W m[i,j] + v
+
+a, b are components of degrees 0 .. lmax, p coupled components, c channels. K does not depend on the neighbour, so the
+outer products are summed first: 1/k of the work and memory of coupling every edge. Two ways give the same: torch
+operations, for any device and for torch.compile, and compiled loops for float32 on a CPU.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import linear, pad
+
+from protein_enn.nn import compiled
+from protein_enn.nn.chunks import current_chunk, in_chunks, slices
+from protein_enn.nn.spherical import degree_slice
+
+LANES = 16  # channels that the compiled loops take at a time
+LOOPS_CHUNK = 2
+"""Chunks that go to the compiled loops at once: of what belongs to an edge they keep radial weights alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Coupling:
+    """K: (coupled, components^2), float64, with (a, b) at a * components + b; most of it is zero."""
+
+    matrix: Float[Tensor, "p q"]
+    lmax: int
+
+    def entries(self) -> tuple[Int[Tensor, "e"], Int[Tensor, "e"], Float[Tensor, "e"]]:
+        """Row, column and value of what is not zero, by rows: int32, int32, float32."""
+        out, place = self.matrix.nonzero(as_tuple=True)
+        return out.int(), place.int(), self.matrix[out, place].float()
+
+
+def neighbor_products(
+    x: Float[Tensor, "m s c"],
+    messages: Float[Tensor, "n k h"],
+    harmonics: Float[Tensor, "n k s"],
+    neighbors: Int[Tensor, "n k"],
+    radial: torch.nn.Linear,
+    coupling: Coupling,
+) -> Float[Tensor, "n p c"]:
+    """z of the module's formula; `harmonics` y hold the neighbour's weight, `radial` gives (lmax + 1) c, degree first.
+
+    Memory is that of arguments, result and one chunk of nodes, with gradients too.
+    """
+    if torch.compiler.is_compiling() or x.is_cuda or x.dtype != torch.float32 or not compiled.allowed():
+        return _by_torch(x, messages, harmonics, neighbors, radial, coupling)
+    channels, degrees = x.shape[2], coupling.lmax + 1
+    extra = -channels % LANES
+    weight: Tensor = radial.weight
+    bias: Tensor = radial.bias
+    if extra:
+        x = pad(x, (0, extra))
+        weight = pad(weight.view(degrees, channels, -1), (0, 0, 0, extra)).flatten(0, 1)
+        bias = pad(bias.view(degrees, channels), (0, extra)).flatten()
+    device = x.device.type
+    products = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
+    with torch.autocast(device, enabled=False):
+        z = _Loops.apply(x, messages, harmonics.float(), neighbors, weight, bias, coupling, products)
+    return z[..., :channels]
+
+
+def _by_torch(
+    x: Tensor, messages: Tensor, harmonics: Tensor, neighbors: Tensor, radial: torch.nn.Linear, coupling: Coupling
+) -> Tensor:
+    components, channels = x.shape[1:]
+    matrix = coupling.matrix.to(x)
+
+    def step(messages: Tensor, harmonics: Tensor, source: Tensor) -> tuple[Tensor]:
+        n, k = harmonics.shape[:2]
+        weights = radial(messages).view(n, k, coupling.lmax + 1, 1, channels)
+        source = source.view(n, k, components, channels)
+        rows = harmonics.transpose(1, 2)
+        sums = [
+            rows[:, degree_slice(degree)].to(weights) @ (weights[:, :, degree] * source).view(n, k, -1)
+            for degree in range(coupling.lmax + 1)
+        ]
+        return (matrix.to(sums[0]) @ torch.cat(sums, 1).view(n, -1, channels),)
+
+    values = x.reshape(1, len(x), components * channels)
+    return in_chunks(step, (messages, harmonics), (values,), neighbors, tuple(radial.parameters()))[0]
+
+
+class _Work(ctypes.Structure):
+    """`Work` of neighbor_products.c."""
+
+    _fields_ = (
+        [(name, ctypes.c_void_p) for name in ("x", "r", "v", "y", "nb")]
+        + [(name, ctypes.c_int64) for name in ("n", "k", "channels", "entries", "coupled")]
+        + [(name, ctypes.c_void_p) for name in ("out", "place", "value", "z", "dz", "dx", "dr", "dy")]
+        + [("m", ctypes.c_int64)]
+    )
+
+
+class _Loops(torch.autograd.Function):
+    """The compiled loops; radial weights are made chunk by chunk, and again in the backward pass."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        messages: Tensor,
+        harmonics: Tensor,
+        neighbors: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        coupling: Coupling,
+        products: torch.dtype,
+    ) -> Tensor:
+        x, messages, harmonics = x.contiguous(), messages.contiguous(), harmonics.contiguous()
+        neighbors, bias = neighbors.contiguous(), bias.contiguous()
+        if neighbors.numel() and int(neighbors.max()) >= len(x):
+            raise IndexError(f"neighbour {int(neighbors.max())} of {len(x)} nodes")
+        ctx.save_for_backward(x, messages, harmonics, neighbors, weight, bias)
+        ctx.coupling, ctx.products = coupling, products
+        z = x.new_empty(len(neighbors), len(coupling.matrix), x.shape[2])
+        entries = coupling.entries()
+        for s in slices(len(neighbors), LOOPS_CHUNK * current_chunk(x.device)):
+            r = _radial(messages[s], weight, products)
+            work = _work(x, r, bias, harmonics[s], neighbors[s], entries)
+            work.coupled, work.z = len(coupling.matrix), z[s].data_ptr()
+            _call("protein_enn_forward", work, coupling.lmax, torch.get_num_threads())
+        return z
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, dz: Tensor) -> tuple[Tensor | None, ...]:
+        x, messages, harmonics, neighbors, weight, bias = ctx.saved_tensors
+        products, threads = ctx.products, torch.get_num_threads()
+        dz, entries = dz.contiguous(), ctx.coupling.entries()
+        dx = x.new_zeros(threads, *x.shape)  # one for each thread: two may add to the same node
+        dm, dw, db = torch.empty_like(messages), torch.zeros_like(weight), torch.zeros_like(bias)
+        dy = torch.empty_like(harmonics) if ctx.needs_input_grad[2] else None
+        for s in slices(len(neighbors), LOOPS_CHUNK * current_chunk(x.device)):
+            r = _radial(messages[s], weight, products)
+            dr = torch.empty_like(r)
+            work = _work(x, r, bias, harmonics[s], neighbors[s], entries)
+            work.coupled, work.dz, work.dx, work.dr = dz.shape[1], dz[s].data_ptr(), dx.data_ptr(), dr.data_ptr()
+            work.dy = None if dy is None else dy[s].data_ptr()
+            _call("protein_enn_backward", work, ctx.coupling.lmax, threads)
+            rows = messages[s].flatten(0, 1)
+            db += dr.sum(0)
+            dr = dr.to(products)
+            dw.addmm_(dr.T, rows.to(products)) if products == dw.dtype else dw.add_(dr.T @ rows.to(products))
+            _product(dr, weight.to(products), dm[s].flatten(0, 1))
+        return dx.sum(0), dm, dy, None, dw, db, None, None
+
+
+def _radial(messages: Tensor, weight: Tensor, products: torch.dtype) -> Float[Tensor, "e w"]:
+    """W m; the loops add v."""
+    return linear(messages.flatten(0, 1).to(products), weight.to(products)).float()
+
+
+def _product(a: Tensor, b: Tensor, out: Tensor) -> None:
+    """out = a b, without a copy where the types agree."""
+    torch.mm(a, b, out=out) if a.dtype == out.dtype else out.copy_(a @ b)
+
+
+def _work(
+    x: Tensor, r: Tensor, v: Tensor, y: Tensor, neighbors: Tensor, entries: tuple[Tensor, Tensor, Tensor]
+) -> _Work:
+    out, place, value = entries
+    n, k = neighbors.shape
+    return _Work(
+        x=x.data_ptr(),
+        r=r.data_ptr(),
+        v=v.data_ptr(),
+        y=y.data_ptr(),
+        nb=neighbors.data_ptr(),
+        n=n,
+        k=k,
+        channels=x.shape[2],
+        entries=len(value),
+        out=out.data_ptr(),
+        place=place.data_ptr(),
+        value=value.data_ptr(),
+        m=len(x),
+    )
+
+
+def _call(name: str, work: _Work, lmax: int, threads: int) -> None:
+    library = compiled.library()
+    assert library is not None, "compiled.allowed() was asked before"
+    getattr(library, name)(ctypes.byref(work), ctypes.c_int64(lmax), ctypes.c_int64(threads))

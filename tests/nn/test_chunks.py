@@ -1,0 +1,92 @@
+"""Chunks: the same values and gradients as in one go, and nothing kept in between."""
+
+import pytest
+import torch
+
+from protein_enn.nn.chunks import chunk_size, current_chunk, gather_groups, in_chunks
+
+
+def example() -> tuple:
+    torch.manual_seed(0)
+    rows = torch.randn(10, 4, 3, dtype=torch.float64, requires_grad=True)
+    values = torch.randn(2, 8, 5, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
+    return rows, values, weight, torch.randint(8, (10, 4))
+
+
+def run(chunk: int) -> list[torch.Tensor]:
+    rows, values, weight, neighbors = example()
+
+    def step(rows, source):
+        mixed = torch.einsum("nki,ij,gnkj->ngj", rows, weight, source)
+        return mixed.tanh(), rows.sum((1, 2))
+
+    with chunk_size(chunk):
+        first, second = in_chunks(step, (rows,), (values,), neighbors, (weight,))
+    loss = (first * torch.arange(first.numel()).view_as(first)).sum() + second.square().sum()
+    return [first, second, *torch.autograd.grad(loss, (rows, values, weight))]
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 5, 9])
+def test_values_and_gradients_are_those_of_one_go(chunk):
+    for one, other in zip(run(chunk), run(1000), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
+
+
+def test_without_gradients_too():
+    with torch.no_grad():
+        rows, values, _, neighbors = example()
+        with chunk_size(4):
+            (result,) = in_chunks(lambda r, s: (r.sum(2) + s.sum((0, 3)),), (rows,), (values,), neighbors)
+    torch.testing.assert_close(result, rows.sum(2) + values.sum((0, 2))[neighbors])
+
+
+def test_a_step_sees_no_more_nodes_than_a_chunk():
+    rows, values, _, neighbors = example()
+    seen = []
+
+    def step(rows, source):
+        seen.append(len(rows))
+        return (source.sum((0, 2, 3)),)
+
+    with chunk_size(4):
+        (result,) = in_chunks(step, (rows,), (values,), neighbors)
+        result.sum().backward()
+    assert seen == [4, 4, 2] * 2  # forward, and again in the backward pass
+
+
+def test_what_needs_no_gradient_gets_none():
+    rows, values, weight, neighbors = example()
+    rows, weight = rows.detach(), weight.detach()
+    with chunk_size(3):
+        (result,) = in_chunks(
+            lambda r, s: (s.sum((0, 2, 3)) + r.sum((1, 2)),), (rows,), (values,), neighbors, (weight,)
+        )
+        result.sum().backward()
+    counts = torch.bincount(neighbors.flatten(), minlength=8).double()
+    torch.testing.assert_close(values.grad, counts[None, :, None].expand(2, 8, 5))
+
+
+def test_an_output_that_is_not_used_costs_nothing_and_breaks_nothing():
+    rows, values, _, neighbors = example()
+    with chunk_size(3):
+        first, _ = in_chunks(lambda r, s: (s.sum((0, 2, 3)), r * 2), (rows,), (values,), neighbors)
+        first.sum().backward()
+    assert rows.grad is None or rows.grad.abs().max() == 0
+
+
+def test_groups_are_gathered_like_by_indexing():
+    _, values, _, neighbors = example()
+    assert torch.equal(gather_groups(values, neighbors), values[:, neighbors])
+
+
+def test_a_chunk_holds_a_node_at_least():
+    with pytest.raises(ValueError, match="at least 1 node"), chunk_size(0):
+        pass
+
+
+def test_the_size_is_set_within_the_block_alone():
+    before = current_chunk(torch.device("cpu"))
+    with chunk_size(before + 1):
+        assert current_chunk(torch.device("cpu")) == before + 1
+    assert current_chunk(torch.device("cpu")) == before
