@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from protein_enn.graph.fields import GeometricGraph, Widths
+from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.nn.radial import GaussianBasis, safe_norm, smooth_cutoff
 
 
@@ -37,7 +39,6 @@ class EdgeEmbedding(nn.Module):
 
     FRAME = 3
     DOTS = 5
-    CHUNK = 128
 
     def __init__(self, widths: Widths, size: int, cutoff: float, basis: int = 12) -> None:
         super().__init__()
@@ -51,41 +52,53 @@ class EdgeEmbedding(nn.Module):
         self.types = nn.Embedding(widths.edge_types, size)
 
     def forward(self, graph: GeometricGraph) -> Edges:
-        """All edges; without gradients in chunks of nodes, whose temporaries are many times the result."""
-        n = len(graph.neighbors)
-        chunk = n if torch.is_grad_enabled() else self.CHUNK
+        """All edges, in chunks of nodes: what is made on the way is many times the result."""
+        points = torch.cat([graph.pos, graph.vectors.flatten(1)], 1)
+        rows = (graph.pos, graph.vectors, graph.edge_types, graph.neighbor_mask)
         # Geometry keeps its digits when products elsewhere are done in bfloat16.
         with torch.autocast(graph.pos.device.type, enabled=False):
-            parts = [self._rows(graph, slice(i, min(i + chunk, n))) for i in range(0, n, chunk)]
-        if len(parts) == 1:
-            return parts[0]
-        return Edges(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Edges)))
+            found = in_chunks(self._rows, rows, (points,), graph.neighbors, tuple(self.parameters()), share=2)
+        return Edges(graph.neighbors, *found)
 
-    def _rows(self, graph: GeometricGraph, rows: slice) -> Edges:
-        neighbors, mask = graph.neighbors[rows], graph.neighbor_mask[rows]
-        vectors, (n, k) = graph.vectors[rows], neighbors.shape
+    def _rows(
+        self, pos: Tensor, vectors: Tensor, types: Tensor, mask: Tensor, source: Source
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Weight, direction, scalars and pseudoscalars of some nodes' edges; `source` holds their ends, 3 + 3 v."""
+        ends = source.gathered()
+        n, k, _ = ends.shape
         # Differences before anything else: positions may be far from the origin.
-        offset = gather(graph.pos, neighbors) - graph.pos[rows, None]
+        offset = ends[..., :3] - pos[:, None]
+        vectors_j = ends[..., 3:].view(n, k, -1, 3)
         distance = safe_norm(offset)
         direction = offset / distance[..., None]
-        vectors_j = gather(graph.vectors, neighbors)
-        atoms_i = torch.cat([vectors.new_zeros(n, 1, 3), vectors[:, : self.frame]], 1)
-        atoms_j = torch.cat([vectors.new_zeros(n, k, 1, 3), vectors_j[:, :, : self.frame]], 2) + offset[:, :, None]
-        pairs = safe_norm(atoms_j[:, :, None] - atoms_i[:, None, :, None])
+        pairs = self._distances(vectors, vectors_j, offset)
         unit_i = vectors / safe_norm(vectors)[..., None]
         unit_j = vectors_j / safe_norm(vectors_j)[..., None]
-        dots_i = direction @ unit_i.transpose(1, 2)
-        dots_j = (unit_j @ direction[..., None]).squeeze(-1)
-        dots = unit_j[:, :, : self.dots] @ unit_i[:, None, : self.dots].transpose(-1, -2)
-        features = torch.cat([self.basis(pairs).view(n, k, -1), dots_i, dots_j, dots.reshape(n, k, -1)], -1)
-        weight = smooth_cutoff(distance, self.cutoff) * mask / k
-        return Edges(
-            neighbors,
-            weight,
+        seen = torch.cat([direction[:, :, None], unit_j[:, :, : self.dots]], 2).view(n, -1, 3) @ unit_i.mT
+        seen = seen.view(n, k, self.dots + 1, -1)
+        dots_j = (unit_j * direction[:, :, None]).sum(-1)
+        angles = torch.cat([seen[:, :, 0], dots_j, seen[:, :, 1:, : self.dots].flatten(2)], -1)
+        size = self.linear.in_features - angles.shape[-1]
+        by_distance, by_angle = self.linear.weight.split([size, angles.shape[-1]], 1)
+        scalars = linear(self.basis(pairs).view(n, k, -1), by_distance, self.linear.bias)
+        return (
+            smooth_cutoff(distance, self.cutoff) * mask / k,
             direction,
-            self.linear(features) + self.types(graph.edge_types[rows]),
+            scalars + linear(angles, by_angle) + self.types(types),
             self._triple_products(unit_i, unit_j, direction),
         )
+
+    def _distances(self, vectors: Tensor, vectors_j: Tensor, offset: Tensor) -> Float[Tensor, "n k p"]:
+        """|x_j + b - x_i - a| for all frame atoms a of i and, running faster, b of j.
+
+        Axes come before pairs, so that every operation runs along all pairs at once.
+        """
+        (n, k, _), atoms = offset.shape, self.frame + 1
+        here = torch.cat([vectors.new_zeros(n, 1, 3), vectors[:, : self.frame]], 1).mT
+        there = torch.cat([offset[..., None], offset[..., None] + vectors_j[:, :, : self.frame].mT], -1)
+        here = here[:, None, :, :, None].expand(n, 1, 3, atoms, atoms).flatten(3)
+        there = there[:, :, :, None].expand(n, k, 3, atoms, atoms).flatten(3)
+        return ((there - here).square().sum(2) + 1e-8).sqrt()
 
     def _triple_products(self, unit_i: Tensor, unit_j: Tensor, direction: Tensor) -> Tensor:
         if self.frame < self.FRAME:

@@ -45,8 +45,15 @@ class PairMessages(nn.Module):
         self.edge = nn.Linear(edges, hidden, bias=False)
 
     def forward(self, h: Float[Tensor, "n h"], edges: Edges) -> Float[Tensor, "n k m"]:
-        source = gather(self.source(h), edges.neighbors)
-        return silu(self.edge(edges.scalars) + source + self.target(h)[:, None])
+        return self.joined(self.target(h), gather(self.source(h), edges.neighbors), edges.scalars)
+
+    def joined(
+        self, target: Float[Tensor, "n m"], source: Float[Tensor, "n k m"], e: Float[Tensor, "n k e"]
+    ) -> Float[Tensor, "n k m"]:
+        """Messages from W1 h_i, W2 h_j and e_ij."""
+        n, k, width = source.shape
+        mixed = torch.addmm(source.reshape(n * k, width), e.reshape(n * k, -1), self.edge.weight.T)
+        return silu(mixed.view(n, k, width) + target[:, None])
 
 
 class OddMessages(nn.Module):
@@ -62,10 +69,13 @@ class OddMessages(nn.Module):
         self.edge = nn.Linear(triples, odd, bias=False) if triples else None
 
     def forward(self, o: Tensor, messages: Tensor, edges: Edges) -> Float[Tensor, "n o"]:
-        value = gather(self.node(o), edges.neighbors)
+        return self.joined(gather(self.node(o), edges.neighbors), messages, edges.pseudoscalars, edges.weight)
+
+    def joined(self, value: Tensor, messages: Tensor, triples: Tensor, weight: Tensor) -> Float[Tensor, "n o"]:
+        """The sum from U o_j, messages, triple products and weights."""
         if self.edge is not None:
-            value = value + self.edge(edges.pseudoscalars)
-        return (edges.weight[..., None] * self.gate(messages) * value).sum(1)
+            value = value + self.edge(triples)
+        return (weight[..., None] * (self.gate(messages) * value)).sum(1)
 
 
 class Transition(nn.Module):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
 from protein_enn.models.layers import OddMessages, PairMessages, Transition, neighbor_sum, node_features, unbiased
+from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.nn.features import Features, Layout
 from protein_enn.nn.gate import gate_tensors
 from protein_enn.nn.norm import TensorNorm
@@ -87,10 +88,13 @@ class TensorFieldLayer(nn.Module):
 
     def forward(self, x: Features, edges: Edges, harmonics: Float[Tensor, "n k m"]) -> Features:
         normed = self.norm(x.scalars)
-        messages = self.messages(normed, edges)
-        scalars = x.scalars + self.even(neighbor_sum(edges.weight, messages))
-        odd = x.pseudoscalars + self.odd(x.pseudoscalars, messages, edges)
-        update = self.convolution(self._lifted(normed, x), messages, harmonics, edges.neighbors, edges.weight)
+        lifted = self._lifted(normed, x)
+        rows = (self.messages.target(normed), edges.scalars, edges.pseudoscalars, edges.weight, harmonics)
+        values = (self.messages.source(normed), self.odd.node(x.pseudoscalars), lifted)
+        even, odd, coupled = in_chunks(self._sums, rows, values, edges.neighbors, tuple(self.parameters()))
+        scalars = x.scalars + self.even(even)
+        odd = x.pseudoscalars + odd
+        update = self.convolution.mixed(coupled)
         if self.axial:
             odd = odd + self.odd_from_tensors(update.pseudoscalars)
         scalars = self.transition(scalars, torch.cat([update.scalars, odd.square()], -1))
@@ -101,6 +105,22 @@ class TensorFieldLayer(nn.Module):
         if pseudotensors.shape[2]:
             pseudotensors = pseudotensors + gate_tensors(update.pseudotensors, self.gate_odd(scalars))
         return Features(scalars, odd, tensors, pseudotensors)
+
+    def _sums(
+        self,
+        target: Tensor,
+        e: Tensor,
+        triples: Tensor,
+        weight: Tensor,
+        harmonics: Tensor,
+        source: Source,
+        odd: Source,
+        lifted: Source,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What some nodes take from their neighbours: messages, odd scalars, coupled products."""
+        messages = self.messages.joined(target, source.gathered(), e)
+        coupled = self.convolution.coupled(lifted, messages, harmonics, weight)
+        return neighbor_sum(weight, messages), self.odd.joined(odd.gathered(), messages, triples, weight), coupled
 
     def _lifted(self, normed: Float[Tensor, "n h"], x: Features) -> Float[Tensor, "n m c"]:
         """Channels that start at degree 0: scalars above the tensors, pseudoscalars above the pseudotensors."""

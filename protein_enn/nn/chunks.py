@@ -1,7 +1,8 @@
 """Sums over neighbours a few nodes at a time: what is made for each neighbour never exists for all nodes at once.
 
-Memory: inputs, results and the temporaries of one chunk, which stay in cache; also with gradients, since the backward
-pass works each chunk out again (arXiv:1604.06174) instead of keeping it.
+Without gradients memory is that of inputs, results and the temporaries of one chunk, which stay in cache. With
+gradients everything is kept up to `KEPT` nodes, which is faster; above, the backward pass works each chunk out again
+(arXiv:1604.06174), and memory is bounded there too.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,16 +18,33 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 CHUNK = {"cpu": 128, "cuda": 8192}
-"""Nodes worked through at once, by device: on a CPU their temporaries fit the cache, a GPU wants much to do."""
+"""Nodes worked through at once: on a CPU for each thread, whose cache their temporaries fit; a GPU wants much to do."""
+KEPT = {"cpu": 4096, "cuda": 32768}
+"""Nodes up to which a forward pass keeps what its backward pass needs."""
 _chunk: ContextVar[int | None] = ContextVar("chunk", default=None)
 
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Values of the nodes that messages come from: of all nodes with an index, or one row for each neighbour."""
+
+    values: Float[Tensor, "m *f"]
+    index: Int[Tensor, "n k"]
+    distinct: bool = False  # row i * k + j belongs to neighbour j of node i alone
+
+    def gathered(self) -> Float[Tensor, "n k *f"]:
+        """values[index]. `index_select`, because its gradient is several times faster than that of indexing."""
+        rows = self.values if self.distinct else self.values.index_select(0, self.index.reshape(-1))
+        return rows.view(*self.index.shape, *self.values.shape[1:])
+
+
 Step = Callable[..., tuple[Tensor, ...]]
-"""step(*rows, *sources) -> results, all with a leading axis of nodes, but for sources (g, n, k, f)."""
+"""step(*rows, *sources) -> results, with a leading axis of nodes."""
 
 
 @contextmanager
 def chunk_size(nodes: int) -> Iterator[None]:
-    """Within the block, `nodes` at once instead of `CHUNK`; the results are the same."""
+    """Within the block, `nodes` at once instead of `CHUNK`, and nothing kept above; the results are the same."""
     if nodes < 1:
         raise ValueError(f"a chunk holds at least 1 node, not {nodes}")
     token = _chunk.set(nodes)
@@ -37,7 +56,9 @@ def chunk_size(nodes: int) -> Iterator[None]:
 
 def current_chunk(device: torch.device) -> int:
     """Nodes worked through at once on this device."""
-    return _chunk.get() or CHUNK.get(device.type, CHUNK["cuda"])
+    if chosen := _chunk.get():
+        return chosen
+    return CHUNK["cpu"] * torch.get_num_threads() if device.type == "cpu" else CHUNK["cuda"]
 
 
 def slices(n: int, chunk: int) -> list[slice]:
@@ -48,40 +69,35 @@ def slices(n: int, chunk: int) -> list[slice]:
 def in_chunks(
     step: Step,
     rows: Sequence[Tensor],
-    values: Sequence[Float[Tensor, "g m f"]],
+    values: Sequence[Tensor],
     neighbors: Int[Tensor, "n k"],
     parameters: Sequence[Tensor] = (),
+    share: int = 1,
 ) -> tuple[Tensor, ...]:
-    """step(rows, values of the neighbours), for all n nodes.
+    """step(rows, sources), for all n nodes.
 
-    Of each of `rows`, (n, ...), a step sees those of its nodes; of each of `values`, (groups, m, f), it sees
-    values[:, neighbors]: (groups, n, k, f). `parameters` are all tensors that need gradients and that `step` uses
-    besides. The step draws no random numbers and keeps no state: backward runs it a second time.
+    Of each of `rows`, (n, ...), a step sees those of its nodes; of each of `values`, (m, ...), it sees a `Source` with
+    the neighbours of its nodes. `parameters` are all tensors that need gradients and that `step` uses besides. The step
+    draws no random numbers and keeps no state: backward may run it a second time. `share` is for steps that hold much
+    for each neighbour: a chunk is so many times smaller.
     """
-    chunk, values = current_chunk(neighbors.device), [v.contiguous() for v in values]
-    if torch.compiler.is_compiling() or len(neighbors) <= chunk:
-        return step(*rows, *(gather_groups(v, neighbors) for v in values))
+    chunk = -(-current_chunk(neighbors.device) // share)
+    kept = KEPT.get(neighbors.device.type, 0) if torch.is_grad_enabled() and _chunk.get() is None else 0
+    if torch.compiler.is_compiling() or len(neighbors) <= max(chunk, kept):
+        return step(*rows, *(Source(v, neighbors) for v in values))
     if torch.is_grad_enabled():
         return _Recomputed.apply(step, chunk, len(rows), len(values), neighbors, *rows, *values, *parameters)
-    parts = [_run(step, [r[s] for r in rows], values, neighbors[s]) for s in slices(len(neighbors), chunk)]
+    return _forward(step, chunk, rows, values, neighbors)
+
+
+def _forward(
+    step: Step, chunk: int, rows: Sequence[Tensor], values: Sequence[Tensor], neighbors: Tensor
+) -> tuple[Tensor, ...]:
+    parts = []
+    for s in slices(len(neighbors), chunk):
+        index = neighbors[s]
+        parts.append(step(*(r[s] for r in rows), *(Source(v, index) for v in values)))
     return tuple(torch.cat(part) for part in zip(*parts, strict=True))
-
-
-def gather_groups(values: Float[Tensor, "g m f"], index: Int[Tensor, "n k"]) -> Float[Tensor, "g n k f"]:
-    """values[:, index]. One `index_select` over (group, node) rows: it is several times faster than indexing."""
-    g, m, f = values.shape
-    flat = _flat_index(g, m, index)
-    return values.reshape(g * m, f).index_select(0, flat).view(g, *index.shape, f)
-
-
-def _flat_index(groups: int, m: int, index: Tensor) -> Tensor:
-    if groups == 1:
-        return index.reshape(-1)
-    return (index.reshape(1, -1) + m * torch.arange(groups, device=index.device)[:, None]).view(-1)
-
-
-def _run(step: Step, rows: Sequence[Tensor], values: Sequence[Tensor], neighbors: Tensor) -> tuple[Tensor, ...]:
-    return step(*rows, *(gather_groups(v, neighbors) for v in values))
 
 
 class _Recomputed(torch.autograd.Function):
@@ -91,13 +107,11 @@ class _Recomputed(torch.autograd.Function):
     def forward(
         ctx: Any, step: Step, chunk: int, n_rows: int, n_values: int, neighbors: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
-        rows, values = tensors[:n_rows], tensors[n_rows : n_rows + n_values]
         ctx.step, ctx.chunk, ctx.n_rows, ctx.n_values = step, chunk, n_rows, n_values
         ctx.save_for_backward(neighbors, *tensors)
         ctx.autocast = _autocast(neighbors.device.type)
         ctx.set_materialize_grads(False)
-        parts = [_run(step, [r[s] for r in rows], values, neighbors[s]) for s in slices(len(neighbors), chunk)]
-        return tuple(torch.cat(part) for part in zip(*parts, strict=True))
+        return _forward(step, chunk, tensors[:n_rows], tensors[n_rows : n_rows + n_values], neighbors)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -106,16 +120,20 @@ class _Recomputed(torch.autograd.Function):
         wanted = ctx.needs_input_grad[5:]
         first_parameter = ctx.n_rows + ctx.n_values
         totals = [t.new_zeros(t.shape) if want else None for t, want in zip(tensors, wanted, strict=True)]
+        sought = [i for i, w in enumerate(wanted) if w]
         for s in slices(len(neighbors), ctx.chunk):
             index = neighbors[s]
-            inputs = [t.detach()[s].requires_grad_(w) for t, w in zip(tensors[: ctx.n_rows], wanted, strict=False)]
-            for t, w in zip(tensors[ctx.n_rows : first_parameter], wanted[ctx.n_rows :], strict=False):
-                inputs.append(gather_groups(t.detach(), index).requires_grad_(w))
+            own = torch.arange(index.numel(), device=index.device).view_as(index)
+            rows = [t.detach()[s].requires_grad_(w) for t, w in zip(tensors[: ctx.n_rows], wanted, strict=False)]
+            # Rows of their own for each neighbour: the gradient of a chunk is then as small as the chunk.
+            values = [
+                t.detach().index_select(0, index.reshape(-1)).requires_grad_(w)
+                for t, w in zip(tensors[ctx.n_rows : first_parameter], wanted[ctx.n_rows :], strict=False)
+            ]
             with torch.enable_grad(), torch.autocast(**ctx.autocast):
-                results = ctx.step(*inputs)
-            inputs += tensors[first_parameter:]
+                results = ctx.step(*rows, *(Source(v, own, distinct=True) for v in values))
+            inputs = [*rows, *values, *tensors[first_parameter:]]
             pairs = [(r, g[s]) for r, g in zip(results, grads, strict=True) if g is not None and r.requires_grad]
-            sought = [i for i, w in enumerate(wanted) if w]
             found = torch.autograd.grad(
                 [r for r, _ in pairs], [inputs[i] for i in sought], [g for _, g in pairs], allow_unused=True
             )
@@ -126,8 +144,7 @@ class _Recomputed(torch.autograd.Function):
                 if i < ctx.n_rows:
                     total[s] = gradient
                 elif i < first_parameter:
-                    groups, m, f = total.shape
-                    total.view(groups * m, f).index_add_(0, _flat_index(groups, m, index), gradient.reshape(-1, f))
+                    total.index_add_(0, index.reshape(-1), gradient)
                 else:
                     total += gradient
         return (None, None, None, None, None, *totals)

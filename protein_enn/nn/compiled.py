@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-_VERSION = 1  # of the C source that this file fits
+_VERSION = 2  # of the C source that this file fits
 _allowed: ContextVar[bool] = ContextVar("compiled", default=True)
 
 

@@ -14,7 +14,7 @@
 #define LANES 16
 #define MAX_COMPONENTS 16 /* lmax 3 */
 #define MAX_COUPLED 256
-#define VERSION 1
+#define VERSION 2
 
 typedef float lanes __attribute__((vector_size(4 * LANES), aligned(4)));
 
@@ -35,9 +35,9 @@ typedef struct {
     const float *value;
     float *z;                   /* (n, coupled, C) */
     const float *dz;            /* the same */
-    float *dx;                  /* (threads, m, M, C), added to */
+    float *dx;                  /* (m, M, C) for each thread, added to */
     float *dr, *dy;             /* as r and y; dy may be null */
-    int64_t m;
+    int64_t stride;             /* from one thread's dx to the next; 0 if no two nodes share a neighbour */
 } Work;
 
 int64_t protein_enn_version(void) { return VERSION; }
@@ -151,8 +151,7 @@ void protein_enn_forward(const Work *w, int64_t lmax, int64_t threads) {
 }
 
 void protein_enn_backward(const Work *w, int64_t lmax, int64_t threads) {
-    const int64_t size = w->m * (lmax + 1) * (lmax + 1) * w->channels;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t t = 0; t < threads; t++)
-        backward_range(w, w->n * t / threads, w->n * (t + 1) / threads, lmax, w->dx + t * size);
+        backward_range(w, w->n * t / threads, w->n * (t + 1) / threads, lmax, w->dx + t * w->stride);
 }

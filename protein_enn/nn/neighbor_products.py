@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import linear, pad
 
 from protein_enn.nn import compiled
-from protein_enn.nn.chunks import current_chunk, in_chunks, slices
+from protein_enn.nn.chunks import Source, current_chunk, in_chunks, slices
 from protein_enn.nn.spherical import degree_slice
 
 LANES = 16  # channels that the compiled loops take at a time
@@ -41,19 +41,20 @@ class Coupling:
 
 
 def neighbor_products(
-    x: Float[Tensor, "m s c"],
+    source: Source,
     messages: Float[Tensor, "n k h"],
     harmonics: Float[Tensor, "n k s"],
-    neighbors: Int[Tensor, "n k"],
     radial: torch.nn.Linear,
     coupling: Coupling,
 ) -> Float[Tensor, "n p c"]:
-    """z of the module's formula; `harmonics` y hold the neighbour's weight, `radial` gives (lmax + 1) c, degree first.
+    """z of the module's formula; `source` holds x (m, s, c) of the neighbours, `harmonics` y their weight too, `radial`
+    gives (lmax + 1) c, degree first.
 
     Memory is that of arguments, result and one chunk of nodes, with gradients too.
     """
+    x = source.values
     if torch.compiler.is_compiling() or x.is_cuda or x.dtype != torch.float32 or not compiled.allowed():
-        return _by_torch(x, messages, harmonics, neighbors, radial, coupling)
+        return _by_torch(source, messages, harmonics, radial, coupling)
     channels, degrees = x.shape[2], coupling.lmax + 1
     extra = -channels % LANES
     weight: Tensor = radial.weight
@@ -65,29 +66,31 @@ def neighbor_products(
     device = x.device.type
     products = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
     with torch.autocast(device, enabled=False):
-        z = _Loops.apply(x, messages, harmonics.float(), neighbors, weight, bias, coupling, products)
+        z = _Loops.apply(
+            x, messages, harmonics.float(), source.index, weight, bias, coupling, products, source.distinct
+        )
     return z[..., :channels]
 
 
 def _by_torch(
-    x: Tensor, messages: Tensor, harmonics: Tensor, neighbors: Tensor, radial: torch.nn.Linear, coupling: Coupling
+    source: Source, messages: Tensor, harmonics: Tensor, radial: torch.nn.Linear, coupling: Coupling
 ) -> Tensor:
-    components, channels = x.shape[1:]
-    matrix = coupling.matrix.to(x)
+    channels = source.values.shape[2]
+    matrix = coupling.matrix.to(source.values)
 
-    def step(messages: Tensor, harmonics: Tensor, source: Tensor) -> tuple[Tensor]:
+    def step(messages: Tensor, harmonics: Tensor, source: Source) -> tuple[Tensor]:
         n, k = harmonics.shape[:2]
         weights = radial(messages).view(n, k, coupling.lmax + 1, 1, channels)
-        source = source.view(n, k, components, channels)
-        rows = harmonics.transpose(1, 2)
+        x, rows = source.gathered(), harmonics.transpose(1, 2)
         sums = [
-            rows[:, degree_slice(degree)].to(weights) @ (weights[:, :, degree] * source).view(n, k, -1)
+            rows[:, degree_slice(degree)].to(weights) @ (weights[:, :, degree] * x).view(n, k, -1)
             for degree in range(coupling.lmax + 1)
         ]
         return (matrix.to(sums[0]) @ torch.cat(sums, 1).view(n, -1, channels),)
 
-    values = x.reshape(1, len(x), components * channels)
-    return in_chunks(step, (messages, harmonics), (values,), neighbors, tuple(radial.parameters()))[0]
+    if source.distinct:  # in a chunk already
+        return step(messages, harmonics, source)[0]
+    return in_chunks(step, (messages, harmonics), (source.values,), source.index, tuple(radial.parameters()))[0]
 
 
 class _Work(ctypes.Structure):
@@ -97,7 +100,7 @@ class _Work(ctypes.Structure):
         [(name, ctypes.c_void_p) for name in ("x", "r", "v", "y", "nb")]
         + [(name, ctypes.c_int64) for name in ("n", "k", "channels", "entries", "coupled")]
         + [(name, ctypes.c_void_p) for name in ("out", "place", "value", "z", "dz", "dx", "dr", "dy")]
-        + [("m", ctypes.c_int64)]
+        + [("stride", ctypes.c_int64)]
     )
 
 
@@ -115,13 +118,14 @@ class _Loops(torch.autograd.Function):
         bias: Tensor,
         coupling: Coupling,
         products: torch.dtype,
+        distinct: bool,
     ) -> Tensor:
         x, messages, harmonics = x.contiguous(), messages.contiguous(), harmonics.contiguous()
         neighbors, bias = neighbors.contiguous(), bias.contiguous()
         if neighbors.numel() and int(neighbors.max()) >= len(x):
             raise IndexError(f"neighbour {int(neighbors.max())} of {len(x)} nodes")
         ctx.save_for_backward(x, messages, harmonics, neighbors, weight, bias)
-        ctx.coupling, ctx.products = coupling, products
+        ctx.coupling, ctx.products, ctx.distinct = coupling, products, distinct
         z = x.new_empty(len(neighbors), len(coupling.matrix), x.shape[2])
         entries = coupling.entries()
         for s in slices(len(neighbors), LOOPS_CHUNK * current_chunk(x.device)):
@@ -137,7 +141,8 @@ class _Loops(torch.autograd.Function):
         x, messages, harmonics, neighbors, weight, bias = ctx.saved_tensors
         products, threads = ctx.products, torch.get_num_threads()
         dz, entries = dz.contiguous(), ctx.coupling.entries()
-        dx = x.new_zeros(threads, *x.shape)  # one for each thread: two may add to the same node
+        # One for each thread: two may add to the same node.
+        dx = x.new_zeros(1 if ctx.distinct else threads, *x.shape)
         dm, dw, db = torch.empty_like(messages), torch.zeros_like(weight), torch.zeros_like(bias)
         dy = torch.empty_like(harmonics) if ctx.needs_input_grad[2] else None
         for s in slices(len(neighbors), LOOPS_CHUNK * current_chunk(x.device)):
@@ -146,13 +151,14 @@ class _Loops(torch.autograd.Function):
             work = _work(x, r, bias, harmonics[s], neighbors[s], entries)
             work.coupled, work.dz, work.dx, work.dr = dz.shape[1], dz[s].data_ptr(), dx.data_ptr(), dr.data_ptr()
             work.dy = None if dy is None else dy[s].data_ptr()
+            work.stride = 0 if ctx.distinct else x.numel()
             _call("protein_enn_backward", work, ctx.coupling.lmax, threads)
             rows = messages[s].flatten(0, 1)
             db += dr.sum(0)
             dr = dr.to(products)
             dw.addmm_(dr.T, rows.to(products)) if products == dw.dtype else dw.add_(dr.T @ rows.to(products))
             _product(dr, weight.to(products), dm[s].flatten(0, 1))
-        return dx.sum(0), dm, dy, None, dw, db, None, None
+        return dx.sum(0) if len(dx) > 1 else dx[0], dm, dy, None, dw, db, None, None, None
 
 
 def _radial(messages: Tensor, weight: Tensor, products: torch.dtype) -> Float[Tensor, "e w"]:
@@ -183,7 +189,6 @@ def _work(
         out=out.data_ptr(),
         place=place.data_ptr(),
         value=value.data_ptr(),
-        m=len(x),
     )
 
 

@@ -1,6 +1,8 @@
-"""Radial functions: a smooth basis of the distance and a smooth cutoff."""
+"""Radial functions: smooth bases of the distance and smooth cutoffs."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from jaxtyping import Float
@@ -10,9 +12,10 @@ from torch import Tensor, nn
 class GaussianBasis(nn.Module):
     """exp(-((r - mu_b) / sigma)^2) with centres mu spread evenly over [start, stop], sigma their spacing (Å).
 
-    r (*n) -> (*n, size), 0e.
+    SchNet's basis, arXiv:1706.08566. r (*n) -> (*n, size), 0e.
     """
 
+    FLOOR = 50.0  # of the exponent: e^-50 is as good as zero, and far from numbers so small that processors crawl
     centers: Tensor
 
     def __init__(self, size: int, start: float, stop: float) -> None:
@@ -21,12 +24,57 @@ class GaussianBasis(nn.Module):
         self.inverse_width = (size - 1) / (stop - start)
 
     def forward(self, r: Float[Tensor, "*n"]) -> Float[Tensor, "*n b"]:
-        return torch.exp(-((r[..., None] - self.centers) * self.inverse_width).square())
+        steps = (r * self.inverse_width)[..., None] - self.centers * self.inverse_width
+        return torch.exp(-steps.square().clamp_max(self.FLOOR))
+
+
+class BesselBasis(nn.Module):
+    """sqrt(2 / c) sin(b pi r / c) / r for b = 1 .. size: spherical Bessel functions of degree 0 that vanish at r = c.
+
+    DimeNet's, arXiv:2003.03123, eq. 7: orthonormal in a ball, integral_0^c f_a f_b r^2 dr = 1 where a = b, 0 elsewhere.
+    The slope at c is not zero and beyond c they go on, so multiply with a cutoff.
+    r (*n) in Å -> (*n, size), 0e.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, size: int, cutoff: float) -> None:
+        super().__init__()
+        whole = torch.arange(1, size + 1, dtype=torch.get_default_dtype())  # exact, whatever the module is cast to
+        self.register_buffer("frequencies", whole, persistent=False)
+        self.cutoff = cutoff
+
+    def forward(self, r: Float[Tensor, "*n"]) -> Float[Tensor, "*n b"]:
+        phase = r[..., None] * (math.pi / self.cutoff) * self.frequencies
+        return (2 / self.cutoff) ** 0.5 * (math.pi / self.cutoff) * self.frequencies * _sine_over(phase)
+
+
+def _sine_over(x: Tensor) -> Tensor:
+    """sin(x) / x with all its digits near 0, in its gradients too, where those of `torch.sinc` lose theirs."""
+    near = x.abs() < 0.1
+    square = torch.where(near, x, 0.0).square()
+    series = 1 - square / 6 * (1 - square / 20 * (1 - square / 42 * (1 - square / 72)))
+    far = torch.where(near, 1.0, x)
+    return torch.where(near, series, far.sin() / far)
 
 
 def smooth_cutoff(r: Float[Tensor, "*n"], cutoff: float) -> Float[Tensor, "*n"]:
     """0.5 (cos(pi r / cutoff) + 1) below the cutoff, 0 beyond it: Behler & Parrinello (2007), eq. 4."""
     return torch.where(r < cutoff, 0.5 * (torch.cos(torch.pi * r / cutoff) + 1.0), torch.zeros_like(r))
+
+
+def polynomial_cutoff(r: Float[Tensor, "*n"], cutoff: float, p: int = 6) -> Float[Tensor, "*n"]:
+    """1 - (p+1)(p+2)/2 d^p + p(p+2) d^(p+1) - p(p+1)/2 d^(p+2) with d = r / cutoff, 0 beyond.
+
+    DimeNet's, arXiv:2003.03123, eq. 8. Flat near 0 and with two derivatives zero at the cutoff, where the cosine has
+    one; a larger p falls later. Computed as (1 - d)^3 sum_(i<p) (i+1)(i+2)/2 d^i, the same polynomial, whose terms
+    don't cancel near the cutoff.
+    """
+    d = (r / cutoff).clamp(max=1.0)
+    total = torch.zeros_like(d)
+    for i in range(p - 1, -1, -1):
+        total = total * d + (i + 1) * (i + 2) / 2
+    return (1 - d) ** 3 * total
 
 
 def safe_norm(vectors: Float[Tensor, "*n 3"], eps: float = 1e-8) -> Float[Tensor, "*n"]:

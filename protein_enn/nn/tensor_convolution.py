@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from protein_enn.nn.chunks import Source
 from protein_enn.nn.features import Features
 from protein_enn.nn.neighbor_products import Coupling, neighbor_products
 from protein_enn.nn.spherical import coupling, degree_slice
@@ -58,15 +59,22 @@ class TensorConvolution(nn.Module):
         neighbors: Int[Tensor, "n k"],
         weight: Float[Tensor, "n k"],
     ) -> Features:
+        return self.mixed(self.coupled(Source(x, neighbors), messages, harmonics, weight))
+
+    def coupled(self, source: Source, messages: Tensor, harmonics: Tensor, weight: Tensor) -> Float[Tensor, "n p c"]:
+        """The first half: coupled components of all paths, summed over neighbours."""
         y = harmonics * weight[..., None]
-        coupled = neighbor_products(x, messages, y, neighbors, self.radial, self.coupling)
+        return neighbor_products(source, messages, y, self.radial, self.coupling)
+
+    def mixed(self, coupled: Float[Tensor, "n p c"]) -> Features:
+        """The second half: paths and channels mixed, node by node."""
         n = len(coupled)
         even, odd = coupled[..., : self.channels], coupled[..., self.channels :]
         scalars, tensors = self._mixed(even, odd, self.mix)
         if self.odd:
             pseudoscalars, pseudotensors = self._mixed(odd, even, self.mix_odd)
         else:
-            pseudoscalars, pseudotensors = x.new_zeros(n, 0), x.new_zeros(*tensors.shape[:2], 0)
+            pseudoscalars, pseudotensors = coupled.new_zeros(n, 0), coupled.new_zeros(*tensors.shape[:2], 0)
         return Features(scalars, pseudoscalars, tensors, pseudotensors)
 
     def _mixed(self, same: Tensor, other: Tensor, mix: nn.ModuleList) -> tuple[Tensor, Tensor]:

@@ -15,8 +15,8 @@ from protein_enn import chemistry
 from protein_enn.graph import ProteinGraph, protein_graph
 from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.models import encoder
-from protein_enn.models.edges import gather
 from protein_enn.models.layers import Transition, neighbor_sum
+from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.settings import Settings
 from protein_enn.structure import Structure
 
@@ -92,9 +92,17 @@ class DecoderLayer(nn.Module):
 
     def forward(self, x: Tensor, encoding: Encoding, sequence: Tensor, visible: Tensor) -> Float[Tensor, "n d"]:
         seen = torch.where(visible, sequence[encoding.neighbors], len(chemistry.RESIDUES))
-        source = gather(self.key(encoding.nodes), encoding.neighbors) + self.identity(seen)
-        messages = silu(self.edge(encoding.edges) + source + self.query(self.norm(x))[:, None])
-        return self.transition(x + self.value(neighbor_sum(encoding.weight, messages)))
+        rows = (self.query(self.norm(x)), encoding.edges, encoding.weight, seen)
+        values = (self.key(encoding.nodes),)
+        (summed,) = in_chunks(self._summed, rows, values, encoding.neighbors, tuple(self.parameters()))
+        return self.transition(x + self.value(summed))
+
+    def _summed(self, query: Tensor, edges: Tensor, weight: Tensor, seen: Tensor, key: Source) -> tuple[Tensor]:
+        """The sum over neighbours of some nodes."""
+        source = key.gathered() + self.identity(seen)
+        n, k, hidden = source.shape
+        mixed = torch.addmm(source.view(n * k, hidden), edges.reshape(n * k, -1), self.edge.weight.T)
+        return (neighbor_sum(weight, silu(mixed.view(n, k, hidden) + query[:, None])),)
 
 
 def order_visibility(graph: ProteinGraph, rank: Float[Tensor, "n"]) -> Bool[Tensor, "n k"]:

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from protein_enn.nn.chunks import chunk_size, current_chunk, gather_groups, in_chunks
+from protein_enn.nn.chunks import Source, chunk_size, current_chunk, in_chunks
 
 
 def example() -> tuple:
     torch.manual_seed(0)
     rows = torch.randn(10, 4, 3, dtype=torch.float64, requires_grad=True)
-    values = torch.randn(2, 8, 5, dtype=torch.float64, requires_grad=True)
+    values = torch.randn(8, 2, 5, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
     return rows, values, weight, torch.randint(8, (10, 4))
 
@@ -18,7 +18,7 @@ def run(chunk: int) -> list[torch.Tensor]:
     rows, values, weight, neighbors = example()
 
     def step(rows, source):
-        mixed = torch.einsum("nki,ij,gnkj->ngj", rows, weight, source)
+        mixed = torch.einsum("nki,ij,nkgj->ngj", rows, weight, source.gathered())
         return mixed.tanh(), rows.sum((1, 2))
 
     with chunk_size(chunk):
@@ -37,8 +37,8 @@ def test_without_gradients_too():
     with torch.no_grad():
         rows, values, _, neighbors = example()
         with chunk_size(4):
-            (result,) = in_chunks(lambda r, s: (r.sum(2) + s.sum((0, 3)),), (rows,), (values,), neighbors)
-    torch.testing.assert_close(result, rows.sum(2) + values.sum((0, 2))[neighbors])
+            (result,) = in_chunks(lambda r, s: (r.sum(2) + s.gathered().sum((2, 3)),), (rows,), (values,), neighbors)
+    torch.testing.assert_close(result, rows.sum(2) + values.sum((1, 2))[neighbors])
 
 
 def test_a_step_sees_no_more_nodes_than_a_chunk():
@@ -47,7 +47,7 @@ def test_a_step_sees_no_more_nodes_than_a_chunk():
 
     def step(rows, source):
         seen.append(len(rows))
-        return (source.sum((0, 2, 3)),)
+        return (source.gathered().sum((1, 2, 3)),)
 
     with chunk_size(4):
         (result,) = in_chunks(step, (rows,), (values,), neighbors)
@@ -60,24 +60,41 @@ def test_what_needs_no_gradient_gets_none():
     rows, weight = rows.detach(), weight.detach()
     with chunk_size(3):
         (result,) = in_chunks(
-            lambda r, s: (s.sum((0, 2, 3)) + r.sum((1, 2)),), (rows,), (values,), neighbors, (weight,)
+            lambda r, s: (s.gathered().sum((1, 2, 3)) + r.sum((1, 2)),), (rows,), (values,), neighbors, (weight,)
         )
         result.sum().backward()
     counts = torch.bincount(neighbors.flatten(), minlength=8).double()
-    torch.testing.assert_close(values.grad, counts[None, :, None].expand(2, 8, 5))
+    torch.testing.assert_close(values.grad, counts[:, None, None].expand(8, 2, 5))
 
 
 def test_an_output_that_is_not_used_costs_nothing_and_breaks_nothing():
     rows, values, _, neighbors = example()
     with chunk_size(3):
-        first, _ = in_chunks(lambda r, s: (s.sum((0, 2, 3)), r * 2), (rows,), (values,), neighbors)
+        first, _ = in_chunks(lambda r, s: (s.gathered().sum((1, 2, 3)), r * 2), (rows,), (values,), neighbors)
         first.sum().backward()
     assert rows.grad is None or rows.grad.abs().max() == 0
 
 
-def test_groups_are_gathered_like_by_indexing():
+def test_sources_are_gathered_like_by_indexing():
     _, values, _, neighbors = example()
-    assert torch.equal(gather_groups(values, neighbors), values[:, neighbors])
+    assert torch.equal(Source(values, neighbors).gathered(), values[neighbors])
+    own = torch.arange(40).view(10, 4)
+    assert torch.equal(Source(values[neighbors].flatten(0, 1), own, distinct=True).gathered(), values[neighbors])
+
+
+def test_small_graphs_keep_what_the_backward_pass_needs():
+    """Above a chunk, below KEPT: one call in all."""
+    seen = []
+
+    def step(rows):
+        seen.append(len(rows))
+        return (rows * 2,)
+
+    n = current_chunk(torch.device("cpu")) + 1
+    in_chunks(step, (torch.ones(n, 1, requires_grad=True),), (), torch.zeros(n, 2, dtype=torch.long))[
+        0
+    ].sum().backward()
+    assert seen == [n]
 
 
 def test_a_chunk_holds_a_node_at_least():
