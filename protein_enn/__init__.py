@@ -24,6 +24,7 @@ from protein_enn.version import __version__
 
 if TYPE_CHECKING:
     from protein_enn.audit import Audit
+    from protein_enn.certificate import Certificate, certify
     from protein_enn.io import StructureError, read_models, read_structure, write_structure
     from protein_enn.predictor import Predictor, load_predictor
     from protein_enn.refinement import Refinement, refine
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "audit": ("Audit",),
+    "certificate": ("Certificate", "certify"),
     "io": ("StructureError", "read_models", "read_structure", "write_structure"),
     "predictor": ("Predictor", "load_predictor"),
     "refinement": ("Refinement", "refine"),
@@ -43,6 +45,7 @@ _HOMES = {
 
 __all__ = [
     "Audit",
+    "Certificate",
     "DesignScore",
     "MutationScan",
     "Predictor",
@@ -51,6 +54,7 @@ __all__ = [
     "Structure",
     "StructureError",
     "__version__",
+    "certify",
     "design",
     "load_predictor",
     "read_models",

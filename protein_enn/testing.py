@@ -10,8 +10,10 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.graph.fields import GeometricGraph
-from protein_enn.nn.spherical import degree_slice, spherical_harmonics
+from protein_enn.nn.representation import random_rotation, representation
 from protein_enn.structure import Structure
+
+__all__ = ["assert_equivariant", "equivariance_error", "random_rotation", "random_structure", "representation"]
 
 
 def random_structure(lengths: tuple[int, ...] = (24,), seed: int = 0, dtype: torch.dtype = torch.float32) -> Structure:
@@ -48,37 +50,6 @@ def random_structure(lengths: tuple[int, ...] = (24,), seed: int = 0, dtype: tor
         b_factors=torch.zeros(n, len(chemistry.ATOMS)),
         occupancies=torch.ones(n, len(chemistry.ATOMS)),
     )
-
-
-def random_rotation(seed: int = 0) -> Float[Tensor, "3 3"]:
-    """A proper rotation, float64."""
-    q, r = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64))
-    q = q * r.diagonal().sign()
-    return q * q.det().sign()
-
-
-def representation(irreps: str, turn: Float[Tensor, "3 3"]) -> Float[Tensor, "d d"]:
-    """How features of these irreps ("8x0e + 4x0o + 2x1o") turn under an orthogonal matrix, float64.
-
-    Degree by degree the matrix D with Y(R d) = D Y(d), found from the harmonics themselves; e3nn's Wigner matrices are
-    the same to single precision only.
-    """
-    turn = turn.double()
-    mirrored = bool(turn.det() < 0)
-    rotation = -turn if mirrored else turn
-    points = torch.randn(40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    points = torch.nn.functional.normalize(points, dim=-1)
-    blocks = []
-    for term in irreps.split("+"):
-        count, kind = term.strip().split("x")
-        degree, parity = int(kind[:-1]), kind[-1]
-        inside = degree_slice(degree)
-        here = spherical_harmonics(degree, points)[:, inside]
-        there = spherical_harmonics(degree, points @ rotation.T)[:, inside]
-        matrix = torch.linalg.lstsq(here, there).solution.T
-        sign = -1.0 if mirrored and parity == "o" else 1.0
-        blocks += [sign * matrix] * int(count)
-    return torch.block_diag(*blocks)
 
 
 def equivariance_error(

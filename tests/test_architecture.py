@@ -19,7 +19,7 @@ FLOORS = {
     "tasks": 4,
     "predictor": 5,
     **dict.fromkeys(("training", "scoring", "refinement"), 6),
-    **dict.fromkeys(("report", "evaluation"), 7),
+    **dict.fromkeys(("report", "evaluation", "certificate"), 7),
     **dict.fromkeys(("cli", "__init__"), 8),
     "testing": 9,  # a tool of tests and extensions: sees everything, and nothing in the package sees it
 }

@@ -86,3 +86,12 @@ def test_reading(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
     }
     written(out, result, {*rates, *large, "bcif_read_ratio", "mmcif_biopython_fast_ratio"})
     assert (result["files"], result["gemmi_ratio"]) == (3, 1.0)
+
+
+def test_neighbors_agree(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    neighbors, out = script("neighbors"), tmp_path / "neighbors.json"
+    options = ["--points", "10", "--points", "60", "--repeats", "1", "--threads", "1", "--json", str(out)]
+    result = neighbors.main(options, run=script("measurement").this_process)
+    figures = {f"{m}_{f}" for m in neighbors.METHODS for f in ("ms", "mb", "ratio")} | {"differing_rows"}
+    written(out, result, {f"{kind}_{f}_{n}" for kind in neighbors.KINDS for f in figures for n in (10, 60)})
+    assert all(value == 0 for key, value in result.items() if "differing_rows" in key)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from protein_enn import chemistry
-from protein_enn.geometry.neighbors import nearest_neighbors
+from protein_enn.geometry.neighbors import nearest_neighbors, squared_distances
+from protein_enn.graph.bonds import close_enough, in_tables, linked, phosphodiester
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.structure import KINDS, Structure
 
@@ -35,7 +36,8 @@ ELEMENTS = (
     "K",
 )
 EDGE_TYPES = 3
-"""Bonded by the chemistry tables inside a residue or by a link between two; same residue; another residue."""
+"""Bonded (`graph.bonds`: by tables in a protein residue, by distance in any other, by links between two); same residue,
+not bonded; another residue."""
 ATOM_WIDTHS = Widths(scalars=len(ELEMENTS) + 1 + len(KINDS) + 1, pseudoscalars=0, vectors=0, edge_types=EDGE_TYPES)
 
 
@@ -43,10 +45,11 @@ class AtomGraph(GeometricGraph):
     """A node per heavy atom: those of the protein (rows = residue * 37 + slot), then others (rows from n * 37)."""
 
 
-def atom_graph(structure: Structure, k: int = 16, waters: bool = False) -> AtomGraph:
+def atom_graph(structure: Structure, k: int = 16, waters: bool = False, radius: float | None = None) -> AtomGraph:
     """The graph of all heavy atoms; scalars are one-hot element (last: any other) and kind (last: protein).
 
-    Waters are left out unless asked for. ValueError if there is no atom.
+    Neighbours are the k nearest; those beyond `radius` (Å) are masked out, except bonded ones, which stay whatever
+    their distance. Waters are left out unless asked for. ValueError if there is no atom.
     """
     n = len(structure)
     residue, slot = structure.present.nonzero(as_tuple=True)
@@ -61,11 +64,21 @@ def atom_graph(structure: Structure, k: int = 16, waters: bool = False) -> AtomG
     kind = torch.cat([torch.full((len(residue),), len(KINDS)), others.kinds[kept]])
     pos = torch.cat([structure.positions[residue, slot], others.positions[kept].to(structure.positions)])
     rows = torch.cat([residue * len(chemistry.ATOMS) + slot, n * len(chemistry.ATOMS) + kept])
-    names = {name: i for i, name in enumerate(dict.fromkeys(others.residue_ids))}
-    molecule = torch.cat([residue, n + torch.tensor([names[others.residue_ids[i]] for i in kept.tolist()]).long()])
+    molecule = torch.cat([residue, _residues_of_others(structure)[kept]])
     neighbors, neighbor_mask = nearest_neighbors(pos, k)
+    square = squared_distances(pos, neighbors)
     same = molecule[:, None] == molecule[neighbors]
-    bonded = (same & _bonded(structure, rows, neighbors)) | _linked(structure, rows, neighbors)
+    names = [""] * len(residue) + [others.names[i] for i in kept.tolist()]
+    bonded = (
+        (same & in_tables(structure, rows, neighbors))
+        | (same & ~_both(rows < n * len(chemistry.ATOMS), neighbors) & close_enough(elements, neighbors, square))
+        | (_both(kind == KINDS.index("nucleic"), neighbors) & phosphodiester(names, neighbors, square))
+        | linked(structure, rows, neighbors)
+    ) & neighbor_mask
+    types = torch.where(bonded, 0, torch.where(same, 1, 2))
+    if radius is not None:
+        neighbor_mask = neighbor_mask & (bonded | (square <= radius**2))
+        neighbors, neighbor_mask, types = _closed_up(neighbors, neighbor_mask, types)
     return AtomGraph(
         pos=pos,
         scalars=torch.cat([one_hot(element, len(ELEMENTS) + 1), one_hot(kind, len(KINDS) + 1)], 1).to(pos.dtype),
@@ -73,36 +86,31 @@ def atom_graph(structure: Structure, k: int = 16, waters: bool = False) -> AtomG
         vectors=pos.new_zeros(len(pos), 0, 3),
         neighbors=neighbors,
         neighbor_mask=neighbor_mask,
-        edge_types=torch.where(bonded, 0, torch.where(same, 1, 2)),
+        edge_types=types,
         rows=rows,
     )
 
 
-def _bonded(structure: Structure, rows: Int[Tensor, "m"], neighbors: Int[Tensor, "m k"]) -> Tensor:
-    """Whether two atoms of one residue are joined by a bond of `chemistry.BONDS`."""
-    width = len(chemistry.ATOMS)
-    table = torch.zeros(len(chemistry.RESIDUES), width, width, dtype=torch.bool)
-    for i, name in enumerate(chemistry.RESIDUES):
-        for first, second in chemistry.BONDS[name]:
-            a, b = chemistry.ATOM_INDEX[first], chemistry.ATOM_INDEX[second]
-            table[i, a, b] = table[i, b, a] = True
-    protein = rows < len(structure) * width
-    residue = structure.residues[torch.where(protein, rows // width, 0)]
-    slot = rows % width
-    found = table[residue[:, None], slot[:, None], slot[neighbors]]
-    return found & protein[:, None] & protein[neighbors]
+def _residues_of_others(structure: Structure) -> Int[Tensor, "m"]:
+    """A number for the residue of each other atom: that of the protein residue for the atoms which a modified residue
+    has beyond its parent's, else one from the number of residues on."""
+    others, odd = structure.others, KINDS.index("other")
+    modified = {structure.residue_id(i): i for i in range(len(structure))} if (others.kinds == odd).any() else {}
+    numbers = {name: len(structure) + i for i, name in enumerate(dict.fromkeys(others.residue_ids))}
+    pairs = zip(others.residue_ids, others.kinds.tolist(), strict=True)
+    return torch.tensor([modified.get(i, numbers[i]) if k == odd else numbers[i] for i, k in pairs]).long()
 
 
-def _linked(structure: Structure, rows: Int[Tensor, "m"], neighbors: Int[Tensor, "m k"]) -> Tensor:
-    """Whether two atoms are joined by one of the structure's links."""
-    linked = torch.zeros_like(neighbors, dtype=torch.bool)
-    links, width = structure.links, len(chemistry.ATOMS)
-    if not len(links):
-        return linked
-    ends = torch.where(links.residues >= 0, links.residues, len(structure)) * width + links.atoms
-    nodes = torch.searchsorted(rows, ends).clamp_(max=len(rows) - 1)
-    nodes = nodes[(rows[nodes] == ends).all(1)]  # waters and lone atoms may be left out
-    source = torch.cat([nodes[:, 0], nodes[:, 1]])
-    which, column = (neighbors[source] == torch.cat([nodes[:, 1], nodes[:, 0]])[:, None]).nonzero(as_tuple=True)
-    linked[source[which], column] = True
-    return linked
+def _both(chosen: Bool[Tensor, "m"], neighbors: Int[Tensor, "m k"]) -> Bool[Tensor, "m k"]:
+    return chosen[:, None] & chosen[neighbors]
+
+
+def _closed_up(
+    neighbors: Int[Tensor, "m k"], mask: Bool[Tensor, "m k"], types: Int[Tensor, "m k"]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows without holes: what is left comes first, then the node itself, masked out."""
+    order = (~mask).long().argsort(dim=1, stable=True)
+    mask = mask.gather(1, order)
+    itself = torch.arange(len(mask))[:, None]
+    neighbors = torch.where(mask, neighbors.gather(1, order), itself)
+    return neighbors, mask, torch.where(mask, types.gather(1, order), 1)  # a node is of its own residue

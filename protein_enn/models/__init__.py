@@ -5,10 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from protein_enn.graph.fields import Widths
+from protein_enn.models.attention import EquivariantAttention
+from protein_enn.models.coordinates import Coordinates
+from protein_enn.models.egnn import EGNN
+from protein_enn.models.gvp import GVP
 from protein_enn.models.invariant import Invariant
+from protein_enn.models.so2 import SO2
 from protein_enn.models.tensor_field import TensorField
 
-ENCODERS: dict[str, type[Any]] = {"invariant": Invariant, "tensor_field": TensorField}
+ENCODERS: dict[str, type[Any]] = {
+    "attention": EquivariantAttention,
+    "coordinates": Coordinates,
+    "egnn": EGNN,
+    "gvp": GVP,
+    "invariant": Invariant,
+    "so2": SO2,
+    "tensor_field": TensorField,
+}
 """Each: `Config`, `__init__(config, widths)`, `layout` and `edge_width` (what it gives), `forward(graph)` to
 `(Features, Edges)`."""
 

@@ -81,9 +81,11 @@ def in_chunks(
     draws no random numbers and keeps no state: backward may run it a second time. `share` is for steps that hold much
     for each neighbour: a chunk is so many times smaller.
     """
+    if torch.compiler.is_compiling():  # which makes loops of its own
+        return step(*rows, *(Source(v, neighbors) for v in values))
     chunk = -(-current_chunk(neighbors.device) // share)
     kept = KEPT.get(neighbors.device.type, 0) if torch.is_grad_enabled() and _chunk.get() is None else 0
-    if torch.compiler.is_compiling() or len(neighbors) <= max(chunk, kept):
+    if len(neighbors) <= max(chunk, kept):
         return step(*rows, *(Source(v, neighbors) for v in values))
     if torch.is_grad_enabled():
         return _Recomputed.apply(step, chunk, len(rows), len(values), neighbors, *rows, *values, *parameters)

@@ -12,10 +12,10 @@ from protein_enn.nn.spherical import degree_slice
 def gate_tensors(tensors: Float[Tensor, "n m c"], gates: Float[Tensor, "n g"]) -> Float[Tensor, "n m c"]:
     """sigmoid(g_lc) t_lmc: one gate (0e) for each degree l = 1 .. lmax and channel c, g = lmax c: arXiv:1807.02547.
 
-    tensors (n, (lmax + 1)^2 - 1, c) of either parity -> the same.
+    tensors (n, (lmax + 1)^2 - 1, c) of either parity, gates (n, lmax c) 0e, all channels of l = 1 first -> tensors.
     """
-    n, _, channels = tensors.shape
-    lmax = gates.shape[1] // max(channels, 1)
+    n, components, channels = tensors.shape
+    lmax = int((components + 1) ** 0.5) - 1
     factors = torch.sigmoid(gates).view(n, lmax, channels).unbind(1)
     sizes = [degree_slice(degree).stop - degree_slice(degree).start for degree in range(1, lmax + 1)]
     expanded = [f[:, None].expand(-1, size, -1) for f, size in zip(factors, sizes, strict=True)]

@@ -12,18 +12,20 @@ from protein_enn.nn.spherical import degree_slice
 class DegreewiseLinear(nn.Module):
     """t'_l = t_l W_l for each degree l: channels mix, components don't (Schur's lemma allows no other linear map).
 
+    The self-interaction of arXiv:1802.08219; e3nn's `o3.Linear` (arXiv:2207.09453) without its factor 1 / sqrt(inputs).
     (n, (lmax + 1)^2 - 1, inputs) -> (n, (lmax + 1)^2 - 1, outputs), degrees 1 .. lmax of either parity; no bias, which
-    only scalars can have.
+    only scalars can have. Without inputs or outputs there are no weights, and the result is zero or empty.
     """
 
     def __init__(self, inputs: int, outputs: int, lmax: int) -> None:
         super().__init__()
         self.outputs = outputs
-        self.degrees = nn.ModuleList(nn.Linear(inputs, outputs, bias=False) for _ in range(lmax))
+        degrees = range(lmax if inputs and outputs else 0)
+        self.degrees = nn.ModuleList(nn.Linear(inputs, outputs, bias=False) for _ in degrees)
 
     def forward(self, tensors: Float[Tensor, "n m c"]) -> Float[Tensor, "n m d"]:
         parts = []
         for degree, linear in enumerate(self.degrees, start=1):
             inside = degree_slice(degree)
             parts.append(linear(tensors[:, inside.start - 1 : inside.stop - 1]))
-        return torch.cat(parts, 1) if parts else tensors.new_zeros(len(tensors), 0, self.outputs)
+        return torch.cat(parts, 1) if parts else tensors.new_zeros(*tensors.shape[:2], self.outputs)

@@ -23,8 +23,6 @@ from protein_enn.nn.chunks import Source, current_chunk, in_chunks, slices
 from protein_enn.nn.spherical import degree_slice
 
 LANES = 16  # channels that the compiled loops take at a time
-LOOPS_CHUNK = 2
-"""Chunks that go to the compiled loops at once: of what belongs to an edge they keep radial weights alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +126,7 @@ class _Loops(torch.autograd.Function):
         ctx.coupling, ctx.products, ctx.distinct = coupling, products, distinct
         z = x.new_empty(len(neighbors), len(coupling.matrix), x.shape[2])
         entries = coupling.entries()
-        for s in slices(len(neighbors), LOOPS_CHUNK * current_chunk(x.device)):
+        for s in slices(len(neighbors), current_chunk(x.device)):
             r = _radial(messages[s], weight, products)
             work = _work(x, r, bias, harmonics[s], neighbors[s], entries)
             work.coupled, work.z = len(coupling.matrix), z[s].data_ptr()
@@ -145,7 +143,7 @@ class _Loops(torch.autograd.Function):
         dx = x.new_zeros(1 if ctx.distinct else threads, *x.shape)
         dm, dw, db = torch.empty_like(messages), torch.zeros_like(weight), torch.zeros_like(bias)
         dy = torch.empty_like(harmonics) if ctx.needs_input_grad[2] else None
-        for s in slices(len(neighbors), LOOPS_CHUNK * current_chunk(x.device)):
+        for s in slices(len(neighbors), current_chunk(x.device)):
             r = _radial(messages[s], weight, products)
             dr = torch.empty_like(r)
             work = _work(x, r, bias, harmonics[s], neighbors[s], entries)

@@ -30,7 +30,7 @@ def turned(values: Float[Tensor, "n d"], irreps: str, turn: Float[Tensor, "3 3"]
     values, parts, start = values.double(), [], 0
     for count, degree, parity in _terms(irreps):
         width = count * (2 * degree + 1)
-        block = values[:, start : start + width].reshape(len(values), count, -1)
+        block = values[:, start : start + width].reshape(len(values), count, 2 * degree + 1)
         parts.append((block @ _matrix(degree, parity, turn).T).reshape(len(values), width))
         start += width
     if start != values.shape[1]:

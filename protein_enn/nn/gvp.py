@@ -1,0 +1,106 @@
+"""Geometric vector perceptrons: scalars read the lengths of vectors, vectors are scaled by scalars."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+EPS = 1e-8
+"""Added to squared lengths: a finite gradient where a vector is zero."""
+
+
+def lengths(vectors: Float[Tensor, "*n 3 c"]) -> Float[Tensor, "*n c"]:
+    """|v_c| of vectors whose components stand before their channels: c x 1o -> c x 0e."""
+    return (vectors.square().sum(-2) + EPS).sqrt()
+
+
+class GVP(nn.Module):
+    """V_h = V W_h; s_m = W [s, |V_h|] + b; s' = silu(s_m); V' = sigmoid(W_g s' + b_g) (V_h W_m).
+
+    arXiv:2009.01411, algorithm 1, with the vector gate of arXiv:2106.03843. s (n, h) 0e and V (n, 3, c) 1o
+    -> s' (n, o) 0e and V' (n, 3, d) 1o, for scalars = (h, o), vectors = (c, d). Without `activation` s' = s_m; the gate
+    reads silu(s_m) all the same.
+    """
+
+    def __init__(self, scalars: tuple[int, int], vectors: tuple[int, int], activation: bool = True) -> None:
+        super().__init__()
+        hidden = max(vectors)
+        self.activation = activation
+        self.lower = nn.Linear(vectors[0], hidden, bias=False)
+        self.upper = nn.Linear(hidden, vectors[1], bias=False)
+        self.scalars = nn.Linear(scalars[0] + hidden, scalars[1])
+        self.gate = nn.Linear(scalars[1], vectors[1])
+
+    def forward(
+        self, scalars: Float[Tensor, "n h"], vectors: Float[Tensor, "n 3 c"]
+    ) -> tuple[Float[Tensor, "n o"], Float[Tensor, "n 3 d"]]:
+        lower = self.lower(vectors)
+        linear = self.scalars(torch.cat([scalars, lengths(lower)], -1))
+        active = silu(linear)
+        gated = torch.sigmoid(self.gate(active))[:, None] * self.upper(lower)
+        return active if self.activation else linear, gated
+
+
+class GVPConvolution(nn.Module):
+    """m_ij, V_ij = GVP([s_i, s_j, e_ij], [V_i, V_j, d_ij]) of every edge, and sum_j w_ij V_ij: arXiv:2009.01411, eq. 3.
+
+    Nothing is joined together: W_h [V_i, V_j, d_ij] = A V_i + B V_j + a d_ij, of which two products are done once per
+    node, and so for the scalars. The gate acts on V_h before W_m, which then commutes with the sum and is done once
+    per node too.
+
+    s (n, h) 0e, V (n, 3, c) 1o, e (n, k, e) 0e, d (n, k, 3) 1o, w (n, k) 0e
+    -> messages m (n, k, hidden) 0e, their sum is left to the caller; vectors (n, 3, c) 1o.
+    """
+
+    def __init__(self, scalars: int, channels: int, edges: int, hidden: int) -> None:
+        super().__init__()
+        self.target = nn.Linear(scalars, hidden)
+        self.source = nn.Linear(scalars, hidden, bias=False)
+        self.edge = nn.Linear(edges, hidden, bias=False)
+        self.target_vectors = nn.Linear(channels, channels, bias=False)
+        self.source_vectors = nn.Linear(channels, channels, bias=False)
+        self.direction = nn.Parameter(torch.randn(channels))
+        self.length = nn.Linear(channels, hidden, bias=False)
+        self.gate = nn.Linear(hidden, channels)
+        self.upper = nn.Linear(channels, channels, bias=False)
+
+    def forward(
+        self,
+        scalars: Float[Tensor, "n h"],
+        vectors: Float[Tensor, "n 3 c"],
+        edges: Float[Tensor, "n k e"],
+        direction: Float[Tensor, "n k 3"],
+        neighbors: Int[Tensor, "n k"],
+        weight: Float[Tensor, "n k"],
+    ) -> tuple[Float[Tensor, "n k m"], Float[Tensor, "n 3 c"]]:
+        (n, k), channels, index = neighbors.shape, vectors.shape[2], neighbors.reshape(-1)
+        source = self.source_vectors(vectors).index_select(0, index).view(n, k, 3, channels)
+        lower = direction[..., None] * self.direction + source + self.target_vectors(vectors)[:, None]
+        source = self.source(scalars).index_select(0, index).view(n, k, -1)
+        linear = self.edge(edges) + source + self.target(scalars)[:, None] + self.length(lengths(lower))
+        messages = silu(linear)
+        gate = weight[..., None] * torch.sigmoid(self.gate(messages))
+        return messages, self.upper((gate[:, :, None] * lower).sum(1))
+
+
+class ChiralProducts(nn.Module):
+    """t = (a x b) . c and u = (tanh(o U) (a x b)) W with a, b, c = V A, V B, V C.
+
+    V (n, 3, channels) 1o, o (n, odd) 0o -> t (n, odd) 0o, u (n, 3, channels) 1o: a cross product of vectors is 1e, and
+    an odd scalar makes it a vector again. So pseudoscalars arise from vectors alone, and vectors can know handedness.
+    """
+
+    def __init__(self, channels: int, odd: int) -> None:
+        super().__init__()
+        self.factors = nn.Linear(channels, 3 * odd, bias=False)
+        self.odd = nn.Linear(odd, odd, bias=False)
+        self.mix = nn.Linear(odd, channels, bias=False)
+
+    def forward(
+        self, vectors: Float[Tensor, "n 3 c"], odd: Float[Tensor, "n o"]
+    ) -> tuple[Float[Tensor, "n o"], Float[Tensor, "n 3 c"]]:
+        a, b, c = self.factors(vectors).chunk(3, -1)
+        normal = torch.linalg.cross(a, b, dim=1)
+        return (normal * c).sum(1), self.mix(torch.tanh(self.odd(odd))[:, None] * normal)

@@ -1,0 +1,135 @@
+"""The benchmarks beside other people's code run at toy size, with clones made up here in place of the real ones."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from protein_enn.models import ENCODERS
+
+FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
+TINY = {"encoder_settings": {"layers": 1, "scalars": 8, "odd": 2, "channels": 2, "edges": 4, "hidden": 4}, "k": 4}
+
+EGNN = """
+from torch import nn
+
+class E_GCL(nn.Module):
+    def __init__(self, inputs, outputs, hidden, edges_in_d, normalize):
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+
+    def forward(self, h, edge_index, coord, edge_attr):
+        h = self.linear(h)
+        gates = (h[edge_index[0]] * h[edge_index[1]]).sum(1, keepdim=True) + edge_attr.sum(1, keepdim=True)
+        offset = coord[edge_index[0]] - coord[edge_index[1]]
+        return h, coord.index_add(0, edge_index[0], FACTOR), edge_attr
+"""
+
+PROTEINMPNN = """
+import torch
+from torch import nn
+
+class ProteinMPNN(nn.Module):
+    def __init__(self, num_letters, node_features, edge_features, hidden_dim, num_encoder_layers, num_decoder_layers,
+                 k_neighbors, augment_eps, dropout=0.1):
+        super().__init__()
+        assert (num_letters, hidden_dim, num_encoder_layers, num_decoder_layers) == (21, 128, 3, 3)
+        self.scale, self.out = nn.Parameter(torch.ones(21)), nn.Linear(1, num_letters)
+
+    def forward(self, X, S, mask, chain_M, residue_idx, chain_encoding_all, randn=None):
+        radius = (X[:, :, 1] - X[:, :, 1].mean(1, keepdim=True)).norm(dim=-1, keepdim=True)
+        return (self.scale * self.out(radius)).log_softmax(-1)
+
+    def sample(self, X, randn, S_true, chain_mask, chain_encoding_all, residue_idx, mask, temperature, **rest):
+        return {"S": self(X, S_true, mask, chain_mask, residue_idx, chain_encoding_all).argmax(-1)}
+
+def get_std_opt(parameters, d_model, step):
+    return torch.optim.Adam(parameters)
+
+def loss_smoothed(S, log_probs, mask):
+    loss = -log_probs.gather(2, S[..., None])[..., 0]
+    return loss, (loss * mask).sum() / 2000
+"""
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """A benchmark as Python finds it when it is run: its folder comes first."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    for file in FOLDER.glob("*.py"):
+        monkeypatch.delitem(sys.modules, file.stem, raising=False)
+    return importlib.import_module
+
+
+def egnn(folder: Path, factor: str = "gates * offset") -> Path:
+    """A made-up clone of EGNN whose layer moves the positions by `factor`."""
+    file = folder / "models" / "egnn_clean" / "egnn_clean.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(EGNN.replace("FACTOR", factor))
+    return folder
+
+
+def test_peers(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    peers, out = script("peers"), tmp_path / "peers.json"
+    widths = ["--scalars", "8", "--channels", "2", "--tied", "8", "--edges", "4", "--hidden", "8"]
+    options = ["--nodes", "12", "--neighbors", "4", *widths, "--repeats", "1", "--threads", "1", "--json", str(out)]
+    given = ["--peer", f"egnn={egnn(tmp_path / 'clone')}"]
+    result = peers.main([*options, *given], run=script("measurement").this_process)
+    assert json.loads(out.read_text()) == result
+    ours = {f"ours_{name}" for name in ("convolution", *ENCODERS)}
+    theirs = {"uvu", "fc", "visnet", "schnet", "egnn"}
+    assert {key.removesuffix("_forward_ms") for key in result if key.endswith("_forward_ms")} == ours | theirs
+    for name in theirs:
+        for figure in ("forward", "backward"):
+            ratio = result[f"{name}_{figure}_ms"] / result[f"ours_{result[f'{name}_beside']}_{figure}_ms"]
+            assert result[f"{name}_{figure}_ratio"] == result[f"{name}_{figure}_ratio_12"] == pytest.approx(ratio)
+        assert f"{name}_memory_ratio" in result
+    turned = {key: value for key, value in result.items() if key.endswith("_turned_error")}
+    assert turned.pop("ours_coordinates_turned_error", 1.0) > 1e-3  # built to break the law
+    assert max(turned.values()) < 1e-4
+
+
+def test_a_layer_that_is_not_equivariant_is_seen(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    layers, sizes = script("peer_layers"), script("surroundings").Sizes(scalars=8, channels=2, edges=4)
+    fair, unfair = egnn(tmp_path / "a"), egnn(tmp_path / "b", "gates * offset * offset")
+    assert layers.turned_error(layers.egnn, sizes, fair, 12, 4) < 1e-5
+    assert layers.turned_error(layers.egnn, sizes, unfair, 12, 4) > 1e-3
+
+
+def test_a_peer_that_is_unknown_or_not_there_is_refused(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    peers, layers, sizes = script("peers"), script("peer_layers"), script("surroundings").Sizes()
+    with pytest.raises(SystemExit):
+        peers.main(["--peer", f"nosuch={tmp_path}"])
+    with pytest.raises(SystemExit, match="is not there: give the root folder"):
+        layers.turned_error(layers.egnn, sizes, tmp_path, 12, 4)
+
+
+def test_proteinmpnn(script: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone, out = tmp_path / "clone", tmp_path / "proteinmpnn.json"
+    (clone / "training").mkdir(parents=True)
+    for file in (clone / "protein_mpnn_utils.py", clone / "training" / "model_utils.py"):
+        file.write_text(PROTEINMPNN)
+    proteinmpnn, inference = script("proteinmpnn"), script("inference")
+    monkeypatch.setattr(inference, "shipped", list)
+    untrained = inference.untrained
+    monkeypatch.setattr(inference, "untrained", lambda task: untrained(task, TINY))
+    options = ["--proteinmpnn", str(clone), "--residues", "12", "--length", "10", "--budget", "20"]
+    options += ["--repeats", "1", "--samples", "1", "--threads", "1", "--json", str(out)]
+    result = proteinmpnn.main(options, run=script("measurement").this_process, model=TINY)
+    assert json.loads(out.read_text()) == result
+    assert (result["k"], result["weights"]) == (4, "untrained")
+    for name in ("proteinmpnn", "proteinmpnn_same_k"):
+        assert result[f"{name}_again_difference_12"] == 0
+        assert result[f"{name}_turned_difference_12"] < 1e-4
+        for what in ("pass", "score", "sample"):
+            ratio = result[f"{name}_{what}_seconds_12"] / result[f"ours_{what}_seconds_12"]
+            assert result[f"{name}_{what}_ratio_12"] == pytest.approx(ratio)
+        for kind in (name, f"{name}_plain"):
+            assert result[f"{kind}_train_residues"] == result["ours_train_residues"] == 20
+            assert result[f"{kind}_train_ratio"] > 0
