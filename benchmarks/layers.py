@@ -29,7 +29,7 @@ from protein_enn.nn.tensor_convolution import TensorConvolution
 LMAX = 2
 PEERS = ("torch", "uvu", "fc")
 FC_LIMIT = 3e9
-"""Bytes of per-edge weights up to which the fully connected product is tried; its backward pass takes many times that."""
+"""Bytes of per-edge weights up to which the fully connected product is tried; backward takes many times that."""
 FIGURES = ("forward_ms", "backward_ms", "forward_memory_mb", "memory_mb")
 
 

@@ -11,9 +11,8 @@ from torch.nn.functional import silu
 
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges, gather
-from protein_enn.models.layers import OddMessages, Transition, neighbor_sum, unbiased
+from protein_enn.models.layers import OddMessages, Transition, neighbor_sum, node_features, unbiased
 from protein_enn.nn.features import Features, Layout
-from protein_enn.nn.radial import safe_norm
 from protein_enn.settings import Settings
 
 
@@ -53,14 +52,11 @@ class EGNN(nn.Module):
         """Node features and the embedded edges they were made with."""
         edges = self.edges(graph)
         offset = gather(graph.pos, edges.neighbors) - graph.pos[:, None]
-        scalars = self.scalars(torch.cat([graph.scalars, safe_norm(graph.vectors)], -1))
-        odd = self.odd(graph.pseudoscalars)
-        # Points are geometry: they keep their digits when products elsewhere are done in bfloat16.
-        with torch.autocast(graph.pos.device.type, enabled=False):
-            points = self.points(graph.vectors.transpose(1, 2))
+        first = node_features(graph, self.layout, self.scalars, self.odd, self.points)
+        scalars, odd, points = first.scalars, first.pseudoscalars, first.tensors
         for layer in self.layers:
             scalars, odd, points = layer(scalars, odd, points, offset, edges)
-        return Features(scalars, odd, points, points.new_zeros(len(points), 3, 0)), edges
+        return Features(scalars, odd, points, first.pseudotensors), edges
 
 
 class EGNNLayer(nn.Module):

@@ -9,10 +9,10 @@ from torch import nn
 
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
-from protein_enn.models.layers import OddMessages, neighbor_sum, unbiased
+from protein_enn.models.layers import OddMessages, neighbor_sum, node_features, unbiased
 from protein_enn.nn.features import Features, Layout
 from protein_enn.nn.gvp import GVP as Perceptron
-from protein_enn.nn.gvp import ChiralProducts, GVPConvolution, lengths
+from protein_enn.nn.gvp import ChiralProducts, GVPConvolution
 from protein_enn.nn.norm import TensorNorm
 from protein_enn.settings import Settings
 
@@ -49,14 +49,7 @@ class GVP(nn.Module):
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
         """Node features and the embedded edges they were made with."""
         edges = self.edges(graph)
-        given = graph.vectors.transpose(1, 2)
-        vectors = self.vectors(given)
-        features = Features(
-            self.scalars(torch.cat([graph.scalars, lengths(given)], -1)),
-            self.odd(graph.pseudoscalars),
-            vectors,
-            vectors.new_zeros(len(vectors), 3, 0),
-        )
+        features = node_features(graph, self.layout, self.scalars, self.odd, self.vectors)
         for layer in self.layers:
             features = layer(features, edges)
         return features, edges

@@ -5,18 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
-from protein_enn.models.layers import OddMessages, PairMessages, Transition, neighbor_sum, node_features, unbiased
+from protein_enn.models.layers import (
+    EdgeUpdate,
+    OddMessages,
+    PairMessages,
+    Transition,
+    neighbor_sum,
+    node_features,
+    unbiased,
+)
+from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.nn.features import Features, Layout
 from protein_enn.settings import Settings
 
 
 class Invariant(nn.Module):
-    """Scalar messages between k neighbours: gives `scalars` x 0e + `odd` x 0o and no tensors."""
+    """Scalar messages between k neighbours, which update the edges too: `scalars` x 0e + `odd` x 0o, no tensors."""
 
     equivariant: ClassVar[bool] = True
 
@@ -26,6 +34,7 @@ class Invariant(nn.Module):
         odd: int = 16
         edges: int = 64
         hidden: int = 128
+        edge_updates: bool = True  # edges learn from both ends after every layer
         cutoff: float = 24.0  # Å
 
     def __init__(self, config: Config, widths: Widths) -> None:
@@ -39,13 +48,12 @@ class Invariant(nn.Module):
         self.layers = nn.ModuleList(InvariantLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
-        """Node features and the embedded edges they were made with."""
+        """Node features and the edges, embedded and updated."""
         edges = self.edges(graph)
-        first = node_features(graph, self.layout, self.scalars, self.odd)
-        scalars, odd = first.scalars, first.pseudoscalars
+        features = node_features(graph, self.layout, self.scalars, self.odd)
         for layer in self.layers:
-            scalars, odd = layer(scalars, odd, edges)
-        return replace(first, scalars=scalars, pseudoscalars=odd), edges
+            features, edges = layer(features, edges)
+        return features, edges
 
 
 class InvariantLayer(nn.Module):
@@ -58,9 +66,22 @@ class InvariantLayer(nn.Module):
         self.even = nn.Linear(config.hidden, config.scalars)
         self.odd = OddMessages(config.odd, triples, config.hidden)
         self.transition = Transition(config.scalars, extra=config.odd)
+        self.edge_update = EdgeUpdate(config.scalars, config.edges) if config.edge_updates else None
 
-    def forward(self, scalars: torch.Tensor, odd: torch.Tensor, edges: Edges) -> tuple[torch.Tensor, torch.Tensor]:
-        messages = self.messages(self.norm(scalars), edges)
-        scalars = scalars + self.even(neighbor_sum(edges.weight, messages))
-        odd = odd + self.odd(odd, messages, edges)
-        return self.transition(scalars, odd.square()), odd
+    def forward(self, x: Features, edges: Edges) -> tuple[Features, Edges]:
+        normed = self.norm(x.scalars)
+        rows = (self.messages.target(normed), edges.scalars, edges.pseudoscalars, edges.weight)
+        values = (self.messages.source(normed), self.odd.node(x.pseudoscalars))
+        even, odd = in_chunks(self._sums, rows, values, edges.neighbors, tuple(self.parameters()))
+        odd = x.pseudoscalars + odd
+        scalars = self.transition(x.scalars + self.even(even), odd.square())
+        if self.edge_update is not None:
+            edges = self.edge_update(scalars, edges)
+        return replace(x, scalars=scalars, pseudoscalars=odd), edges
+
+    def _sums(
+        self, target: Tensor, e: Tensor, triples: Tensor, weight: Tensor, source: Source, odd: Source
+    ) -> tuple[Tensor, Tensor]:
+        """What some nodes take from their neighbours."""
+        messages = self.messages.joined(target, source.gathered(), e)
+        return neighbor_sum(weight, messages), self.odd.joined(odd.gathered(), messages, triples, weight)

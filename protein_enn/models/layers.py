@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,6 +11,7 @@ from torch.nn.functional import silu
 
 from protein_enn.graph.fields import GeometricGraph
 from protein_enn.models.edges import Edges, gather
+from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.nn.features import Features, Layout
 
 
@@ -22,7 +25,8 @@ def node_features(
     components = (layout.lmax + 1) ** 2 - 1
     tensors = graph.vectors.new_zeros(n, components, layout.channels)
     if vectors is not None and layout.channels:
-        first = vectors(graph.vectors.transpose(1, 2))
+        with torch.autocast(graph.pos.device.type, enabled=False):  # geometry keeps its digits
+            first = vectors(graph.vectors.transpose(1, 2))
         tensors = torch.cat([first, first.new_zeros(n, components - 3, layout.channels)], 1)
     return Features(
         scalars(torch.cat([graph.scalars, lengths], -1)),
@@ -54,6 +58,28 @@ class PairMessages(nn.Module):
         n, k, width = source.shape
         mixed = torch.addmm(source.reshape(n * k, width), e.reshape(n * k, -1), self.edge.weight.T)
         return silu(mixed.view(n, k, width) + target[:, None])
+
+
+class EdgeUpdate(nn.Module):
+    """e_ij + W4 silu(W1 h_i + W2 h_j + W3 LayerNorm(e_ij)): edges learn from both ends, doi 10.1126/science.add2187.
+
+    h (n, scalars), e (n, k, edges) -> the edges with other scalars, all 0e.
+    """
+
+    def __init__(self, scalars: int, edges: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(edges)
+        self.messages = PairMessages(scalars, edges, edges)
+        self.outer = nn.Linear(edges, edges)
+
+    def forward(self, h: Float[Tensor, "n h"], edges: Edges) -> Edges:
+        rows = (self.messages.target(h), edges.scalars)
+        values = (self.messages.source(h),)
+        (scalars,) = in_chunks(self._updated, rows, values, edges.neighbors, tuple(self.parameters()))
+        return replace(edges, scalars=scalars)
+
+    def _updated(self, target: Tensor, e: Tensor, source: Source) -> tuple[Tensor]:
+        return (e + self.outer(self.messages.joined(target, source.gathered(), self.norm(e))),)
 
 
 class OddMessages(nn.Module):

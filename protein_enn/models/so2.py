@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
-from protein_enn.models.layers import OddMessages, PairMessages, Transition, neighbor_sum, unbiased
+from protein_enn.models.layers import OddMessages, PairMessages, Transition, neighbor_sum, node_features, unbiased
 from protein_enn.nn.features import Features, Layout
 from protein_enn.nn.gate import gate_tensors
 from protein_enn.nn.norm import TensorNorm
@@ -59,15 +59,7 @@ class SO2(nn.Module):
         turns = self.turns(edges.direction, edges.neighbors)
         # Two nodes at one place have no direction between them: |d|^2, 1 elsewhere, takes their tensors out smoothly.
         weight = edges.weight * edges.direction.square().sum(-1)
-        lengths = graph.vectors.square().sum(-1).add(1e-8).sqrt()
-        vectors = self.vectors(graph.vectors.transpose(1, 2))
-        higher = vectors.new_zeros(len(vectors), (self.config.lmax + 1) ** 2 - 4, self.config.channels)
-        features = Features(
-            self.scalars(torch.cat([graph.scalars, lengths], -1)),
-            self.odd(graph.pseudoscalars),
-            torch.cat([vectors, higher], 1),
-            vectors.new_zeros(len(vectors), (self.config.lmax + 1) ** 2 - 1, 0),
-        )
+        features = node_features(graph, self.layout, self.scalars, self.odd, self.vectors)
         for layer in self.layers:
             features = layer(features, edges, turns, weight)
         return features, edges

@@ -11,7 +11,15 @@ from torch import Tensor, nn
 
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
-from protein_enn.models.layers import OddMessages, PairMessages, Transition, neighbor_sum, node_features, unbiased
+from protein_enn.models.layers import (
+    EdgeUpdate,
+    OddMessages,
+    PairMessages,
+    Transition,
+    neighbor_sum,
+    node_features,
+    unbiased,
+)
 from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.nn.features import Features, Layout
 from protein_enn.nn.gate import gate_tensors
@@ -39,6 +47,7 @@ class TensorField(nn.Module):
         lmax: int = Field(default=2, ge=0, le=MAX_DEGREE)
         edges: int = 64
         hidden: int = 96  # width of a message
+        edge_updates: bool = False  # edges learn from both ends after every layer
         cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
@@ -52,14 +61,18 @@ class TensorField(nn.Module):
         self.odd = unbiased(widths.pseudoscalars, config.odd)
         self.vectors = unbiased(widths.vectors, config.channels) if channels else None
         self.layers = nn.ModuleList(TensorFieldLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
+        updates = config.layers if config.edge_updates else 0
+        self.edge_updates = nn.ModuleList(EdgeUpdate(config.scalars, config.edges) for _ in range(updates))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
         """Node features and the embedded edges they were made with."""
         edges = self.edges(graph)
         harmonics = spherical_harmonics(self.config.lmax, edges.direction)
         features = node_features(graph, self.layout, self.scalars, self.odd, self.vectors)
-        for layer in self.layers:
+        for i, layer in enumerate(self.layers):
             features = layer(features, edges, harmonics)
+            if self.config.edge_updates:
+                edges = self.edge_updates[i](features.scalars, edges)
         return features, edges
 
 

@@ -26,7 +26,7 @@ _chunk: ContextVar[int | None] = ContextVar("chunk", default=None)
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Values of the nodes that messages come from: of all nodes with an index, or one row for each neighbour."""
+    """Values (m, ...) of the nodes that messages come from: of all nodes with an index, or a row for each neighbour."""
 
     values: Float[Tensor, "m *f"]
     index: Int[Tensor, "n k"]

@@ -77,7 +77,7 @@ class Turns:
 
 
 class EdgeTurns(nn.Module):
-    """d (n, k, 3) -> `Turns` of those edges, in the dtype of the directions whatever autocast says."""
+    """d (n, k, 3), 1o -> `Turns` of those edges, degrees 0 .. lmax, in the dtype of d whatever autocast says."""
 
     order: Tensor
     nonzero: Tensor

@@ -95,9 +95,11 @@ class RefinementModel(nn.Module):
     def forward(self, graph: ProteinGraph) -> tuple[Float[Tensor, "n 14 3"], Float[Tensor, "n"]]:
         """Displacement (Å) of each atom, and the logit of the lDDT of the atoms as they are."""
         features, _ = self.encoder(graph)
-        vectors = torch.cat([features.vectors.transpose(1, 2), graph.vectors], 1)
-        mixed = self.mix(vectors.transpose(1, 2)) * self.gate(features.scalars)[:, None]
-        displacement = (mixed @ self.atoms[graph.residues]).transpose(1, 2)
+        gate = self.gate(features.scalars)
+        with torch.autocast(graph.pos.device.type, enabled=False):  # Å: eight bits are too few
+            vectors = torch.cat([features.vectors.to(graph.vectors).transpose(1, 2), graph.vectors], 1)
+            mixed = self.mix(vectors.transpose(1, 2)) * gate.to(vectors)[:, None]
+            displacement = (mixed @ self.atoms[graph.residues]).transpose(1, 2)
         return displacement * graph.mask[..., None], self.lddt(features.scalars).squeeze(-1)
 
     @torch.no_grad()

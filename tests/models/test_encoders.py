@@ -13,7 +13,14 @@ from protein_enn.testing import assert_equivariant, random_structure
 
 SYMMETRIC = [name for name in ENCODERS if ENCODERS[name].equivariant]
 """All but the control, which is there to be measured against."""
-VARIANTS = [{"lmax": 0}, {"lmax": 1}, {"lmax": 3}, {"pseudochannels": 4}, {"pseudochannels": 3, "lmax": 3}]
+VARIANTS = [
+    {"lmax": 0},
+    {"lmax": 1},
+    {"lmax": 3},
+    {"pseudochannels": 4},
+    {"pseudochannels": 3, "lmax": 3},
+    {"edge_updates": True},
+]
 """Of the tensor field."""
 WIDTHS = {"backbone": BACKBONE_WIDTHS, "all atoms": ALL_ATOM_WIDTHS, "atom graph": ATOM_WIDTHS}
 

@@ -60,7 +60,8 @@ def faults(name: str, value: Any) -> list[str]:
         if name.split(".")[-1] not in OUR_OWN and not SOURCE.search(text):
             found.append(f"{name}: the docstring names no source (arXiv number, doi or year)")
     elif tensors or inspect.isclass(value):
-        described = SHAPE.search(text) or IRREPS.search(text) or len(bare) < len(tensors)
+        fields = str(vars(value).get("__annotations__", {})) if inspect.isclass(value) else ""
+        described = SHAPE.search(text) or IRREPS.search(text) or len(bare) < len(tensors) or "[Tensor, " in fields
         if not described:
             found.append(f"{name}: neither docstring nor signature names shapes or irreps")
     return found

@@ -57,6 +57,12 @@ def test_bessel_basis_is_finite_and_flat_at_zero(dtype):
     assert second.isfinite().all()
 
 
+def test_polynomial_cutoff_has_the_power_of_the_paper():
+    torch.testing.assert_close(
+        polynomial_cutoff(torch.tensor(0.5), 1.0), torch.tensor(1 - 28 / 64 + 48 / 128 - 21 / 256)
+    )
+
+
 @pytest.mark.parametrize("p", [1, 3, 6])
 def test_polynomial_cutoff_is_its_formula(p):
     r = torch.linspace(0, CUTOFF, 200, dtype=torch.float64)

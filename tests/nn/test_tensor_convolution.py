@@ -47,7 +47,8 @@ def by_e3nn(layer: TensorConvolution, x, messages, harmonics, neighbors, weight)
     c, q, lmax = layer.channels, layer.odd, layer.lmax
     n, k = neighbors.shape
     inside = irreps(c, q, lmax)
-    tensors, instructions, weights, outputs = [], [], [], []
+    outputs: list[tuple[int, str]] = []
+    tensors, instructions, weights = [], [], []
     radial = layer.radial(messages).view(n * k, lmax + 1, c + q)
     for kind, paths in enumerate((layer.paths, layer.cross_paths)):  # in the order of the layer's mixing weights
         for parity, width in enumerate((c, q)):
@@ -139,7 +140,8 @@ def gradients(layer: TensorConvolution, arguments: tuple) -> list[torch.Tensor]:
     """Outputs and gradients with respect to all arguments and weights."""
     x, messages, harmonics, neighbors, weight = (a.clone().requires_grad_(a.is_floating_point()) for a in arguments)
     outputs = [p for p in parts(layer(x, messages, harmonics, neighbors, weight)) if p.numel()]
-    loss = sum((p * torch.linspace(-1, 1, p.numel(), dtype=p.dtype).view_as(p)).sum() for p in outputs)
+    parts_of_loss = [(p * torch.linspace(-1, 1, p.numel(), dtype=p.dtype).view_as(p)).sum() for p in outputs]
+    loss = torch.stack(parts_of_loss).sum()
     wanted = [x, messages, harmonics, weight, *layer.parameters()]
     return [*outputs, *torch.autograd.grad(loss, wanted)]
 
