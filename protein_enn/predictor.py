@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,13 +17,13 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import nn
+from torch import Tensor, nn
 
 from protein_enn.io.atomic import write_bytes, write_text
 from protein_enn.tasks import TASKS
 
-FORMAT = 1
-"""Version of the files; raised, with an upgrade in `_upgrade`, when their meaning changes."""
+FORMAT = 2
+"""Version of the files; raised, with an upgrade in `_upgraded`, when their meaning changes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,7 @@ def load_predictor(name_or_path: str | Path, device: str = "auto") -> Predictor:
         folder = files("protein_enn") / "weights"
         data = (folder / f"{name}.safetensors").read_bytes()
         text = (folder / f"{name}.json").read_text()
-    return _assemble(name, data, _upgrade(name, json.loads(text)), where)
+    return _assemble(name, data, _checked(name, json.loads(text)), where)
 
 
 def _read_json(path: Path) -> str:
@@ -102,12 +103,23 @@ def _read_json(path: Path) -> str:
     return path.read_text()
 
 
-def _upgrade(name: str, info: dict[str, Any]) -> dict[str, Any]:
-    if info.get("format") != FORMAT:
+def _checked(name: str, info: dict[str, Any]) -> dict[str, Any]:
+    if info.get("format") not in range(1, FORMAT + 1):
         raise ValueError(
-            f"weights {name!r}: format {info.get('format')}, but this version of the package reads {FORMAT}"
+            f"weights {name!r}: format {info.get('format')}, but this version of the package reads 1 to {FORMAT}"
         )
     return info
+
+
+def _upgraded(tensors: dict[str, Tensor], written: int) -> dict[str, Tensor]:
+    """The tensors under the names of today.
+
+    Format 1 had the encoder's first maps directly in it, not in its `nodes`.
+    """
+    if written > 1:
+        return tensors
+    first = re.compile(r"^encoder\.(scalars|odd|vectors)\.")
+    return {first.sub(r"encoder.nodes.\1.", name): value for name, value in tensors.items()}
 
 
 def _assemble(name: str, data: bytes, info: dict[str, Any], device: torch.device) -> Predictor:
@@ -118,7 +130,7 @@ def _assemble(name: str, data: bytes, info: dict[str, Any], device: torch.device
         )
     model = build(info["task"], info["config"])
     try:
-        model.load_state_dict(load(data))
+        model.load_state_dict(_upgraded(load(data), info["format"]))
     except SafetensorError as error:
         raise ValueError(f"weights {name!r}: not a safetensors file ({error}); nothing else is opened") from error
     except RuntimeError as error:  # the message of torch lists every tensor

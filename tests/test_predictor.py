@@ -1,9 +1,11 @@
 """Weights on disk: there and back, damage noticed, pickles refused."""
 
+import hashlib
 import json
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from protein_enn.predictor import build, choose_device, load_predictor, shipped, untrained
 from protein_enn.testing import random_structure
@@ -24,6 +26,24 @@ def test_saved_weights_load_to_the_same_predictor(task, tmp_path):
         assert torch.equal(ours, theirs), name
     assert not loaded.model.training
     assert not any(p.requires_grad for p in loaded.model.parameters())
+
+
+def test_weights_of_format_1_load_under_the_names_of_today(tmp_path):
+    """There the encoder held its first maps itself, without `nodes`."""
+    predictor = untrained("design", SMALL, seed=3)
+    path = predictor.save(tmp_path / "old.safetensors")
+    old = {k.replace("encoder.nodes.", "encoder."): v for k, v in predictor.model.state_dict().items()}
+    assert "encoder.scalars.weight" in old
+    path.write_bytes(save(old))
+    info = json.loads(path.with_suffix(".json").read_text())
+    info |= {"format": 1, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    path.with_suffix(".json").write_text(json.dumps(info))
+    loaded = load_predictor(path, device="cpu")
+    for name, tensor in predictor.model.state_dict().items():
+        assert torch.equal(loaded.model.state_dict()[name], tensor), name
+    again = loaded.save(tmp_path / "new.safetensors")
+    assert json.loads(again.with_suffix(".json").read_text())["format"] == 2
+    assert load_predictor(again, device="cpu").sha256 == predictor.sha256
 
 
 def test_damage_and_other_files_are_refused(tmp_path):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
-from protein_enn.models.layers import OddMessages, PairMessages, Transition, neighbor_sum, node_features, unbiased
+from protein_enn.models.layers import NodeEmbedding, OddMessages, PairMessages, Transition, neighbor_sum
 from protein_enn.nn.attention import NeighborAttention
 from protein_enn.nn.features import Features, Layout
 from protein_enn.nn.gate import gate_tensors
@@ -48,16 +48,14 @@ class EquivariantAttention(nn.Module):
         self.layout = Layout(config.scalars, config.odd, channels, lmax=config.lmax)
         self.edge_width = config.edges
         self.edges = EdgeEmbedding(widths, config.edges, config.cutoff)
-        self.scalars = nn.Linear(widths.scalars + widths.vectors, config.scalars)
-        self.odd = unbiased(widths.pseudoscalars, config.odd)
-        self.vectors = unbiased(widths.vectors, channels) if channels else None
+        self.nodes = NodeEmbedding(widths, self.layout)
         self.layers = nn.ModuleList(AttentionLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
         """Node features and the embedded edges they were made with."""
         edges = self.edges(graph)
         harmonics = spherical_harmonics(self.config.lmax, edges.direction)
-        features = node_features(graph, self.layout, self.scalars, self.odd, self.vectors)
+        features = self.nodes(graph)
         for layer in self.layers:
             features = layer(features, edges, harmonics)
         return features, edges

@@ -11,7 +11,7 @@ from torch.nn.functional import silu
 
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges, gather
-from protein_enn.models.layers import OddMessages, Transition, neighbor_sum, node_features, unbiased
+from protein_enn.models.layers import NodeEmbedding, OddMessages, Transition, neighbor_sum
 from protein_enn.nn.features import Features, Layout
 from protein_enn.settings import Settings
 
@@ -43,16 +43,14 @@ class EGNN(nn.Module):
         self.layout = Layout(config.scalars, config.odd, config.channels, lmax=1)
         self.edge_width = config.edges
         self.edges = EdgeEmbedding(widths, config.edges, config.cutoff)
-        self.scalars = nn.Linear(widths.scalars + widths.vectors, config.scalars)
-        self.odd = unbiased(widths.pseudoscalars, config.odd)
-        self.points = unbiased(widths.vectors, config.channels)
+        self.nodes = NodeEmbedding(widths, self.layout)
         self.layers = nn.ModuleList(EGNNLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
         """Node features and the embedded edges they were made with."""
         edges = self.edges(graph)
         offset = gather(graph.pos, edges.neighbors) - graph.pos[:, None]
-        first = node_features(graph, self.layout, self.scalars, self.odd, self.points)
+        first = self.nodes(graph)
         scalars, odd, points = first.scalars, first.pseudoscalars, first.tensors
         for layer in self.layers:
             scalars, odd, points = layer(scalars, odd, points, offset, edges)

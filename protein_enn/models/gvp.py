@@ -9,7 +9,7 @@ from torch import nn
 
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
-from protein_enn.models.layers import OddMessages, neighbor_sum, node_features, unbiased
+from protein_enn.models.layers import NodeEmbedding, OddMessages, neighbor_sum
 from protein_enn.nn.features import Features, Layout
 from protein_enn.nn.gvp import GVP as Perceptron
 from protein_enn.nn.gvp import ChiralProducts, GVPConvolution
@@ -41,15 +41,13 @@ class GVP(nn.Module):
         self.layout = Layout(config.scalars, config.odd, config.channels, lmax=1)
         self.edge_width = config.edges
         self.edges = EdgeEmbedding(widths, config.edges, config.cutoff)
-        self.scalars = nn.Linear(widths.scalars + widths.vectors, config.scalars)
-        self.odd = unbiased(widths.pseudoscalars, config.odd)
-        self.vectors = unbiased(widths.vectors, config.channels)
+        self.nodes = NodeEmbedding(widths, self.layout)
         self.layers = nn.ModuleList(GVPLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
         """Node features and the embedded edges they were made with."""
         edges = self.edges(graph)
-        features = node_features(graph, self.layout, self.scalars, self.odd, self.vectors)
+        features = self.nodes(graph)
         for layer in self.layers:
             features = layer(features, edges)
         return features, edges

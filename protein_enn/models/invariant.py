@@ -11,12 +11,11 @@ from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
 from protein_enn.models.layers import (
     EdgeUpdate,
+    NodeEmbedding,
     OddMessages,
     PairMessages,
     Transition,
     neighbor_sum,
-    node_features,
-    unbiased,
 )
 from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.nn.features import Features, Layout
@@ -43,14 +42,13 @@ class Invariant(nn.Module):
         self.layout = Layout(config.scalars, config.odd)
         self.edge_width = config.edges
         self.edges = EdgeEmbedding(widths, config.edges, config.cutoff)
-        self.scalars = nn.Linear(widths.scalars + widths.vectors, config.scalars)
-        self.odd = unbiased(widths.pseudoscalars, config.odd)
+        self.nodes = NodeEmbedding(widths, self.layout)
         self.layers = nn.ModuleList(InvariantLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
         """Node features and the edges, embedded and updated."""
         edges = self.edges(graph)
-        features = node_features(graph, self.layout, self.scalars, self.odd)
+        features = self.nodes(graph)
         for layer in self.layers:
             features, edges = layer(features, edges)
         return features, edges

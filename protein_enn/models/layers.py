@@ -9,31 +9,40 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from protein_enn.graph.fields import GeometricGraph
+from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import Edges, gather
 from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.nn.features import Features, Layout
 
 
-def node_features(
-    graph: GeometricGraph, layout: Layout, scalars: nn.Module, odd: nn.Module, vectors: nn.Module | None = None
-) -> Features:
-    """The first features of every node: linear maps of its scalars and the lengths of its vectors (0e), of its
-    pseudoscalars (0o) and, where the layout has tensors, of its vectors (1o); all other kinds start at zero."""
-    n = len(graph.pos)
-    lengths = graph.vectors.square().sum(-1).add(1e-8).sqrt()
-    components = (layout.lmax + 1) ** 2 - 1
-    tensors = graph.vectors.new_zeros(n, components, layout.channels)
-    if vectors is not None and layout.channels:
-        with torch.autocast(graph.pos.device.type, enabled=False):  # geometry keeps its digits
-            first = vectors(graph.vectors.transpose(1, 2))
-        tensors = torch.cat([first, first.new_zeros(n, components - 3, layout.channels)], 1)
-    return Features(
-        scalars(torch.cat([graph.scalars, lengths], -1)),
-        odd(graph.pseudoscalars),
-        tensors,
-        tensors.new_zeros(n, components, layout.pseudochannels),
-    )
+class NodeEmbedding(nn.Module):
+    """The first features of every node: W [s, |v|] (0e), U o (0o) and, where the layout has tensors, V v (1o).
+
+    s, o, v are the graph's scalars, pseudoscalars and vectors; all other kinds of features start at zero.
+    """
+
+    def __init__(self, widths: Widths, layout: Layout) -> None:
+        super().__init__()
+        self.layout = layout
+        self.scalars = nn.Linear(widths.scalars + widths.vectors, layout.scalars)
+        self.odd = unbiased(widths.pseudoscalars, layout.pseudoscalars)
+        self.vectors = unbiased(widths.vectors, layout.channels) if layout.channels else None
+
+    def forward(self, graph: GeometricGraph) -> Features:
+        n = len(graph.pos)
+        lengths = graph.vectors.square().sum(-1).add(1e-8).sqrt()
+        components = (self.layout.lmax + 1) ** 2 - 1
+        tensors = graph.vectors.new_zeros(n, components, self.layout.channels)
+        if self.vectors is not None:
+            with torch.autocast(graph.pos.device.type, enabled=False):  # geometry keeps its digits
+                first = self.vectors(graph.vectors.transpose(1, 2))
+            tensors = torch.cat([first, tensors[:, 3:]], 1)
+        return Features(
+            self.scalars(torch.cat([graph.scalars, lengths], -1)),
+            self.odd(graph.pseudoscalars),
+            tensors,
+            tensors.new_zeros(n, components, self.layout.pseudochannels),
+        )
 
 
 class PairMessages(nn.Module):

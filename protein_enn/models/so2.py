@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
-from protein_enn.models.layers import OddMessages, PairMessages, Transition, neighbor_sum, node_features, unbiased
+from protein_enn.models.layers import NodeEmbedding, OddMessages, PairMessages, Transition, neighbor_sum
 from protein_enn.nn.features import Features, Layout
 from protein_enn.nn.gate import gate_tensors
 from protein_enn.nn.norm import TensorNorm
@@ -48,9 +48,7 @@ class SO2(nn.Module):
         self.edge_width = config.edges
         self.edges = EdgeEmbedding(widths, config.edges, config.cutoff)
         self.turns = EdgeTurns(config.lmax, config.mmax)
-        self.scalars = nn.Linear(widths.scalars + widths.vectors, config.scalars)
-        self.odd = unbiased(widths.pseudoscalars, config.odd)
-        self.vectors = unbiased(widths.vectors, config.channels)
+        self.nodes = NodeEmbedding(widths, self.layout)
         self.layers = nn.ModuleList(SO2Layer(config, self.edges.pseudoscalars) for _ in range(config.layers))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
@@ -59,7 +57,7 @@ class SO2(nn.Module):
         turns = self.turns(edges.direction, edges.neighbors)
         # Two nodes at one place have no direction between them: |d|^2, 1 elsewhere, takes their tensors out smoothly.
         weight = edges.weight * edges.direction.square().sum(-1)
-        features = node_features(graph, self.layout, self.scalars, self.odd, self.vectors)
+        features = self.nodes(graph)
         for layer in self.layers:
             features = layer(features, edges, turns, weight)
         return features, edges

@@ -13,12 +13,11 @@ from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
 from protein_enn.models.layers import (
     EdgeUpdate,
+    NodeEmbedding,
     OddMessages,
     PairMessages,
     Transition,
     neighbor_sum,
-    node_features,
-    unbiased,
 )
 from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.nn.features import Features, Layout
@@ -57,9 +56,7 @@ class TensorField(nn.Module):
         self.layout = Layout(config.scalars, config.odd, channels, pseudochannels, config.lmax)
         self.edge_width = config.edges
         self.edges = EdgeEmbedding(widths, config.edges, config.cutoff)
-        self.scalars = nn.Linear(widths.scalars + widths.vectors, config.scalars)
-        self.odd = unbiased(widths.pseudoscalars, config.odd)
-        self.vectors = unbiased(widths.vectors, config.channels) if channels else None
+        self.nodes = NodeEmbedding(widths, self.layout)
         self.layers = nn.ModuleList(TensorFieldLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
         updates = config.layers if config.edge_updates else 0
         self.edge_updates = nn.ModuleList(EdgeUpdate(config.scalars, config.edges) for _ in range(updates))
@@ -68,7 +65,7 @@ class TensorField(nn.Module):
         """Node features and the embedded edges they were made with."""
         edges = self.edges(graph)
         harmonics = spherical_harmonics(self.config.lmax, edges.direction)
-        features = node_features(graph, self.layout, self.scalars, self.odd, self.vectors)
+        features = self.nodes(graph)
         for i, layer in enumerate(self.layers):
             features = layer(features, edges, harmonics)
             if self.config.edge_updates:

@@ -10,6 +10,7 @@ operations, for any device and for torch.compile, and compiled loops for float32
 from __future__ import annotations
 
 import ctypes
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,7 @@ class Coupling:
     matrix: Float[Tensor, "p q"]
     lmax: int
 
+    @functools.cached_property
     def entries(self) -> tuple[Int[Tensor, "e"], Int[Tensor, "e"], Float[Tensor, "e"]]:
         """Row, column and value of what is not zero, by rows: int32, int32, float32."""
         out, place = self.matrix.nonzero(as_tuple=True)
@@ -125,7 +127,7 @@ class _Loops(torch.autograd.Function):
         ctx.save_for_backward(x, messages, harmonics, neighbors, weight, bias)
         ctx.coupling, ctx.products, ctx.distinct = coupling, products, distinct
         z = x.new_empty(len(neighbors), len(coupling.matrix), x.shape[2])
-        entries = coupling.entries()
+        entries = coupling.entries
         for s in slices(len(neighbors), current_chunk(x.device)):
             r = _radial(messages[s], weight, products)
             work = _work(x, r, bias, harmonics[s], neighbors[s], entries)
@@ -138,7 +140,7 @@ class _Loops(torch.autograd.Function):
     def backward(ctx: Any, dz: Tensor) -> tuple[Tensor | None, ...]:
         x, messages, harmonics, neighbors, weight, bias = ctx.saved_tensors
         products, threads = ctx.products, torch.get_num_threads()
-        dz, entries = dz.contiguous(), ctx.coupling.entries()
+        dz, entries = dz.contiguous(), ctx.coupling.entries
         # One for each thread: two may add to the same node.
         dx = x.new_zeros(1 if ctx.distinct else threads, *x.shape)
         dm, dw, db = torch.empty_like(messages), torch.zeros_like(weight), torch.zeros_like(bias)

@@ -45,6 +45,15 @@ def test_even_its_scalars_turn(pair):
     assert (model(turned)[1].scalars - model(graph)[1].scalars).abs().max() > 0.1
 
 
+def test_a_node_sees_its_own_components():
+    """Also without any neighbour: a residue alone is another one when it is turned."""
+    torch.manual_seed(0)
+    graph = protein_graph(random_structure((1,), dtype=torch.float64), 8, side_chains=False)
+    model = encoder("coordinates", {"layers": 1}, BACKBONE_WIDTHS).double()
+    turned = graph.moved(random_rotation(1), NONE)
+    assert (model(turned)[0].scalars - model(graph)[0].scalars).abs().max() > 1e-3
+
+
 def test_shapes_are_what_the_layout_says(pair):
     model, graph = pair
     features, edges = model(graph)
