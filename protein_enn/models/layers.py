@@ -64,9 +64,21 @@ class PairMessages(nn.Module):
         self, target: Float[Tensor, "n m"], source: Float[Tensor, "n k m"], e: Float[Tensor, "n k e"]
     ) -> Float[Tensor, "n k m"]:
         """Messages from W1 h_i, W2 h_j and e_ij."""
-        n, k, width = source.shape
-        mixed = torch.addmm(source.reshape(n * k, width), e.reshape(n * k, -1), self.edge.weight.T)
-        return silu(mixed.view(n, k, width) + target[:, None])
+        return activated_sum(source, e, self.edge.weight, target)
+
+
+def activated_sum(
+    source: Float[Tensor, "n k m"],
+    e: Float[Tensor, "n k e"],
+    weight: Float[Tensor, "m e"],
+    target: Float[Tensor, "n m"],
+) -> Float[Tensor, "n k m"]:
+    """silu(s_ij + W e_ij + t_i). Without gradients in place: `source` is gathered for this alone."""
+    n, k, width = source.shape
+    rows, edges = source.reshape(n * k, width), e.reshape(n * k, -1)
+    if torch.is_grad_enabled() or torch.is_autocast_enabled(source.device.type):
+        return silu(torch.addmm(rows, edges, weight.T).view(n, k, width) + target[:, None])
+    return silu(rows.addmm_(edges, weight.T).view(n, k, width).add_(target[:, None]), inplace=True)
 
 
 class EdgeUpdate(nn.Module):

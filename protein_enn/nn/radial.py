@@ -25,7 +25,9 @@ class GaussianBasis(nn.Module):
 
     def forward(self, r: Float[Tensor, "*n"]) -> Float[Tensor, "*n b"]:
         steps = (r * self.inverse_width)[..., None] - self.centers * self.inverse_width
-        return torch.exp(-steps.square().clamp_max(self.FLOOR))
+        if steps.requires_grad:
+            return torch.exp(-steps.square().clamp_max(self.FLOOR))
+        return steps.square_().clamp_max_(self.FLOOR).neg_().exp_()  # in place: half the time
 
 
 class BesselBasis(nn.Module):

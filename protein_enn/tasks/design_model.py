@@ -9,13 +9,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import silu
 
 from protein_enn import chemistry
 from protein_enn.graph import ProteinGraph, protein_graph
 from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.models import encoder
-from protein_enn.models.layers import Transition, neighbor_sum
+from protein_enn.models.layers import Transition, activated_sum, neighbor_sum
 from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.settings import Settings
 from protein_enn.structure import Structure
@@ -100,9 +99,7 @@ class DecoderLayer(nn.Module):
     def _summed(self, query: Tensor, edges: Tensor, weight: Tensor, seen: Tensor, key: Source) -> tuple[Tensor]:
         """The sum over neighbours of some nodes."""
         source = key.gathered() + self.identity(seen)
-        n, k, hidden = source.shape
-        mixed = torch.addmm(source.view(n * k, hidden), edges.reshape(n * k, -1), self.edge.weight.T)
-        return (neighbor_sum(weight, silu(mixed.view(n, k, hidden) + query[:, None])),)
+        return (neighbor_sum(weight, activated_sum(source, edges, self.edge.weight, query)),)
 
 
 def order_visibility(graph: ProteinGraph, rank: Float[Tensor, "n"]) -> Bool[Tensor, "n k"]:

@@ -22,7 +22,7 @@ def test_points_move_as_the_formula_says():
     model, (n, k) = made(), GRAPH.neighbors.shape
     features, edges = model(GRAPH)
     layer = model.layers[0]
-    points = GRAPH.pos[..., None] + model.points(GRAPH.vectors.transpose(1, 2))
+    points = GRAPH.pos[..., None] + model.nodes.vectors(GRAPH.vectors.transpose(1, 2))
     lengths = GRAPH.vectors.square().sum(-1).add(1e-8).sqrt()
     h = layer.norm(model.scalars(torch.cat([GRAPH.scalars, lengths], -1)))
     for i in range(n):
@@ -42,7 +42,7 @@ def test_messages_see_the_points():
     model = made()
     before = model(GRAPH)[0].scalars
     with torch.no_grad():
-        model.points.weight.mul_(2.0)
+        model.nodes.vectors.weight.mul_(2.0)
     assert (model(GRAPH)[0].scalars - before).abs().max() > 1e-3
 
 
@@ -61,7 +61,7 @@ def test_points_keep_their_digits_in_bfloat16():
     graph = protein_graph(random_structure((20,)), 8, side_chains=False)
     with torch.no_grad():
         model.layers[0].step.weight.zero_()
-        exact = model.points(graph.vectors.transpose(1, 2))
+        exact = model.nodes.vectors(graph.vectors.transpose(1, 2))
         with torch.autocast("cpu", dtype=torch.bfloat16):
             vectors = model(graph)[0].vectors
     assert vectors.dtype == torch.float32
