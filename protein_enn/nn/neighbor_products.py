@@ -69,7 +69,7 @@ def neighbor_products(
         z = _Loops.apply(
             x, messages, harmonics.float(), source.index, weight, bias, coupling, products, source.distinct
         )
-    return z[..., :channels]
+    return z[..., :channels] if extra else z
 
 
 def _by_torch(

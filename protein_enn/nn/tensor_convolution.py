@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -43,6 +45,7 @@ class TensorConvolution(nn.Module):
         self.radial = nn.Linear(hidden, (lmax + 1) * (channels + odd))
         counts = [sum(c == degree for _, _, c in self.paths) for degree in degrees]
         crossed = [sum(c == degree for _, _, c in self.cross_paths) for degree in degrees]
+        self.sizes = [count * (2 * d + 1) for each in (counts, crossed if odd else []) for d, count in enumerate(each)]
         self.scalars, self.pseudoscalars = counts[0] * channels, counts[0] * odd
         self.mix = nn.ModuleList(
             nn.Linear(counts[d] * channels + crossed[d] * odd, channels, bias=False) for d in degrees[1:]
@@ -68,36 +71,30 @@ class TensorConvolution(nn.Module):
 
     def mixed(self, coupled: Float[Tensor, "n p c"]) -> Features:
         """The second half: paths and channels mixed, node by node."""
-        n = len(coupled)
-        even, odd = coupled[..., : self.channels], coupled[..., self.channels :]
-        scalars, tensors = self._mixed(even, odd, self.mix)
-        if self.odd:
-            pseudoscalars, pseudotensors = self._mixed(odd, even, self.mix_odd)
-        else:
-            pseudoscalars, pseudotensors = coupled.new_zeros(n, 0), coupled.new_zeros(*tensors.shape[:2], 0)
+        # Split once: the gradient of each slice would be as large as the whole.
+        if not self.odd:
+            scalars, tensors = self._of_parity(coupled.split(self.sizes, 1), (), self.mix)
+            return Features(scalars, scalars[:, :0], tensors, tensors[..., :0])
+        even, odd = (part.split(self.sizes, 1) for part in coupled.split([self.channels, self.odd], 2))
+        degrees = self.lmax + 1
+        scalars, tensors = self._of_parity(even[:degrees], odd[degrees:], self.mix)
+        pseudoscalars, pseudotensors = self._of_parity(odd[:degrees], even[degrees:], self.mix_odd)
         return Features(scalars, pseudoscalars, tensors, pseudotensors)
 
-    def _mixed(self, same: Tensor, other: Tensor, mix: nn.ModuleList) -> tuple[Tensor, Tensor]:
-        """What one parity becomes: its own channels by `paths`, the other parity's by `cross_paths`."""
-        blocks = [_by_degree(same, self.paths, self.lmax, 0)]
-        if self.cross_paths:
-            first = sum(2 * c + 1 for _, _, c in self.paths)
-            blocks.append(_by_degree(other, self.cross_paths, self.lmax, first))
-        n = len(same)
+    def _of_parity(
+        self, same: Sequence[Tensor], other: Sequence[Tensor], mix: nn.ModuleList
+    ) -> tuple[Float[Tensor, "n s"], Float[Tensor, "n t c"]]:
+        """One parity's features, from its own channels by `paths` and from the other's by `cross_paths`, by degree."""
         tensors = []
         for degree, linear in enumerate(mix, start=1):
-            parts = [b[degree] for b in blocks if b[degree] is not None]
+            parts = [_paths_last(block[degree], degree) for block in (same, other) if block]
             tensors.append(linear(torch.cat(parts, 2) if len(parts) > 1 else parts[0]))
-        return blocks[0][0].view(n, -1), torch.cat(tensors, 1) if tensors else same.new_zeros(n, 0, self.channels)
+        n = len(same[0])
+        return same[0].reshape(n, -1), torch.cat(tensors, 1) if tensors else same[0].new_zeros(n, 0, same[0].shape[2])
 
 
-def _by_degree(coupled: Tensor, paths: list[tuple[int, int, int]], lmax: int, first: int) -> list[Tensor]:
-    """Coupled components (n, p, c), path by path from `first` on -> for each degree (n, 2 l + 1, paths * c)."""
-    n, _, channels = coupled.shape
-    result = []
-    for degree in range(lmax + 1):
-        count, width = sum(c == degree for _, _, c in paths), 2 * degree + 1
-        block = coupled[:, first : first + count * width].reshape(n, count, width, channels)
-        result.append(block.transpose(1, 2).reshape(n, width, count * channels))
-        first += count * width
-    return result
+def _paths_last(block: Float[Tensor, "n p c"], degree: int) -> Float[Tensor, "n m q"]:
+    """Coupled components of one degree, path by path -> (n, 2 l + 1, paths * c)."""
+    n, components, channels = block.shape
+    width = 2 * degree + 1
+    return block.reshape(n, components // width, width, channels).transpose(1, 2).reshape(n, width, -1)

@@ -24,7 +24,7 @@ def test_points_move_as_the_formula_says():
     layer = model.layers[0]
     points = GRAPH.pos[..., None] + model.nodes.vectors(GRAPH.vectors.transpose(1, 2))
     lengths = GRAPH.vectors.square().sum(-1).add(1e-8).sqrt()
-    h = layer.norm(model.scalars(torch.cat([GRAPH.scalars, lengths], -1)))
+    h = layer.norm(model.nodes.scalars(torch.cat([GRAPH.scalars, lengths], -1)))
     for i in range(n):
         moved = points[i] - GRAPH.pos[i, :, None]
         for slot in range(k):
