@@ -16,6 +16,13 @@ def lengths(vectors: Float[Tensor, "*n 3 c"]) -> Float[Tensor, "*n c"]:
     return (vectors.square().sum(-2) + EPS).sqrt()
 
 
+def exactly(linear: nn.Linear, vectors: Float[Tensor, "*n c"]) -> Float[Tensor, "*n d"]:
+    """A linear map of vectors (1o -> 1o) in their own precision, whatever autocast says: a triple product of vectors in
+    bfloat16 would be mostly rounding."""
+    with torch.autocast(vectors.device.type, enabled=False):
+        return linear(vectors)
+
+
 class GVP(nn.Module):
     """V_h = V W_h; s_m = W [s, |V_h|] + b; s' = silu(s_m); V' = sigmoid(W_g s' + b_g) (V_h W_m).
 
@@ -36,10 +43,10 @@ class GVP(nn.Module):
     def forward(
         self, scalars: Float[Tensor, "n h"], vectors: Float[Tensor, "n 3 c"]
     ) -> tuple[Float[Tensor, "n o"], Float[Tensor, "n 3 d"]]:
-        lower = self.lower(vectors)
+        lower = exactly(self.lower, vectors)
         linear = self.scalars(torch.cat([scalars, lengths(lower)], -1))
         active = silu(linear)
-        gated = torch.sigmoid(self.gate(active))[:, None] * self.upper(lower)
+        gated = torch.sigmoid(self.gate(active))[:, None] * exactly(self.upper, lower)
         return active if self.activation else linear, gated
 
 
@@ -76,13 +83,13 @@ class GVPConvolution(nn.Module):
         weight: Float[Tensor, "n k"],
     ) -> tuple[Float[Tensor, "n k m"], Float[Tensor, "n 3 c"]]:
         (n, k), channels, index = neighbors.shape, vectors.shape[2], neighbors.reshape(-1)
-        source = self.source_vectors(vectors).index_select(0, index).view(n, k, 3, channels)
-        lower = direction[..., None] * self.direction + source + self.target_vectors(vectors)[:, None]
+        source = exactly(self.source_vectors, vectors).index_select(0, index).view(n, k, 3, channels)
+        lower = direction[..., None] * self.direction + source + exactly(self.target_vectors, vectors)[:, None]
         source = self.source(scalars).index_select(0, index).view(n, k, -1)
         linear = self.edge(edges) + source + self.target(scalars)[:, None] + self.length(lengths(lower))
         messages = silu(linear)
         gate = weight[..., None] * torch.sigmoid(self.gate(messages))
-        return messages, self.upper((gate[:, :, None] * lower).sum(1))
+        return messages, exactly(self.upper, (gate[:, :, None] * lower).sum(1))
 
 
 class ChiralProducts(nn.Module):
@@ -101,6 +108,6 @@ class ChiralProducts(nn.Module):
     def forward(
         self, vectors: Float[Tensor, "n 3 c"], odd: Float[Tensor, "n o"]
     ) -> tuple[Float[Tensor, "n o"], Float[Tensor, "n 3 c"]]:
-        a, b, c = self.factors(vectors).chunk(3, -1)
+        a, b, c = exactly(self.factors, vectors).chunk(3, -1)
         normal = torch.linalg.cross(a, b, dim=1)
-        return (normal * c).sum(1), self.mix(torch.tanh(self.odd(odd))[:, None] * normal)
+        return (normal * c).sum(1), exactly(self.mix, torch.tanh(self.odd(odd))[:, None] * normal)
