@@ -6,6 +6,7 @@ structure, it answers for that as well. Models run in their own precision, answe
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -38,7 +39,7 @@ GRAPHS: dict[str, Callable[[Structure, int], GeometricGraph]] = {
 WIDTHS = {"backbone": BACKBONE_WIDTHS, "all atoms": ALL_ATOM_WIDTHS, "atom graph": ATOM_WIDTHS}
 
 
-class Subject:
+class Subject(ABC):
     """A model in one precision on one device."""
 
     def __init__(self, model: nn.Module, precision: str, device: torch.device) -> None:
@@ -50,17 +51,17 @@ class Subject:
         """The part that `torch.compile` is applied to."""
         return self.model.encoder
 
+    @abstractmethod
     def graph(self, structure: Structure) -> GeometricGraph:
         """The graph of a structure in its own precision, on the CPU."""
-        raise NotImplementedError
 
     def given(self, structure: Structure, seed: int) -> dict[str, Tensor]:
         """What outputs depend on besides the geometry, for each residue of the structure."""
         return {}
 
+    @abstractmethod
     def answers(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
         """All outputs for a graph in the model's precision."""
-        raise NotImplementedError
 
     def calls(self, structure: Structure) -> Outputs:
         """Outputs of calls from structure to structure, one row for each residue."""
