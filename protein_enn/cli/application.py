@@ -6,10 +6,12 @@ import typer
 
 from protein_enn.cli.audit import audit
 from protein_enn.cli.certify import certify
+from protein_enn.cli.designing import design
 from protein_enn.cli.options import with_reading
 from protein_enn.cli.pipeline import evaluate, prepare, report, train
 from protein_enn.cli.refinement import refine
-from protein_enn.cli.scoring import design, scan, score
+from protein_enn.cli.scanning import scan
+from protein_enn.cli.scoring import score
 from protein_enn.cli.validation import validate
 from protein_enn.version import __version__
 

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,3 +154,14 @@ def overwrites(batch: Sequence[Item], targets: Sequence[Path]) -> str | None:
     """An input file that one of the targets would replace, if there is one."""
     inputs = {Path(item.path).resolve(): item.path for item in batch if item.error is None and item.path != STDIN}
     return next((inputs[place] for target in targets if (place := target.resolve()) in inputs), None)
+
+
+def by_input(rows: list[Row], name: str, columns: tuple[str, ...]) -> list[Row]:
+    """For JSON: one object for each structure, with its audit, and these columns of its rows in a list `name`."""
+    answer = []
+    for _, group in groupby(rows, lambda row: row["name"]):
+        members = list(group)
+        of_input = {key: value for key, value in members[0].items() if key not in columns}
+        parts = [{key: row[key] for key in columns} for row in members if not row.get("error")]
+        answer.append({**of_input, name: parts})
+    return answer
