@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -11,14 +11,20 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.geometry.compact import to_compact
+from protein_enn.graph.context import Context
 from protein_enn.structure import Structure
+
+CONTEXT_OF_CROP = 10.0
+"""Å from a backbone atom within which a crop keeps context atoms."""
 
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """n residues, all with a CA, in the compact layout (`geometry.compact`), about their centre.
+    """n residues, all with a CA, in the compact layout (`geometry.compact`), about the centre of a chain.
 
-    `model` is a predicted structure of the same residues in its own frame, where there is one.
+    Those that are its `own` are there to learn from; the others, after them, are residues of other protein chains near
+    it. `context` are heavy atoms around it that are no residues (`graph.context`). `model` is a predicted structure of
+    the same residues in its own frame, where there is one.
     """
 
     name: str
@@ -27,16 +33,26 @@ class Chain:
     residues: Int[Tensor, "n"]
     chains: Int[Tensor, "n"]
     numbers: Int[Tensor, "n"]
+    own: Bool[Tensor, "n"]
     model: Float[Tensor, "n 14 3"] | None = None
     model_mask: Bool[Tensor, "n 14"] | None = None
+    context: Float[Tensor, "m 3"] = field(default_factory=lambda: torch.zeros(0, 3))  # Å
+    context_kinds: Int[Tensor, "m"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
 
     def __len__(self) -> int:
         return len(self.residues)
 
     @staticmethod
-    def of(structure: Structure, model: Structure | None = None) -> Chain:
+    def of(
+        structure: Structure,
+        model: Structure | None = None,
+        *,
+        partners: Structure | None = None,
+        context: Context | None = None,
+    ) -> Chain:
         """The residues with a CA of a structure (of both, if a model with the same residues is given).
 
+        `partners` are residues of other chains and `context` atoms (positions, kinds) in the frame of the structure.
         Atoms of zero occupancy were placed, not observed: nothing is learned from them. ValueError if none is left.
         """
         structure = replace(structure, present=observed(structure))
@@ -46,26 +62,65 @@ class Chain:
         if not rows.any():
             raise ValueError(f"{structure.name}: no residue with a CA atom")
 
-        def atoms(source: Structure) -> tuple[Tensor, Tensor]:
-            compact, mask = to_compact(source.positions[rows], source.present[rows], structure.residues[rows])
+        def of_rows(source: Structure, rows: Tensor, residues: Tensor) -> tuple[Tensor, Tensor]:
+            return to_compact(source.positions[rows], source.present[rows], residues)
+
+        def centered(compact: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
             return (compact - compact[:, 1].mean(0)) * mask[..., None], mask
 
-        native = atoms(structure)
-        second = (None, None) if model is None else atoms(model)
-        return Chain(
-            structure.name, *native, structure.residues[rows], structure.chains[rows], structure.numbers[rows], *second
-        )
+        residues = structure.residues[rows]
+        native = of_rows(structure, rows, residues)
+        second = (None, None) if model is None else centered(*of_rows(model, rows, residues))
+        center = native[0][:, 1].mean(0)
+        parts = [(*centered(*native), residues, structure.chains[rows], structure.numbers[rows])]
+        if partners is not None:
+            partners = replace(partners, present=observed(partners))
+            rows = partners.present[:, chemistry.CA]
+            compact, mask = of_rows(partners, rows, partners.residues[rows])
+            around = (compact - center) * mask[..., None]
+            parts.append((around, mask, partners.residues[rows], partners.chains[rows], partners.numbers[rows]))
+        compact, mask, *labels = (torch.cat(values) for values in zip(*parts, strict=True))
+        own = torch.arange(len(compact)) < len(residues)
+        positions, kinds = context or (torch.zeros(0, 3), torch.zeros(0, dtype=torch.long))
+        moved = positions.to(center) - center
+        residues, chains, numbers = labels
+        other, other_mask = second
+        return Chain(structure.name, compact, mask, residues, chains, numbers, own, other, other_mask, moved, kinds)
+
+    def take(self, rows: Int[Tensor, "m"] | Bool[Tensor, "n"]) -> Chain:
+        """The chosen residues; the context stays."""
+        names = [f.name for f in fields(self) if f.name not in ("name", "context", "context_kinds")]
+        tensors = {name: getattr(self, name) for name in names}
+        chosen: dict[str, Any] = {name: value[rows] for name, value in tensors.items() if value is not None}
+        return replace(self, **chosen)
+
+    def with_context(self, seen: Bool[Tensor, "m"]) -> Chain:
+        """The same residues with the chosen context atoms."""
+        return replace(self, context=self.context[seen], context_kinds=self.context_kinds[seen])
+
+    def alone(self) -> Chain:
+        """The own residues without partners and context."""
+        return self.take(self.own).with_context(torch.zeros(len(self.context), dtype=torch.bool))
 
     def cropped(self, size: int, generator: torch.Generator) -> Chain:
-        """At most `size` residues: those nearest to a random one, in chain order."""
+        """At most `size` residues: those nearest to a random own one, in chain order, and the context near them.
+
+        Where all own residues fit they all stay, and the nearest partners fill what is left.
+        """
         if len(self) <= size:
             return self
-        center = int(torch.randint(len(self), (), generator=generator))
+        own = self.own.nonzero()[:, 0]
+        center = own[int(torch.randint(len(own), (), generator=generator))]
         distance = (self.compact[:, 1] - self.compact[center, 1]).norm(dim=-1)
-        index = distance.topk(size, largest=False).indices.sort().values
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"}
-        chosen: dict[str, Any] = {k: v[index] for k, v in tensors.items() if v is not None}
-        return replace(self, **chosen)
+        if len(own) <= size:
+            distance[own] = 0.0
+        crop = self.take(distance.topk(size, largest=False).indices.sort().values)
+        return crop.with_context(near(self.context, crop.compact[:, :4][crop.mask[:, :4]], CONTEXT_OF_CROP))
+
+
+def near(points: Float[Tensor, "m 3"], atoms: Float[Tensor, "a 3"], radius: float) -> Bool[Tensor, "m"]:
+    """Which points lie within a radius (Å) of an atom."""
+    return (torch.cdist(points, atoms, compute_mode="donot_use_mm_for_euclid_dist") <= radius).any(1)
 
 
 def observed(structure: Structure) -> Bool[Tensor, "n 37"]:

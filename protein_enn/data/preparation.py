@@ -12,6 +12,7 @@ from protein_enn import chemistry
 from protein_enn.data.chain import Chain
 from protein_enn.data.splits import check_leaks, cluster_by_words, split_of
 from protein_enn.data.store import Record, Store, write_store
+from protein_enn.data.surroundings import with_surroundings
 from protein_enn.io import StructureError, find_structures, read_structure
 from protein_enn.io.atomic import write_text
 from protein_enn.metrics import match_residues
@@ -125,25 +126,25 @@ def _file_jobs(inputs: Sequence[str], valid_fraction: float, seed: int) -> list[
 def _load(job: _Job) -> tuple[Chain, str] | str:
     """The chain of a job with its audit in short, or the reason why there is none. Runs in a worker process."""
     try:
-        native = _one_chain(job.file, job.chain)
-        read = [native.audit]
+        whole = read_structure(Path(job.file))
+        read = [whole.audit]
         if not job.model:
-            chain = Chain.of(native)
+            chain = with_surroundings(whole, job.chain) if job.chain else Chain.of(whole)
         else:
-            model = _one_chain(job.model, job.model_chain)
+            native = _one_chain(whole, job.chain)
+            model = _one_chain(read_structure(Path(job.model)), job.model_chain)
             read.append(model.audit)
             rows, model_rows = reversed(match_residues(model, native, None, None))
             chain = Chain.of(native.take(rows), model.take(model_rows))
     except (StructureError, ValueError) as error:
         return str(error)
-    known = int((chain.residues != chemistry.UNKNOWN).sum())
+    known = int((chain.residues[chain.own] != chemistry.UNKNOWN).sum())
     if known < MIN_RESIDUES:
         return f"only {known} known residues, {MIN_RESIDUES} are needed"
     return chain, "; ".join(f"{audit.severity}: {' '.join(audit.codes)}" for audit in read if audit.findings)
 
 
-def _one_chain(file: str, chain_id: str) -> Structure:
-    structure = read_structure(Path(file))
+def _one_chain(structure: Structure, chain_id: str) -> Structure:
     return structure.chain(chain_id) if chain_id else structure
 
 

@@ -1,7 +1,7 @@
 """A prepared data set on disk: a manifest and memory-mapped shards, each with its sha256.
 
-Heavy atoms are 16-bit integers of a step (0.005 Å, coarser where a chain is wider than 320 Å) about the chain's centre;
-only atoms that exist are stored.
+Heavy atoms are 16-bit integers of a step (0.005 Å, coarser where something lies more than 160 Å away) about the chain's
+centre; only atoms that exist are stored: of a chain those of the residues, of their model, and of the context.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from protein_enn.io.atomic import write_bytes, write_text
 
 STEP = 0.005
 """Å; the resolution of stored coordinates."""
-VERSION = 1
+VERSION = 2
 SHARD_RESIDUES = 200_000
 _BITS = 1 << np.arange(14, dtype=np.int32)
 
@@ -34,7 +34,7 @@ class Record:
     """Where a chain lies in the store, and what it is."""
 
     name: str
-    length: int
+    length: int  # residues, those of its partners included
     cluster: str
     split: str  # train, val or test
     kind: str  # native, or pair: a model and its native
@@ -43,45 +43,50 @@ class Record:
     atom_start: int = -1
     atoms: int = -1
     model_atoms: int = 0
+    context_start: int = -1
+    context_atoms: int = 0
+    partners: int = 0  # residues of other chains near it, which come last
+    step: float = STEP  # Å
     audit: str = ""  # of its file or files: the worst severity and the codes of the findings, "warning: chain-gap"
 
 
-def _pack(compact: Tensor, mask: Tensor) -> tuple[np.ndarray, float]:
-    xyz = compact[mask].numpy()
-    step = max(STEP, float(np.abs(xyz).max(initial=0.0)) / 32_000)
-    return np.round(xyz / step).astype(np.int16), step
+COLUMNS = {"mask": np.int16, "model_mask": np.int16, "residues": np.uint8, "chains": np.int16, "numbers": np.int32}
+"""One number for each residue; masks hold a bit for each atom."""
 
 
 class _Shard:
     """Arrays of one shard while it is being filled."""
 
     def __init__(self) -> None:
-        self.arrays: dict[str, list[np.ndarray]] = {
-            k: [] for k in ("atoms", "mask", "residues", "chains", "numbers", "steps")
-        }
-        self.arrays["model_mask"] = []
-        self.residues = self.atoms = 0
+        self.arrays: dict[str, list[np.ndarray]] = {k: [] for k in (*COLUMNS, "atoms", "context", "context_kinds")}
+        self.residues = self.atoms = self.context = 0
 
     def add(self, chain: Chain, record: Record, number: int) -> Record:
-        atoms, step = _pack(chain.compact, chain.mask)
-        packed, steps = [atoms], [step, 0.0]
-        model_mask = np.zeros(len(chain), np.int16)
-        if chain.model is not None and chain.model_mask is not None:
-            extra, steps[1] = _pack(chain.model, chain.model_mask)
-            packed.append(extra)
-            model_mask = (chain.model_mask.numpy() @ _BITS).astype(np.int16)
-        self.arrays["atoms"].append(np.concatenate(packed))
-        self.arrays["mask"].append((chain.mask.numpy() @ _BITS).astype(np.int16))
-        self.arrays["model_mask"].append(model_mask)
-        self.arrays["residues"].append(chain.residues.numpy().astype(np.uint8))
-        self.arrays["chains"].append(chain.chains.numpy().astype(np.int16))
-        self.arrays["numbers"].append(chain.numbers.numpy().astype(np.int32))
-        self.arrays["steps"].append(np.tile(np.array(steps, np.float32), (len(chain), 1)))
-        place = {"shard": number, "residue_start": self.residues, "atom_start": self.atoms}
-        counts = {"length": len(chain), "atoms": len(atoms), "model_atoms": sum(map(len, packed)) - len(atoms)}
+        partners = int((~chain.own).sum())
+        if not chain.own[: len(chain) - partners].all():
+            raise ValueError(f"{chain.name}: partners must come after the own residues")
+        model_mask = torch.zeros_like(chain.mask) if chain.model_mask is None else chain.model_mask
+        model = chain.compact[:0] if chain.model is None else chain.model[model_mask]
+        parts = [chain.compact[chain.mask].numpy(), model.reshape(-1, 3).numpy(), chain.context.numpy()]
+        step = max(STEP, *(float(np.abs(xyz).max(initial=0.0)) / 32_000 for xyz in parts))
+        atoms, model_atoms, context = (np.round(xyz / step).astype(np.int16) for xyz in parts)
+        new = {
+            "atoms": np.concatenate([atoms, model_atoms]),
+            "context": context,
+            "context_kinds": chain.context_kinds.numpy().astype(np.uint8),
+            "mask": chain.mask.numpy() @ _BITS,
+            "model_mask": model_mask.numpy() @ _BITS,
+            **{name: getattr(chain, name).numpy() for name in ("residues", "chains", "numbers")},
+        }
+        for name, values in new.items():
+            self.arrays[name].append(values.astype(COLUMNS.get(name, values.dtype)))
+        starts = {"residue_start": self.residues, "atom_start": self.atoms, "context_start": self.context}
+        counts = {"length": len(chain), "atoms": len(atoms), "model_atoms": len(model_atoms), "partners": partners}
         self.residues += len(chain)
-        self.atoms += sum(map(len, packed))
-        return Record(**{**asdict(record), **place, **counts})
+        self.atoms += len(atoms) + len(model_atoms)
+        self.context += len(context)
+        place = {"shard": number, **starts, **counts, "context_atoms": len(context), "step": step}
+        return Record(**{**asdict(record), **place})
 
 
 def write_store(out: Path, chains: Iterable[tuple[Chain, Record]], provenance: dict[str, Any]) -> Store:
@@ -149,24 +154,32 @@ class Store:
         def column(name: str) -> np.ndarray:
             return shard.get_slice(name)[here]
 
-        steps = column("steps")[0].tolist()
         total = record.atoms + record.model_atoms
         atoms = shard.get_slice("atoms")[record.atom_start : record.atom_start + total]
-        compact, mask = _unpack(atoms[: record.atoms], column("mask"), steps[0])
-        model: Any = (None, None)
+        compact, mask = _unpack(atoms[: record.atoms], column("mask"), record.step)
+        more: dict[str, Tensor] = {}
         if record.model_atoms:
-            model = _unpack(atoms[record.atoms :], column("model_mask"), steps[1])
+            more["model"], more["model_mask"] = _unpack(atoms[record.atoms :], column("model_mask"), record.step)
+        if record.context_atoms:  # safetensors refuses an empty slice at the end
+            place = slice(record.context_start, record.context_start + record.context_atoms)
+            more["context"] = _positions(shard.get_slice("context")[place], record.step)
+            more["context_kinds"] = torch.from_numpy(shard.get_slice("context_kinds")[place].astype(np.int64))
         return Chain(
             record.name,
             compact,
             mask,
-            *(torch.from_numpy(column(name).astype(np.int64)) for name in ("residues", "chains", "numbers")),
-            *model,
+            own=torch.arange(record.length) < record.length - record.partners,
+            **{name: torch.from_numpy(column(name).astype(np.int64)) for name in ("residues", "chains", "numbers")},
+            **more,
         )
 
 
-def _unpack(atoms: np.ndarray, bits: np.ndarray, step: float) -> Any:
+def _positions(stored: np.ndarray, step: float) -> Tensor:
+    return torch.from_numpy(stored.astype(np.float32) * np.float32(step))
+
+
+def _unpack(atoms: np.ndarray, bits: np.ndarray, step: float) -> tuple[Tensor, Tensor]:
     mask = torch.from_numpy((bits[:, None].astype(np.int32) & _BITS) != 0)
     compact = torch.zeros(len(bits), 14, 3)
-    compact[mask] = torch.from_numpy(atoms.astype(np.float32) * np.float32(step))
+    compact[mask] = _positions(atoms, step)
     return compact, mask

@@ -40,6 +40,8 @@ class GeometricGraph(Data):
         graph = self.clone()
         graph.pos = self.pos @ turn.T + shift
         graph.vectors = self.vectors @ turn.T
+        if "context_vectors" in self:
+            graph.context_vectors = self.context_vectors @ turn.T
         graph.pseudoscalars = self.pseudoscalars * turn.det().sign()
         return graph
 

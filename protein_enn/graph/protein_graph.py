@@ -13,6 +13,7 @@ from torch_geometric.data import Batch
 from protein_enn import chemistry
 from protein_enn.geometry.compact import to_compact
 from protein_enn.geometry.neighbors import nearest_neighbors
+from protein_enn.graph.context import Context, context_features, context_of
 from protein_enn.graph.features import (
     EDGE_TYPES,
     Backbone,
@@ -32,18 +33,22 @@ ALL_ATOM_WIDTHS = Widths(scalars=8 + 21 + 10, pseudoscalars=3, vectors=5 + 10, e
 class ProteinGraph(GeometricGraph):
     """A node per residue that has a CA; without side chains it holds nothing of the sequence."""
 
+    context_vectors: Float[Tensor, "n 12 3"]  # atoms that are no nodes (`graph.context`), Å from pos, zero where none
+    context_kinds: Int[Tensor, "n 12"]  # class of their elements, 0 where none
+
 
 def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGraph:
     """The residue graph of a structure; `rows` are the residues that became nodes.
 
-    With `side_chains`, residue types (scalars) and side-chain atoms (vectors from CA) are seen. ValueError if no
-    residue has a CA.
+    With `side_chains`, residue types (scalars) and side-chain atoms (vectors from CA) are seen; without, the atoms of
+    ligands, ions and nucleic acids around each residue. ValueError if no residue has a CA.
     """
     rows = structure.present[:, chemistry.CA].nonzero()[:, 0]
     if len(rows) == 0:
         raise ValueError(f"{structure.name}: no residue with a CA atom; the residue graph needs one at least")
     # Atoms are taken relative to the centre first: far from the origin float32 has no digits to spare.
     center = structure.ca[rows].double().mean(0)
+    context = None
     residues, chains, numbers = structure.residues[rows], structure.chains[rows], structure.numbers[rows]
     if side_chains:
         positions = (structure.positions[rows].double() - center).to(structure.positions.dtype)
@@ -53,8 +58,11 @@ def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGra
         mask = structure.present[rows[:, None], backbone]
         positions = structure.positions[rows[:, None], backbone].double() - center
         compact = positions.to(structure.positions.dtype) * mask[..., None]
+        if len(structure.others):
+            around, kinds = context_of(structure)
+            context = around.double() - center, kinds
     closures = _closures(structure, rows) if len(structure.links) else None
-    graph = graph_of_atoms(compact, mask, residues, chains, numbers, k, side_chains, closures)
+    graph = graph_of_atoms(compact, mask, residues, chains, numbers, k, side_chains, closures, context)
     graph.pos = structure.ca[rows]  # adding the centre again would round
     graph.rows = rows
     return graph
@@ -77,16 +85,19 @@ def graph_of_atoms(
     k: int,
     side_chains: bool,
     closures: Int[Tensor, "c 2"] | None = None,
+    context: Context | None = None,
 ) -> ProteinGraph:
     """The residue graph of atoms in the compact layout (`geometry.compact`), every residue a node.
 
     Without side chains the first four atoms are enough. `closures` are peptide bonds beyond those of neighbours in
     sequence, from the C of one residue to the N of another: where they join the ends of a chain it is a ring.
+    `context` are atoms that are no nodes: positions in the same frame and kinds (`graph.context`).
     """
     bonded = bonded_to_next(compact, mask, chains)
     closures = None if closures is None or not len(closures) else rings(closures, chains, bonded)
     neighbors, neighbor_mask = nearest_neighbors(compact[:, 1], k)
     scalars, vectors, backbone = node_features(compact, mask, residues, bonded, side_chains, closures)
+    context_vectors, context_kinds = context_features(compact, mask, context)
     index = sequence_index(chains, numbers, bonded)
     return ProteinGraph(
         pos=compact[:, 1],
@@ -98,6 +109,8 @@ def graph_of_atoms(
         edge_types=pair_types(index, chains, neighbors, closures),
         rows=torch.arange(len(compact), device=compact.device),
         bonded=bonded,
+        context_vectors=context_vectors,
+        context_kinds=context_kinds,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -19,18 +19,21 @@ from protein_enn.tasks.design_model import DesignModel, order_visibility
 
 @dataclass(frozen=True, eq=False)
 class DesignTarget:
-    """The native sequence; X where it is not known."""
+    """The native sequence, X where it is not known, and which residues are learned from: not those of partners."""
 
     sequence: Int[Tensor, "n"]
+    learned: Bool[Tensor, "n"]
 
 
 class DesignTask:
-    """Predict each residue from the backbone and a random subset of the other residues."""
+    """Predict each residue of a chain from the backbone, a random subset of the other residues, and what is around."""
 
     Model = DesignModel
 
     class Config(Settings):
-        noise: float = 0.05  # Å, Gaussian on every backbone atom in training
+        noise: float = 0.05  # Å, Gaussian on every backbone and context atom in training
+        partners: float = 0.5  # probability that an example of training shows residues of partner chains
+        context: float = 0.5  # and that it shows atoms of ligands, ions and nucleic acids; both from 0 to 1
         label_smoothing: float = 0.0
 
     figure = "loss"
@@ -40,21 +43,38 @@ class DesignTask:
         self.config, self.model = config, model
 
     def example(self, chain: Chain, generator: torch.Generator, training: bool) -> tuple[ProteinGraph, DesignTarget]:
-        """The backbone of a chain and its sequence; side chains are removed before the graph is made."""
+        """The backbone of a chain, with or without what is around it, and its sequence.
+
+        Side chains are removed before the graph is made. Validation shows the chain alone, with its context if that is
+        seen in training.
+        """
+        chances = (self.config.partners, self.config.context) if training else (0.0, float(self.config.context > 0))
+        partners, context = torch.rand(2, generator=generator) < torch.tensor(chances)
+        chain = chain.take(chain.own | partners).with_context(context.expand(len(chain.context)))
         mask = chain.mask.clone()
         mask[:, 4:] = False
-        compact = chain.compact
-        if training and self.config.noise > 0:
-            compact = compact + self.config.noise * torch.randn(compact.shape, generator=generator)
+        noise = self.config.noise if training else 0.0
+        compact, around = (
+            x + noise * torch.randn(x.shape, generator=generator) for x in (chain.compact, chain.context)
+        )
         compact = compact * mask[..., None]
         unknown = torch.full_like(chain.residues, chemistry.UNKNOWN)
-        graph = graph_of_atoms(compact, mask, unknown, chain.chains, chain.numbers, self.model.k, side_chains=False)
-        return graph, DesignTarget(chain.residues)
+        graph = graph_of_atoms(
+            compact,
+            mask,
+            unknown,
+            chain.chains,
+            chain.numbers,
+            self.model.k,
+            side_chains=False,
+            context=(around, chain.context_kinds),
+        )
+        return graph, DesignTarget(chain.residues, chain.own & (chain.residues != chemistry.UNKNOWN))
 
     @staticmethod
     def collate(targets: list[DesignTarget]) -> DesignTarget:
         """Targets of several graphs as one."""
-        return DesignTarget(torch.cat([t.sequence for t in targets]))
+        return DesignTarget(torch.cat([t.sequence for t in targets]), torch.cat([t.learned for t in targets]))
 
     def loss(
         self,
@@ -64,12 +84,11 @@ class DesignTask:
         generator: torch.Generator,
         training: bool,
     ) -> dict[str, Float[Tensor, ""]]:
-        """Mean negative log-likelihood (nats per residue) under one random decoding order, and recovery."""
-        sequence = target.sequence
-        known = sequence != chemistry.UNKNOWN
+        """Mean negative log-likelihood (nats per learned residue) under one random decoding order, and recovery."""
+        sequence, learned = target.sequence, target.learned
         rank = torch.rand(len(sequence), generator=generator).to(sequence.device)
-        logits = model.logits(model.encode(graph), sequence, order_visibility(graph, rank))[known]
+        logits = model.logits(model.encode(graph), sequence, order_visibility(graph, rank))[learned]
         smoothing = self.config.label_smoothing if training else 0.0
-        loss = cross_entropy(logits.float(), sequence[known], label_smoothing=smoothing)
-        recovery = (logits.argmax(-1) == sequence[known]).float().mean()
+        loss = cross_entropy(logits.float(), sequence[learned], label_smoothing=smoothing)
+        recovery = (logits.argmax(-1) == sequence[learned]).float().mean()
         return {"loss": loss, "recovery": recovery.detach()}

@@ -50,6 +50,7 @@ class RefinementTask:
         self, chain: Chain, generator: torch.Generator, training: bool
     ) -> tuple[ProteinGraph, RefinementTarget]:
         """A real model where the chain has one, else the spoiled native; and the native."""
+        chain = chain.alone()
         if chain.model is not None and chain.model_mask is not None:
             start, mask = chain.model, chain.model_mask
         else:

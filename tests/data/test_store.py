@@ -9,6 +9,9 @@ from protein_enn.data import Chain, Store, prepare
 from protein_enn.data.batches import ResidueBudget, seeded
 from protein_enn.data.splits import check_leaks, cluster_by_words, split_of
 from protein_enn.data.store import STEP, Record, write_store
+from protein_enn.data.surroundings import with_surroundings
+from protein_enn.graph.context import element_kinds
+from protein_enn.structure import KINDS, OtherAtoms
 from protein_enn.testing import random_structure
 
 
@@ -35,6 +38,94 @@ def test_chains_come_back_to_half_a_step(tmp_path):
         assert (found.model is None) == (chain.model is None)
         if chain.model is not None:
             assert (found.model - chain.model).abs().max() <= STEP / 2 + 1e-4
+
+
+def surrounded(seed: int = 0) -> Chain:
+    """30 residues with 12 of another chain and 9 context atoms."""
+    whole = random_structure((30, 12), seed=seed)
+    generator = seeded("context", seed)
+    around = whole.ca[:9] + torch.randn(9, 3, generator=generator), torch.randint(1, 14, (9,), generator=generator)
+    return Chain.of(whole.chain("A"), partners=whole.chain("B"), context=around)
+
+
+def test_partners_and_context_come_back(tmp_path):
+    """Beside chains without any: rows and atoms of one are not those of another."""
+    given = [surrounded(0), Chain.of(random_structure((25,), seed=7)), surrounded(1)]
+    records = [Record(c.name, len(c), str(i), "train", "native") for i, c in enumerate(given)]
+    store = write_store(tmp_path, zip(given, records, strict=True), {})
+    assert [(r.length, r.partners, r.context_atoms) for r in store.records] == [(42, 12, 9), (25, 0, 0), (42, 12, 9)]
+    for chain, found in zip(given, store, strict=True):
+        for name in ("own", "chains", "residues", "numbers", "context_kinds", "mask"):
+            assert torch.equal(getattr(found, name), getattr(chain, name)), name
+        assert (found.compact - chain.compact).abs().max() <= STEP / 2 + 1e-4
+        assert found.context.shape == chain.context.shape
+        torch.testing.assert_close(found.context, chain.context, atol=STEP / 2 + 1e-4, rtol=0)
+
+
+def test_an_old_store_says_what_to_do(tmp_path):
+    write_store(tmp_path, chains(), {})
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"version": 2', '"version": 1'))
+    with pytest.raises(ValueError, match=r"version 1, but 2 is understood; prepare it again"):
+        Store(tmp_path)
+
+
+def test_partners_and_context_keep_their_place_about_the_chain():
+    whole = random_structure((30, 12))
+    chain = Chain.of(whole.chain("A"), partners=whole.chain("B"), context=(whole.ca[:2] + 1.0, torch.tensor([1, 10])))
+    assert chain.own.tolist() == [True] * 30 + [False] * 12
+    center = whole.ca[:30].mean(0)
+    torch.testing.assert_close(chain.compact[:, 1], whole.ca - center)
+    torch.testing.assert_close(chain.context, whole.ca[:2] + 1.0 - center)
+    alone = chain.alone()
+    plain = Chain.of(whole.chain("A"))
+    assert torch.equal(alone.compact, plain.compact) and alone.own.all() and len(alone.context) == 0
+
+
+def test_a_crop_keeps_own_residues_and_near_context_only():
+    whole = random_structure((60, 60))
+    context = torch.cat([whole.ca + 2.0, whole.ca + 500.0])
+    chain = Chain.of(whole.chain("A"), partners=whole.chain("B"), context=(context, torch.ones(240).long()))
+    for seed in range(5):
+        crop = chain.cropped(20, seeded(seed))
+        assert len(crop) == 20 and crop.own.any() and len(crop.context)
+        apart = (crop.context[:, None, None] - crop.compact[:, :4]).norm(dim=-1).masked_fill(~crop.mask[:, :4], 1e9)
+        assert apart.flatten(1).min(1).values.max() <= 10.0
+        near = (chain.context[:, None, None] - crop.compact[:, :4]).norm(dim=-1).masked_fill(~crop.mask[:, :4], 1e9)
+        assert int((near.flatten(1).min(1).values <= 10.0).sum()) == len(crop.context)
+    whole_chain = chain.cropped(80, seeded(1))
+    assert int(whole_chain.own.sum()) == 60 and len(whole_chain) == 80, "what is to be learned comes first"
+    assert not chain.cropped(20, seeded(3)).own.all() or not chain.cropped(20, seeded(1)).own.all()
+
+
+def test_surroundings_are_what_is_near_in_the_file():
+    """A second chain 5 Å away, a third far off; zinc and water near, a ligand far, an atom of a modified residue."""
+    first = random_structure((20,), seed=3)
+    whole = random_structure((20, 20, 20), seed=3)
+    positions = whole.positions.clone()
+    away = torch.tensor([[0.0, 0, 0], [5.0, 0, 0], [300.0, 0, 0]])
+    positions = (first.positions.repeat(3, 1, 1) + away.repeat_interleave(20, 0)[:, None]) * first.present.repeat(3, 1)[
+        ..., None
+    ]
+    names = ("ZN", "O", "C", "P")
+    kinds = torch.tensor([KINDS.index(k) for k in ("ion", "water", "ligand", "other")])
+    others = OtherAtoms(
+        torch.stack([first.ca[4], first.ca[5], first.ca[6] + 90.0, first.ca[7]]) + 3.0, names, names,
+        ("ZN", "HOH", "LIG", "SEP"), ("A:90", "A:91", "A:92", "A:8"), kinds, torch.zeros(4), torch.ones(4),
+    )  # fmt: skip
+    whole = replace(
+        whole, positions=positions, present=first.present.repeat(3, 1), residues=first.residues.repeat(3), others=others
+    )
+    chain = with_surroundings(whole, "A")
+    assert set(chain.chains[~chain.own].tolist()) == {1}
+    assert chain.context_kinds.tolist() == element_kinds(["ZN"]).tolist()
+    center = first.ca.mean(0)
+    torch.testing.assert_close(chain.context, (first.ca[4] + 3.0 - center)[None])
+    atoms = [positions[k * 20 : k * 20 + 20][first.present] for k in (0, 1)]
+    least = (atoms[0][:, None] - atoms[1]).norm(dim=-1).min(0).values
+    residue = first.present.nonzero()[:, 0]
+    expected = {int(i) for i in residue[least <= 6.0]}
+    assert chain.numbers[~chain.own].tolist() == [i + 1 for i in sorted(expected)]
 
 
 def test_a_wide_chain_is_stored_with_a_coarser_step(tmp_path):
