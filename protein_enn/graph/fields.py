@@ -18,6 +18,7 @@ class Widths:
     pseudoscalars: int
     vectors: int
     edge_types: int
+    frame: int = 3  # the first vectors, which with the node itself are the points whose distances an edge knows
 
 
 class GeometricGraph(Data):

@@ -12,6 +12,7 @@ from torch_geometric.data import Batch
 
 from protein_enn import chemistry
 from protein_enn.geometry.compact import to_compact
+from protein_enn.geometry.frames import ideal_cb
 from protein_enn.geometry.neighbors import nearest_neighbors
 from protein_enn.graph.context import Context, context_features, context_of
 from protein_enn.graph.features import (
@@ -26,7 +27,7 @@ from protein_enn.graph.features import (
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.structure import Structure
 
-BACKBONE_WIDTHS = Widths(scalars=8, pseudoscalars=3, vectors=5, edge_types=EDGE_TYPES)
+BACKBONE_WIDTHS = Widths(scalars=8, pseudoscalars=3, vectors=6, edge_types=EDGE_TYPES, frame=4)
 ALL_ATOM_WIDTHS = Widths(scalars=8 + 21 + 10, pseudoscalars=3, vectors=5 + 10, edge_types=EDGE_TYPES)
 
 
@@ -122,10 +123,12 @@ def node_features(
     side_chains: bool,
     closures: Int[Tensor, "r 2"] | None = None,
 ) -> tuple[Float[Tensor, "n s"], Float[Tensor, "n v 3"], Backbone]:
-    """Scalars and vectors of `BACKBONE_WIDTHS` or, with side chains, of `ALL_ATOM_WIDTHS`."""
+    """Scalars and vectors of `BACKBONE_WIDTHS`, with the place of an ideal CB as the fourth, or of `ALL_ATOM_WIDTHS`."""
     backbone = backbone_features(compact, mask, bonded, closures)
     if not side_chains:
-        return backbone.scalars, backbone.vectors, backbone
+        n, c, o, *bonds = backbone.vectors.unbind(1)
+        cb = ideal_cb(n, c) * (mask[:, 0] & mask[:, 2])[:, None]
+        return backbone.scalars, torch.stack([n, c, o, cb, *bonds], 1), backbone
     kind = one_hot(residues, len(chemistry.RESIDUES)).to(compact.dtype)
     scalars = torch.cat([backbone.scalars, kind, mask[:, 4:].to(compact.dtype)], 1)
     atoms = (compact[:, 4:] - compact[:, 1:2]) * mask[:, 4:, None]

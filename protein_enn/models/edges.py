@@ -33,19 +33,19 @@ def gather(values: Float[Tensor, "n *f"], index: Int[Tensor, "m k"]) -> Float[Te
 class EdgeEmbedding(nn.Module):
     """Distances between frame atoms of the two ends, dot products of vectors and direction, type -> `Edges`.
 
-    With frame atoms a (the node and its first three vectors) and unit vectors v, d:
+    With frame atoms a (the node and its first vectors, `Widths.frame` of them) and unit vectors v, d:
     scalars W [RBF(|x_i + a - x_j - b|), v_i.d, v_j.d, v_i.v_j] + type; pseudoscalars d.(v_i x v_i'), d.(v_i x v_j) ...
     """
 
-    FRAME = 3
+    TRIPLE = 3
     DOTS = 5
 
     def __init__(self, widths: Widths, size: int, cutoff: float, basis: int = 12) -> None:
         super().__init__()
         self.cutoff = cutoff
-        self.frame = min(self.FRAME, widths.vectors)
+        self.frame = min(widths.frame, widths.vectors)
         self.dots = min(self.DOTS, widths.vectors)
-        self.pseudoscalars = 12 if self.frame == self.FRAME else 0
+        self.pseudoscalars = 12 if self.frame >= self.TRIPLE else 0
         self.basis = GaussianBasis(basis, 1.5, min(cutoff, 20.0))
         pairs = (self.frame + 1) ** 2
         self.linear = nn.Linear(pairs * basis + 2 * widths.vectors + self.dots**2, size)
@@ -101,7 +101,7 @@ class EdgeEmbedding(nn.Module):
         return ((there - here).square().sum(2) + 1e-8).sqrt()
 
     def _triple_products(self, unit_i: Tensor, unit_j: Tensor, direction: Tensor) -> Tensor:
-        if self.frame < self.FRAME:
+        if self.frame < self.TRIPLE:
             return direction[..., :0]
         cross = torch.linalg.cross
         n, k = direction.shape[:2]

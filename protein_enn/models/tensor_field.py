@@ -47,6 +47,8 @@ class TensorField(nn.Module):
         edges: int = 64
         hidden: int = 96  # width of a message
         edge_updates: bool = False  # edges learn from both ends after every layer
+        basis: int = 12  # Gaussians for each distance of an edge
+        transition: int = 2  # inner width of a transition, times `scalars`
         cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
@@ -55,7 +57,7 @@ class TensorField(nn.Module):
         channels, pseudochannels = (config.channels, config.pseudochannels) if config.lmax else (0, 0)
         self.layout = Layout(config.scalars, config.odd, channels, pseudochannels, config.lmax)
         self.edge_width = config.edges
-        self.edges = EdgeEmbedding(widths, config.edges, config.cutoff)
+        self.edges = EdgeEmbedding(widths, config.edges, config.cutoff, config.basis)
         self.nodes = NodeEmbedding(widths, self.layout)
         self.layers = nn.ModuleList(TensorFieldLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
         updates = config.layers if config.edge_updates else 0
@@ -88,7 +90,7 @@ class TensorFieldLayer(nn.Module):
         self.convolution = TensorConvolution(config.channels, config.lmax, config.hidden, axial)
         if config.lmax:
             self.gate = nn.Linear(config.scalars, config.channels * config.lmax)
-        self.transition = Transition(config.scalars, extra=self.convolution.scalars + config.odd)
+        self.transition = Transition(config.scalars, config.transition, self.convolution.scalars + config.odd)
         if axial:
             self.lift_odd = nn.Linear(config.odd, axial, bias=False)
             self.odd_from_tensors = nn.Linear(self.convolution.pseudoscalars, config.odd, bias=False)

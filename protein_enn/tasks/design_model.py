@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,8 +13,10 @@ from torch import Tensor, nn
 
 from protein_enn import chemistry
 from protein_enn.graph import ProteinGraph, protein_graph
+from protein_enn.graph.context import CONTEXT_KINDS, CONTEXT_RADIUS
 from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.models import encoder
+from protein_enn.models.context import ContextEmbedding
 from protein_enn.models.layers import Transition, activated_sum, neighbor_sum
 from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.settings import Settings
@@ -42,17 +45,21 @@ class DesignModel(nn.Module):
         encoder: str = "tensor_field"
         encoder_settings: dict[str, Any] = Field(default_factory=dict)
         k: int = 32  # neighbours of each residue
+        context: int = 32  # features of the ligands, ions and nucleic acids around a residue
         decoder_layers: int = 3
         hidden: int = 128
+        transition: int = 2  # inner width of a transition, times `hidden`
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.encoder = encoder(config.encoder, config.encoder_settings, BACKBONE_WIDTHS)
+        frame, seen = BACKBONE_WIDTHS.frame, BACKBONE_WIDTHS.scalars + config.context
+        self.context = ContextEmbedding(CONTEXT_KINDS, frame, config.context, CONTEXT_RADIUS)
+        self.encoder = encoder(config.encoder, config.encoder_settings, replace(BACKBONE_WIDTHS, scalars=seen))
         given = self.encoder.layout
         self.entry = nn.Linear(given.scalars + given.pseudoscalars, config.hidden)  # here L and D part: 0e and 0o meet
         self.decoder = nn.ModuleList(
-            DecoderLayer(config.hidden, self.encoder.edge_width) for _ in range(config.decoder_layers)
+            DecoderLayer(config.hidden, self.encoder.edge_width, config.transition) for _ in range(config.decoder_layers)
         )
         self.exit = nn.Sequential(nn.LayerNorm(config.hidden), nn.Linear(config.hidden, len(chemistry.AMINO_ACIDS)))
 
@@ -62,9 +69,17 @@ class DesignModel(nn.Module):
 
     def encode(self, graph: ProteinGraph) -> Encoding:
         """Features of the backbone, to be used with any number of sequences."""
-        features, edges = self.encoder(graph)
+        features, edges = self.encoder(self._with_context(graph))
         nodes = self.entry(torch.cat([features.scalars, features.pseudoscalars], -1))
         return Encoding(nodes, edges.scalars, edges.weight, edges.neighbors)
+
+    def _with_context(self, graph: ProteinGraph) -> ProteinGraph:
+        """The graph, its scalars with those of the atoms around each residue beside them."""
+        points = graph.vectors[:, : BACKBONE_WIDTHS.frame]
+        around = self.context(graph.context_vectors, graph.context_kinds, points)
+        seen = copy(graph)
+        seen.scalars = torch.cat([graph.scalars, around], 1)
+        return seen
 
     def logits(
         self, encoding: Encoding, sequence: Int[Tensor, "n"], visible: Bool[Tensor, "n k"]
@@ -79,7 +94,7 @@ class DesignModel(nn.Module):
 class DecoderLayer(nn.Module):
     """x_i + W sum_j w_ij silu(Q x_i + K h_j + E e_ij + S[s_j if visible, else unseen]), then a transition."""
 
-    def __init__(self, hidden: int, edges: int) -> None:
+    def __init__(self, hidden: int, edges: int, transition: int = 2) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(hidden)
         self.query = nn.Linear(hidden, hidden)
@@ -87,7 +102,7 @@ class DecoderLayer(nn.Module):
         self.edge = nn.Linear(edges, hidden, bias=False)
         self.identity = nn.Embedding(len(chemistry.RESIDUES) + 1, hidden)  # the last one: not seen
         self.value = nn.Linear(hidden, hidden)
-        self.transition = Transition(hidden)
+        self.transition = Transition(hidden, transition)
 
     def forward(self, x: Tensor, encoding: Encoding, sequence: Tensor, visible: Tensor) -> Float[Tensor, "n d"]:
         seen = torch.where(visible, sequence[encoding.neighbors], len(chemistry.RESIDUES))

@@ -21,6 +21,7 @@ class Experiment(Settings):
     budget: int = 1_000  # residues in a step
     crop: int = 300  # residues of one chain at most
     pair_share: float = 0.0  # of the examples: real models with their natives
+    optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     warmup: int = 100  # steps

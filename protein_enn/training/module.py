@@ -13,6 +13,7 @@ from torch import Tensor
 
 from protein_enn.data.batches import seeded
 from protein_enn.training.experiment import Experiment
+from protein_enn.training.muon import Muon
 
 
 class TrainingModule(pl.LightningModule):
@@ -95,10 +96,14 @@ class TrainingModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         e = self.experiment
-        decayed = [p for p in self.model.parameters() if p.ndim >= 2]
-        others = [p for p in self.model.parameters() if p.ndim < 2]
-        groups = [{"params": decayed, "weight_decay": e.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=e.learning_rate, betas=(0.9, 0.98))
+        optimizer: torch.optim.Optimizer
+        if e.optimizer == "muon":
+            optimizer = Muon(self.model, e.learning_rate, e.weight_decay)
+        else:
+            decayed = [p for p in self.model.parameters() if p.ndim >= 2]
+            others = [p for p in self.model.parameters() if p.ndim < 2]
+            groups = [{"params": decayed, "weight_decay": e.weight_decay}, {"params": others, "weight_decay": 0.0}]
+            optimizer = torch.optim.AdamW(groups, lr=e.learning_rate, betas=(0.9, 0.98))
 
         def factor(step: int) -> float:
             return min(1.0, (step + 1) / max(e.warmup, 1)) * (

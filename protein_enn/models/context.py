@@ -1,0 +1,39 @@
+"""What a node sees of atoms that are no nodes: ligands, ions, nucleic acids."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+from protein_enn.nn.radial import GaussianBasis, polynomial_cutoff, safe_norm
+
+
+class ContextEmbedding(nn.Module):
+    """c_i = W sum_a f(|r_a|) silu(T[kind_a] + R [RBF(|r_a - p|) for the points p of the frame of i]).
+
+    r_a context atoms from the node (n, c, 3) Å, kinds (n, c) with 0 for none, points p the node itself and its first
+    vectors (n, v, 3); f a polynomial cutoff -> (n, size) 0e, zeros where there is no atom. After doi 10.1038/s41592-025-02626-1
+    (LigandMPNN).
+    """
+
+    def __init__(self, kinds: int, points: int, size: int, cutoff: float, basis: int = 12) -> None:
+        super().__init__()
+        self.cutoff = cutoff
+        self.basis = GaussianBasis(basis, 1.5, cutoff)
+        self.types = nn.Embedding(kinds, 2 * size)
+        self.distances = nn.Linear((points + 1) * basis, 2 * size)
+        self.outer = nn.Linear(2 * size, size, bias=False)
+
+    def forward(
+        self, atoms: Float[Tensor, "n c 3"], kinds: Int[Tensor, "n c"], points: Float[Tensor, "n v 3"]
+    ) -> Float[Tensor, "n s"]:
+        n, c = kinds.shape
+        frame = torch.cat([points.new_zeros(n, 1, 3), points], 1)
+        with torch.autocast(atoms.device.type, enabled=False):
+            apart = safe_norm(atoms[:, :, None] - frame[:, None])
+            near = self.basis(apart).view(n, c, -1)
+            weight = polynomial_cutoff(safe_norm(atoms), self.cutoff) * (kinds > 0)
+        messages = silu(self.distances(near) + self.types(kinds))
+        return self.outer((weight[..., None] * messages).sum(1))
