@@ -82,9 +82,10 @@ def structure_cases(subject: Subject, structure: Structure, seed: int) -> Iterat
     rounded = in_dtype(structure, subject.dtype)
     here, mirrored = _answers(subject, rounded, given), _answers(subject, rounded, given, mirrored=True)
     neighbors = _neighbor_sets(subject.graph(rounded))
-    for move, matrix, shift in (
-        ("rotation", turn, STILL), ("reflection", -turn, STILL), ("translation", SAME, far),
-    ):  # fmt: skip
+    moves = [("rotation", turn, STILL), ("reflection", -turn, STILL), ("translation", SAME, far)]
+    for move, matrix, shift in moves:
+        if move == "reflection" and subject.handed:
+            continue
         other = in_dtype(structure.moved(matrix, shift), subject.dtype)
         changed = int((_neighbor_sets(subject.graph(other)) != neighbors).any(1).sum())
         note = f"{changed} of {len(neighbors)} nodes have another k-th neighbour" if changed else ""

@@ -42,6 +42,9 @@ WIDTHS = {"backbone": BACKBONE_WIDTHS, "all atoms": ALL_ATOM_WIDTHS, "atom graph
 class Subject(ABC):
     """A model in one precision on one device."""
 
+    handed = False
+    """Whether graphs hold the ideal CB of L-amino acids, which the mirror image of a structure does not have."""
+
     def __init__(self, model: nn.Module, precision: str, device: torch.device) -> None:
         self.precision, self.device, self.dtype = precision, device, PRECISIONS[precision]
         self.model: Any = model.to(device, self.dtype).eval().requires_grad_(False)
@@ -95,6 +98,7 @@ class EncoderSubject(Subject):
     def __init__(self, encoder: nn.Module, kind: str, k: int, precision: str, device: torch.device) -> None:
         super().__init__(encoder, precision, device)
         self.kind, self.k = kind, k
+        self.handed = kind == "backbone"
 
     @property
     def encoder(self) -> Any:
@@ -109,6 +113,8 @@ class EncoderSubject(Subject):
 
 class DesignSubject(Subject):
     """Logits of the residues in three views of the sequence, and the features behind them."""
+
+    handed = True
 
     def graph(self, structure: Structure) -> GeometricGraph:
         return cast(GeometricGraph, self.model.graph(structure))

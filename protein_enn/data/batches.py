@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -24,7 +25,8 @@ class ResidueBudget:
     """Batches of (epoch, record number): each holds at most `budget` residues after cropping to `crop`.
 
     In an epoch every cluster gives one member, drawn at random; pairs of model and native count as clusters of their
-    own and make up at most `pair_share` of the chains.
+    own and make up at most `pair_share` of the chains. `clusters` is the share of them that is used: a smaller share is
+    a part of a larger one.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class ResidueBudget:
         crop: int,
         seed: int,
         pair_share: float = 0.0,
+        clusters: float = 1.0,
         start: int = 0,
     ) -> None:
         self.budget, self.crop, self.seed, self.pair_share = budget, min(crop, budget), seed, pair_share
@@ -45,6 +48,8 @@ class ResidueBudget:
         for i, record in enumerate(records):
             if record.split == split:
                 (self.pairs if record.kind == "pair" else self.natives).setdefault(record.cluster, []).append(i)
+        self.natives = _share(self.natives, clusters, seed)
+        self.pairs = _share(self.pairs, clusters, seed)
         if not self.natives:
             raise ValueError(f"the store has no chain in split {split!r}")
         self.start = start
@@ -80,3 +85,11 @@ class ResidueBudget:
             batches[-1].append((epoch, i))
             filled += self.lengths[i]
         return batches
+
+
+def _share(members: dict[str, list[int]], share: float, seed: int) -> dict[str, list[int]]:
+    """A share of the clusters, rounded up, drawn from the seed."""
+    names = list(members)
+    order = torch.randperm(len(names), generator=seeded("clusters", seed)).tolist()
+    chosen = {names[i] for i in order[: math.ceil(share * len(names))]}
+    return {name: rows for name, rows in members.items() if name in chosen}

@@ -59,7 +59,8 @@ class DesignModel(nn.Module):
         given = self.encoder.layout
         self.entry = nn.Linear(given.scalars + given.pseudoscalars, config.hidden)  # here L and D part: 0e and 0o meet
         self.decoder = nn.ModuleList(
-            DecoderLayer(config.hidden, self.encoder.edge_width, config.transition) for _ in range(config.decoder_layers)
+            DecoderLayer(config.hidden, self.encoder.edge_width, config.transition)
+            for _ in range(config.decoder_layers)
         )
         self.exit = nn.Sequential(nn.LayerNorm(config.hidden), nn.Linear(config.hidden, len(chemistry.AMINO_ACIDS)))
 

@@ -20,6 +20,7 @@ class Experiment(Settings):
     max_steps: int = 2_000
     budget: int = 1_000  # residues in a step
     crop: int = 300  # residues of one chain at most
+    clusters: float = Field(default=1.0, gt=0, le=1)  # share of the training clusters that are used: learning curves
     pair_share: float = 0.0  # of the examples: real models with their natives
     optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 2e-3

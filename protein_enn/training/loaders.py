@@ -32,7 +32,8 @@ def loaders(store: Store, task: Any, experiment: Experiment, start: int = 0) -> 
         return batch(graphs), task.collate(list(targets))
 
     common: dict[str, Any] = {"budget": experiment.budget, "crop": experiment.crop, "seed": experiment.seed}
-    sampler = ResidueBudget(store.records, "train", pair_share=experiment.pair_share, start=start, **common)
+    shares: dict[str, Any] = {"pair_share": experiment.pair_share, "clusters": experiment.clusters}
+    sampler = ResidueBudget(store.records, "train", **shares, start=start, **common)
     training = Examples(store, task, experiment.crop, experiment.seed, training=True)
     validation = Examples(store, task, experiment.crop, experiment.seed, training=False)
     splits = {record.split for record in store.records}

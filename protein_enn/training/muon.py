@@ -18,9 +18,10 @@ STEPS = 5
 class Muon(torch.optim.Optimizer):
     """Momentum whose matrix steps are made orthogonal: all directions of a weight matrix learn at one pace.
 
-    Matrices: W <- W - lr (0.2 sqrt(max(rows, columns)) orthogonal(nesterov momentum) + decay W), arXiv:2502.16982, whose
-    factor gives steps of the size of AdamW's, so that one learning rate serves both. Embeddings, biases and gains: AdamW.
-    `torch.optim.Muon` takes matrices alone and one at a time; here those of one shape go through Newton-Schulz together.
+    Matrices: W <- W - lr (0.2 sqrt(max(rows, columns)) orthogonal(Nesterov momentum) + decay W), arXiv:2502.16982; the
+    factor gives steps of the size of AdamW's, so that one learning rate serves both. AdamW takes embeddings, biases and
+    gains. `torch.optim.Muon` takes nothing but matrices, one at a time; here those of one shape go through
+    Newton-Schulz together.
     """
 
     def __init__(

@@ -182,6 +182,17 @@ def test_batches_keep_the_budget_one_member_a_cluster_and_depend_on_the_epoch_al
         ResidueBudget(records, "test", budget=200, crop=100, seed=1)
 
 
+def test_a_share_of_the_clusters_is_part_of_a_larger_one():
+    records = [Record(f"c{i}", 20, str(i // 2), "train", "native") for i in range(40)]
+
+    def used(share: float) -> set[str]:
+        sampler = ResidueBudget(records, "train", budget=200, crop=100, seed=1, clusters=share)
+        return {records[i].cluster for epoch in range(2) for items in sampler.batches(epoch) for _, i in items}
+
+    assert [len(used(share)) for share in (0.01, 0.1, 0.5, 1.0)] == [1, 2, 10, 20]
+    assert used(0.01) < used(0.1) < used(0.5)
+
+
 def test_a_crop_is_a_neighbourhood_in_chain_order():
     chain = Chain.of(random_structure((60,)))
     crop = chain.cropped(20, seeded(1))
