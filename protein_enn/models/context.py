@@ -14,8 +14,8 @@ class ContextEmbedding(nn.Module):
     """c_i = W sum_a f(|r_a|) silu(T[kind_a] + R [RBF(|r_a - p|) for the points p of the frame of i]).
 
     r_a context atoms from the node (n, c, 3) Å, kinds (n, c) with 0 for none, points p the node itself and its first
-    vectors (n, v, 3); f a polynomial cutoff -> (n, size) 0e, zeros where there is no atom. After doi 10.1038/s41592-025-02626-1
-    (LigandMPNN).
+    vectors (n, v, 3); f a polynomial cutoff -> (n, size) 0e, zeros where there is no atom. After LigandMPNN, doi
+    10.1038/s41592-025-02626-1.
     """
 
     def __init__(self, kinds: int, points: int, size: int, cutoff: float, basis: int = 12) -> None:
