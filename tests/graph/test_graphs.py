@@ -155,8 +155,8 @@ def test_the_ends_of_a_ring_are_neighbours_in_sequence():
     graph, cut = protein_graph(ring, 11, False), protein_graph(replace(ring, links=Links.empty()), 11, False)
     assert graph.scalars[:, 3:5].all() and cut.scalars[0, 3] == 0 and cut.scalars[n - 1, 4] == 0
     assert (graph.pseudoscalars != 0).all() and cut.pseudoscalars[n - 1, 2] == 0
-    torch.testing.assert_close(graph.vectors[0, 4], ring.ca[n - 1] - ring.ca[0])
-    torch.testing.assert_close(graph.vectors[n - 1, 3], ring.ca[0] - ring.ca[n - 1])
+    torch.testing.assert_close(graph.vectors[0, 5], ring.ca[n - 1] - ring.ca[0])
+    torch.testing.assert_close(graph.vectors[n - 1, 4], ring.ca[0] - ring.ca[n - 1])
     offset = graph.edge_types - MAX_OFFSET
     steps = (graph.neighbors - torch.arange(n)[:, None]) % n
     assert torch.equal(offset % n, steps) and offset.abs().max() == n // 2

@@ -19,7 +19,7 @@ def test_scalars_and_pseudoscalars_of_every_edge():
         for slot, j in enumerate(graph.neighbors[i].tolist()):
             offset = graph.pos[j] - graph.pos[i]
             d = offset / offset.norm()
-            ends = [torch.cat([zero, graph.vectors[n, :3]]) for n in (i, j)]
+            ends = [torch.cat([zero, graph.vectors[n, : BACKBONE_WIDTHS.frame]]) for n in (i, j)]
             distances = torch.stack([(offset + b - a).norm() for a in ends[0] for b in ends[1]])
             u, v = (graph.vectors[n] / graph.vectors[n].norm(dim=1, keepdim=True).clamp(min=1e-4) for n in (i, j))
             dots = [torch.stack([a @ d for a in u]), torch.stack([b @ d for b in v])]
