@@ -19,6 +19,7 @@ from protein_enn.testing import random_rotation, random_structure
 LETTERS = "ACDEFGHIKLMNPQRSTVWYX"
 BACKBONE = [chemistry.ATOM_INDEX[atom] for atom in ("N", "CA", "C", "O")]
 TEMPERATURE = 0.1  # as pe.design's
+PUBLISHED = 48  # neighbours
 
 
 def built(file: Path, k: int, **settings: Any) -> nn.Module:
@@ -64,8 +65,24 @@ class Inputs:
             result: Tensor = model(*given)
         return result
 
+    def unconditional(self, model: Any) -> Tensor:
+        """Log-probabilities (b, n, 21) given the backbone alone."""
+        with torch.no_grad():
+            result: Tensor = model.unconditional_probs(self.positions, self.mask, self.numbers, self.chains)
+        return result
+
+    def conditional(self, model: Any, count: int) -> Tensor:
+        """Log-probabilities (b, n, 21) of the first `count` residues given all others, each in a pass of its own."""
+        asked = self.mask * (torch.arange(self.mask.shape[1]) < count)
+        order = torch.randn(self.mask.shape, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            result: Tensor = model.conditional_probs(
+                self.positions, self.sequence, self.mask, asked, self.numbers, self.chains, order
+            )
+        return result
+
     def sampled(self, model: Any) -> Tensor:
-        """One sequence for the backbone, residue by residue: nothing left out, no bias."""
+        """A sequence for each backbone, residue by residue: nothing left out, no bias."""
         none = np.zeros(len(LETTERS))
         with torch.no_grad():
             result = model.sample(

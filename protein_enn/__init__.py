@@ -28,7 +28,20 @@ if TYPE_CHECKING:
     from protein_enn.io import StructureError, read_models, read_structure, write_structure
     from protein_enn.predictor import Predictor, load_predictor
     from protein_enn.refinement import Refinement, refine
-    from protein_enn.scoring import DesignScore, MutationScan, design, scan, score
+    from protein_enn.scoring import (
+        Design,
+        DesignScore,
+        EnsembleScore,
+        InterfaceScore,
+        MutantScores,
+        MutationScan,
+        design,
+        interface_score,
+        scan,
+        score,
+        score_ensemble,
+        score_mutants,
+    )
     from protein_enn.selection import SelectionError, select
     from protein_enn.structure import Structure
 
@@ -38,7 +51,20 @@ _HOMES = {
     "io": ("StructureError", "read_models", "read_structure", "write_structure"),
     "predictor": ("Predictor", "load_predictor"),
     "refinement": ("Refinement", "refine"),
-    "scoring": ("DesignScore", "MutationScan", "design", "scan", "score"),
+    "scoring": (
+        "Design",
+        "DesignScore",
+        "EnsembleScore",
+        "InterfaceScore",
+        "MutantScores",
+        "MutationScan",
+        "design",
+        "interface_score",
+        "scan",
+        "score",
+        "score_ensemble",
+        "score_mutants",
+    ),
     "selection": ("SelectionError", "select"),
     "structure": ("Structure",),
 }
@@ -46,7 +72,11 @@ _HOMES = {
 __all__ = [
     "Audit",
     "Certificate",
+    "Design",
     "DesignScore",
+    "EnsembleScore",
+    "InterfaceScore",
+    "MutantScores",
     "MutationScan",
     "Predictor",
     "Refinement",
@@ -56,12 +86,15 @@ __all__ = [
     "__version__",
     "certify",
     "design",
+    "interface_score",
     "load_predictor",
     "read_models",
     "read_structure",
     "refine",
     "scan",
     "score",
+    "score_ensemble",
+    "score_mutants",
     "select",
     "write_structure",
 ]

@@ -1,55 +1,95 @@
-"""Rank a folder of designs: best log-likelihood first, as a CSV file and a table.
+"""Rank a folder of designs by the likelihood of their sequences given their backbones.
 
 python scripts/score_designs.py designs/ ranking.csv
+
+Writes the table, what its columns mean (ranking.columns.json), a plot (ranking.svg) and a page that shows all of it
+(ranking.html). A file that cannot be scored is listed last with its error, and the exit status is then 1.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 import protein_enn as pe
-from protein_enn.cli.output import write_rows
-from protein_enn.io import StructureError, find_structures
+from protein_enn.cli.batch import Item, Row, failure, items, run
+from protein_enn.cli.options import (
+    Device,
+    DeviceOption,
+    Inputs,
+    Reading,
+    Seed,
+    Threads,
+    Weights,
+    predictor_for,
+    with_reading,
+)
+from protein_enn.cli.output import finish, show_rows, write_rows
+from protein_enn.cli.scoring import Mode
+from protein_enn.report.ranking import columns_of, identity, rank_designs, write_plot, write_ranking
+from protein_enn.scoring.columns import run_of
+from protein_enn.scoring.designs import chain_sequences
+from protein_enn.structure import Structure
+
+SHOWN = ("rank", "name", "log_likelihood", "standard_error", "separated", "perplexity", "same_sequence_as", "error")
 
 
-def main() -> int:
-    """Exit status 1 if a design could not be scored; it is listed last, with its error."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("designs", nargs="+", help="structure files, folders or glob patterns")
-    parser.add_argument("table", type=Path, help="the CSV file to write")
-    parser.add_argument("--weights", default="design", help="name of shipped weights or a .safetensors file")
-    parser.add_argument("--mode", default="conditional", choices=("conditional", "single", "unconditional"))
-    parser.add_argument("--orders", type=int, default=8, help="decoding orders averaged (conditional)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    options = parser.parse_args()
+@with_reading
+def main(
+    inputs: Inputs,
+    reading: Reading,
+    table: Annotated[Path, typer.Argument(dir_okay=False, help="The CSV file to write; the others stand beside it.")],
+    mode: Annotated[Mode, typer.Option(help="What a residue sees of the sequence.")] = Mode.conditional,
+    orders: Annotated[int, typer.Option(min=1, help="Decoding orders averaged in conditional mode.")] = 8,
+    designed: Annotated[
+        str | None, typer.Option(help='Residues to score, such as "A:5-20"; the others are given. All by default.')
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Structure to whose sequence each is compared.")
+    ] = None,
+    details: Annotated[int, typer.Option(min=0, help="Best designs whose residues the page shows.")] = 10,
+    weights: Weights = None,
+    device: DeviceOption = Device.auto,
+    seed: Seed = 0,
+    threads: Threads = None,
+) -> None:
+    """Rank designs: best log-likelihood first, as a CSV file, a plot and a page. Exit status 1 if a file failed."""
+    beside = {suffix: table.with_suffix(suffix) for suffix in (".svg", ".html")}
+    batch = items(inputs, writes=[table, *beside.values()])
+    predictor = predictor_for("design", weights, device, threads)
+    native = None if reference is None else read_reference(reference)
+    residues: dict[str, Row] = {}
+
+    def work(item: Item, structure: Structure) -> list[Row]:
+        score = pe.score(structure, predictor=predictor, mode=mode.value, orders=orders, designed=designed, seed=seed)
+        residues[item.name] = score.per_residue()
+        row = {**score.row(), "name": item.name, "file": item.path}
+        del row["seconds"]  # the same designs give the same files
+        if native is not None:
+            row["identity"] = identity(structure, native)
+        return [{**row, "sequence": "/".join(chain_sequences(structure, structure.residues).values())}]
+
+    rows = rank_designs(run(batch, reading, work, failure))
+    for row in rows[:details]:
+        row["per_residue"] = residues.get(row["name"])
+    options = {"mode": mode.value, "orders": orders, "designed": designed, "seed": seed}
+    compared = None if reference is None else str(reference)
+    write_rows(table, rows, columns_of(rows), run_of("score_designs", predictor, reference=compared, **options))
+    write_plot(beside[".svg"], rows)
+    write_ranking(beside[".html"], rows, f"Ranking of {len(rows)} designs")
+    show_rows(rows, SHOWN)
+    finish(rows)
+
+
+def read_reference(path: Path) -> Structure:
+    """The structure to compare with; typer.BadParameter if it cannot be read."""
     try:
-        paths = find_structures(options.designs)
-        predictor = pe.load_predictor(options.weights, device=options.device)
+        return pe.read_structure(path)
     except (ValueError, OSError) as error:
-        parser.error(str(error))
-
-    scored, failed = [], []
-    for path in paths:
-        try:
-            structure = pe.read_structure(path)
-            score = pe.score(
-                structure, predictor=predictor, mode=options.mode, orders=options.orders, seed=options.seed
-            )
-            scored.append({**score.row(), "file": str(path)})
-        except (StructureError, ValueError, OSError) as error:
-            failed.append({"name": path.name, "file": str(path), "error": str(error)})
-    scored.sort(key=lambda row: -row["log_likelihood"])
-    rows = [{"rank": rank, **row} for rank, row in enumerate(scored, 1)] + failed
-
-    write_rows(options.table, rows, list(rows[0]) if scored else ("rank", "name", "file", "error"))
-    for row in rows:
-        value = f"FAILED {row['error']}" if row["error"] else f"{row['log_likelihood']:8.4f} {row['perplexity']:7.3f}"
-        print(f"{row.get('rank', '-'):>4} {value}  {row['name']}")
-    return 1 if failed else 0
+        raise typer.BadParameter(f"--reference: {error}") from error
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

@@ -46,6 +46,12 @@ class ProteinMPNN(nn.Module):
         radius = (X[:, :, 1] - X[:, :, 1].mean(1, keepdim=True)).norm(dim=-1, keepdim=True)
         return (self.scale * self.out(radius)).log_softmax(-1)
 
+    def unconditional_probs(self, X, mask, residue_idx, chain_encoding_all):
+        return self(X, None, mask, mask, residue_idx, chain_encoding_all)
+
+    def conditional_probs(self, X, S, mask, chain_M, residue_idx, chain_encoding_all, randn):
+        return self(X, S, mask, chain_M, residue_idx, chain_encoding_all) * chain_M[..., None]
+
     def sample(self, X, randn, S_true, chain_mask, chain_encoding_all, residue_idx, mask, temperature, **rest):
         return {"S": self(X, S_true, mask, chain_mask, residue_idx, chain_encoding_all).argmax(-1)}
 
@@ -110,26 +116,61 @@ def test_a_peer_that_is_unknown_or_not_there_is_refused(script: Callable[[str], 
         layers.turned_error(layers.egnn, sizes, tmp_path, 12, 4)
 
 
-def test_proteinmpnn(script: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clone, out = tmp_path / "clone", tmp_path / "proteinmpnn.json"
-    (clone / "training").mkdir(parents=True)
-    for file in (clone / "protein_mpnn_utils.py", clone / "training" / "model_utils.py"):
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A made-up clone of ProteinMPNN."""
+    folder = tmp_path / "clone"
+    (folder / "training").mkdir(parents=True)
+    for file in (folder / "protein_mpnn_utils.py", folder / "training" / "model_utils.py"):
         file.write_text(PROTEINMPNN)
-    proteinmpnn, inference = script("proteinmpnn"), script("inference")
+    return folder
+
+
+@pytest.fixture
+def tiny(script: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights that are random and few in place of the shipped ones."""
+    inference = script("inference")
     monkeypatch.setattr(inference, "shipped", list)
     untrained = inference.untrained
     monkeypatch.setattr(inference, "untrained", lambda task: untrained(task, TINY))
-    options = ["--proteinmpnn", str(clone), "--residues", "12", "--length", "10", "--budget", "20"]
-    options += ["--repeats", "1", "--samples", "1", "--threads", "1", "--json", str(out)]
-    result = proteinmpnn.main(options, run=script("measurement").this_process, model=TINY)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_scoring(script: Callable[[str], ModuleType], tmp_path: Path, clone: Path) -> None:
+    scoring, out = script("scoring"), tmp_path / "scoring.json"
+    options = ["--residues", "12", "--repeats", "1", "--samples", "1", "--threads", "1", "--json", str(out)]
+    result = scoring.main([*options, "--proteinmpnn", str(clone)], run=script("measurement").this_process)
     assert json.loads(out.read_text()) == result
     assert (result["k"], result["weights"]) == (4, "untrained")
+    assert result["proteinmpnn_parameters"] == 21 + 42, "the made-up one's"
+    assert result["ours_weights_mb"] == pytest.approx(4e-6 * result["ours_parameters"])
     for name in ("proteinmpnn", "proteinmpnn_same_k"):
         assert result[f"{name}_again_difference_12"] == 0
         assert result[f"{name}_turned_difference_12"] < 1e-4
-        for what in ("pass", "score", "sample"):
+        assert result[f"{name}_score_seconds_12"] == pytest.approx(8 * result[f"{name}_pass_seconds_12"])
+        for what in scoring.WORK:
             ratio = result[f"{name}_{what}_seconds_12"] / result[f"ours_{what}_seconds_12"]
             assert result[f"{name}_{what}_ratio_12"] == pytest.approx(ratio)
+    assert result["ours_samples_residues_per_second_12"] == pytest.approx(96 / result["ours_samples_seconds_12"])
+    for who in ("ours", "proteinmpnn"):
+        assert result[f"{who}_score_peak_mb_12"] >= result[f"{who}_score_start_mb_12"] > 0
+
+
+@pytest.mark.usefixtures("tiny")
+def test_scoring_without_a_peer(script: Callable[[str], ModuleType]) -> None:
+    options = ["--residues", "12", "--repeats", "1", "--samples", "1", "--threads", "1"]
+    result = script("scoring").main(options, run=script("measurement").this_process)
+    assert result["ours_scan_single_seconds_12"] > 0 and not any("proteinmpnn" in key for key in result)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_training_step(script: Callable[[str], ModuleType], tmp_path: Path, clone: Path) -> None:
+    proteinmpnn, out = script("proteinmpnn"), tmp_path / "proteinmpnn.json"
+    options = ["--proteinmpnn", str(clone), "--length", "10", "--budget", "20", "--repeats", "1", "--threads", "1"]
+    run = script("measurement").this_process
+    result = proteinmpnn.main([*options, "--json", str(out)], run=run, model=TINY)
+    assert json.loads(out.read_text()) == result and result["k"] == 4
+    for name in ("proteinmpnn", "proteinmpnn_same_k"):
         for kind in (name, f"{name}_plain"):
             assert result[f"{kind}_train_residues"] == result["ours_train_residues"] == 20
             assert result[f"{kind}_train_ratio"] > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from protein_enn.cli.audit import audit
+from protein_enn.cli.calibration import calibrate
 from protein_enn.cli.certify import certify
 from protein_enn.cli.designing import design
 from protein_enn.cli.options import with_reading
@@ -24,7 +25,7 @@ app = typer.Typer(
 )
 for reader in (audit, refine, score, scan, design, validate):
     app.command()(with_reading(reader))
-for command in (certify, prepare, train, evaluate, report):
+for command in (certify, prepare, train, calibrate, evaluate, report):
     app.command()(command)
 
 

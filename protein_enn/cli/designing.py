@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-from typing import TYPE_CHECKING, Annotated
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, by_input, failure, items, run
+from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, by_input, failure, items, overwrites, run
 from protein_enn.cli.options import (
     Device,
     DeviceOption,
@@ -20,60 +22,209 @@ from protein_enn.cli.options import (
     Weights,
     predictor_for,
 )
-from protein_enn.cli.output import deliver
+from protein_enn.cli.output import deliver, stop
+from protein_enn.cli.refinement import output_suffix
 
 if TYPE_CHECKING:
     from protein_enn.scoring import Design
-    from protein_enn.structure import Structure
 
-SAMPLE = ("sample", "sequence", "designed", "log_likelihood", "recovery")
-DESIGN_COLUMNS = (
-    "name", "file", *SAMPLE, "temperature", "seed", "weights", "weights_sha256", *AUDIT_COLUMNS, "error",
+SAMPLE = (
+    "sample", "temperature", "sequence", "designed", "log_likelihood", "recovery", "duplicate_of", "low_complexity",
+    "net_charge", "cysteines", "glycosylation_motifs", "new_glycosylation_motifs", "hydrophobic", "output",
 )  # fmt: skip
-DESIGN_SHOWN = ("name", "sample", "sequence", "log_likelihood", "recovery", "audit_severity", "error")
+DESIGN_COLUMNS = ("name", "file", *SAMPLE, "seed", "weights", "weights_sha256", *AUDIT_COLUMNS, "error")
+DESIGN_SHOWN = (
+    "name", "sample", "temperature", "sequence", "log_likelihood", "recovery", "duplicate_of", "audit_severity",
+    "error",
+)  # fmt: skip
+DETAILS = ("chains", "log_probs")  # of a design, in JSON alone
+
+_WHAT, _HOW, _FILES = "What is designed", "Which amino acids", "What is written"
+Some = list[str] | None
 
 
 def design(
     inputs: Inputs,
     reading: Reading,
     output: Table = None,
-    samples: Annotated[int, typer.Option(min=1, help="Sequences for each backbone.")] = 1,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most probable residue at each step.")] = 0.1,
-    fixed: Annotated[list[str] | None, typer.Option(help="A residue to keep, such as A:52B; may be repeated.")] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Sequences for each backbone at each temperature.")] = 1,
+    temperature: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0.0, help="Divides the logits; 0 takes the most probable. May be repeated.", show_default="0.1"
+        ),
+    ] = None,
+    chains: Annotated[
+        str, typer.Option(rich_help_panel=_WHAT, help="Chains to design, such as A,B; the others are context.")
+    ] = "",
+    only: Annotated[
+        Some,
+        typer.Option(
+            rich_help_panel=_WHAT, help="Residues to design, such as 'within 6 of ligand'; repeat to add more."
+        ),
+    ] = None,
+    fixed: Annotated[
+        Some, typer.Option(rich_help_panel=_WHAT, help="Residues to keep, such as A:52B or 'A:1-9'; may be repeated.")
+    ] = None,
+    tie: Annotated[
+        Some,
+        typer.Option(
+            rich_help_panel=_WHAT,
+            help="Residues that share one identity: A:5=B:5 or A:1-9=B:1-9, residue by residue; '* 0.5' after a side "
+            "is its weight. May be repeated.",
+        ),
+    ] = None,
+    tie_chains: Annotated[
+        Some,
+        typer.Option(
+            rich_help_panel=_WHAT, help="Chains with one sequence, such as A,B,C, matched by number. May be repeated."
+        ),
+    ] = None,
+    bias: Annotated[
+        str, typer.Option(rich_help_panel=_HOW, help="Nats added to the logits of amino acids, such as W:-2,K:0.5.")
+    ] = "",
+    bias_file: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_HOW,
+            exists=True,
+            dir_okay=False,
+            help='The same by residues: CSV (residues,amino_acids,bias) or JSON ({"A:5": {"W": -2}}).',
+        ),
+    ] = None,
+    omit: Annotated[str, typer.Option(rich_help_panel=_HOW, help="Amino acids that are never drawn, such as CW.")] = "",
+    omit_file: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_HOW,
+            exists=True,
+            dir_okay=False,
+            help='The same by residues: CSV (residues,amino_acids) or JSON ({"A:5": "CW"}).',
+        ),
+    ] = None,
+    fasta: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_FILES,
+            dir_okay=False,
+            help="Write the sequences to this FASTA file, the input's first: a record for each chain.",
+        ),
+    ] = None,
+    joined: Annotated[
+        bool, typer.Option("--joined", rich_help_panel=_FILES, help="FASTA: a record for each design, chains joined /.")
+    ] = False,
+    structures: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_FILES,
+            file_okay=False,
+            help="Write NAME_sampleN here: the input with the sequence; changed residues without side chain.",
+        ),
+    ] = None,
+    probabilities: Annotated[
+        bool,
+        typer.Option(
+            "--probabilities",
+            rich_help_panel=_FILES,
+            help="Structures: B factors hold the model's probability (0 to 1) of each designed residue, 1 of others.",
+        ),
+    ] = False,
     weights: Weights = None,
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Sample new sequences for backbones; chains are separated by / in the sequence."""
+    """Sample new sequences for backbones; chains are separated by / in the sequence.
+
+    log_likelihood is the mean of the designed residues in nats (higher is better), at temperature 1 and without bias.
+    """
     from protein_enn.scoring import design as design_structure
+    from protein_enn.scoring.columns import run_of
+    from protein_enn.scoring.fasta import fasta as fasta_text
 
+    _check_outputs(output, fasta, joined, structures, probabilities)
+    wishes = _wishes(temperature or [0.1], bias, bias_file, omit, omit_file)
+    wishes |= {"fixed": fixed or [], "only": only or [], "chains": chains, "ties": tie or []}
+    wishes |= {"tie_chains": tie_chains or [], "samples": samples, "seed": seed}
+    batch = items(inputs, writes=[output, fasta])
     predictor = predictor_for("design", weights, device, threads)
-    source = {"temperature": temperature, "seed": seed, "weights": predictor.name, "weights_sha256": predictor.sha256}
+    source = {"seed": seed, "weights": predictor.name, "weights_sha256": predictor.sha256}
+    records: list[str] = []
 
-    def work(item: Item, structure: Structure) -> list[Row]:
-        found = design_structure(
-            structure, predictor=predictor, temperature=temperature, seed=seed, samples=samples, fixed=fixed or ()
-        )
+    def work(item: Item, structure: Any) -> list[Row]:
+        found = design_structure(structure, predictor=predictor, **wishes)
+        paths: list[str | None] = [None] * len(found)
+        if structures is not None:
+            suffix = output_suffix(structure, reading, item.path)
+            targets = [structures / f"{item.name}_sample{one.sample}{suffix}" for one in found]
+            _write_structures(batch, found, targets, probabilities)
+            paths = [str(target) for target in targets]
+        records.append(fasta_text(item.name, found, joined=joined))
         where = {"name": item.name, "file": item.path, **source, "error": None}
-        return [{**where, "sample": i, **design_row(structure, one)} for i, one in enumerate(found, 1)]
+        return [
+            {**where, **one.row(), "chains": one.chains, "log_probs": one.log_probs.tolist(), "output": path}
+            for one, path in zip(found, paths, strict=True)
+        ]
 
     def failed(item: Item, error: str) -> Row:
         return {**failure(item, error), **source}
 
-    rows = run(items(inputs, writes=[output]), reading, work, failed)
-    answer = by_input(rows, "designs", SAMPLE)
-    deliver(rows, DESIGN_COLUMNS, output, as_json, shown_columns=DESIGN_SHOWN, answer=answer)
+    rows = run(batch, reading, work, failed)
+    if fasta is not None:
+        _write_fasta(fasta, records)
+    answer = by_input(rows, "designs", (*SAMPLE, *DETAILS))
+    made = run_of("design", predictor, **wishes)
+    deliver(rows, DESIGN_COLUMNS, output, as_json, shown_columns=DESIGN_SHOWN, answer=answer, run=made)
 
 
-def design_row(structure: Structure, sampled: Design) -> Row:
-    """Sequence, chain by chain, and the figures of one sample."""
-    letters = zip(structure.chains.tolist(), sampled.sequence, strict=True)
-    chains = ["".join(letter for _, letter in group) for _, group in groupby(letters, lambda pair: pair[0])]
-    return {
-        "sequence": "/".join(chains),
-        "designed": sampled.designed,
-        "log_likelihood": sampled.log_likelihood,
-        "recovery": sampled.recovery,
-    }
+def _check_outputs(
+    output: Path | None, fasta: Path | None, joined: bool, structures: Path | None, probabilities: bool
+) -> None:
+    """typer.BadParameter where what is to be written contradicts itself."""
+    if joined and fasta is None:
+        raise typer.BadParameter("--joined says how --fasta is written: give --fasta OUT.fasta as well")
+    if probabilities and structures is None:
+        raise typer.BadParameter("--probabilities go into the files of --structures: give --structures FOLDER as well")
+    if output is not None and fasta is not None and output.resolve() == fasta.resolve():
+        raise typer.BadParameter(f"--output and --fasta are one file, {output}")
+
+
+def _wishes(
+    temperature: list[float], bias: str, bias_file: Path | None, omit: str, omit_file: Path | None
+) -> dict[str, Any]:
+    """What holds for any structure, read; typer.BadParameter says what cannot be."""
+    from protein_enn.scoring.words import amino_acids, biases, read_biases, read_omissions
+
+    if not all(map(math.isfinite, temperature)):
+        raise typer.BadParameter("--temperature must be a finite number")
+    try:
+        return {
+            "temperature": temperature,
+            "bias": biases(bias),
+            "bias_at": read_biases(bias_file) if bias_file else {},
+            "omit": amino_acids(omit),
+            "omit_at": read_omissions(omit_file) if omit_file else {},
+        }
+    except (ValueError, OSError) as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _write_structures(batch: Sequence[Item], found: list[Design], targets: list[Path], probabilities: bool) -> None:
+    """The threaded structures; ValueError if one would replace an input."""
+    from protein_enn.io import write_structure
+
+    if replaced := overwrites(batch, targets):
+        raise ValueError(f"the input {replaced} would be overwritten; write to another folder")
+    for one, target in zip(found, targets, strict=True):
+        write_structure(one.threaded(), target, b_factors=one.probabilities if probabilities else None)
+
+
+def _write_fasta(path: Path, records: list[str]) -> None:
+    """All records in one file."""
+    from protein_enn.io import atomic
+
+    try:
+        atomic.write_text(path, "".join(records))
+    except OSError as error:
+        stop(f"{path}: cannot be written ({error.strerror or error})")

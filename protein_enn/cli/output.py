@@ -92,10 +92,14 @@ def deliver(
     shown: Sequence[Row] | None = None,
     shown_columns: Sequence[str],
     answer: Any = None,
+    run: Row | None = None,
 ) -> None:
-    """Write the rows to a CSV file if there is to be one, print them (`answer`, where given, as JSON), and finish."""
+    """Write the rows to a CSV file if there is to be one, print them (`answer`, where given, as JSON), and finish.
+
+    `run`: what made a table of scores, as for `write_rows`.
+    """
     if output is not None:
-        write_rows(output, rows, columns)
+        write_rows(output, rows, columns, run)
     if as_json:
         show_json(rows if answer is None else answer)
     else:
@@ -136,8 +140,11 @@ def _inert(value: Any) -> Any:
     return ("'" if len(value) > 1 and value[0] in FORMULA_STARTS else "") + printable(value)
 
 
-def write_rows(path: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:
-    """Write a CSV file with these columns; what is undefined stays empty, and no cell is a formula."""
+def write_rows(path: Path, rows: Sequence[Row], columns: Sequence[str], run: Row | None = None) -> None:
+    """Write a CSV file with these columns; what is undefined stays empty, and no cell is a formula.
+
+    A table of scores comes with its `run` (`scoring.columns.run_of`): then its columns are explained beside it.
+    """
     from protein_enn.io import atomic
 
     text = io.StringIO()
@@ -146,6 +153,15 @@ def write_rows(path: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:
     writer.writerows({name: _inert(_finite(row.get(name))) for name in columns} for row in rows)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_text(path, text.getvalue())
+    if run is not None:
+        write_description(path, columns, run)
+
+
+def write_description(table: Path, columns: Sequence[str], run: Row) -> None:
+    """Write what the columns of a table of scores mean, and its run, to `NAME.columns.json` beside it."""
+    from protein_enn.scoring.columns import beside, description
+
+    write_json(beside(table), description(columns, run))
 
 
 def write_json(path: Path, value: Any) -> None:

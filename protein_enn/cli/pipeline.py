@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -21,7 +22,12 @@ from protein_enn.cli.options import (
     Weights,
     predictor_for,
 )
-from protein_enn.cli.output import Progress, show_json, show_rows, stop, write_json
+from protein_enn.cli.output import Progress, show_json, show_rows, stop, write_json, write_rows
+
+PROTEIN_COLUMNS = (
+    "set", "name", "scored", "perplexity", "recovery", "recovery_decoded", "perplexity_unconditional",
+    "recovery_unconditional", "seconds", "error",
+)  # fmt: skip
 
 
 class Task(StrEnum):
@@ -84,6 +90,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run in this folder stopped.")] = False,
     device: DeviceOption = Device.auto,
     threads: Threads = None,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Train with so many processes: a GPU each, or --threads CPU threads each.")
+    ] = 1,
 ) -> None:
     """Train a predictor; the best weights of the run are DIR/best.safetensors."""
     from protein_enn.training import train as train_experiment
@@ -99,9 +108,11 @@ def train(
             resume=resume,
             device=device.value,
             threads=threads,
+            processes=processes,
             say=lambda line: typer.echo(line, err=True),
         )
-    typer.echo(f"{result.weights}: {result.steps} steps, {result.residues} residues, {result.minutes:.1f} min")
+    if int(os.environ.get("LOCAL_RANK", 0)) == 0:
+        typer.echo(f"{result.weights}: {result.steps} steps, {result.residues} residues, {result.minutes:.1f} min")
 
 
 def evaluate(
@@ -109,12 +120,25 @@ def evaluate(
     data: Annotated[
         Path, typer.Option(exists=True, file_okay=False, help="Folder with chains.tsv, decoys.tsv or mutations/*.csv.")
     ],
-    split: Annotated[str, typer.Option(help="Split or set of the table, ts50, a mutation table's name, or all.")],
+    split: Annotated[
+        str,
+        typer.Option(
+            help="Split or set of the table, ts50, a mutation table's name, or all. design: also several joined by "
+            "commas, or all-sets (ts50,test,casp13,casp14)."
+        ),
+    ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", dir_okay=False, help="Write metrics as JSON.")
     ] = None,
     limit: Limit = None,
     orders: Annotated[int, typer.Option(min=1, help="design: decoding orders averaged.")] = 1,
+    decode: Annotated[
+        bool, typer.Option("--decode/--no-decode", help="design: also the recovery of sequences decoded at T = 0.")
+    ] = True,
+    proteins: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="design: write a row for each protein to this CSV file.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="design: print the figures as Markdown tables.")] = False,
     steps: Annotated[int, typer.Option(min=0, help="refinement: iterations of the network.")] = 3,
     weights: Weights = None,
     device: DeviceOption = Device.auto,
@@ -126,14 +150,28 @@ def evaluate(
     from protein_enn import evaluation
 
     predictor = predictor_for("refinement" if task is Task.refinement else "design", weights, device, threads)
-    extra: dict[str, Any] = {Task.design: {"orders": orders}, Task.refinement: {"steps": steps}}.get(task, {})
-    measure = getattr(evaluation, f"evaluate_{task.value}")
+    if task is not Task.design and (proteins or markdown):
+        raise typer.BadParameter("--proteins and --markdown are for the evaluation of design")
     with explained(), Progress() as progress:
-        metrics = measure(data, split, predictor, limit=limit, seed=seed, progress=progress.show, **extra)
+        shared: dict[str, Any] = {"limit": limit, "seed": seed, "progress": progress.show}
+        if task is Task.design:
+            measured = evaluation.measure_design(data, split, predictor, orders=orders, decode=decode, **shared)
+            metrics = measured.metrics()
+        elif task is Task.refinement:
+            metrics = evaluation.evaluate_refinement(data, split, predictor, steps=steps, **shared)
+        else:
+            metrics = evaluation.evaluate_mutations(data, split, predictor, **shared)
     if output is not None:
         write_json(output, metrics)
+    if proteins is not None:
+        from protein_enn.scoring.columns import run_of
+
+        made = run_of("evaluate design", predictor, data=measured.facts["data"], orders=orders, seed=seed, limit=limit)
+        write_rows(proteins, measured.rows(), PROTEIN_COLUMNS, made)
     if as_json:
         show_json(metrics)
+    elif markdown:
+        typer.echo(evaluation.design_markdown(measured))
     else:
         show_rows([{"metric": name, "value": value} for name, value in metrics.items()], ("metric", "value"))
 

@@ -1,14 +1,16 @@
-"""`score`: the likelihood of the sequences of structures."""
+"""`score`: the likelihood of the sequences of structures, of their interfaces, over their models."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, run
+from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, explain, failure, items, run
 from protein_enn.cli.options import (
     Device,
     DeviceOption,
@@ -21,19 +23,42 @@ from protein_enn.cli.options import (
     Weights,
     predictor_for,
 )
-from protein_enn.cli.output import deliver, write_json
+from protein_enn.cli.output import deliver, write_description, write_json
 
 if TYPE_CHECKING:
+    from protein_enn.scoring import DesignScore, EnsembleScore, InterfaceScore
     from protein_enn.structure import Structure
 
-SCORE_COLUMNS = (
-    "name", "file", "residues", "scored", "mode", "orders", "log_likelihood", "standard_error", "perplexity",
-    "recovery", "seed", "weights", "weights_sha256", "seconds", *AUDIT_COLUMNS, "error",
+    Result = DesignScore | InterfaceScore | EnsembleScore
+
+ALL = "all"
+_COUNTS = ("residues", "designed", "scored")
+_ORIGIN = ("seed", "weights", "weights_sha256", "seconds", *AUDIT_COLUMNS, "error")
+_LIKELIHOOD = ("log_likelihood", "standard_error", "perplexity", "recovery")
+_ENSEMBLE = ("models", "models_standard_error", "lowest", "lowest_model", "highest")
+_INTERFACE = (
+    "interface_residues", "interface_score", "interface_standard_error", "interface_score_per_residue",
 )  # fmt: skip
-SCORE_SHOWN = (
-    "name", "scored", "log_likelihood", "standard_error", "perplexity", "recovery", "seconds", "audit_severity",
-    "error",
+SCORE_COLUMNS = ("name", "file", *_COUNTS, "mode", "orders", *_LIKELIHOOD, *_ORIGIN)
+CHAIN_COLUMNS = ("name", "file", "chain", *SCORE_COLUMNS[2:])
+ENSEMBLE_COLUMNS = ("name", "file", *_COUNTS, "mode", "orders", *_LIKELIHOOD, *_ENSEMBLE, *_ORIGIN)
+INTERFACE_COLUMNS = (
+    "name", "file", "groups", *_COUNTS, "mode", "orders", *_INTERFACE, "log_likelihood", *_ORIGIN,
 )  # fmt: skip
+_LAST = ("seconds", "audit_severity", "error")
+SCORE_SHOWN = ("name", "scored", *_LIKELIHOOD, *_LAST)
+CHAIN_SHOWN = ("name", "chain", *SCORE_SHOWN[1:])
+ENSEMBLE_SHOWN = ("name", "models", "scored", *_LIKELIHOOD[:2], *_ENSEMBLE[1:], *_LAST)
+INTERFACE_SHOWN = ("name", "groups", *_INTERFACE, *_LAST)
+OF_RESIDUES_COLUMNS = ("id", "residue", "log_likelihood", "entropy", "best")
+OF_INTERFACE_RESIDUES_COLUMNS = ("id", "residue", "log_likelihood", "log_likelihood_alone", "gain", "interface")
+TABLES = {
+    "score": (SCORE_COLUMNS, SCORE_SHOWN, OF_RESIDUES_COLUMNS),
+    "chains": (CHAIN_COLUMNS, CHAIN_SHOWN, OF_RESIDUES_COLUMNS),
+    "interface": (INTERFACE_COLUMNS, INTERFACE_SHOWN, OF_INTERFACE_RESIDUES_COLUMNS),
+    "ensemble": (ENSEMBLE_COLUMNS, ENSEMBLE_SHOWN, OF_RESIDUES_COLUMNS[:3]),
+}
+"""Columns of each kind of table, those shown, and those of the residues in the records."""
 
 
 class Mode(StrEnum):
@@ -51,30 +76,107 @@ def score(
     records: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Write the per-residue records to this file (NAME.scores.json).")
     ] = None,
-    mode: Annotated[Mode, typer.Option(help="What a residue sees of the sequence.")] = Mode.conditional,
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            help="What a residue sees besides the backbone. conditional: residues decoded before it, in random orders, "
+            "so that the sum is the joint log-likelihood; single: all others (decode-last); unconditional: none."
+        ),
+    ] = Mode.conditional,
     orders: Annotated[int, typer.Option(min=1, help="Decoding orders averaged in conditional mode.")] = 8,
+    designed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORDS",
+            help="Score these residues only, all others are given: 'A:5-20', 'chain B and within 8 of ligand'.",
+        ),
+    ] = None,
+    per_chain: Annotated[bool, typer.Option("--per-chain", help="A row for each chain, not for each file.")] = False,
+    interface: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIDES",
+            help="Complex minus sides alone, in nats: 'A|B', 'A,B|C', or all (each chain is a side). "
+            "Positive: the complex makes the sequence more likely.",
+        ),
+    ] = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="All models of a file in one row: mean, standard error, worst and best.")
+    ] = False,
     weights: Weights = None,
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Log-likelihood of each structure's sequence given its backbone: nats per residue, higher is better."""
-    from protein_enn.scoring import score as score_structure
+    """Log-likelihood of each structure's sequence given its backbone: nats per residue, higher is better.
 
+    Beside a table NAME.csv stands NAME.columns.json: what each column means, in which unit, and what was run.
+    """
+    from protein_enn.scoring import interface_score
+    from protein_enn.scoring import score as score_structure
+    from protein_enn.scoring.columns import run_of
+
+    chosen = {"chains": per_chain, "interface": interface is not None, "ensemble": ensemble}
+    if sum(chosen.values()) > 1:
+        raise typer.BadParameter("--per-chain, --interface and --ensemble each make another table: choose one")
+    kind = next((name for name, wanted in chosen.items() if wanted), "score")
+    if ensemble and reading.model != 1:
+        raise typer.BadParameter("--ensemble takes every model: leave out --model")
+    reading = replace(reading, all_models=True) if ensemble else reading
     predictor = predictor_for("design", weights, device, threads)
-    source = {"seed": seed, "weights": predictor.name, "weights_sha256": predictor.sha256}
-    residues: dict[str, Row] = {}
+    options: dict[str, Any] = {"mode": mode.value, "orders": orders, "designed": designed, "seed": seed}
+    found: dict[str, Result] = {}
 
     def work(item: Item, structure: Structure) -> list[Row]:
-        result = score_structure(structure, predictor=predictor, mode=mode.value, orders=orders, seed=seed)
-        residues[item.name] = result.record()["per_residue"]
-        return [{**result.row(), "name": item.name, "file": item.path}]
+        here = {"name": item.name, "file": item.path}
+        if interface is not None:
+            sides = None if interface == ALL else interface
+            found[item.name] = measured = interface_score(structure, sides, predictor=predictor, **options)
+            return [{**measured.row(), **here}]
+        found[item.name] = scored = score_structure(structure, predictor=predictor, **options)
+        return [{**scored.row(), **part, **here} for part in (scored.chains() if per_chain else [{}])]
 
     def failed(item: Item, error: str) -> Row:
-        return {**failure(item, error), "mode": mode.value, **source}
+        origin = {"seed": seed, "weights": predictor.name, "weights_sha256": predictor.sha256}
+        return {**failure(item, error), "mode": mode.value, **origin}
 
-    rows = run(items(inputs, writes=[output, records]), reading, work, failed)
+    batch = items(inputs, writes=[output, records])
+    rows = run(batch, reading, work, failed)
+    if ensemble:
+        rows = [over_models(item, rows, found, failed) for item in batch]
+    columns, shown, of_residues = TABLES[kind]
+    made = run_of("score", predictor, **options, table=kind, interface=interface)
     if records is not None:
-        write_json(records, [{"kind": "score", **row, "per_residue": residues.get(row["name"], {})} for row in rows])
-    deliver(rows, SCORE_COLUMNS, output, as_json, shown_columns=SCORE_SHOWN)
+        write_json(records, [record(row, found.get(name), kind) for name, row in first_of_each(rows).items()])
+        write_description(records, tuple(dict.fromkeys((*columns, *of_residues))), made)
+    deliver(rows, columns, output, as_json, shown_columns=shown, run=made)
+
+
+def over_models(item: Item, rows: Sequence[Row], found: dict[str, Result], failed: Callable[[Item, str], Row]) -> Row:
+    """One row for the models of a file; a model that could not be scored, or is of another sequence, fails them all."""
+    from protein_enn.scoring.ensemble import ensemble_of
+
+    models = [row for row in rows if row["file"] == item.path]
+    for row in models:
+        if row["error"]:
+            return failed(item, row["error"] if row["name"] == item.name else f"{row['name']}: {row['error']}")
+    try:
+        found[item.name] = ensemble = ensemble_of([cast("DesignScore", found[row["name"]]) for row in models])
+    except ValueError as error:
+        return failed(item, explain(error))
+    return {**models[0], **ensemble.row(), "name": item.name, "file": item.path}
+
+
+def first_of_each(rows: Sequence[Row]) -> dict[str, Row]:
+    """The first row of each name, in order."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        found.setdefault(row["name"], row)
+    return found
+
+
+def record(row: Row, result: Result | None, kind: str) -> Row:
+    """What is known of one structure, with its residues; of a failure, its row."""
+    made = {"kind": "score" if kind == "chains" else kind, **row, "per_residue": {}}
+    return made if result is None else {**made, **result.record(), "name": row["name"], "file": row["file"]}

@@ -40,6 +40,7 @@ class ResidueBudget:
         pair_share: float = 0.0,
         clusters: float = 1.0,
         start: int = 0,
+        place: tuple[int, int] = (0, 1),
     ) -> None:
         self.budget, self.crop, self.seed, self.pair_share = budget, min(crop, budget), seed, pair_share
         self.lengths = [min(r.length, self.crop) for r in records]
@@ -52,15 +53,13 @@ class ResidueBudget:
         self.pairs = _share(self.pairs, clusters, seed)
         if not self.natives:
             raise ValueError(f"the store has no chain in split {split!r}")
-        self.start = start
+        self.start, self.place = start, place
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        """Epoch after epoch without end, from batch number `start` of the run."""
-        skipped = 0
-        for epoch in itertools.count():
-            batches = self.batches(epoch)
-            yield from batches[max(0, self.start - skipped) :]
-            skipped += len(batches)
+        """Epoch after epoch without end, from step `start` of the run: of each `place[1]` batches number `place[0]`."""
+        endless = itertools.chain.from_iterable(self.batches(epoch) for epoch in itertools.count())
+        rank, world = self.place
+        return itertools.islice(endless, self.start * world + rank, None, world)
 
     def batches(self, epoch: int) -> list[list[tuple[int, int]]]:
         """All batches of an epoch."""

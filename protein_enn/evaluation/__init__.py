@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from protein_enn.evaluation.datasets import DataError
-from protein_enn.evaluation.design import evaluate_design
-from protein_enn.evaluation.mutations import evaluate_mutations
+from protein_enn.evaluation.design import evaluate_design, measure_design
+from protein_enn.evaluation.design_table import markdown as design_markdown
+from protein_enn.evaluation.mutations import calibrate_mutations, evaluate_mutations
 from protein_enn.evaluation.refinement import evaluate_refinement
 
-__all__ = ["DataError", "evaluate_design", "evaluate_mutations", "evaluate_refinement"]
+__all__ = [
+    "DataError",
+    "calibrate_mutations",
+    "design_markdown",
+    "evaluate_design",
+    "evaluate_mutations",
+    "evaluate_refinement",
+    "measure_design",
+]

@@ -1,126 +1,145 @@
-"""Zero-shot prediction of the effect of mutations: rank correlation of a design predictor's log-odds with -ddG.
+"""Zero-shot prediction of the effect of mutations: rank correlation of a design predictor's scores with -ddG.
 
-The score of a mutation is log p(mutant) - log p(wild type), each residue given the backbone and all other residues;
-with several mutations it is their sum. `_context_free` subtracts the same log-odds seen from the backbone alone.
-ddG (kcal/mol) is positive where the mutation destabilises or weakens binding, so that the two should fall together
-with opposite sign: Spearman against -ddG. Pooled intervals are 95 % bootstrap intervals over proteins.
+Every estimator of `scoring.mutations` is measured in one run; several mutations at once are scored with their
+interaction (`scoring.multimutants`), `additive` is `ddg_like` without it. Where a table names the partners of a
+complex, `binding` is the log-odds (`single`) in the complex less that in the mutated partner alone. ddG (kcal/mol) is
+positive where a mutation destabilises or weakens binding, so scores are compared with -ddG. Choose between estimators,
+and calibrate, on one table (`s2648`); report on others.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
-from scipy.stats import rankdata
-from torch import Tensor
+import torch
 
 from protein_enn import chemistry
 from protein_enn.evaluation.datasets import ALL, DataError, read_table
 from protein_enn.evaluation.design import Progress
 from protein_enn.evaluation.provenance import provenance, subset
+from protein_enn.evaluation.ranking import LEAST, Columns, ranking
 from protein_enn.io import read_structure
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.likelihood import Backbone
+from protein_enn.scoring.backbone import Backbone
+from protein_enn.scoring.calibration import Calibration, calibration_of, fit
+from protein_enn.scoring.multimutants import Mutant, interactions, ways_back
+from protein_enn.scoring.mutations import DDG_LIKE, ESTIMATORS, log_odds
+from protein_enn.scoring.substitutions import parse_mutant, places, residue_index
 from protein_enn.structure import Structure
 
-LEAST = 5
-"""Mutations a protein needs to have a rank correlation of its own."""
-RESAMPLES = 500
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """One substitution in author numbering."""
-
-    chain: str
-    wild_type: str
-    position: str  # number with insertion code, "52B"
-    mutant: str
+ADDITIVE, BINDING = "additive", "binding"
+Metrics = dict[str, float | int | str | None]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A measured change, kcal/mol, and the mutations that made it."""
+    """A measured change, kcal/mol, the mutations that made it, and in a complex the chains of the two partners."""
 
-    mutations: tuple[Mutation, ...]
+    mutations: Mutant
     ddg: float
+    partners: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Scored:
-    """Measurements of one protein beside their scores: nats, higher is better."""
+    """Measurements of one protein beside their scores, nats, by estimator; higher is better."""
 
-    minus_ddg: list[float]
-    scores: list[float]
-    context_free: list[float]
-
-
-def parse_mutation(text: str) -> Mutation:
-    """`A:H18A` -> chain A, His 18 to Ala; ValueError if it does not read so."""
-    chain, _, change = text.strip().partition(":")
-    letters = chemistry.AMINO_ACIDS
-    if len(change) < 3 or change[0] not in letters or change[-1] not in letters:
-        raise ValueError(f"{text!r} is no mutation like A:H18A")
-    return Mutation(chain, change[0], change[1:-1], change[-1])
+    minus_ddg: list[float] = field(default_factory=list)
+    scores: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    asymmetry: list[float] = field(default_factory=list)  # of sums of singles, forth and back: nats, mutants of several
+    skipped: int = 0
 
 
 def measurements(path: Path) -> dict[str, list[Measurement]]:
     """Rows of a mutation table by structure file; either one mutation a row in columns, or a list in `mutations`."""
-    rows = read_table(path, ("structure", "ddg"), delimiter=",")
     result: dict[str, list[Measurement]] = defaultdict(list)
-    for row in rows:
-        if "mutations" in row:
-            parts = row["mutations"].replace(";", ",").split(",")
-            mutations = tuple(parse_mutation(part) for part in parts if part.strip())
-        else:
-            mutations = (Mutation(row["chain"], row["wild_type"], row["position"].strip(), row["mutant"]),)
-        result[row["structure"]].append(Measurement(mutations, float(row["ddg"])))
+    for row in read_table(path, ("structure", "ddg"), delimiter=","):
+        one = "{chain}:{wild_type}{position}{mutant}"
+        named = row["mutations"] if "mutations" in row else one.format(**{k: v.strip() for k, v in row.items() if v})
+        partners = tuple(row[side] for side in ("receptor", "ligand") if row.get(side))
+        result[row["structure"]].append(Measurement(parse_mutant(named), float(row["ddg"]), partners))
     return result
 
 
-def residue_rows(structure: Structure) -> dict[str, int]:
-    """Row of each residue by author chain and number, `A:52B`, else by label chain with the author number."""
-    rows: dict[str, int] = {}
-    numbered = [
-        f"{number}{code}" for number, code in zip(structure.numbers.tolist(), structure.insertion_codes, strict=True)
-    ]
-    for ids in (structure.chain_ids, structure.label_chain_ids):
-        for i, chain in enumerate(structure.chains.tolist()):
-            rows.setdefault(f"{ids[chain]}:{numbered[i]}", i)
-    return rows
+Sums = dict[str, list[float]]
 
 
-def score_measurements(structure: Structure, wanted: list[Measurement], predictor: Predictor) -> tuple[Scored, int]:
-    """Scores from one encoding of the structure, and how many measurements were skipped.
+def _scored(
+    structure: Structure, predictor: Predictor, mutants: Sequence[Mutant], estimators: Sequence[str] = ESTIMATORS
+) -> tuple[Sums, list[float], list[float]]:
+    """Of one encoding: sums of single scores by estimator, interactions, and sums of singles back to the wild type.
 
-    Skipped are those whose residue is missing, has another wild type or no backbone: never scored by guess.
+    ValueError as `places` has it.
     """
+    index = residue_index(structure)
+    where = [places(structure, mutant, index) for mutant in mutants]
+    become = [[chemistry.AMINO_ACIDS.index(change.mutant) for change in mutant] for mutant in mutants]
     backbone = Backbone(structure, predictor)
-    full, bare = backbone.log_probs(backbone.seen_by_all()), backbone.log_probs(backbone.seen_by_none())
-    rows, sequence = residue_rows(structure), structure.sequence
+    singles = log_odds(backbone, structure, predictor, {*estimators, "single"})
+    sums = {
+        name: [float(values[at, to].double().sum()) for at, to in zip(where, become, strict=True)]
+        for name, values in singles.items()
+    }
+    back = ways_back(backbone, where, become) if estimators else []
+    return sums, interactions(backbone, singles["single"], where, become), back
 
-    def change(mutation: Mutation, log_probs: Float[Tensor, "n 20"]) -> float:
-        row = rows.get(f"{mutation.chain}:{mutation.position}")
-        if row is None or sequence[row] != mutation.wild_type:
-            return math.nan
-        after, before = (chemistry.AMINO_ACIDS.index(a) for a in (mutation.mutant, mutation.wild_type))
-        return float(log_probs[row, after] - log_probs[row, before])
 
-    scored, skipped = Scored([], [], []), 0
-    for measurement in wanted:
-        score = sum(change(m, full) for m in measurement.mutations)
-        if math.isnan(score):
-            skipped += 1
-            continue
-        scored.minus_ddg.append(-measurement.ddg)
-        scored.scores.append(score)
-        scored.context_free.append(score - sum(change(m, bare) for m in measurement.mutations))
-    return scored, skipped
+def score_measurements(structure: Structure, wanted: Sequence[Measurement], predictor: Predictor) -> Scored:
+    """Scores from one encoding of the structure, and one of each partner.
+
+    Skipped are measurements whose residue is missing, has another wild type or no backbone, and those whose partners
+    are not there: never scored by guess.
+    """
+    good = [measurement for measurement in wanted if _can_be_scored(structure, measurement)]
+    found = Scored(skipped=len(wanted) - len(good))
+    if not good:
+        return found
+    sums, together, back = _scored(structure, predictor, [measurement.mutations for measurement in good])
+    found.minus_ddg = [-measurement.ddg for measurement in good]
+    for name in ESTIMATORS:
+        extra = together if name != "unconditional" else [0.0] * len(good)
+        found.scores[name] = [a + b for a, b in zip(sums[name], extra, strict=True)]
+    found.scores[ADDITIVE] = sums[DDG_LIKE]
+    if good[0].partners:
+        apart = _apart(structure, good, predictor)
+        joint = zip(sums["single"], together, apart, strict=True)
+        found.scores[BINDING] = [single + extra - alone for single, extra, alone in joint]
+    several = (i for i, measurement in enumerate(good) if len(measurement.mutations) > 1)
+    found.asymmetry = [abs(sums["single"][i] + back[i]) for i in several]
+    return found
+
+
+def _can_be_scored(structure: Structure, measurement: Measurement) -> bool:
+    try:
+        places(structure, measurement.mutations)
+    except ValueError:
+        return False
+    return set("".join(measurement.partners)) <= set(structure.chain_ids)
+
+
+def _apart(structure: Structure, measured: Sequence[Measurement], predictor: Predictor) -> list[float]:
+    """Joint log-odds of each mutant in its partner alone, the sum of both where both carry mutations."""
+    total = [0.0] * len(measured)
+    for partner in sorted({partner for measurement in measured for partner in measurement.partners}):
+        changes = [[c for c in m.mutations if c.chain in partner] if partner in m.partners else [] for m in measured]
+        own = [i for i, mutant in enumerate(changes) if mutant]
+        if own:
+            alone = _chains(structure, partner)
+            sums, together, _ = _scored(alone, predictor, [changes[i] for i in own], ())
+            for i, single, extra in zip(own, sums["single"], together, strict=True):
+                total[i] += single + extra
+    return total
+
+
+def _chains(structure: Structure, names: str) -> Structure:
+    """The chains of one partner, each named by one letter."""
+    wanted = torch.tensor([name in names for name in structure.chain_ids])
+    return structure.take(wanted[structure.chains])
 
 
 def evaluate_mutations(
@@ -131,74 +150,84 @@ def evaluate_mutations(
     limit: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
-) -> dict[str, float | int | str | None]:
-    """Flat metrics, prefixed with the name of the table, on `mutations/<split>.csv` ("all": every table there).
+) -> Metrics:
+    """Flat metrics on `mutations/<split>.csv` ("all": every table there), named `<table>_<estimator>_<metric>`.
 
     `limit` takes only that many structures of each table; `seed` is of the bootstrap.
-    DataError if there is no such table or not one measurement could be scored.
+    DataError if there is no such table or not two measurements of it could be scored.
     """
-    if predictor.task != "design":
-        raise ValueError(f"{predictor.name} is a {predictor.task} predictor; this evaluation needs one for design")
     folder = Path(data) / "mutations"
     paths = sorted(folder.glob("*.csv")) if split == ALL else [folder / f"{split}.csv"]
     if not paths:
         raise DataError(f"{folder} holds no mutation table")
-    result: dict[str, float | int | str | None] = {}
+    result: Metrics = {}
     start = time.perf_counter()
     for path in paths:
-        tables = subset(list(measurements(path).items()), limit)
-        proteins: list[Scored] = []
-        skipped = failed = 0
-        for done, (file, wanted) in enumerate(tables, 1):
-            line = file
-            try:
-                scored, missed = score_measurements(read_structure(folder / file), wanted, predictor)
-                proteins.append(scored)
-                skipped += missed
-            except (ValueError, OSError) as error:
-                failed, skipped, line = failed + 1, skipped + len(wanted), f"{file}: {error}"
-            if progress is not None:
-                progress(done, len(tables), f"{path.stem}: {line}")
-        figures = summarise(proteins, seed) | {"skipped": skipped, "failed": failed}
+        proteins, failed = _score_table(path, predictor, limit, progress)
+        figures = summarise(proteins, seed, calibration_of(predictor, DDG_LIKE)[0]) | {"failed": failed}
         result |= {f"{path.stem}_{name}": value for name, value in figures.items()}
     return {**result, "seconds": time.perf_counter() - start, "seed": seed, **provenance(predictor, data, split)}
 
 
-def summarise(proteins: list[Scored], seed: int) -> dict[str, float | int | str | None]:
-    """Pooled correlation with its interval, and the mean over the proteins that have enough measurements."""
-    n = sum(len(p.scores) for p in proteins)
+def calibrate_mutations(
+    data: Path, split: str, predictor: Predictor, *, seed: int = 0, progress: Progress | None = None
+) -> Calibration:
+    """The slope from `ddg_like` in nats to -ddG in kcal/mol on `mutations/<split>.csv`; errors as for both steps."""
+    proteins, _ = _score_table(Path(data) / "mutations" / f"{split}.csv", predictor, None, progress)
+    pairs = [(protein.scores[DDG_LIKE], protein.minus_ddg) for protein in proteins]
+    return fit(pairs, estimator=DDG_LIKE, data=split, weights_sha256=predictor.sha256, seed=seed)
+
+
+def _score_table(
+    path: Path, predictor: Predictor, limit: int | None, progress: Progress | None
+) -> tuple[list[Scored], int]:
+    """Scores of each protein of a table, and how many structures could not be done: none of theirs is scored."""
+    if predictor.task != "design":
+        raise ValueError(f"{predictor.name} is a {predictor.task} predictor; this evaluation needs one for design")
+    tables = subset(list(measurements(path).items()), limit)
+    proteins: list[Scored] = []
+    failed = 0
+    for done, (file, wanted) in enumerate(tables, 1):
+        line = file
+        try:
+            proteins.append(score_measurements(read_structure(path.parent / file), wanted, predictor))
+        except (ValueError, OSError) as error:
+            proteins.append(Scored(skipped=len(wanted)))
+            failed, line = failed + 1, f"{file}: {error}"
+        if progress is not None:
+            progress(done, len(tables), f"{path.stem}: {line}")
+    return proteins, failed
+
+
+def summarise(proteins: Sequence[Scored], seed: int, calibration: Calibration | None) -> Metrics:
+    """Ranking by each estimator; asymmetry of multi-mutants; errors in kcal/mol where there is a calibration."""
+    scored = [protein for protein in proteins if protein.minus_ddg]
+    n = sum(len(protein.minus_ddg) for protein in scored)
     if n < 2:
         raise DataError("fewer than two measurements could be scored: check chains and author numbering")
-    large = sum(len(p.scores) >= LEAST for p in proteins)
-    result: dict[str, float | int | str | None] = {"n": n, "proteins": len(proteins), "proteins_ranked": large}
-    for suffix, column in (("", "scores"), ("_context_free", "context_free")):
-        columns = [(np.array(getattr(p, column)), np.array(p.minus_ddg)) for p in proteins]
-        result[f"spearman{suffix}"] = pooled(columns)
-        ranked = [spearman(a, b) for a, b in columns if len(a) >= LEAST]
-        each = [value for value in ranked if value is not None]
-        result[f"spearman_per_protein{suffix}"] = float(np.mean(each)) if each else None
-        result[f"spearman{suffix}_low"], result[f"spearman{suffix}_high"] = interval(columns, seed)
+    asymmetry = [value for protein in scored for value in protein.asymmetry]
+    result: Metrics = {
+        "n": n,
+        "skipped": sum(protein.skipped for protein in proteins),
+        "proteins": len(scored),
+        "proteins_ranked": sum(len(protein.minus_ddg) >= LEAST for protein in scored),
+        "multimutants": len(asymmetry),
+    }
+    for name in scored[0].scores:
+        if name == ADDITIVE and not asymmetry:
+            continue
+        columns = [(np.array(p.scores[name]), np.array(p.minus_ddg)) for p in scored if name in p.scores]
+        result |= {f"{name}_{key}": value for key, value in ranking(columns, seed).items()}
+        if name == DDG_LIKE:
+            result |= {f"{name}_{key}": value for key, value in _errors(columns, calibration).items()}
+    if asymmetry:
+        result["additive_asymmetry"] = float(np.mean(asymmetry))  # nats; that of the joint is 0
     return result
 
 
-def spearman(a: np.ndarray, b: np.ndarray) -> float | None:
-    """Rank correlation, ties by their mean rank; None where one side does not vary."""
-    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return None
-    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
-
-
-def pooled(columns: list[tuple[np.ndarray, np.ndarray]]) -> float | None:
-    """Rank correlation over the measurements of all proteins together."""
-    return spearman(np.concatenate([a for a, _ in columns]), np.concatenate([b for _, b in columns]))
-
-
-def interval(columns: list[tuple[np.ndarray, np.ndarray]], seed: int) -> tuple[float | None, float | None]:
-    """2.5 and 97.5 % quantiles of the pooled correlation when whole proteins are drawn with replacement."""
-    generator = np.random.default_rng(seed)
-    draws = (generator.integers(len(columns), size=len(columns)) for _ in range(RESAMPLES))
-    values = [value for draw in draws if (value := pooled([columns[i] for i in draw])) is not None]
-    if len(columns) < 2 or not values:
-        return None, None
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
+def _errors(proteins: Sequence[Columns], calibration: Calibration | None) -> dict[str, float | None]:
+    """Root mean square and mean absolute error of the calibrated -ddG, kcal/mol; None without a calibration."""
+    if calibration is None:
+        return {"rmse": None, "mae": None}
+    off = np.concatenate([calibration.slope * scores - minus_ddg for scores, minus_ddg in proteins])
+    return {"rmse": float(np.sqrt(np.mean(off**2))), "mae": float(np.mean(np.abs(off)))}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from protein_enn.predictor import Predictor
+from protein_enn.tasks.design import DesignTask
 
 Item = TypeVar("Item")
 
@@ -17,6 +18,21 @@ def provenance(predictor: Predictor, data: Path, split: str) -> dict[str, str]:
         "weights": predictor.name,
         "weights_sha256": predictor.sha256,
         "data": f"{Path(data).resolve().name}/{split}",
+    }
+
+
+def model_facts(predictor: Predictor) -> dict[str, Any]:
+    """What a table of design predictors has to say beside its figures; None where the weights' JSON does not tell.
+
+    Neighbours `k` of each residue, `noise` (Å) on the backbones in training, and the number of training chains.
+    """
+    training, data = (predictor.info.get(key) for key in ("training", "data"))
+    experiment = training.get("experiment") if isinstance(training, dict) else None  # else words: trained by nobody
+    default = DesignTask.Config().noise  # the JSON holds what differs from the defaults
+    return {
+        "k": predictor.model.config.k,  # type: ignore[union-attr]  # a DesignModel
+        "noise": None if experiment is None else experiment["task_settings"].get("noise", default),
+        "training_chains": data.get("training_chains") if isinstance(data, dict) else None,
     }
 
 

@@ -25,6 +25,6 @@ def backbone_frames(
 def ideal_cb(n: Float[Tensor, "*n 3"], c: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3"]:
     """CB of an L-amino acid from N and C, all relative to CA (Å): ideal geometry as in doi 10.1126/science.add2187.
 
-    A cross product says which side: in a mirror image this is not the image of CB, but where an L-residue would have it.
+    A cross product says which side: in a mirror image this is not the image of CB but where an L-residue would have it.
     """
     return 0.58273431 * torch.linalg.cross(n, c) - 0.56802827 * n - 0.54067466 * c

@@ -123,7 +123,7 @@ def node_features(
     side_chains: bool,
     closures: Int[Tensor, "r 2"] | None = None,
 ) -> tuple[Float[Tensor, "n s"], Float[Tensor, "n v 3"], Backbone]:
-    """Scalars and vectors of `BACKBONE_WIDTHS`, with the place of an ideal CB as the fourth, or of `ALL_ATOM_WIDTHS`."""
+    """Scalars and vectors of `BACKBONE_WIDTHS` (the fourth vector is an ideal CB) or of `ALL_ATOM_WIDTHS`."""
     backbone = backbone_features(compact, mask, bonded, closures)
     if not side_chains:
         n, c, o, *bonds = backbone.vectors.unbind(1)

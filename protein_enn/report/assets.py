@@ -79,6 +79,11 @@ svg text.label { fill: var(--ink); font-size: 12.5px; }
 .rama.dot { stroke-width: 4.6; stroke-linecap: round; stroke-opacity: .62; fill: none; }
 .rama.glycine { fill: none; stroke-width: 1.1; }
 .score { fill: var(--accent); } .error { stroke: var(--accent); stroke-width: 1.6; opacity: .6; }
+.filter { max-width: none; } .filter output { display: inline; color: var(--soft); }
+table.sortable[id] { width: max-content; } td .note { max-width: 34ch; }
+.sequence { display: block; max-width: 26ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+input { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--rule); border-radius: 6px;
+  padding: 3px 8px; max-width: 100%; }
 output { display: block; min-height: 1.6em; font-size: 13.5px; font-variant-numeric: tabular-nums; }
 @media print { .scroll { max-height: none; } details { border: 0; } }
 """
@@ -108,6 +113,27 @@ function sortTable(button) {
 }
 for (const button of document.querySelectorAll("table.sortable th button"))
   button.addEventListener("click", () => sortTable(button));
+
+function condition(word, keys) {
+  const parts = /^(\\w+)([<>=])(.+)$/.exec(word), column = parts ? keys.indexOf(parts[1]) : -1;
+  if (column < 0) return row => Array.from(row.cells).some(c => c.textContent.toLowerCase().includes(word));
+  const wanted = +parts[3];
+  return row => {
+    const c = row.cells[column], value = +c.dataset.value;
+    if (parts[2] === "=") return value === wanted || c.textContent.toLowerCase() === parts[3];
+    return parts[2] === "<" ? value < wanted : value > wanted;
+  };
+}
+for (const field of document.querySelectorAll("input[data-table]")) {
+  const table = document.getElementById(field.dataset.table), rows = Array.from(table.tBodies[0].rows);
+  const keys = Array.from(table.tHead.rows[0].cells, c => c.textContent.toLowerCase().replace(/ /g, "_"));
+  const out = field.closest("p").querySelector("output");
+  field.addEventListener("input", () => {
+    const tests = field.value.toLowerCase().split(/\\s+/).filter(Boolean).map(w => condition(w, keys));
+    for (const row of rows) row.hidden = !tests.every(test => test(row));
+    out.textContent = tests.length ? rows.filter(row => !row.hidden).length + " of " + rows.length + " rows" : "";
+  });
+}
 
 const cache = new Map();
 function residues(id) {

@@ -56,7 +56,7 @@ def score_section(rows: list[dict]) -> Markup:
     return join(parts)
 
 
-def score_details(row: dict, identifier: str) -> Markup:
+def score_details(row: dict, identifier: str, opened: bool = False) -> Markup:
     """The residues of one scored design, and the audit of its file."""
     name = show(row.get("name"))
     caption = "Log-likelihood of each residue's identity; low values are residues that the model would not choose."
@@ -67,4 +67,5 @@ def score_details(row: dict, identifier: str) -> Markup:
         plot,
         every_residue(identifier),
         audit_section(row.get("audit")),
+        open=opened,
     )

@@ -51,6 +51,12 @@ def page(refinements: list[dict], scores: list[dict], metrics: dict[str, dict], 
         ("metrics", "Metrics", metrics_section(metrics)),
         ("provenance", "Provenance", provenance_section(refinements, scores)),
     ]
+    now = f"Written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. "
+    return document(title, tiles(refinements, scores, metrics), sections, now)
+
+
+def document(title: str, summary: Markup, sections: Sequence[tuple[str, str, Markup]], written: str = "") -> str:
+    """A page of sections (identifier, heading, content) that may run its own script and load nothing."""
     # The hashes let exactly this style sheet and this script through: nothing that slipped into the page could run.
     policy = (
         f"default-src 'none'; style-src {_digest(STYLE)}; script-src {_digest(SCRIPT)}; img-src data:; "
@@ -64,16 +70,12 @@ def page(refinements: list[dict], scores: list[dict], metrics: dict[str, dict], 
         element("title", title),
         element("style", Markup(STYLE)),
     )
+    links = [element("a", name, href=f"#{key}") for key, name, _ in sections]
     body = element(
         "body",
-        element(
-            "header",
-            element("h1", title),
-            tiles(refinements, scores, metrics),
-            element("nav", *[element("a", name, href=f"#{key}") for key, name, _ in sections], aria_label="Sections"),
-        ),
+        element("header", element("h1", title), summary, element("nav", *links, aria_label="Sections")),
         element("main", *[element("section", element("h2", name), part, id=key) for key, name, part in sections]),
-        element("footer", f"Written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. The file is complete: it loads nothing."),
+        element("footer", f"{written}The file is complete: it loads nothing."),
         element("script", Markup(SCRIPT)),
     )
     return f'<!DOCTYPE html>\n<html lang="en">{head}{body}</html>\n'
@@ -93,6 +95,11 @@ def tiles(refinements: list[dict], scores: list[dict], metrics: dict[str, dict])
         (sum(1 for row in scores if scored(row)), "designs scored"), (len(metrics), "sets of metrics"),
         (failed, "failures"),
     ]  # fmt: skip
+    return tile_list(numbers)
+
+
+def tile_list(numbers: Sequence[tuple[object, str]]) -> Markup:
+    """Values, each with what it is, as a row of tiles."""
     return element(
         "ul", *[element("li", element("b", show(n)), element("span", name)) for n, name in numbers], class_="tiles"
     )

@@ -21,6 +21,8 @@ REFINEMENT_COLUMNS = (
     "id", "residue", "status", "reason", "displacement", "confidence_before", "confidence_after",
     "phi_before", "psi_before", "phi_after", "psi_after",
 )  # fmt: skip
+OTHER_SCORES = frozenset({"chain", "interface_score", "models", "sample"})
+"""Columns of tables whose log-likelihoods are not one structure's: of chains, interfaces, ensembles, designs."""
 SCORE_COLUMNS = ("id", "residue", "log_likelihood", "entropy", "best")
 
 
@@ -30,9 +32,9 @@ def load_results(
     """Refinement records, score records and metrics found in a folder (with its subfolders) or in the files given.
 
     Read are `*.refinement.json`, `refine.csv` (its failures that left no record), `*.scores.json`, other `*.csv` files
-    with a log_likelihood column, and `*metrics*.json`, whose names (without the suffix) name the metrics. In a folder
-    other files are passed over; a file that is named must be one of these. Where a table and a record hold the same
-    score, the record is kept, for it has the residues too.
+    with scores of whole structures, and `*metrics*.json`, whose names (without the suffix) name the metrics. In a
+    folder other files are passed over; a file that is named must be one of these. Where a table and a record hold the
+    same score, the record is kept, for it has the residues too.
 
     Raises ValueError, naming the file, for one that cannot be read or does not hold what its name says.
     """
@@ -46,6 +48,9 @@ def load_results(
             refinements.append(check_refinement(_json(path), str(path)))
         elif path.name.endswith("scores.json"):
             scores += _score_records(path)
+        elif path.name.endswith(".columns.json"):
+            if chosen:
+                raise ValueError(f"{path}: explains a table's columns; give the table")
         elif path.suffix == ".json" and "metrics" in path.name:
             value = _json(path)
             if not isinstance(value, dict):
@@ -53,12 +58,12 @@ def load_results(
             metrics[_fresh_name(path, metrics)] = value
         elif path.suffix == ".csv":
             columns, rows = _table(path)
-            if "log_likelihood" in columns:
+            if "log_likelihood" in columns and not columns & OTHER_SCORES:
                 scores += rows
             elif {"moved", "kept", "reverted"} <= columns:
                 failures += [row for row in rows if row.get("error")]
             elif chosen:
-                raise ValueError(f"{path}: neither a table of scores nor of refinements (no such columns)")
+                raise ValueError(f"{path}: neither a table of scores of whole structures nor of refinements")
         elif chosen:
             raise ValueError(f"{path}: not a kind of result that a report shows")
     known = {record.get("name") for record in refinements}
@@ -134,7 +139,9 @@ def _json(path: Path) -> object:
 
 def _score_records(path: Path) -> list[dict]:
     value = _json(path)
-    return [check_score(record, str(path)) for record in (value if isinstance(value, list) else [value])]
+    records = value if isinstance(value, list) else [value]
+    whole = [r for r in records if not (isinstance(r, dict) and r.get("kind") in ("interface", "ensemble"))]
+    return [check_score(record, str(path)) for record in whole]
 
 
 def _table(path: Path) -> tuple[set[str], list[dict]]:

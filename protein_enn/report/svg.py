@@ -13,6 +13,9 @@ from protein_enn.report.html import Markup, element, join, number, show
 
 WIDTH, LEFT, RIGHT = 960.0, 66.0, 948.0
 LABEL = "mean log-likelihood / nat per residue (higher is better)"
+PLAIN = """text { fill: #5c6675; font: 12px sans-serif; } text.label { fill: #1c2430; } .grid { stroke: #dfe3e9; }
+.score { fill: #1f5fbf; } .error { stroke: #1f5fbf; stroke-width: 1.6; opacity: .6; }"""
+"""The style sheet of an image that stands alone; many programs that show SVG know no variables in one."""
 STATUSES = ("moved", "kept", "reverted")
 
 
@@ -53,6 +56,12 @@ def figure(name: str, description: str, width: float, height: float, *parts: obj
         "svg", element("title", name), element("desc", description), *parts,
         role="img", aria_label=f"{name}. {description}", viewBox=f"0 0 {width:g} {height:g}", **attributes,
     )  # fmt: skip
+
+
+def alone(image: Markup) -> str:
+    """An image as a file of its own: with the namespace and the colours that a page gives to all of its images."""
+    opening, rest = image.split(">", 1)
+    return f'{opening} xmlns="http://www.w3.org/2000/svg">{element("style", Markup(PLAIN))}{rest}\n'
 
 
 def curve(xs: Sequence[float], values: Sequence[object], axis: Axis, breaks: frozenset[int] = frozenset()) -> str:

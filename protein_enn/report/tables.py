@@ -47,9 +47,20 @@ SCORE_COLUMNS = {
 }  # fmt: skip
 
 
-def sortable(headers: Sequence[str], rows: Sequence[Sequence[object]], caption: str) -> Markup:
-    """A table that the page's script sorts by a click on a header; numbers sort by value, not by how they are shown."""
-    head = headings([element("button", header, type="button") for header in headers], rows)
+def sortable(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    caption: str,
+    identifier: str | None = None,
+    explained: Sequence[str] | None = None,
+) -> Markup:
+    """A table that the page's script sorts by a click on a header; numbers sort by value, not by how they are shown.
+
+    `identifier` names it for a `search_field`; `explained` says what each column means to who points at its header.
+    """
+    titles: Sequence[str | None] = explained or [None] * len(headers)
+    buttons = [element("button", h, type="button", title=t) for h, t in zip(headers, titles, strict=True)]
+    head = headings(buttons, rows)
     return _scroll(
         element(
             "table",
@@ -57,8 +68,16 @@ def sortable(headers: Sequence[str], rows: Sequence[Sequence[object]], caption: 
             element("thead", element("tr", *head)),
             element("tbody", *[element("tr", *[cell(value) for value in row]) for row in rows]),
             class_="sortable",
+            id=identifier,
         )
     )
+
+
+def search_field(identifier: str) -> Markup:
+    """A field whose words choose rows of the `sortable` table of that name, and how many it shows."""
+    hint = "words, perplexity<8, separated=yes, ..."
+    field = element("input", type="search", placeholder=hint, size=48, data_table=identifier)
+    return element("p", element("label", "Show rows with ", field), " ", element("output"), class_="filter")
 
 
 def headings(headers: Sequence[object], rows: Sequence[Sequence[object]]) -> list[Markup]:

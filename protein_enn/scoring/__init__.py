@@ -6,8 +6,27 @@ over the residue that is there.
 
 from __future__ import annotations
 
-from protein_enn.scoring.likelihood import MODES, DesignScore, score
-from protein_enn.scoring.mutations import MutationScan, scan
-from protein_enn.scoring.sampling import Design, design
+from protein_enn.scoring.backbone import MODES
+from protein_enn.scoring.designs import Design, design
+from protein_enn.scoring.ensemble import EnsembleScore, score_ensemble
+from protein_enn.scoring.interface import InterfaceScore, interface_score
+from protein_enn.scoring.likelihood import DesignScore, score
+from protein_enn.scoring.multimutants import MutantScores, score_mutants
+from protein_enn.scoring.mutations import ESTIMATORS, MutationScan, scan
 
-__all__ = ["MODES", "Design", "DesignScore", "MutationScan", "design", "scan", "score"]
+__all__ = [
+    "ESTIMATORS",
+    "MODES",
+    "Design",
+    "DesignScore",
+    "EnsembleScore",
+    "InterfaceScore",
+    "MutantScores",
+    "MutationScan",
+    "design",
+    "interface_score",
+    "scan",
+    "score",
+    "score_ensemble",
+    "score_mutants",
+]

@@ -1,30 +1,40 @@
 """The likelihood of a structure's own sequence given its backbone, in three modes named by what a residue sees.
 
-- `conditional`: residue i sees the residues decoded before it, in a random order. The sum over residues is then the
-  exact joint log-likelihood of the sequence under that order (chain rule); it is averaged over several orders.
-- `single`: residue i sees the identity of every neighbour but itself (pseudo-likelihood); one pass, no randomness.
-- `unconditional`: residue i sees the backbone alone; one pass, no randomness.
+- `conditional`: log p(s_i | backbone, residues decoded before i). The sum over residues is the exact joint
+  log-likelihood of the sequence under that order (chain rule); it is averaged over several orders.
+- `single`: log p(s_i | backbone, all other residues): what ProteinMPNN calls decoding last. One pass, no randomness;
+  the sum is a pseudo-likelihood.
+- `unconditional`: log p(s_i | backbone): no identity is seen. One pass, no randomness.
 
-A residue is scored when its identity is known and its N, CA and C are there. A known residue that lacks N or C is
-given to all others as context; an unknown one (X) shows nothing.
+A residue is scored when it is designed (all are unless told otherwise), its identity is known and its N, CA and C are
+there. Other known residues are context: in `conditional` they come before all others and are seen by all; an unknown
+one (X) shows nothing. Rotation, translation, chain names, the order of chains, a shift of all residue numbers, the
+file's format and what else is in a batch change nothing beyond rounding; the size of a gap in the numbering is
+information.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.predictor import Predictor, load_predictor
+from protein_enn.predictor import Predictor
+from protein_enn.scoring.backbone import (
+    Backbone,
+    check_options,
+    design_predictor,
+    designed_residues,
+    of_sequence,
+    scorable,
+)
 from protein_enn.structure import Structure
-
-MODES = ("conditional", "single", "unconditional")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,24 +43,38 @@ class DesignScore:
 
     structure: Structure
     mode: str
-    orders: int  # decoding orders averaged; 1 where the mode has no order
     seed: int
+    designed: Bool[Tensor, "n"]  # residues whose sequence is judged; the others are given
     log_probs: Float[Tensor, "n 20"]  # mean over orders of the natural-log probability of each amino acid
-    log_likelihood: Float[Tensor, "n"]  # of the residue that is there
-    standard_error: float  # of `mean`, from the choice of orders alone; nan with fewer than two pairs of orders
+    by_order: Float[Tensor, "o n"]  # of the residue that is there, in each decoding order (one where the mode has none)
     weights: str
     sha256: str
     seconds: float
 
     @property
+    def orders(self) -> int:
+        """Decoding orders averaged."""
+        return len(self.by_order)
+
+    @property
+    def log_likelihood(self) -> Float[Tensor, "n"]:
+        """Natural-log probability of the residue that is there, mean over orders; nan where not scored."""
+        return self.by_order.mean(0)
+
+    @property
     def scored(self) -> Bool[Tensor, "n"]:
         """Which residues count."""
-        return self.log_likelihood.isfinite()
+        return self.by_order[0].isfinite()
 
     @property
     def mean(self) -> float:
         """Log-likelihood per scored residue, nats."""
         return float(self.log_likelihood[self.scored].double().mean())
+
+    @property
+    def standard_error(self) -> float:
+        """Of `mean`, from the choice of orders alone; nan with fewer than two pairs of orders."""
+        return standard_error(self.by_order[:, self.scored].double().mean(1))
 
     @property
     def perplexity(self) -> float:
@@ -69,19 +93,47 @@ class DesignScore:
         log_probs = self.log_probs.log_softmax(-1)
         return -(log_probs.exp() * log_probs).sum(-1)
 
+    def of(self, residues: Bool[Tensor, "n"]) -> DesignScore:
+        """What these residues contribute: `mean`, `standard_error` and the rest are then theirs alone."""
+        hidden = torch.where(residues, 0.0, math.nan)
+        return replace(
+            self,
+            designed=self.designed & residues,
+            log_probs=self.log_probs + hidden[:, None],
+            by_order=self.by_order + hidden,
+        )
+
+    def chains(self) -> list[dict[str, Any]]:
+        """The figures of each chain, by its author id; None where a chain has nothing to score."""
+        chains = self.structure.chains
+        return [
+            {
+                "chain": self.structure.chain_ids[chain],
+                "residues": int((chains == chain).sum()),
+                **self.of(chains == chain).figures(),
+            }
+            for chain in chains.unique().tolist()
+        ]
+
+    def figures(self) -> dict[str, Any]:
+        """Counts and means; None where a number is undefined."""
+        found = (self.mean, self.standard_error, self.perplexity, self.recovery)
+        names = ("log_likelihood", "standard_error", "perplexity", "recovery")
+        return {
+            "designed": int(self.designed.sum()),
+            "scored": int(self.scored.sum()),
+            **{name: number(value) for name, value in zip(names, found, strict=True)},
+        }
+
     def row(self) -> dict[str, Any]:
         """One row of a table of scores; None where a number is undefined."""
         return {
             "name": self.structure.name,
             "file": "" if self.structure.source is None else self.structure.source.path,
             "residues": len(self.structure),
-            "scored": int(self.scored.sum()),
+            **self.figures(),
             "mode": self.mode,
             "orders": self.orders,
-            "log_likelihood": self.mean,
-            "standard_error": _number(self.standard_error),
-            "perplexity": self.perplexity,
-            "recovery": self.recovery,
             "seed": self.seed,
             "weights": self.weights,
             "weights_sha256": self.sha256,
@@ -90,18 +142,21 @@ class DesignScore:
             "error": None,
         }
 
-    def record(self) -> dict[str, Any]:
-        """`row` with the audit and what was found for each residue, ready for JSON (None where not scored)."""
+    def per_residue(self) -> dict[str, list[Any]]:
+        """What was found for each residue, column by column, ready for JSON; None where not scored."""
         scored = self.scored.tolist()
         best = torch.where(self.scored, self.log_probs.nan_to_num(-math.inf).argmax(-1), chemistry.UNKNOWN).tolist()
-        per_residue = {
-            "id": [self.structure.residue_id(i) for i in range(len(self.structure))],
-            "residue": [chemistry.RESIDUES[i] for i in self.structure.residues.tolist()],
-            "log_likelihood": [_number(v) for v in self.log_likelihood.tolist()],
-            "entropy": [_number(v) for v in self.entropy.tolist()],
+        return {
+            **residue_names(self.structure),
+            "log_likelihood": [number(v) for v in self.log_likelihood.tolist()],
+            "entropy": [number(v) for v in self.entropy.tolist()],
             "best": [chemistry.RESIDUES[b] if s else None for b, s in zip(best, scored, strict=True)],
         }
-        return {"kind": "score", **self.row(), "audit": self.structure.audit.to_dict(), "per_residue": per_residue}
+
+    def record(self) -> dict[str, Any]:
+        """`row` with the audit and what was found for each chain and residue, ready for JSON."""
+        parts = {"per_chain": self.chains(), "per_residue": self.per_residue()}
+        return {"kind": "score", **self.row(), "audit": self.structure.audit.to_dict(), **parts}
 
 
 def score(
@@ -110,128 +165,54 @@ def score(
     predictor: Predictor | None = None,
     mode: str = "conditional",
     orders: int = 8,
+    designed: str | Bool[Tensor, "n"] | None = None,
     seed: int = 0,
     device: str = "auto",
 ) -> DesignScore:
     """The likelihood of the structure's own sequence under a design predictor (the shipped one by default).
 
-    Orders are drawn on the CPU from `seed`, one rank per residue in file order, in pairs of an order and its reverse
-    (antithetic: each neighbour is seen once from either side), and averaged. So renaming chains or moving the protein
-    changes nothing; writing the chains in another order draws other orders, within `standard_error`.
+    `designed` (words as for `select`, such as "A:5-20", or a mask) are the residues to score; the others are given.
+    Orders are drawn on the CPU from `seed` (see `scoring.orders`) in pairs of an order and its reverse (antithetic:
+    each neighbour is seen once from either side), and averaged.
     `device` is where the shipped weights are loaded; a given predictor stays where it is.
-    ValueError: an unknown mode, orders < 1, a predictor of another task, or a structure with nothing to score.
+    ValueError: an unknown mode, orders < 1, a predictor of another task, a designed residue or chain that does not
+    exist, or a structure with nothing to score.
     """
     start = time.perf_counter()
-    if mode not in MODES:
-        raise ValueError(f"mode is {mode!r}: choose one of {', '.join(MODES)}")
-    if orders < 1:
-        raise ValueError(f"orders is {orders}: average over at least 1 decoding order")
+    check_options(mode, orders)
     predictor = design_predictor(predictor, device)
-    scored = scorable(structure)
-    backbone = Backbone(structure, predictor)
-    if mode == "conditional":
-        passes = [
-            backbone.log_probs(backbone.seen_in_order(rank))
-            for rank in decoding_ranks(len(backbone.rows), orders, seed)
-        ]
-    else:
-        passes = [backbone.log_probs(backbone.seen_by_all() if mode == "single" else backbone.seen_by_none())]
-    own = structure.residues[scored]
-    means = [log_probs[scored].gather(1, own[:, None]).double().mean() for log_probs in passes]
-    log_probs = torch.stack(passes).mean(0)
+    chosen = designed_residues(structure, designed)
+    scored = scorable(structure, chosen)
+    backbone = Backbone(structure, predictor, scored)
+    log_probs = backbone.log_probs_by_order(mode, backbone.decoding_ranks(orders, seed))
     log_probs = torch.where(scored[:, None], log_probs, math.nan)
-    log_likelihood = log_probs.gather(1, structure.residues.clamp(max=19)[:, None])[:, 0]
     return DesignScore(
         structure=structure,
         mode=mode,
-        orders=len(passes),
         seed=seed,
-        log_probs=log_probs,
-        log_likelihood=log_likelihood,
-        standard_error=_standard_error(torch.stack(means)),
+        designed=chosen,
+        log_probs=log_probs.mean(0),
+        by_order=of_sequence(log_probs, structure),
         weights=predictor.name,
         sha256=predictor.sha256,
         seconds=time.perf_counter() - start,
     )
 
 
-class Backbone:
-    """A backbone encoded once, of which sequences and views of the neighbours' identities can be asked.
-
-    g nodes are the residues with CA, k their neighbours; results are on the CPU for all n residues, nan without node.
-    """
-
-    @torch.inference_mode()
-    def __init__(self, structure: Structure, predictor: Predictor) -> None:
-        self.model = cast(Any, predictor.model)  # a DesignModel
-        self.device, self.n = predictor.device, len(structure)
-        self.graph: Any = self.model.graph(structure).to(self.device)
-        self.rows: Int[Tensor, "g"] = self.graph.rows.cpu()
-        self.sequence: Int[Tensor, "g"] = structure.residues[self.rows]
-        self.scored: Bool[Tensor, "g"] = scorable(structure)[self.rows]
-        self.neighbors: Int[Tensor, "g k"] = self.graph.neighbors.cpu()
-        self.mask: Bool[Tensor, "g k"] = self.graph.neighbor_mask.cpu()
-        self.encoding: Any = self.model.encode(self.graph)
-
-    def seen_by_none(self) -> Bool[Tensor, "g k"]:
-        """Structure only."""
-        return torch.zeros_like(self.mask)
-
-    def seen_by_all(self) -> Bool[Tensor, "g k"]:
-        """Every neighbour whose identity is known."""
-        return self.mask & (self.sequence != chemistry.UNKNOWN)[self.neighbors]
-
-    def seen_in_order(self, rank: Int[Tensor, "g"]) -> Bool[Tensor, "g k"]:
-        """Known neighbours of lower rank; known residues that are not scored come before all others."""
-        rank = torch.where(self.scored, rank, -1)
-        return self.seen_by_all() & (rank[self.neighbors] < rank[:, None])
-
-    @torch.inference_mode()
-    def logits(self, sequence: Int[Tensor, "g"], visible: Bool[Tensor, "g k"]) -> Float[Tensor, "g 20"]:
-        """Logits of any sequence on this backbone, float32 on the CPU."""
-        return self.model.logits(self.encoding, sequence.to(self.device), visible.to(self.device)).float().cpu()
-
-    def log_probs(self, visible: Bool[Tensor, "g k"]) -> Float[Tensor, "n 20"]:
-        """Natural-log probabilities given the structure's own sequence as far as it is visible."""
-        result = torch.full((self.n, 20), math.nan)
-        result[self.rows] = self.logits(self.sequence, visible).log_softmax(-1)
-        return result
-
-
-def decoding_ranks(nodes: int, orders: int, seed: int) -> list[Int[Tensor, "g"]]:
-    """The rank of every node in each decoding order: random ones, each followed by its reverse."""
-    generator = torch.Generator().manual_seed(seed)
-    ranks: list[Tensor] = []
-    for _ in range(0, orders, 2):
-        rank = torch.randperm(nodes, generator=generator)
-        ranks += [rank, nodes - 1 - rank]
-    return ranks[:orders]
-
-
-def scorable(structure: Structure) -> Bool[Tensor, "n"]:
-    """Residues of known identity with N, CA and C; ValueError if there is none."""
-    scored = structure.has_backbone & (structure.residues != chemistry.UNKNOWN)
-    if not scored.any():
-        raise ValueError(
-            f"{structure.name}: none of its {len(structure)} residues is a known amino acid with N, CA and C; "
-            "give a structure with a protein backbone (rebuild it first if only CA is there)"
-        )
-    return scored
-
-
-def design_predictor(predictor: Predictor | None, device: str) -> Predictor:
-    """The given predictor, or the shipped one; ValueError if it was trained for another task."""
-    predictor = load_predictor("design", device=device) if predictor is None else predictor
-    if predictor.task != "design":
-        raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: scoring needs one for design")
-    return predictor
-
-
-def _standard_error(means: Float[Tensor, "orders"]) -> float:
+def standard_error(means: Float[Tensor, "o"]) -> float:
     """Standard error of the mean over orders: an order and its reverse are one independent draw."""
     draws = torch.stack([pair.mean() for pair in means.split(2)])
     return float(draws.std() / math.sqrt(len(draws))) if len(draws) > 1 else math.nan
 
 
-def _number(value: float) -> float | None:
+def residue_names(structure: Structure) -> dict[str, list[str]]:
+    """Id and amino acid of each residue."""
+    return {
+        "id": [structure.residue_id(i) for i in range(len(structure))],
+        "residue": [chemistry.RESIDUES[i] for i in structure.residues.tolist()],
+    }
+
+
+def number(value: float) -> float | None:
+    """For a table or JSON, where what is undefined is None."""
     return value if math.isfinite(value) else None

@@ -1,16 +1,26 @@
-"""Every single mutation of a structure, scored in one pass: log-odds of the mutant over the residue that is there.
+"""Every single mutation of a structure in a few passes: log-odds of the mutant over the residue that is there.
 
-s(i, a) = log p(a | backbone, all other residues) - log p(wild type | backbone, all other residues), nats; higher is
-better (more likely, by experience more stable). With `context_free` the same log-odds seen from the backbone alone is
-subtracted, which leaves what the neighbours' identities say.
+Estimators, each 0 for the wild type and higher where the mutant is better (by experience more stable), in nats:
+
+- `single`: log p(mutant) - log p(wild type), given the backbone and all other residues. This is what ProteinMPNN's
+  users call decode last.
+- `unconditional`: the same given the backbone alone.
+- `isolated`: `single` less the log-odds of the residue on its own, a graph of one residue with its own N, CA, C and O:
+  what the model prefers of a residue before it sees a protein (Dutton et al. 2024).
+- `ddg_like`: `single` less the log-odds of the residue with the torsions and bonds of its own backbone, but no
+  neighbour. It ranks best, and is given in kcal/mol as well where the weights carry a calibration.
+
+So that a log-odds of an alphabet that is common everywhere does not count as stability: what is left is what the
+surroundings say. On one backbone every estimator is antisymmetric: s(a -> b) = -s(b -> a).
 """
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -18,8 +28,14 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.likelihood import Backbone, design_predictor, scorable
-from protein_enn.structure import Structure
+from protein_enn.scoring.backbone import Backbone, design_predictor, scorable
+from protein_enn.scoring.calibration import calibration_of
+from protein_enn.scoring.substitutions import parse_mutant, places
+from protein_enn.structure import OtherAtoms, Structure
+
+DDG_LIKE = "ddg_like"
+"""The estimator that a calibration is for."""
+ESTIMATORS = ("single", "unconditional", "isolated", DDG_LIKE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,62 +43,120 @@ class MutationScan:
     """Scores of all 20 amino acids at every residue: nats, 0 for the wild type, nan where not scored."""
 
     structure: Structure
+    estimator: str
     scores: Float[Tensor, "n 20"]  # columns in the order of chemistry.AMINO_ACIDS
-    context_free: bool  # whether the structure-only log-odds was subtracted
+    slope: float | None  # kcal/mol per nat; None where there is no calibration for the estimator
+    calibration: str  # where the slope is from, or why there is none
     weights: str
     sha256: str
     seconds: float
+
+    @property
+    def ddg_like(self) -> Float[Tensor, "n 20"] | None:
+        """-ddG in kcal/mol, positive where the mutation stabilises; None without a calibration."""
+        return None if self.slope is None else self.slope * self.scores
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per mutation (19 per scored residue), in the order of the residues."""
         rows = []
         for i, scores in enumerate(self.scores.tolist()):
-            wt = int(self.structure.residues[i])
-            place = {
-                "chain": self.structure.chain_ids[int(self.structure.chains[i])],
-                "number": int(self.structure.numbers[i]),
-                "icode": self.structure.insertion_codes[i],
-                "wt": chemistry.LETTERS[wt],
-            }
-            for mutant, value in enumerate(scores):
-                if mutant != wt and math.isfinite(value):
-                    rows.append({**place, "mutant": chemistry.LETTERS[mutant], "score": value})
+            place = self._place(i)
+            for letter, value in zip(chemistry.AMINO_ACIDS, scores, strict=True):
+                if letter != place["wt"] and math.isfinite(value):
+                    ddg = None if self.slope is None else self.slope * value
+                    rows.append({**place, "mutant": letter, "score": value, DDG_LIKE: ddg})
         return rows
+
+    def matrix(self) -> list[dict[str, Any]]:
+        """One row per scored residue with a column for each amino acid: the score, nats, 0 for the wild type."""
+        scored = self.scores.isfinite().all(-1).nonzero()[:, 0].tolist()
+        return [
+            {**self._place(i), **dict(zip(chemistry.AMINO_ACIDS, self.scores[i].tolist(), strict=True))} for i in scored
+        ]
 
     def of(self, chain: str, number: int, wt: str, mutant: str, icode: str = "") -> float:
         """The score of one mutation in author numbering; ValueError if the residue is not there or not that one."""
-        wanted = f"{chain}:{number}{icode}"
-        rows = [i for i in range(len(self.structure)) if self.structure.residue_id(i) == wanted]
-        if not rows:
-            raise ValueError(f"{self.structure.name}: no residue {wanted}; check the chain and the author numbering")
-        if mutant not in chemistry.AMINO_ACIDS or len(mutant) != 1:
-            raise ValueError(f"{mutant!r} is no amino acid: use one letter of {chemistry.AMINO_ACIDS}")
-        found = self.structure.sequence[rows[0]]
-        if found != wt:
-            raise ValueError(f"{self.structure.name}: residue {wanted} is {found}, not {wt}; check the numbering")
-        return float(self.scores[rows[0], chemistry.AMINO_ACIDS.index(mutant)])
+        (change,) = parse_mutant(f"{chain}:{wt}{number}{icode}{mutant}")
+        (i,) = places(self.structure, [change])
+        return float(self.scores[i, chemistry.AMINO_ACIDS.index(mutant)])
+
+    def _place(self, i: int) -> dict[str, Any]:
+        return {
+            "chain": self.structure.chain_ids[int(self.structure.chains[i])],
+            "number": int(self.structure.numbers[i]),
+            "icode": self.structure.insertion_codes[i],
+            "wt": self.structure.sequence[i],
+        }
 
 
 def scan(
     structure: Structure,
     *,
     predictor: Predictor | None = None,
-    context_free: bool = False,
+    estimator: str = DDG_LIKE,
     seed: int = 0,
     device: str = "auto",
 ) -> MutationScan:
-    """All single mutations from one encoding and one decoding pass (two with `context_free`).
+    """All single mutations from one encoding and one decoding pass, and a pass without edges for the residues alone.
 
-    `seed` is accepted for the sake of one calling convention: nothing here is random. Errors as for `score`.
+    `seed` is accepted for the sake of one calling convention: nothing here is random. Errors as for `score`, and
+    ValueError for an unknown estimator.
     """
     del seed
     start = time.perf_counter()
+    check_estimator(estimator)
     predictor = design_predictor(predictor, device)
-    scored = scorable(structure)
-    backbone = Backbone(structure, predictor)
-    log_probs = backbone.log_probs(backbone.seen_by_all())
-    if context_free:
-        log_probs = log_probs - backbone.log_probs(backbone.seen_by_none())
-    wild_type = log_probs.gather(1, structure.residues.clamp(max=19)[:, None])
-    scores = torch.where(scored[:, None], log_probs - wild_type, math.nan)
-    return MutationScan(structure, scores, context_free, predictor.name, predictor.sha256, time.perf_counter() - start)
+    scorable(structure)
+    scores = log_odds(Backbone(structure, predictor), structure, predictor, [estimator])[estimator]
+    calibration, reason = calibration_of(predictor, estimator)
+    slope = None if calibration is None else calibration.slope
+    seconds = time.perf_counter() - start
+    return MutationScan(structure, estimator, scores, slope, reason, predictor.name, predictor.sha256, seconds)
+
+
+def check_estimator(estimator: str) -> None:
+    """ValueError unless it is one of `ESTIMATORS`."""
+    if estimator not in ESTIMATORS:
+        raise ValueError(f"estimator is {estimator!r}: choose one of {', '.join(ESTIMATORS)}")
+
+
+def log_odds(
+    backbone: Backbone, structure: Structure, predictor: Predictor, estimators: Collection[str] = ESTIMATORS
+) -> dict[str, Float[Tensor, "n 20"]]:
+    """Scores by estimator, nats: 0 for the wild type, nan where a residue is not scored."""
+    found: dict[str, Tensor] = {}
+    if set(estimators) - {"unconditional"}:
+        single = backbone.log_probs(backbone.seen_by_all())
+        found["single"] = single
+    if "unconditional" in estimators:
+        found["unconditional"] = backbone.log_probs(backbone.seen_by_none())
+    if "isolated" in estimators:
+        found["isolated"] = single - context_free(structure, predictor, bonded=False)
+    if DDG_LIKE in estimators:
+        found[DDG_LIKE] = single - context_free(structure, predictor, bonded=True)
+    scored, own = scorable(structure)[:, None], structure.residues.clamp(max=19)[:, None]
+    return {name: torch.where(scored, found[name] - found[name].gather(1, own), math.nan) for name in estimators}
+
+
+@torch.inference_mode()
+def context_free(structure: Structure, predictor: Predictor, *, bonded: bool) -> Float[Tensor, "n 20"]:
+    """Log-probabilities of each residue without any neighbour, from its own backbone; all residues in one pass.
+
+    With `bonded` it still has its torsions and the direction of the residues it is bonded to; without, it is a chain
+    of one residue. No other residue, ligand or ion is there, and no identity is seen. nan without a node.
+    """
+    n = len(structure)
+    alone = replace(structure, others=OtherAtoms.empty(), links=structure.links.of_kind("peptide"))
+    if not bonded:
+        ids = tuple(str(i) for i in range(n))
+        alone = replace(alone, chains=torch.arange(n), chain_ids=ids, label_chain_ids=ids)
+    model = cast(Any, predictor.model)  # a DesignModel
+    graph = model.graph(alone).to(predictor.device)
+    # One neighbour that is not there: edges that carry nothing need not be computed.
+    graph.neighbors, graph.edge_types = graph.neighbors[:, :1], graph.edge_types[:, :1]
+    graph.neighbor_mask = torch.zeros_like(graph.neighbors, dtype=torch.bool)
+    unseen = torch.full((len(graph.rows),), chemistry.UNKNOWN, device=predictor.device)
+    result = torch.full((n, 20), math.nan)
+    logits = model.logits(model.encode(graph), unseen, graph.neighbor_mask)
+    result[graph.rows.cpu()] = logits.float().cpu().log_softmax(-1)
+    return result

@@ -1,113 +1,113 @@
-"""New sequences for a backbone, sampled autoregressively, exactly, and in few passes.
+"""Sequences for a backbone, sampled autoregressively, exactly, and in few passes.
 
 The residues are coloured so that no two of one colour see each other; the colours are decoded one after the other.
 Within a colour no residue depends on another, so decoding them together gives the same probabilities as one by one.
+A group of tied residues is one node of the coloured graph. Only the residues of the present colour are decoded, those
+of many samples at once. Nothing here knows of structures: a design problem is a handful of tensors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.predictor import Predictor
-from protein_enn.scoring.likelihood import Backbone, design_predictor, scorable
-from protein_enn.structure import Structure
+from protein_enn.scoring.decoding import UNSEEN, Decoder
+
+TOGETHER = 16_384
+"""Residues of samples that are decoded side by side: enough to have little Python for each, little to hold."""
 
 
 @dataclass(frozen=True, eq=False)
-class Design:
+class Problem:
+    """What is to be sampled, for the g nodes of a graph; as in `Constraints`."""
+
+    neighbors: Int[Tensor, "g k"]
+    mask: Bool[Tensor, "g k"]  # which neighbours there are
+    sequence: Int[Tensor, "g"]  # identities that are kept where not free; an unknown one shows nothing
+    free: Bool[Tensor, "g"]
+    bias: Float[Tensor, "g 20"]
+    groups: Int[Tensor, "g"]
+    weights: Float[Tensor, "g"]
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
     """One sampled sequence."""
 
-    residues: Int[Tensor, "n"]  # index into chemistry.RESIDUES; as in the input where nothing was designed
-    designed: int  # how many residues were sampled
-    log_likelihood: float  # mean natural-log probability (at temperature 1) of the sampled residues, nats
-    recovery: float  # share of the sampled residues that came out as in the input
-
-    @property
-    def sequence(self) -> str:
-        """One-letter sequence of all residues in file order."""
-        return "".join(chemistry.LETTERS[i] for i in self.residues.tolist())
+    sequence: Int[Tensor, "g"]
+    log_probs: Float[Tensor, "g"]  # ln p of each drawn identity by its own logits, no bias; nan where nothing was drawn
+    order: Int[Tensor, "g"]  # the step at which each was drawn; -1: it was there from the start
 
 
-def design(
-    structure: Structure,
-    *,
-    predictor: Predictor | None = None,
-    temperature: float = 0.1,
-    seed: int = 0,
-    samples: int = 1,
-    fixed: Collection[str] = (),
-    device: str = "auto",
-) -> list[Design]:
-    """Sample sequences for the backbone; residues in `fixed` ("A:52B") and those without backbone keep theirs.
+def sample(decoder: Decoder, problem: Problem, temperature: float, seed: int, samples: int) -> Iterator[Draw]:
+    """Draw argmax_a (l(a) + b(a) + T G_a) for each group in turn, G from Gumbel(0, 1): exactly softmax((l + b) / T).
 
-    `temperature` divides the logits: 0 takes the most probable amino acid at each step. Draws come from `seed` on the
-    CPU. ValueError: a fixed residue that does not exist, a negative temperature, samples < 1, nothing left to design.
+    At T = 0 this is the most probable identity. The first samples of a seed are the same however many follow.
     """
-    if temperature < 0 or samples < 1:
-        raise ValueError(f"temperature {temperature} must not be negative and samples {samples} must be at least 1")
-    predictor = design_predictor(predictor, device)
-    scorable(structure)
-    free = structure.has_backbone & ~_rows_of(structure, fixed)
-    if not free.any():
-        raise ValueError(f"{structure.name}: every residue is fixed or lacks N, CA or C; free some of them")
-    backbone = Backbone(structure, predictor)
     generator = torch.Generator().manual_seed(seed)
-    return [_sample(structure, backbone, free[backbone.rows], temperature, generator) for _ in range(samples)]
+    linked = links(problem)
+    together = max(1, TOGETHER // len(problem.sequence))
+    for start in range(0, samples, together):
+        count = min(together, samples - start)
+        plans = [_plan(problem, linked, generator) for _ in range(count)]
+        order, noise = (torch.stack(parts) for parts in zip(*plans, strict=True))
+        yield from _decode(decoder, problem, order, temperature * noise)
 
 
-def _sample(
-    structure: Structure, backbone: Backbone, free: Tensor, temperature: float, generator: torch.Generator
-) -> Design:
-    """Decode colour by colour; known residues that are kept are seen by all from the start."""
-    color = coloring(backbone.neighbors, backbone.mask, torch.randperm(len(free), generator=generator))
-    colors = int(color.max()) + 1
-    rank = torch.randperm(colors, generator=generator)[color]
-    rank = torch.where(free, rank, -1)
-    sequence = torch.where(free, chemistry.UNKNOWN, backbone.sequence)
-    shows = free | (sequence != chemistry.UNKNOWN)
-    visible = backbone.mask & shows[backbone.neighbors] & (rank[backbone.neighbors] < rank[:, None])
-    total = 0.0
-    for step in range(colors):
-        now = rank == step
-        if not now.any():
-            continue
-        logits = backbone.logits(sequence, visible)[now]
-        if temperature == 0:
-            drawn = logits.argmax(-1)
-        else:
-            drawn = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)[:, 0]
-        sequence[now] = drawn
-        total += float(logits.log_softmax(-1).gather(1, drawn[:, None]).double().sum())
-    residues = structure.residues.clone()
-    residues[backbone.rows] = sequence
-    same = (sequence == backbone.sequence)[free]
-    return Design(residues, int(free.sum()), total / int(free.sum()), float(same.double().mean()))
+def _plan(
+    problem: Problem, linked: list[set[int]], generator: torch.Generator
+) -> tuple[Int[Tensor, "g"], Float[Tensor, "g 20"]]:
+    """The step at which each residue is drawn, and Gumbel noise for each group (by its first residue)."""
+    g = len(problem.sequence)
+    color = coloring(linked, torch.randperm(g, generator=generator))
+    rank = torch.randperm(int(color.max()) + 1, generator=generator)
+    order = torch.where(problem.free, rank[color[problem.groups]], -1)
+    uniform = torch.rand(g, 20, generator=generator, dtype=torch.float64)
+    return order, -torch.log(-torch.log(uniform.clamp(min=1e-300)))
 
 
-def coloring(neighbors: Int[Tensor, "g k"], mask: Tensor, order: Int[Tensor, "g"]) -> Int[Tensor, "g"]:
-    """Greedy colouring of the graph (either direction of an edge counts), visiting nodes in `order`."""
-    linked: list[set[int]] = [set() for _ in range(len(order))]
-    source, slot = mask.nonzero(as_tuple=True)
-    for i, j in zip(source.tolist(), neighbors[source, slot].tolist(), strict=True):
-        linked[i].add(j)
-        linked[j].add(i)
-    color = [-1] * len(order)
+def _decode(
+    decoder: Decoder, problem: Problem, order: Int[Tensor, "s g"], noise: Float[Tensor, "s g 20"]
+) -> Iterator[Draw]:
+    """Draw the residues of one step of all samples together, step by step."""
+    samples, g = order.shape
+    sequence = torch.where(problem.free, chemistry.UNKNOWN, problem.sequence).repeat(samples, 1)
+    log_probs = torch.full((samples, g), torch.nan)
+    for step in range(int(order.max()) + 1):
+        s, rows = (order == step).nonzero(as_tuple=True)
+        known = sequence[s[:, None], problem.neighbors[rows]]
+        visible = problem.mask[rows] & (known != chemistry.UNKNOWN)  # nobody knows what is yet to be drawn
+        logits = decoder.logits(rows, torch.where(visible, known, UNSEEN))
+        groups, place = (s * g + problem.groups[rows]).unique(return_inverse=True)
+        weights = problem.weights[rows, None].double()
+        shares = weights * logits + weights.abs() * problem.bias[rows]
+        drawn = (noise.view(-1, 20)[groups].index_add(0, place, shares)).argmax(-1)[place]
+        sequence[s, rows] = drawn
+        log_probs[s, rows] = logits.log_softmax(-1).gather(1, drawn[:, None])[:, 0]
+    yield from (Draw(*parts) for parts in zip(sequence, log_probs, order, strict=True))
+
+
+def links(problem: Problem) -> list[set[int]]:
+    """For the first residue of each designed group, those of the groups that it sees or is seen by."""
+    linked: list[set[int]] = [set() for _ in range(len(problem.sequence))]
+    row, slot = (problem.mask & problem.free[:, None] & problem.free[problem.neighbors]).nonzero(as_tuple=True)
+    source, target = problem.groups[problem.neighbors[row, slot]], problem.groups[row]
+    for i, j in zip(source.tolist(), target.tolist(), strict=True):
+        if i != j:
+            linked[i].add(j)
+            linked[j].add(i)
+    return linked
+
+
+def coloring(linked: list[set[int]], order: Int[Tensor, "g"]) -> Int[Tensor, "g"]:
+    """Greedy colouring, nodes visited in `order`: linked ones differ, each takes the first colour that is left."""
+    color = [-1] * len(linked)
     for i in order.tolist():
         taken = {color[j] for j in linked[i]}
-        color[i] = next(c for c in range(len(order)) if c not in taken)
+        color[i] = next(c for c in range(len(linked)) if c not in taken)
     return torch.tensor(color)
-
-
-def _rows_of(structure: Structure, ids: Collection[str]) -> Tensor:
-    """Mask of the named residues; ValueError names those that do not exist."""
-    have = [structure.residue_id(i) for i in range(len(structure))]
-    missing = sorted(set(ids) - set(have))
-    if missing:
-        raise ValueError(f"{structure.name}: no residue {', '.join(missing)}; ids are chain:number, such as {have[0]}")
-    return torch.tensor([i in set(ids) for i in have])

@@ -58,6 +58,8 @@ class DesignModel(nn.Module):
         self.encoder = encoder(config.encoder, config.encoder_settings, replace(BACKBONE_WIDTHS, scalars=seen))
         given = self.encoder.layout
         self.entry = nn.Linear(given.scalars + given.pseudoscalars, config.hidden)  # here L and D part: 0e and 0o meet
+        # Keys are sums of what a neighbour is and who it is: unbounded features would drown the identity.
+        self.norm = nn.LayerNorm(config.hidden)
         self.decoder = nn.ModuleList(
             DecoderLayer(config.hidden, self.encoder.edge_width, config.transition)
             for _ in range(config.decoder_layers)
@@ -71,7 +73,7 @@ class DesignModel(nn.Module):
     def encode(self, graph: ProteinGraph) -> Encoding:
         """Features of the backbone, to be used with any number of sequences."""
         features, edges = self.encoder(self._with_context(graph))
-        nodes = self.entry(torch.cat([features.scalars, features.pseudoscalars], -1))
+        nodes = self.norm(self.entry(torch.cat([features.scalars, features.pseudoscalars], -1)))
         return Encoding(nodes, edges.scalars, edges.weight, edges.neighbors)
 
     def _with_context(self, graph: ProteinGraph) -> ProteinGraph:

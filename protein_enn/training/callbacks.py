@@ -44,11 +44,14 @@ class KeepBest(Callback):
             module.model.load_state_dict(module.averaged)
             info = self.describe({**figures, "step": module.global_step})
             trained = module.task.__class__.__name__.removesuffix("Task").lower()
-            Predictor(trained, module.model, "best", "", info, module.device).save(self.out / "best.safetensors")
+            best = Predictor(trained, module.model, "best", "", info, module.device)
+            if trainer.is_global_zero:
+                best.save(self.out / "best.safetensors")
             module.model.load_state_dict(held)
         trainer.save_checkpoint(self.out / "last.ckpt")
         shown = ", ".join(f"{k.removeprefix('val/')} {v:.4f}" for k, v in figures.items() if k.startswith("val/"))
-        self.say(
-            f"step {module.global_step}, {module.minutes:.1f} min, {module.residues_seen} residues: {shown}"
-            f"{' (best)' if improved else ''}"
-        )
+        if trainer.is_global_zero:
+            self.say(
+                f"step {module.global_step}, {module.minutes:.1f} min, {module.residues_seen} residues: {shown}"
+                f"{' (best)' if improved else ''}"
+            )

@@ -24,8 +24,13 @@ class Examples(Dataset[tuple[Any, Any]]):
         return self.task.example(chain, generator, self.training)
 
 
-def loaders(store: Store, task: Any, experiment: Experiment, start: int = 0) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    """Loaders for training, from step `start` on, and validation, which always sees the same examples."""
+def loaders(
+    store: Store, task: Any, experiment: Experiment, start: int = 0, place: tuple[int, int] = (0, 1)
+) -> tuple[DataLoader[Any], DataLoader[Any]]:
+    """Loaders for training, from step `start` on, and validation, which always sees the same examples.
+
+    `place` is which process of how many this is: each takes its own batches of training, and all of validation.
+    """
 
     def collate(examples: list[tuple[Any, Any]]) -> tuple[Any, Any]:
         graphs, targets = zip(*examples, strict=True)
@@ -33,7 +38,7 @@ def loaders(store: Store, task: Any, experiment: Experiment, start: int = 0) -> 
 
     common: dict[str, Any] = {"budget": experiment.budget, "crop": experiment.crop, "seed": experiment.seed}
     shares: dict[str, Any] = {"pair_share": experiment.pair_share, "clusters": experiment.clusters}
-    sampler = ResidueBudget(store.records, "train", **shares, start=start, **common)
+    sampler = ResidueBudget(store.records, "train", **shares, start=start, place=place, **common)
     training = Examples(store, task, experiment.crop, experiment.seed, training=True)
     validation = Examples(store, task, experiment.crop, experiment.seed, training=False)
     splits = {record.split for record in store.records}

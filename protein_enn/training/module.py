@@ -22,20 +22,29 @@ class TrainingModule(pl.LightningModule):
     The learning rate follows the share of steps done or, with `max_minutes`, the share of time if that is larger.
     """
 
-    def __init__(self, model: torch.nn.Module, task: Any, experiment: Experiment, max_minutes: float | None) -> None:
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        task: Any,
+        experiment: Experiment,
+        max_minutes: float | None,
+        place: tuple[int, int] = (0, 1),
+    ) -> None:
         super().__init__()
+        self.rank, self.world = place
         self.model, self.task, self.experiment = model, task, experiment
         self.max_minutes = max_minutes
         self.averaged = {k: v.detach().clone() for k, v in model.state_dict().items()}
         self.held: dict[str, Tensor] = {}
         self.minutes_before = 0.0
         self.started = time.monotonic()
+        self.minutes = 0.0  # training time so far, earlier parts of a resumed run included
         self.residues_seen = 0
 
-    @property
-    def minutes(self) -> float:
-        """Training time so far, earlier parts of a resumed run included."""
-        return self.minutes_before + (time.monotonic() - self.started) / 60
+    def on_train_batch_start(self, *args: Any) -> None:
+        # One clock for all processes: the learning rate follows it.
+        minutes = self.minutes_before + (time.monotonic() - self.started) / 60
+        self.minutes = self.trainer.strategy.broadcast(minutes) if self.world > 1 else minutes
 
     def progress(self) -> float:
         """Share of the run that is done, 0 to 1."""
@@ -52,10 +61,10 @@ class TrainingModule(pl.LightningModule):
     def training_step(self, item: tuple[Any, Any], index: int) -> Tensor:
         # Seeded by step: a run that was stopped and goes on draws the same numbers.
         torch.manual_seed(self.experiment.seed + self.global_step)
-        generator = seeded("step", self.experiment.seed, self.global_step)
+        generator = seeded("step", self.experiment.seed, self.global_step, *([self.rank] if self.rank else []))
         graph, target = item
         parts = self.task.loss(self.model, graph, target, generator, training=True)
-        self.residues_seen += int(graph.num_nodes)
+        self.residues_seen += int(graph.num_nodes) * self.world  # about: every process counts its own
         for name, value in parts.items():
             self.log(f"train/{name}", value.detach(), batch_size=int(graph.num_nodes), prog_bar=name == "loss")
         loss = parts["loss"]
@@ -91,7 +100,8 @@ class TrainingModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.averaged = checkpoint["averaged"]
-        self.minutes_before, self.residues_seen = checkpoint["minutes"], checkpoint["residues_seen"]
+        self.minutes = self.minutes_before = checkpoint["minutes"]
+        self.residues_seen = checkpoint["residues_seen"]
         self.started = time.monotonic()
 
     def configure_optimizers(self) -> Any:

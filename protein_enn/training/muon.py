@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -60,9 +60,10 @@ class Muon(torch.optim.Optimizer):
         for shape, members in by_shape.items():
             directions = []
             for matrix in members:
+                gradient = cast(Tensor, matrix.grad)
                 average = self.state[matrix].setdefault("average", torch.zeros_like(matrix))
-                average.lerp_(matrix.grad, 1 - group["momentum"])
-                directions.append(matrix.grad.lerp(average, group["momentum"]))
+                average.lerp_(gradient, 1 - group["momentum"])
+                directions.append(gradient.lerp(average, group["momentum"]))
             scale = group["lr"] * 0.2 * max(shape) ** 0.5
             for matrix, direction in zip(members, orthogonal(torch.stack(directions)), strict=True):
                 matrix.mul_(1 - group["lr"] * group["weight_decay"]).add_(direction, alpha=-scale)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import warnings
 from collections.abc import Callable
@@ -47,11 +48,14 @@ def train(
     max_minutes: float | None = None,
     resume: bool = False,
     threads: int | None = None,
+    processes: int = 1,
     device: str = "auto",
     say: Callable[[str], None] = print,
 ) -> TrainingResult:
     """Trains the experiment; leaves best.safetensors + best.json, last.ckpt, metrics.csv and TensorBoard logs in `out`.
 
+    With several `processes` (a GPU each, or `threads` CPU threads each) every step takes a batch from each of them; the
+    program that calls this is started once more for each (Lightning's DDP), so call it from a script or a command.
     `from_weights` starts from a predictor's weights and settings (fine-tuning); `resume` goes on from last.ckpt.
     ValueError for a bad experiment, store or folder.
     """
@@ -69,8 +73,9 @@ def train(
     model, settings = _model(experiment, from_weights)
     task_type = TASKS[experiment.task]
     task = task_type(task_type.Config.model_validate(experiment.task_settings), model.config)
-    training, validation = loaders(store, task, experiment, start)
-    module = TrainingModule(model, task, experiment, max_minutes)
+    place = int(os.environ.get("LOCAL_RANK", 0)), processes
+    training, validation = loaders(store, task, experiment, start, place)
+    module = TrainingModule(model, task, experiment, max_minutes, place)
     out.mkdir(parents=True, exist_ok=True)
 
     def describe(figures: dict[str, float]) -> dict[str, Any]:
@@ -84,13 +89,14 @@ def train(
 
     keep = KeepBest(out, describe, say)
     every = min(experiment.validate_every, experiment.max_steps)
-    trainer = _trainer(out, experiment, every, max_minutes, device, keep)
+    trainer = _trainer(out, experiment, every, max_minutes, device, processes, keep)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers and loggers is not for the user
         trainer.fit(module, training, validation, ckpt_path=str(checkpoint) if resume else None)
         if trainer.global_step % every:
             trainer.validate(module, validation, verbose=False)
-    _collect_metrics(out)
+    if trainer.is_global_zero:
+        _collect_metrics(out)
     return TrainingResult(
         out / "best.safetensors", trainer.global_step, module.residues_seen, module.minutes, keep.best
     )
@@ -117,13 +123,21 @@ def _model(experiment: Experiment, from_weights: str | Path | None) -> tuple[Any
 
 
 def _trainer(
-    out: Path, experiment: Experiment, every: int, max_minutes: float | None, device: str, keep: KeepBest
+    out: Path,
+    experiment: Experiment,
+    every: int,
+    max_minutes: float | None,
+    device: str,
+    processes: int,
+    keep: KeepBest,
 ) -> pl.Trainer:
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning_utilities"):
         logging.getLogger(name).setLevel(logging.ERROR)
     return pl.Trainer(
         accelerator="gpu" if choose_device(device).type == "cuda" else "cpu",
-        devices=1,
+        devices=processes,
+        # The last layer's tensors may have no reader, and then no gradient.
+        strategy="ddp_find_unused_parameters_true" if processes > 1 else "auto",
         precision=experiment.precision,
         max_steps=experiment.max_steps,
         max_epochs=-1,

@@ -6,21 +6,16 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from scipy.stats import spearmanr
 
-from protein_enn.evaluation import DataError, evaluate_design, evaluate_mutations, evaluate_refinement
+from protein_enn.evaluation import evaluate_design, evaluate_refinement
 from protein_enn.evaluation.datasets import backbone_structure
-from protein_enn.evaluation.design import Tally, summarise
-from protein_enn.evaluation.mutations import Measurement, Mutation, measurements, parse_mutation, score_measurements
-from protein_enn.evaluation.mutations import spearman as rank_correlation
 from protein_enn.evaluation.refinement import Outcome, pearson
 from protein_enn.evaluation.refinement import summarise as summarise_refinement
 from protein_enn.io import write_structure
 from protein_enn.predictor import Predictor, untrained
-from protein_enn.scoring import scan, score
+from protein_enn.scoring import score
 from protein_enn.structure import Structure
 
 SEQUENCE = "MAELKVGSAWIKDTFRQNYP"
@@ -59,11 +54,6 @@ def data(tmp_path: Path, structure: Structure) -> Path:
     header = "split\tmodel\tmodel_chain\tnative\tnative_chain"
     rows = ["test\tmodel.pdb\tA\tnative.pdb\tA", "test\tabsent.pdb\tA\tnative.pdb\tA"]
     (tmp_path / "decoys.tsv").write_text("\n".join([header, *rows]) + "\n")
-    folder = tmp_path / "mutations"
-    folder.mkdir()
-    lines = ["structure,chain,wild_type,position,mutant,ddg"]
-    lines += [f"../native.pdb,A,{SEQUENCE[i]},{i + 1},G,{0.1 * i * (-1) ** i}" for i in range(6)]
-    (folder / "small.csv").write_text("\n".join([*lines, "../native.pdb,A,C,1,G,1.0", "absent.pdb,A,C,1,G,1.0"]) + "\n")
     return tmp_path
 
 
@@ -84,14 +74,6 @@ def test_design_counts_known_residues_and_repeats(data: Path, design: Predictor)
     timed = {"seconds", "residues_per_second"}
     assert {k: v for k, v in metrics.items() if k not in timed} == {k: v for k, v in again.items() if k not in timed}
     assert metrics["data"] == f"{data.name}/ts50"
-
-
-def test_pooled_and_median_figures() -> None:
-    tallies = [Tally(10, 10.0, 5.0, 20.0, 1.0), Tally(30, 0.0, 30.0, 0.0, 3.0), Tally(10, 40.0, 0.0, 30.0, 0.0)]
-    metrics = summarise(tallies, 2.0)
-    assert metrics["perplexity"] == metrics["perplexity_unconditional"] == pytest.approx(math.e)
-    assert metrics["recovery_median"] == 0.5 and metrics["recovery_pooled"] == pytest.approx(0.7)
-    assert metrics["residues_per_second"] == 25.0
 
 
 def test_refinement_metrics(data: Path) -> None:
@@ -122,56 +104,14 @@ def test_pearson_passes_over_what_is_undefined() -> None:
                    [torch.tensor([2.0, 4.0, 5.0, nan]), torch.tensor([6.0])]) == pytest.approx(1)  # fmt: skip
 
 
-def test_mutations_score_as_the_scan_does(design: Predictor, structure: Structure) -> None:
-    wanted = [
-        Measurement((Mutation("A", "M", "1", "G"), Mutation("A", "A", "2", "W")), 1.5),
-        Measurement((Mutation("A", "C", "1", "G"),), 1.0),  # the residue is M
-        Measurement((Mutation("B", "M", "1", "G"),), 1.0),
-    ]
-    scored, skipped = score_measurements(structure, wanted, design)
-    single, free = (scan(structure, predictor=design, context_free=c) for c in (False, True))
-    assert skipped == 2 and scored.minus_ddg == [-1.5]
-    assert scored.scores == pytest.approx([single.of("A", 1, "M", "G") + single.of("A", 2, "A", "W")], abs=1e-5)
-    assert scored.context_free == pytest.approx([free.of("A", 1, "M", "G") + free.of("A", 2, "A", "W")], abs=1e-5)
-
-
-def test_mutation_metrics_carry_the_name_of_their_table(data: Path, design: Predictor) -> None:
-    metrics = evaluate_mutations(data, "all", design)
-    assert metrics["small_n"] == 6 and metrics["small_skipped"] == 2 and metrics["small_failed"] == 1
-    assert metrics["small_spearman"] == pytest.approx(metrics["small_spearman_per_protein"])
-    again = evaluate_mutations(data, "small", design)
-    assert metrics == {**again, "data": metrics["data"], "seconds": metrics["seconds"]}
-    with pytest.raises(DataError, match=r"other\.csv"):
-        evaluate_mutations(data, "other", design)
-
-
-def test_rank_correlation_is_scipys() -> None:
-    generator = np.random.default_rng(0)
-    a, b = generator.integers(0, 9, 40).astype(float), generator.normal(size=40)
-    assert rank_correlation(a, b) == pytest.approx(spearmanr(a, b).statistic)
-    assert rank_correlation(np.ones(4), b[:4]) is None
-
-
-def test_lists_of_mutations(tmp_path: Path) -> None:
-    path = tmp_path / "binding.csv"
-    path.write_text('structure,receptor,ligand,mutations,ddg\nx.pdb,A,B,"A:H18A;B:K-52BG",0.5\n')
-    (measurement,) = measurements(path)["x.pdb"]
-    assert measurement.mutations == (Mutation("A", "H", "18", "A"), Mutation("B", "K", "-52B", "G"))
-    with pytest.raises(ValueError, match="no mutation"):
-        parse_mutation("A:H18")
-
-
 def test_the_wrong_predictor_is_refused(data: Path, design: Predictor) -> None:
     with pytest.raises(ValueError, match="refinement"):
         evaluate_refinement(data, "test", design)
     refinement = untrained("refinement")
-    for evaluate in (evaluate_design, evaluate_mutations):
-        with pytest.raises(ValueError, match="design"):
-            evaluate(data, "all", refinement)
+    with pytest.raises(ValueError, match="design"):
+        evaluate_design(data, "ts50", refinement)
 
 
 def test_real_data_has_what_the_tables_say(data_dir: Path, design: Predictor) -> None:
     metrics = evaluate_design(data_dir, "ts50", design, limit=2)
     assert metrics["proteins"] == 2 and metrics["failed"] == 0
-    mutations = evaluate_mutations(data_dir, "s669", design, limit=3)
-    assert mutations["s669_failed"] == 0 and mutations["s669_skipped"] == 0

@@ -268,6 +268,18 @@ def test_results_are_read_back(tmp_path: Path) -> None:
     write_report(tmp_path / "report.html", refinements=refinements, scores=scores, metrics=metrics)
 
 
+def test_tables_of_other_scores_are_no_ranking(tmp_path: Path) -> None:
+    """Log-likelihoods of chains, interfaces, ensembles and samples are not those of one structure each."""
+    for column in ("chain", "interface_score", "models", "sample"):
+        path = tmp_path / f"{column}.csv"
+        path.write_text(f"name,{column},log_likelihood\na,1,-1.0\n")
+        with pytest.raises(ValueError, match="whole structures"):
+            load_results([path])
+    (tmp_path / "a.metrics.columns.json").write_text('{"columns": {}}')
+    (tmp_path / "b.scores.json").write_text('[{"kind": "interface", "per_residue": {"id": ["A:1"]}}]')
+    assert load_results(tmp_path) == ([], [], {})
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.predictor import Predictor, untrained
-from protein_enn.scoring import MODES, score
-from protein_enn.scoring.likelihood import Backbone, decoding_ranks
+from protein_enn.scoring import score
+from protein_enn.scoring.backbone import Backbone
+from protein_enn.scoring.orders import decoding_ranks
 from protein_enn.structure import Structure
 
 
@@ -37,7 +38,7 @@ def test_a_neighbour_is_seen_by_single_and_not_by_unconditional(bundle: Structur
 
 
 def test_an_order_shows_the_past_and_hides_the_future(bundle: Structure, predictor: Predictor) -> None:
-    rank = decoding_ranks(len(bundle), 1, seed=3)[0]
+    rank = decoding_ranks(bundle.chains, bundle.ca, 1, seed=3)[0]
     i = int((rank == 20).nonzero())
 
     def distributions(structure: Structure) -> Tensor:
@@ -72,7 +73,7 @@ def test_conditional_is_the_mean_over_orders_of_the_joint(bundle: Structure, pre
     found = score(bundle, predictor=predictor, orders=4, seed=2)
     backbone = Backbone(bundle, predictor)
     joint = []
-    for rank in decoding_ranks(len(bundle), 4, seed=2):
+    for rank in backbone.decoding_ranks(4, seed=2):
         log_probs = backbone.log_probs(backbone.seen_in_order(rank))
         joint.append(float(log_probs.gather(1, bundle.residues[:, None]).double().sum()))
     assert found.mean * len(bundle) == pytest.approx(sum(joint) / 4, abs=1e-4)
@@ -82,29 +83,34 @@ def test_conditional_is_the_mean_over_orders_of_the_joint(bundle: Structure, pre
 
 
 def test_orders_come_with_their_reverse() -> None:
-    first, second, third = decoding_ranks(9, 3, seed=0)
+    chains, ca = torch.tensor([0] * 5 + [1] * 4), torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
+    first, second, third = decoding_ranks(chains, ca, 3, seed=0)
     assert torch.equal(first + second, torch.full((9,), 8))
     assert not torch.equal(first, third)
     assert sorted(third.tolist()) == list(range(9))
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_moving_and_renaming_change_nothing(bundle: Structure, predictor: Predictor, mode: str) -> None:
-    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))[0]
-    turn = turn * torch.linalg.det(turn)
-    moved = replace(bundle.moved(turn, torch.tensor([40.0, -7.0, 100.0])), chain_ids=("x", "y"))
-    expected, found = (score(s, predictor=predictor, mode=mode, orders=2) for s in (bundle, moved))
-    torch.testing.assert_close(found.log_probs, expected.log_probs, atol=2e-3, rtol=0)
-    assert found.mean == pytest.approx(expected.mean, abs=2e-4)
+def test_a_chain_keeps_its_own_order_whatever_is_around() -> None:
+    """In a complex and alone, under any chain number: the keys of its places are its own."""
+    ca = torch.randn(30, 3, generator=torch.Generator().manual_seed(1))
+    chains = torch.tensor([4] * 12 + [2] * 10 + [3] * 8)
+    for together, alone in zip(
+        decoding_ranks(chains, ca, 4, seed=7), decoding_ranks(torch.zeros(10).long(), ca[12:22], 4, seed=7), strict=True
+    ):
+        assert torch.equal(together[12:22].argsort(), alone.argsort())
+        assert sorted(together.tolist()) == list(range(30))
 
 
-@pytest.mark.parametrize("mode", ["single", "unconditional"])
-def test_the_order_of_chains_changes_nothing(bundle: Structure, predictor: Predictor, mode: str) -> None:
-    order = torch.cat([torch.arange(32, 48), torch.arange(32)])
-    swapped = bundle.take(order)
-    swapped = replace(swapped, chains=1 - swapped.chains, chain_ids=("B", "A"), label_chain_ids=("B", "A"))
-    expected, found = (score(s, predictor=predictor, mode=mode) for s in (bundle, swapped))
-    torch.testing.assert_close(found.log_probs, expected.log_probs[order], atol=2e-3, rtol=0)
+def test_copies_of_a_chain_are_decoded_place_by_place() -> None:
+    ca = torch.randn(20, 3, generator=torch.Generator().manual_seed(1))
+    rank = decoding_ranks(torch.arange(20) // 10, ca, 1, seed=0)[0]
+    assert ((rank[:10] - rank[10:]).abs() == 1).all()
+
+
+def test_over_many_orders_every_place_is_as_often_early_as_late() -> None:
+    chains = torch.tensor([0] * 12 + [1] * 9)
+    ranks = torch.stack(decoding_ranks(chains, torch.zeros(21, 3), 2000, seed=0)[::2]).double()
+    assert (ranks.mean(0) - 10).abs().max() < 5 * 6.06 / 1000**0.5  # five standard errors of a uniform rank
 
 
 def test_the_seed_decides(bundle: Structure, predictor: Predictor) -> None:
@@ -133,7 +139,7 @@ def test_residues_that_are_not_scored_show_themselves_to_all(bundle: Structure, 
     present = bundle.present.clone()
     present[10, chemistry.N] = False
     backbone = Backbone(replace(bundle, present=present), predictor)
-    visible = backbone.seen_in_order(decoding_ranks(len(bundle), 1, seed=0)[0])
+    visible = backbone.seen_in_order(backbone.decoding_ranks(1, seed=0)[0])
     assert visible[(backbone.neighbors == 10) & backbone.mask & (torch.arange(48) != 10)[:, None]].all()
     residues = bundle.residues.clone()
     residues[10] = chemistry.UNKNOWN
@@ -163,3 +169,47 @@ def test_row_and_record_agree(bundle: Structure, predictor: Predictor) -> None:
     agreeing = [b == r for b, r in zip(per_residue["best"], per_residue["residue"], strict=True)]
     assert row["recovery"] == pytest.approx(sum(agreeing) / 48)
     assert all(0 < entropy <= math.log(20) + 1e-6 for entropy in per_residue["entropy"])
+    (chain, other) = record["per_chain"]
+    assert (chain["chain"], chain["residues"], other["chain"], other["scored"]) == ("A", 32, "B", 16)
+
+
+def test_chains_make_up_the_whole(bundle: Structure, predictor: Predictor) -> None:
+    found = score(bundle, predictor=predictor, orders=6)
+    chains = found.chains()
+    total = sum(chain["scored"] * chain["log_likelihood"] for chain in chains)
+    assert total == pytest.approx(48 * found.mean, abs=1e-5)
+    part = found.by_order[:, :32].double().mean(1).view(3, 2).mean(1)
+    assert chains[0]["standard_error"] == pytest.approx(float(part.std()) / math.sqrt(3), rel=1e-6)
+    assert chains[1]["recovery"] * 16 == pytest.approx(
+        48 * found.recovery - 32 * chains[0]["recovery"], abs=1e-9
+    )  # fmt: skip
+
+
+def test_only_designed_residues_are_scored_and_the_others_are_given(bundle: Structure, predictor: Predictor) -> None:
+    """With one residue designed, whatever the order, it sees all others: `single`."""
+    found = score(bundle, predictor=predictor, designed="A:8", orders=2)
+    assert found.scored.nonzero()[:, 0].tolist() == [7]
+    single = score(bundle, predictor=predictor, mode="single")
+    assert found.by_order[:, 7].tolist() == pytest.approx([float(single.log_likelihood[7])] * 2, abs=1e-6)
+    row = found.row()
+    assert (row["residues"], row["designed"], row["scored"], row["standard_error"]) == (48, 1, 1, None)
+    mask = torch.arange(48) < 32
+    named, masked = (score(bundle, predictor=predictor, designed=d, orders=2) for d in ("chain A", mask))
+    assert torch.equal(named.by_order[:, :32], masked.by_order[:, :32]) and named.by_order[:, 32:].isnan().all()
+    assert [chain["log_likelihood"] is None for chain in named.chains()] == [False, True]
+
+
+def test_a_designed_residue_sees_all_that_is_given(bundle: Structure, predictor: Predictor) -> None:
+    chosen = torch.arange(48) < 32
+    backbone = Backbone(bundle, predictor, chosen)
+    visible = backbone.seen_in_order(backbone.decoding_ranks(1, seed=0)[0])
+    given = (backbone.neighbors >= 32) & backbone.mask
+    assert visible[:32][given[:32]].all()
+    assert not visible[32:][~given[32:]].any()  # what is given does not see what is designed
+
+
+def test_nothing_designed_is_refused(bundle: Structure, predictor: Predictor) -> None:
+    with pytest.raises(ValueError, match="none of its 0 designed residues"):
+        score(bundle, predictor=predictor, designed="none")
+    with pytest.raises(ValueError, match="a mask of 3 residues, not 48"):
+        score(bundle, predictor=predictor, designed=torch.ones(3, dtype=torch.bool))

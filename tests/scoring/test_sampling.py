@@ -1,36 +1,155 @@
-"""Sampling is exact: the likelihood it reports is the model's, whatever is decoded together."""
+"""Sampling is exact: probabilities are the model's, whatever is decoded together."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.predictor import Predictor
-from protein_enn.scoring import design
-from protein_enn.scoring.likelihood import Backbone
-from protein_enn.scoring.sampling import coloring
+from protein_enn.predictor import Predictor, untrained
+from protein_enn.scoring import Design, design
+from protein_enn.scoring.backbone import Backbone
+from protein_enn.scoring.constraints import Constraints
+from protein_enn.scoring.decoding import UNSEEN, Decoder
+from protein_enn.scoring.designs import problem_of
+from protein_enn.scoring.sampling import Draw, coloring, links, sample
 from protein_enn.structure import Structure
 
+SETTINGS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "fixed": {"fixed": ["A:3-20", "B:9"]},
+    "one chain": {"chains": "B"},
+    "one residue": {"only": "A:8"},
+    "tied": {"ties": ["A:1-16=B:1-16"]},
+    "weighted": {"ties": ["A:1-16=B:1-16*-0.5", "A:5=A:20"]},
+    "biased": {"bias": "W:-2,K:1", "bias_at": {"A:1-5": {"G": 3.0}}, "omit": "C", "temperature": 0.5},
+}
 
-def test_no_two_of_one_color_see_each_other(bundle: Structure, predictor: Predictor) -> None:
+
+def forced(one: Design, predictor: Predictor) -> tuple[Tensor, Tensor]:
+    """Logits and log-probabilities of the finished sequence under its order, by the pass that scoring makes."""
+    structure = replace(one.structure, residues=one.residues)
+    backbone = Backbone(structure, predictor, one.designed)
+    logits = backbone.logits(one.residues, backbone.seen_in_order(one.order))
+    return logits, logits.log_softmax(-1).gather(1, one.residues[:, None])[:, 0]
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_reported_likelihood_is_that_of_teacher_forcing(bundle: Structure, predictor: Predictor, setting: str) -> None:
+    for one in design(bundle, predictor=predictor, **{"temperature": 1.0, "samples": 3, **SETTINGS[setting]}):
+        _, log_probs = forced(one, predictor)
+        torch.testing.assert_close(one.log_probs[one.designed], log_probs[one.designed], atol=1e-5, rtol=0)
+        assert one.log_probs[~one.designed].isnan().all() and one.designed.any()
+        assert one.log_likelihood == pytest.approx(float(log_probs[one.designed].mean()), abs=1e-5)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_zero_temperature_takes_the_best_at_each_step(bundle: Structure, predictor: Predictor, setting: str) -> None:
+    wishes = {name: wish for name, wish in SETTINGS[setting].items() if name != "temperature"}
+    limits = Constraints.of(bundle, **wishes)
+    (one,) = design(bundle, predictor=predictor, **{**wishes, "temperature": 0.0})
+    logits, _ = forced(one, predictor)
+    shares = limits.weights[:, None] * logits + limits.weights.abs()[:, None] * limits.bias
+    best = torch.zeros(len(bundle), 20).index_add(0, limits.groups, shares).argmax(-1)[limits.groups]
+    assert torch.equal(one.residues[one.designed], best[one.designed])
+
+
+def test_colors(bundle: Structure, predictor: Predictor) -> None:
+    """Residues of one step do not see each other, apart from tied ones, which come in one step."""
+    (one,) = design(bundle, predictor=predictor, ties=["A:1-8=A:9-16=B:1-8"])
     backbone = Backbone(bundle, predictor)
-    color = coloring(backbone.neighbors, backbone.mask, torch.arange(len(bundle)))
-    i, slot = (backbone.mask & (backbone.neighbors != torch.arange(len(bundle))[:, None])).nonzero(as_tuple=True)
-    assert (color[i] != color[backbone.neighbors[i, slot]]).all()
+    group = Constraints.of(bundle, ties=["A:1-8=A:9-16=B:1-8"]).groups
+    i, slot = backbone.mask.nonzero(as_tuple=True)
+    j = backbone.neighbors[i, slot]
+    assert (one.order[i] != one.order[j])[group[i] != group[j]].all()
+    assert torch.equal(one.order, one.order[group])
+    assert int(one.order.max()) < 47  # some are decoded together
 
 
-def test_reported_likelihood_is_the_joint_one(bundle: Structure, predictor: Predictor) -> None:
-    """One residue free: its log-likelihood is that of single mode for the drawn sequence."""
-    ids = [bundle.residue_id(i) for i in range(len(bundle))]
-    (made,) = design(bundle, predictor=predictor, temperature=1.0, fixed=set(ids) - {"A:8"}, seed=4)
+def test_coloring_keeps_linked_nodes_apart() -> None:
+    linked: list[set[int]] = [{1, 2}, {0, 2}, {0, 1, 3}, {2}]
+    color = coloring(linked, torch.tensor([3, 0, 1, 2]))
+    assert all(color[i] != color[j] for i, others in enumerate(linked) for j in others)
+    assert int(color.max()) == 2
+
+
+def test_decoding_some_rows_is_decoding_all(bundle: Structure, predictor: Predictor) -> None:
     backbone = Backbone(bundle, predictor)
-    log_probs = backbone.logits(made.residues, backbone.seen_by_all()).log_softmax(-1)
-    assert made.log_likelihood == pytest.approx(float(log_probs[7, made.residues[7]]), abs=1e-5)
-    assert made.designed == 1
-    assert (made.residues == bundle.residues)[torch.arange(48) != 7].all()
+    visible = backbone.seen_by_all() & (
+        torch.rand(backbone.mask.shape, generator=torch.Generator().manual_seed(2)) < 0.5
+    )
+    rows = torch.tensor([40, 3, 3, 17])
+    seen = torch.where(visible, backbone.sequence[backbone.neighbors], UNSEEN)[rows]
+    found = Decoder(backbone.model, backbone.encoding).logits(rows, seen)
+    torch.testing.assert_close(found, backbone.logits(backbone.sequence, visible)[rows], atol=1e-5, rtol=0)
+
+
+@pytest.fixture(scope="module")
+def attentive() -> Predictor:
+    """Untrained, but the identities of neighbours matter much."""
+    predictor = untrained("design", {"k": 4, "decoder_layers": 1, "hidden": 32}, seed=3)
+    for layer in predictor.model.decoder:  # type: ignore[union-attr]
+        layer.identity.weight.mul_(20)
+    return predictor
+
+
+def pair(bundle: Structure) -> Structure:
+    return bundle.take(torch.tensor([7, 8]))
+
+
+def drawn(structure: Structure, predictor: Predictor, temperature: float, **wishes: Any) -> list[Draw]:
+    limits = Constraints.of(structure, **wishes)
+    backbone = Backbone(structure, predictor, limits.free)
+    decoder = Decoder(backbone.model, backbone.encoding)
+    return list(sample(decoder, problem_of(backbone, limits), temperature, 0, 2000))
+
+
+def chi_square(found: Tensor, probabilities: Tensor) -> float:
+    expected = probabilities * found.sum()
+    return float(((found - expected).square() / expected).sum())
+
+
+ALLOWED = "ARND"
+OMITTED = "".join(letter for letter in chemistry.AMINO_ACIDS if letter not in ALLOWED)
+
+
+def test_two_residues_follow_the_joint_distribution(bundle: Structure, attentive: Predictor) -> None:
+    """Of four amino acids: the mean over both orders of p(first) p(second | first), by scoring's passes."""
+    structure, temperature = pair(bundle), 0.5
+    backbone = Backbone(structure, attentive)
+
+    def conditional(sequence: tuple[int, int], order: tuple[int, int]) -> Tensor:
+        logits = backbone.logits(torch.tensor(sequence), backbone.seen_in_order(torch.tensor(order)))
+        return (logits[:, :4] / temperature).softmax(-1)
+
+    joint, apart = torch.zeros(2, 4, 4), torch.zeros(4, 4)
+    for a in range(4):
+        for b in range(4):
+            for k, order in enumerate([(0, 1), (1, 0)]):
+                p = conditional((a, b), order)
+                joint[k, a, b] = p[0, a] * p[1, b]
+            apart[a, b] = conditional((a, b), (0, 0))[0, a] * conditional((a, b), (0, 0))[1, b]
+    found = torch.zeros(4, 4)
+    for one in drawn(structure, attentive, temperature, omit=OMITTED):
+        found[tuple(one.sequence.tolist())] += 1
+    assert chi_square(found, joint.mean(0)) < 37.7  # 15 degrees of freedom, p = 0.001
+    assert chi_square(found, apart) > 100  # the test could tell residues that do not see each other
+
+
+def test_tied_residues_follow_the_averaged_logits(bundle: Structure, predictor: Predictor) -> None:
+    structure, temperature = pair(bundle), 0.3
+    backbone = Backbone(structure, predictor)
+    logits = backbone.logits(backbone.sequence, backbone.seen_by_none())[:, :4]
+    for words, mean in [("A:8=A:9", logits.mean(0)), ("A:8*3=A:9", 0.75 * logits[0] + 0.25 * logits[1])]:
+        found = torch.zeros(4)
+        for one in drawn(structure, predictor, temperature, ties=[words], omit=OMITTED):
+            assert one.sequence[0] == one.sequence[1]
+            found[one.sequence[0]] += 1
+        assert chi_square(found, (mean / temperature).softmax(-1)) < 16.3  # 3 degrees of freedom, p = 0.001
 
 
 def test_the_own_sequence_of_designed_residues_is_never_seen(bundle: Structure, predictor: Predictor) -> None:
@@ -39,20 +158,22 @@ def test_the_own_sequence_of_designed_residues_is_never_seen(bundle: Structure, 
     assert torch.equal(one.residues, other.residues)
 
 
-def test_seed_and_temperature(bundle: Structure, predictor: Predictor) -> None:
-    hot = [design(bundle, predictor=predictor, temperature=1.0, seed=s)[0].sequence for s in (0, 0, 1)]
-    assert hot[0] == hot[1] != hot[2]
-    greedy = design(bundle, predictor=predictor, temperature=0.0, samples=2)
-    cold = design(bundle, predictor=predictor, temperature=1.0, samples=2)
-    assert min(g.log_likelihood for g in greedy) > max(c.log_likelihood for c in cold)
-    assert cold[0].sequence != cold[1].sequence
-    assert not any(d.residues.eq(chemistry.UNKNOWN).any() for d in greedy + cold)
+def test_what_is_kept_is_seen(bundle: Structure, predictor: Predictor) -> None:
+    """Another context, another probability; an unknown residue in the context shows nothing."""
+    residues = bundle.residues.clone()
+    residues[:32] = (residues[:32] + 7) % 20
+    unknown = torch.full_like(residues, chemistry.UNKNOWN)
+    contexts = (bundle.residues, residues, unknown)
+    found = [
+        design(replace(bundle, residues=r), predictor=predictor, only="B:8", temperature=0.0)[0].log_likelihood
+        for r in contexts
+    ]
+    backbone = Backbone(bundle, predictor)
+    assert len({round(value, 5) for value in found}) == 3
+    assert found[2] == pytest.approx(float(backbone.log_probs(backbone.seen_by_none())[39].max()), abs=1e-5)
 
 
-def test_wrong_wishes_are_refused(bundle: Structure, predictor: Predictor) -> None:
-    with pytest.raises(ValueError, match="no residue C:1; ids are chain:number, such as A:1"):
-        design(bundle, predictor=predictor, fixed={"C:1", "A:1"})
-    with pytest.raises(ValueError, match="every residue is fixed"):
-        design(bundle, predictor=predictor, fixed=[bundle.residue_id(i) for i in range(48)])
-    with pytest.raises(ValueError, match="temperature -1"):
-        design(bundle, predictor=predictor, temperature=-1.0)
+def test_only_designed_residues_are_linked(bundle: Structure, predictor: Predictor) -> None:
+    problem = problem_of(Backbone(bundle, predictor), Constraints.of(bundle, only="A:1-4, B:1"))
+    linked = {i for i, others in enumerate(links(problem)) if others}
+    assert linked <= {0, 1, 2, 3, 32}

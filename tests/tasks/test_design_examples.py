@@ -1,6 +1,7 @@
 """Examples of the design task: what they show of a chain's surroundings, and what is learned from them."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from protein_enn.tasks.refinement import RefinementTask
 from protein_enn.testing import random_structure
 
 PREDICTOR = untrained("design", {"k": 8, "encoder_settings": {"layers": 1}})
-MODEL = PREDICTOR.model
+MODEL: Any = PREDICTOR.model
 WHOLE = random_structure((24, 10))
 CHAIN = Chain.of(
     WHOLE.chain("A"), partners=WHOLE.chain("B"), context=(WHOLE.ca[:6] + 2.0, torch.tensor([1, 2, 3, 10, 1, 1]))

@@ -59,13 +59,12 @@ def test_agrees_with_the_optimizers_of_torch(net: Net) -> None:
     reference, lr, decay = copy.deepcopy(net), 0.01, 0.1
     matrices = [m.weight for m in (reference.first, reference.second, reference.last)]
     vectors = [p for p in reference.parameters() if p.ndim == 1]
-    adamw = {"lr": lr, "betas": (0.9, 0.98)}
     theirs = trained(
         reference,
         [
             torch.optim.Muon(matrices, lr=lr, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW([reference.table.weight], weight_decay=decay, **adamw),
-            torch.optim.AdamW(vectors, weight_decay=0.0, **adamw),
+            torch.optim.AdamW([reference.table.weight], lr=lr, betas=(0.9, 0.98), weight_decay=decay),
+            torch.optim.AdamW(vectors, lr=lr, betas=(0.9, 0.98), weight_decay=0.0),
         ],
         steps=5,
     )

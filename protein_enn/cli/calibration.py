@@ -1,0 +1,36 @@
+"""`calibrate`: from log-odds to kcal/mol, for one set of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from protein_enn.cli.options import Device, DeviceOption, Json, Seed, Threads, predictor_for
+from protein_enn.cli.output import Progress, show_json, show_rows
+from protein_enn.cli.pipeline import explained
+
+
+def calibrate(
+    weights: Annotated[str, typer.Argument(help="Weights to calibrate: a .safetensors file or a shipped name.")],
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder with mutations/*.csv.")],
+    split: Annotated[str, typer.Option(help="Mutation table to fit on; report figures on others.")] = "s2648",
+    device: DeviceOption = Device.auto,
+    seed: Seed = 0,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Fit the slope from ddg_like in nats to -ddG in kcal/mol, and keep it in the JSON beside the weights."""
+    from protein_enn.evaluation import calibrate_mutations
+    from protein_enn.scoring.calibration import store
+
+    predictor = predictor_for("design", weights, device, threads)
+    with explained(), Progress() as progress:
+        found = calibrate_mutations(data, split, predictor, seed=seed, progress=progress.show)
+        store(found, weights)
+    if as_json:
+        show_json(found.to_dict())
+    else:
+        show_rows([{"calibration": name, "value": value} for name, value in found.to_dict().items()],
+                  ("calibration", "value"))  # fmt: skip

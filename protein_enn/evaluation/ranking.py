@@ -1,0 +1,52 @@
+"""How well scores rank measurements: Spearman, pooled and per protein, with intervals from drawing whole proteins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import rankdata
+
+LEAST = 5
+"""Measurements a protein needs to have a rank correlation of its own."""
+RESAMPLES = 500
+Columns = tuple[np.ndarray, np.ndarray]
+"""Scores and measurements of one protein, both better when higher."""
+
+
+def ranking(proteins: Sequence[Columns], seed: int) -> dict[str, float | None]:
+    """Pooled rank correlation with its 95 % bootstrap interval over proteins, mean and median of the proteins' own."""
+    each = [value for a, b in proteins if len(a) >= LEAST and (value := spearman(a, b)) is not None]
+    low, high = interval(proteins, seed)
+    return {
+        "spearman": pooled(proteins),
+        "spearman_low": low,
+        "spearman_high": high,
+        "spearman_per_protein": float(np.mean(each)) if each else None,
+        "spearman_per_protein_median": float(np.median(each)) if each else None,
+    }
+
+
+def spearman(a: np.ndarray, b: np.ndarray) -> float | None:
+    """Rank correlation, ties by their mean rank; None where one side does not vary."""
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
+    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
+
+
+def pooled(proteins: Sequence[Columns]) -> float | None:
+    """Rank correlation over the measurements of all proteins together."""
+    return spearman(np.concatenate([a for a, _ in proteins]), np.concatenate([b for _, b in proteins]))
+
+
+def interval(proteins: Sequence[Columns], seed: int) -> tuple[float | None, float | None]:
+    """2.5 and 97.5 % quantiles of the pooled correlation when whole proteins are drawn with replacement."""
+    if len(proteins) < 2:
+        return None, None
+    generator = np.random.default_rng(seed)
+    draws = (generator.integers(len(proteins), size=len(proteins)) for _ in range(RESAMPLES))
+    values = [value for draw in draws if (value := pooled([proteins[i] for i in draw])) is not None]
+    if not values:
+        return None, None
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,126 @@
+"""A backbone encoded once, and the questions that every estimator asks of it: who is seen, what is probable."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.predictor import Predictor, load_predictor
+from protein_enn.scoring.orders import decoding_ranks
+from protein_enn.selection import SelectionError, select
+from protein_enn.structure import Structure
+
+MODES = ("conditional", "single", "unconditional")
+"""What a residue sees of the sequence, as `scoring.likelihood` explains."""
+
+
+class Backbone:
+    """A backbone encoded once, of which sequences and views of the neighbours' identities can be asked.
+
+    g nodes are the residues with CA, k their neighbours; results are on the CPU for all n residues, nan without node.
+    Residues that are not `scored` (all scorable ones are by default) come first in every order.
+    """
+
+    @torch.inference_mode()
+    def __init__(self, structure: Structure, predictor: Predictor, scored: Bool[Tensor, "n"] | None = None) -> None:
+        self.model = cast(Any, predictor.model)  # a DesignModel
+        self.device, self.n = predictor.device, len(structure)
+        self.graph: Any = self.model.graph(structure).to(self.device)
+        self.rows: Int[Tensor, "g"] = self.graph.rows.cpu()
+        self.sequence: Int[Tensor, "g"] = structure.residues[self.rows]
+        scored = scorable(structure) if scored is None else scored
+        self.scored: Bool[Tensor, "g"] = scored[self.rows]
+        self.chains: Int[Tensor, "g"] = structure.chains[self.rows]
+        self.ca: Float[Tensor, "g 3"] = structure.ca[self.rows]
+        self.neighbors: Int[Tensor, "g k"] = self.graph.neighbors.cpu()
+        self.mask: Bool[Tensor, "g k"] = self.graph.neighbor_mask.cpu()
+        self.encoding: Any = self.model.encode(self.graph)
+
+    def seen_by_none(self) -> Bool[Tensor, "g k"]:
+        """Structure only."""
+        return torch.zeros_like(self.mask)
+
+    def seen_by_all(self) -> Bool[Tensor, "g k"]:
+        """Every neighbour whose identity is known."""
+        return self.mask & (self.sequence != chemistry.UNKNOWN)[self.neighbors]
+
+    def seen_in_order(self, rank: Int[Tensor, "g"]) -> Bool[Tensor, "g k"]:
+        """Known neighbours of lower rank; known residues that are not scored come before all others."""
+        rank = torch.where(self.scored, rank, -1)
+        return self.seen_by_all() & (rank[self.neighbors] < rank[:, None])
+
+    @torch.inference_mode()
+    def logits(self, sequence: Int[Tensor, "g"], visible: Bool[Tensor, "g k"]) -> Float[Tensor, "g 20"]:
+        """Logits of any sequence on this backbone, float32 on the CPU."""
+        return self.model.logits(self.encoding, sequence.to(self.device), visible.to(self.device)).float().cpu()
+
+    def log_probs(self, visible: Bool[Tensor, "g k"]) -> Float[Tensor, "n 20"]:
+        """Natural-log probabilities given the structure's own sequence as far as it is visible."""
+        result = torch.full((self.n, 20), math.nan)
+        result[self.rows] = self.logits(self.sequence, visible).log_softmax(-1)
+        return result
+
+    def decoding_ranks(self, orders: int, seed: int) -> list[Int[Tensor, "g"]]:
+        """The rank of every node in each decoding order, as `scoring.orders` draws them."""
+        return decoding_ranks(self.chains, self.ca, orders, seed)
+
+    def log_probs_by_order(self, mode: str, ranks: Sequence[Int[Tensor, "g"]]) -> Float[Tensor, "o n 20"]:
+        """Natural-log probabilities in each order, or in the one pass of a mode that has none."""
+        if mode == "conditional":
+            return torch.stack([self.log_probs(self.seen_in_order(rank)) for rank in ranks])
+        return self.log_probs(self.seen_by_all() if mode == "single" else self.seen_by_none())[None]
+
+
+def of_sequence(log_probs: Float[Tensor, "o n 20"], structure: Structure) -> Float[Tensor, "o n"]:
+    """The columns of the amino acids that are there; any column where that is unknown."""
+    own = structure.residues.clamp(max=len(chemistry.AMINO_ACIDS) - 1)
+    return log_probs.gather(2, own.expand(len(log_probs), -1)[..., None])[..., 0]
+
+
+def check_options(mode: str, orders: int) -> None:
+    """ValueError for an unknown mode or no order at all."""
+    if mode not in MODES:
+        raise ValueError(f"mode is {mode!r}: choose one of {', '.join(MODES)}")
+    if orders < 1:
+        raise ValueError(f"orders is {orders}: average over at least 1 decoding order")
+
+
+def designed_residues(structure: Structure, designed: str | Bool[Tensor, "m"] | None) -> Bool[Tensor, "n"]:
+    """Residues by words or mask, all by default; ValueError names what does not exist."""
+    if designed is None:
+        return torch.ones(len(structure), dtype=torch.bool)
+    if isinstance(designed, str):
+        try:
+            return select(structure, designed)
+        except SelectionError as error:
+            raise ValueError(f"{structure.name}: designed {designed!r}: {error}") from error
+    if len(designed) != len(structure):
+        raise ValueError(f"{structure.name}: designed is a mask of {len(designed)} residues, not {len(structure)}")
+    return designed
+
+
+def scorable(structure: Structure, designed: Bool[Tensor, "n"] | None = None) -> Bool[Tensor, "n"]:
+    """Residues (of those designed) of known identity with N, CA and C; ValueError if there is none."""
+    asked = torch.ones(len(structure), dtype=torch.bool) if designed is None else designed
+    scored = asked & structure.has_backbone & (structure.residues != chemistry.UNKNOWN)
+    if not scored.any():
+        which = f"{len(structure)} residues" if asked.all() else f"{int(asked.sum())} designed residues"
+        raise ValueError(
+            f"{structure.name}: none of its {which} is a known amino acid with N, CA and C; "
+            "give a structure with a protein backbone (rebuild it first if only CA is there)"
+        )
+    return scored
+
+
+def design_predictor(predictor: Predictor | None, device: str) -> Predictor:
+    """The given predictor, or the shipped one; ValueError if it was trained for another task."""
+    predictor = load_predictor("design", device=device) if predictor is None else predictor
+    if predictor.task != "design":
+        raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: scoring needs one for design")
+    return predictor

@@ -1,0 +1,162 @@
+"""What a design may change, and towards what: users' words checked against one structure and turned into tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.scoring.words import amino_acids, biases, in_chain, listed, rows_of, tie_parts
+from protein_enn.structure import Structure
+
+
+@dataclass(frozen=True, eq=False)
+class Constraints:
+    """For each of the n residues of one structure, what sampling has to keep to.
+
+    A group of tied residues has one identity a, drawn with the logits sum_i w_i (l_i(a) + b_i(a)) of its residues i,
+    sum |w_i| = 1; of the bias |w_i| counts, so that a negative weight (a design against a state) turns no bias around.
+    """
+
+    free: Bool[Tensor, "n"]  # what is designed; all other residues keep their identity and are seen from the start
+    bias: Float[Tensor, "n 20"]  # nats, added to the logits before division by the temperature; -inf: never drawn
+    groups: Int[Tensor, "n"]  # row of the first residue of its tied group; its own where it is not tied
+    weights: Float[Tensor, "n"]  # of its logits in the group; 1 where it is not tied
+
+    @staticmethod
+    def of(
+        structure: Structure,
+        *,
+        fixed: str | Collection[str] = (),
+        only: str | Collection[str] = (),
+        chains: str | Collection[str] = (),
+        ties: str | Collection[str] = (),
+        tie_chains: str | Collection[str] = (),
+        bias: str | Mapping[str, float] = "",
+        bias_at: Mapping[str, Mapping[str, float]] | None = None,
+        omit: str = "",
+        omit_at: Mapping[str, str] | None = None,
+    ) -> Constraints:
+        """Words as `design` explains them; ValueError names what the structure does not have or cannot keep to."""
+        free = _free(structure, fixed, only, chains)
+        groups, weights = _groups(structure, ties, tie_chains)
+        _check_kept(structure, free, groups)
+        values = torch.zeros(len(structure), 20)
+        for chosen, table in [(free, biases(bias))] + [
+            (rows_of(structure, words, "bias"), biases(table)) for words, table in (bias_at or {}).items()
+        ]:
+            for letter, nats in table.items():
+                values[chosen, chemistry.AMINO_ACIDS.index(letter)] += nats
+        for chosen, letters in [(free, omit)] + [
+            (rows_of(structure, words, "omit"), letters) for words, letters in (omit_at or {}).items()
+        ]:
+            for letter in amino_acids(letters):
+                values[chosen, chemistry.AMINO_ACIDS.index(letter)] = -torch.inf
+        _check_left(structure, free, groups, values)
+        total = torch.zeros(len(structure)).index_add(0, groups, weights.abs())
+        return Constraints(free, values, groups, weights / total[groups])
+
+
+def _free(
+    structure: Structure, fixed: str | Collection[str], only: str | Collection[str], chains: str | Collection[str]
+) -> Bool[Tensor, "n"]:
+    """Residues to design: with backbone, chosen, and not fixed."""
+    free = structure.has_backbone & ~rows_of(structure, fixed, "fixed")
+    if only:
+        free &= rows_of(structure, only, "only")
+    if names := listed(chains):
+        free &= torch.stack([in_chain(structure, name) for name in names]).any(0)
+    if not free.any():
+        raise ValueError(
+            f"{structure.name}: every residue is fixed, outside of what is to be designed, or lacks N, CA or C;"
+            " free some of them"
+        )
+    return free
+
+
+def _groups(
+    structure: Structure, ties: str | Collection[str], tie_chains: str | Collection[str]
+) -> tuple[Int[Tensor, "n"], Float[Tensor, "n"]]:
+    """First row of each residue's tied group, and the weights as they were given; groups that share one are joined."""
+    group = list(range(len(structure)))
+    weight: dict[int, float] = {}
+
+    def first(i: int) -> int:
+        while group[i] != i:
+            i = group[i]
+        return i
+
+    def tie(rows: tuple[int, ...]) -> None:
+        if len(set(rows)) < len(rows):
+            raise ValueError(f"{structure.name}: residue {structure.residue_id(rows[0])} cannot be tied to itself")
+        for row in rows[1:]:
+            low, high = sorted((first(rows[0]), first(row)))
+            group[high] = low
+
+    for words in [ties] if isinstance(ties, str) and ties else ties:
+        sides = [(rows_of(structure, who, "tie"), value, who) for who, value in tie_parts(words)]
+        rows = [side.nonzero()[:, 0].tolist() for side, _, _ in sides]
+        if len({len(side) for side in rows}) > 1 or not rows[0]:
+            counts = ", ".join(f"{who} has {len(side)}" for side, (_, _, who) in zip(rows, sides, strict=True))
+            raise ValueError(f"{structure.name}: tied residue by residue, sides have as many residues: {counts}")
+        for partners in zip(*rows, strict=True):
+            tie(partners)
+        for side, (_, value, _) in zip(rows, sides, strict=True):
+            for row in side:
+                if value is not None and weight.setdefault(row, value) != value:
+                    raise ValueError(f"{structure.name}: residue {structure.residue_id(row)} has two weights in ties")
+    for names in [tie_chains] if isinstance(tie_chains, str) and tie_chains else tie_chains:
+        for partners in _partners(structure, listed(names)):
+            tie(partners)
+    weights = torch.tensor([weight.get(i, 1.0) for i in range(len(structure))])
+    return torch.tensor([first(i) for i in range(len(structure))]), weights
+
+
+def _partners(structure: Structure, names: list[str]) -> list[tuple[int, ...]]:
+    """Residues of copies of a chain, matched by author number, or by order where numbers differ by one shift."""
+    if len(set(names)) < max(2, len(names)):
+        raise ValueError(f"{', '.join(names) or 'no chain'}: tie two chains or more, each named once, as in A,B,C")
+    rows = [in_chain(structure, name).nonzero()[:, 0].tolist() for name in names]
+    numbers = [[(int(structure.numbers[i]), structure.insertion_codes[i]) for i in chain] for chain in rows]
+    base = numbers[0]
+    for name, own in zip(names[1:], numbers[1:], strict=True):
+        shift = own[0][0] - base[0][0]
+        if own != base and own != [(number + shift, code) for number, code in base]:
+            alone = [f"{names[0]}:{n}{c}" for n, c in base if (n, c) not in set(own)]
+            alone += [f"{name}:{n}{c}" for n, c in own if (n, c) not in set(base)]
+            without = f"without partner: {', '.join(alone[:5])}{' ...' if len(alone) > 5 else ''}" if alone else (
+                "their residues stand in another order"
+            )  # fmt: skip
+            raise ValueError(
+                f"{structure.name}: chains {names[0]} ({len(base)} residues) and {name} ({len(own)}) differ in length"
+                f" or numbering, {without}; tie the residues that match, as in {names[0]}:1-9={name}:1-9"
+            )
+    return list(zip(*rows, strict=True))
+
+
+def _check_kept(structure: Structure, free: Tensor, groups: Tensor) -> None:
+    """ValueError where tied residues are designed in part."""
+    size = torch.zeros(len(free), dtype=torch.long).index_add(0, groups, torch.ones_like(groups))
+    designed = torch.zeros_like(size).index_add(0, groups, free.long())
+    partly = (designed > 0) & (designed < size)
+    if partly.any():
+        members = (groups == int(partly.nonzero()[0])).nonzero()[:, 0]
+        kept, other = int(members[~free[members]][0]), int(members[free[members]][0])
+        why = "is kept" if structure.has_backbone[kept] else "lacks N, CA or C and is kept"
+        raise ValueError(
+            f"{structure.name}: residue {structure.residue_id(kept)} {why}, but {structure.residue_id(other)}, which is"
+            " tied to it, is designed: keep both, or design both"
+        )
+
+
+def _check_left(structure: Structure, free: Tensor, groups: Tensor, values: Tensor) -> None:
+    """ValueError where no amino acid is left to draw."""
+    banned = torch.zeros(values.shape).index_add(0, groups, values.isneginf().float()) > 0
+    none = free & banned[groups].all(1)
+    if none.any():
+        residue = structure.residue_id(int(none.nonzero()[0]))
+        raise ValueError(f"{structure.name}: every amino acid is omitted at {residue}, with what is tied to it")

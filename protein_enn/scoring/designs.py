@@ -1,0 +1,183 @@
+"""New sequences for the backbone of a structure, and what is known of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.predictor import Predictor
+from protein_enn.scoring.backbone import Backbone, design_predictor
+from protein_enn.scoring.composition import composition
+from protein_enn.scoring.constraints import Constraints
+from protein_enn.scoring.decoding import Decoder
+from protein_enn.scoring.sampling import Draw, Problem, sample
+from protein_enn.scoring.threaded import threaded
+from protein_enn.structure import Structure
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """One sampled sequence. Likelihoods are natural logs at temperature 1 without bias, nats; higher is better."""
+
+    structure: Structure  # the input
+    residues: Int[Tensor, "n"]  # index into chemistry.RESIDUES; as in the input where nothing was designed
+    log_probs: Float[Tensor, "n"]  # of each sampled residue given what was decoded before it; nan where none was
+    order: Int[Tensor, "n"]  # the step at which a residue was sampled, tied ones together; -1: known from the start
+    sample: int  # from 1, over all temperatures
+    temperature: float
+    seed: int
+    duplicate_of: int | None  # the first sample with this sequence, if it is an earlier one
+    weights: str
+    sha256: str
+
+    @property
+    def designed(self) -> Bool[Tensor, "n"]:
+        """Which residues were sampled."""
+        return self.order >= 0
+
+    @property
+    def sequence(self) -> str:
+        """One-letter sequence of all residues in file order."""
+        return "".join(chemistry.LETTERS[i] for i in self.residues.tolist())
+
+    @property
+    def chains(self) -> dict[str, str]:
+        """The sequence of each chain, by author id."""
+        return chain_sequences(self.structure, self.residues)
+
+    @property
+    def log_likelihood(self) -> float:
+        """Mean over the sampled residues; their sum is the exact joint log-likelihood under `order` (chain rule)."""
+        return float(self.log_probs[self.designed].double().mean())
+
+    @property
+    def recovery(self) -> float:
+        """Share of the sampled residues that came out as in the input; nan where the input knows none of them."""
+        known = self.designed & (self.structure.residues != chemistry.UNKNOWN)
+        return float((self.residues == self.structure.residues)[known].double().mean())
+
+    @property
+    def probabilities(self) -> Float[Tensor, "n"]:
+        """The model's probability of each sampled residue; 1 where none was sampled."""
+        return torch.where(self.designed, self.log_probs.exp(), 1.0)
+
+    def threaded(self) -> Structure:
+        """The input with this sequence: its backbone, and CB alone of residues that changed."""
+        return threaded(self.structure, self.residues)
+
+    def row(self) -> dict[str, Any]:
+        """One row of a table of designs; the composition is that of the chains in which something was designed."""
+        touched = {self.structure.chain_ids[i] for i in self.structure.chains[self.designed].tolist()}
+        before = chain_sequences(self.structure, self.structure.residues)
+        chosen = [chain for chain in before if chain in touched]
+        return {
+            "sample": self.sample,
+            "temperature": self.temperature,
+            "sequence": "/".join(self.chains.values()),
+            "designed": int(self.designed.sum()),
+            "log_likelihood": self.log_likelihood,
+            "recovery": self.recovery if math.isfinite(self.recovery) else None,
+            "duplicate_of": self.duplicate_of,
+            **composition([self.chains[chain] for chain in chosen], [before[chain] for chain in chosen]),
+        }
+
+
+def chain_sequences(structure: Structure, residues: Int[Tensor, "n"]) -> dict[str, str]:
+    """One-letter sequences by author chain, in file order, for chains with protein residues."""
+    letters: dict[str, str] = {}
+    for chain, residue in zip(structure.chains.tolist(), residues.tolist(), strict=True):
+        name = structure.chain_ids[chain]
+        letters[name] = letters.get(name, "") + chemistry.LETTERS[residue]
+    return letters
+
+
+def design(
+    structure: Structure,
+    *,
+    predictor: Predictor | None = None,
+    temperature: float | Sequence[float] = 0.1,
+    seed: int = 0,
+    samples: int = 1,
+    fixed: str | Collection[str] = (),
+    only: str | Collection[str] = (),
+    chains: str | Collection[str] = (),
+    ties: str | Collection[str] = (),
+    tie_chains: str | Collection[str] = (),
+    bias: str | Mapping[str, float] = "",
+    bias_at: Mapping[str, Mapping[str, float]] | None = None,
+    omit: str = "",
+    omit_at: Mapping[str, str] | None = None,
+    device: str = "auto",
+) -> list[Design]:
+    """Sample sequences for the backbone, `samples` at each temperature, each decoded in a random order of its own.
+
+        temperature=0.1               divides the logits; 0 takes the most probable amino acid at each step
+        fixed=["A:52B", "A:1-9"]      keep these: ids, or words as `select` reads them
+        only="within 6 of ligand"     design nothing else
+        chains="A,B"                  design these chains in the context of the others
+        ties=["A:5=B:5", "A:1-9=A:21-29"]   one identity: what is on either side of =, residue by residue
+        ties=["A:5 = B:5 * -0.5"]     weights of the logits in their average, 1 by default; below 0: against a state
+        tie_chains=["A,B,C"]          copies of a chain, matched by author number
+        bias="W:-2,K:0.5"             nats added to the logits before division by the temperature
+        bias_at={"A:5": {"W": -2}}    the same for some residues; it adds up
+        omit="C"                      amino acids that never come; omit_at={"A:5": "CW"} for some residues
+
+    Residues without N, CA and C keep theirs, are seen by all others from the start, and so are all that are kept. Of
+    tied residues the logits are averaged, biases too; what is omitted at one is omitted at all. Draws come from `seed`
+    on the CPU, from the same one at each temperature: the first samples are the same however many follow.
+
+    ValueError names what does not exist (a residue, a chain, an amino acid), chains that cannot be tied, ties of kept
+    with designed residues, a negative temperature, samples < 1, or says that nothing is left to design.
+    """
+    temperatures = [float(t) for t in (temperature if isinstance(temperature, Sequence) else [temperature])]
+    if not temperatures or not all(math.isfinite(t) and t >= 0 for t in temperatures) or samples < 1:
+        raise ValueError(f"temperature {temperature} must be 0 or more and samples {samples} must be at least 1")
+    predictor = design_predictor(predictor, device)
+    constraints = Constraints.of(
+        structure, fixed=fixed, only=only, chains=chains, ties=ties, tie_chains=tie_chains, bias=bias, bias_at=bias_at,
+        omit=omit, omit_at=omit_at,
+    )  # fmt: skip
+    backbone = Backbone(structure, predictor, constraints.free)
+    problem, decoder = problem_of(backbone, constraints), Decoder(backbone.model, backbone.encoding)
+    draws = [(t, draw) for t in temperatures for draw in sample(decoder, problem, t, seed, samples)]
+    first: dict[tuple[int, ...], int] = {}
+    designs = []
+    for number, (t, draw) in enumerate(draws, 1):
+        residues, log_probs, order = _of_all(structure, backbone.rows, draw)
+        same = first.setdefault(tuple(residues.tolist()), number)
+        duplicate_of = same if same < number else None
+        found = (residues, log_probs, order, number, t, seed, duplicate_of)
+        designs.append(Design(structure, *found, predictor.name, predictor.sha256))
+    return designs
+
+
+def problem_of(backbone: Backbone, constraints: Constraints) -> Problem:
+    """The constraints on the nodes of the graph: residues without node, which have no CA, are kept and not tied."""
+    rows = backbone.rows
+    place = torch.full((len(constraints.free),), -1)
+    place[rows] = torch.arange(len(rows))
+    free, groups = constraints.free[rows], place[constraints.groups[rows]]
+    return Problem(
+        backbone.neighbors,
+        backbone.mask,
+        backbone.sequence,
+        free,
+        constraints.bias[rows],
+        torch.where(free, groups, torch.arange(len(rows))),
+        constraints.weights[rows],
+    )
+
+
+def _of_all(structure: Structure, rows: Int[Tensor, "g"], draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
+    """What was drawn, for all n residues."""
+    residues = structure.residues.clone()
+    log_probs, order = torch.full((len(structure),), torch.nan), torch.full((len(structure),), -1)
+    residues[rows], log_probs[rows], order[rows] = draw.sequence, draw.log_probs, draw.order
+    return residues, log_probs, order

@@ -1,0 +1,206 @@
+"""What a complex does for its sequence: log-likelihood in the complex minus that of the partners alone.
+
+For each residue gain_i = log p(s_i | complex) - log p(s_i | its own group of chains alone), nats. Residues of one
+partner that see the other, and those that see these, have one; all others have zero. The interface score is the sum:
+positive when the sequence fits the bound backbones better than the free ones. The backbones themselves do not move.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.predictor import Predictor
+from protein_enn.scoring.backbone import (
+    Backbone,
+    check_options,
+    design_predictor,
+    designed_residues,
+    of_sequence,
+    scorable,
+)
+from protein_enn.scoring.likelihood import number, residue_names, standard_error
+from protein_enn.structure import Structure
+
+REACH = 10.0
+"""Å: an interface residue has its CA this near to a CA of another group."""
+Groups = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class InterfaceScore:
+    """Gains of the residues of a complex; nats, higher is better, nan where not scored."""
+
+    structure: Structure  # the chains of the groups; other chains of the input are left out
+    groups: Groups  # author chain ids of the partners
+    mode: str
+    seed: int
+    designed: Bool[Tensor, "n"]  # residues whose sequence is judged; the others are given
+    bound: Float[Tensor, "o n"]  # log-likelihood in the complex, in each decoding order
+    alone: Float[Tensor, "o n"]  # in its group alone, in the same order of that group
+    interface: Bool[Tensor, "n"]  # CA within REACH of another group
+    weights: str
+    sha256: str
+    seconds: float
+
+    @property
+    def scored(self) -> Bool[Tensor, "n"]:
+        """Which residues count."""
+        return self.bound[0].isfinite()
+
+    @property
+    def gain(self) -> Float[Tensor, "n"]:
+        """bound - alone, mean over orders."""
+        return (self.bound - self.alone).mean(0)
+
+    @property
+    def total(self) -> float:
+        """Sum of the gains, nats: the interface score."""
+        return float(self.gain[self.scored].double().sum())
+
+    @property
+    def standard_error(self) -> float:
+        """Of `total`, from the choice of orders alone; nan with fewer than two pairs of orders."""
+        return standard_error((self.bound - self.alone)[:, self.scored].double().sum(1))
+
+    @property
+    def per_interface_residue(self) -> float:
+        """`total` over the number of scored interface residues; nan where there are none."""
+        residues = int((self.interface & self.scored).sum())
+        return self.total / residues if residues else math.nan
+
+    def row(self) -> dict[str, Any]:
+        """One row of a table of interfaces; None where a number is undefined."""
+        return {
+            "name": self.structure.name,
+            "file": "" if self.structure.source is None else self.structure.source.path,
+            "groups": "|".join(",".join(group) for group in self.groups),
+            "residues": len(self.structure),
+            "designed": int(self.designed.sum()),
+            "scored": int(self.scored.sum()),
+            "interface_residues": int((self.interface & self.scored).sum()),
+            "mode": self.mode,
+            "orders": len(self.bound),
+            "interface_score": self.total,
+            "interface_standard_error": number(self.standard_error),
+            "interface_score_per_residue": number(self.per_interface_residue),
+            "log_likelihood": float(self.bound.mean(0)[self.scored].double().mean()),
+            "seed": self.seed,
+            "weights": self.weights,
+            "weights_sha256": self.sha256,
+            "seconds": self.seconds,
+            **self.structure.audit.summary(),
+            "error": None,
+        }
+
+    def per_residue(self) -> dict[str, list[Any]]:
+        """What was found for each residue, column by column, ready for JSON; None where not scored."""
+        columns = {"log_likelihood": self.bound.mean(0), "log_likelihood_alone": self.alone.mean(0), "gain": self.gain}
+        return {
+            **residue_names(self.structure),
+            **{name: [number(value) for value in values.tolist()] for name, values in columns.items()},
+            "interface": self.interface.tolist(),
+        }
+
+    def record(self) -> dict[str, Any]:
+        """`row` with the audit and what was found for each residue, ready for JSON."""
+        rest = {"audit": self.structure.audit.to_dict(), "per_residue": self.per_residue()}
+        return {"kind": "interface", **self.row(), **rest}
+
+
+def interface_score(
+    structure: Structure,
+    groups: str | Sequence[Sequence[str]] | None = None,
+    *,
+    predictor: Predictor | None = None,
+    mode: str = "conditional",
+    orders: int = 8,
+    designed: str | Bool[Tensor, "n"] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+) -> InterfaceScore:
+    """Complex minus partners under a design predictor; positive: the complex makes the sequence more likely.
+
+    `groups` are the partners, "A,B|C" or [["A", "B"], ["C"]]: author chains, all others are left out. By default each
+    chain is one. Other molecules stay on both sides. A group decodes in the same orders bound and alone (common random
+    numbers), so that only what the partner changes is left; all else as in `score`.
+    ValueError: fewer than two groups, a chain that does not exist or is in two groups, and whatever `score` refuses.
+    """
+    start = time.perf_counter()
+    check_options(mode, orders)
+    predictor = design_predictor(predictor, device)
+    partners = chain_groups(structure, groups)
+    chosen = designed_residues(structure, designed)
+    place = {chain: i for i, group in enumerate(partners) for chain in group}
+    group = torch.tensor([place.get(chain, -1) for chain in structure.chain_ids])[structure.chains]
+    named = group >= 0
+    bound_structure, group, chosen = structure.take(named), group[named], chosen[named]
+    scored = scorable(bound_structure, chosen)
+
+    backbone = Backbone(bound_structure, predictor, scored)
+    ranks = backbone.decoding_ranks(orders, seed)
+    bound = of_sequence(backbone.log_probs_by_order(mode, ranks), bound_structure)
+    alone = torch.full_like(bound, math.nan)
+    for i in range(len(partners)):
+        own = group == i
+        if (own & scored).any():
+            part = bound_structure.take(own)
+            kept = own[backbone.rows]  # ranks need not be consecutive: who comes before whom is all that counts
+            log_probs = Backbone(part, predictor, scored[own]).log_probs_by_order(mode, [rank[kept] for rank in ranks])
+            alone[:, own] = of_sequence(log_probs, part)
+    return InterfaceScore(
+        structure=bound_structure,
+        groups=partners,
+        mode=mode,
+        seed=seed,
+        designed=chosen,
+        bound=torch.where(scored, bound, math.nan),
+        alone=torch.where(scored, alone, math.nan),
+        interface=near_another(bound_structure, group),
+        weights=predictor.name,
+        sha256=predictor.sha256,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def chain_groups(structure: Structure, groups: str | Sequence[Sequence[str]] | None) -> Groups:
+    """Author chains of each partner; ValueError where they cannot be the sides of an interface."""
+    there = [structure.chain_ids[i] for i in structure.chains.unique().tolist()]
+    if groups is None:
+        found: Groups = tuple((chain,) for chain in there)
+    elif isinstance(groups, str):
+        found = tuple(tuple(c.strip() for c in part.split(",") if c.strip()) for part in groups.split("|"))
+    else:
+        found = tuple(tuple(group) for group in groups)
+    have = f"{structure.name} has {'chain' if len(there) == 1 else 'chains'} {', '.join(there)}"
+    if len(found) < 2 or not all(found):
+        raise ValueError(f"an interface has at least two sides, such as A|B or A,B|C; {have}")
+    chains = [chain for group in found for chain in group]
+    if missing := [chain for chain in chains if chain not in there]:
+        raise ValueError(f"no protein chain {missing[0]!r} to make an interface with; {have}")
+    if twice := [chain for chain in there if chains.count(chain) > 1]:
+        raise ValueError(f"{structure.name}: chain {twice[0]} is named more than once; a chain stands on one side")
+    return found
+
+
+def near_another(structure: Structure, group: Tensor) -> Bool[Tensor, "n"]:
+    """Residues whose CA is within REACH of a CA of another group."""
+    near = torch.zeros(len(structure), dtype=torch.bool)
+    rows = structure.present[:, chemistry.CA].nonzero()[:, 0]
+    ca = structure.ca[rows].double()
+    for side in group.unique().tolist():
+        own = group[rows] == side
+        if own.any() and not own.all():
+            bound = REACH * (1 + 1e-9)  # the tree finds what is nearer than this
+            distance, _ = cKDTree(ca[~own].numpy()).query(ca[own].numpy(), distance_upper_bound=bound)
+            near[rows[own]] = torch.from_numpy(distance).isfinite()
+    return near

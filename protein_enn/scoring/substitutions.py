@@ -1,0 +1,98 @@
+"""Mutations by name, in author numbering: `A:H18A` is His 18 of chain A to Ala, `A:H52BK` has insertion code B.
+
+Several mutations at once are joined by commas or semicolons: `A:H18A,B:T5S`. The wild type is part of the name and is
+checked: a numbering that is off by one is an error, not a number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from protein_enn import chemistry
+from protein_enn.structure import Structure
+
+
+@dataclass(frozen=True)
+class Substitution:
+    """One substitution in author numbering."""
+
+    chain: str
+    wild_type: str  # one letter
+    position: str  # number with insertion code, "52B"
+    mutant: str  # one letter
+
+    def __str__(self) -> str:
+        return f"{self.chain}:{self.wild_type}{self.position}{self.mutant}"
+
+    @property
+    def reverse(self) -> Substitution:
+        """Back from the mutant to the wild type."""
+        return Substitution(self.chain, self.mutant, self.position, self.wild_type)
+
+
+_FORM = re.compile(
+    rf"(?P<chain>[^:,;\s]+):(?P<wt>[{chemistry.AMINO_ACIDS}])(?P<at>-?\d+\w?)(?P<to>[{chemistry.AMINO_ACIDS}])"
+)
+
+
+def parse_mutant(text: str) -> tuple[Substitution, ...]:
+    """The substitutions of `A:H18A,B:T5S`; ValueError if one does not read so, or none is there."""
+    parts = [part.strip() for part in re.split("[,;]", text) if part.strip()]
+    if not parts:
+        raise ValueError("no mutation is named: give such as A:H18A, several at once joined by commas")
+    found = []
+    for part in parts:
+        match = _FORM.fullmatch(part)
+        if match is None:
+            raise ValueError(f"{part!r} is no mutation like A:H18A: chain, wild type, author number, mutant")
+        found.append(Substitution(match["chain"], match["wt"], match["at"], match["to"]))
+    return tuple(found)
+
+
+def residue_index(structure: Structure) -> dict[str, int]:
+    """Place of each residue by author chain and number, `A:52B`, else by label chain with the author number."""
+    index: dict[str, int] = {}
+    numbers = [f"{n}{code}" for n, code in zip(structure.numbers.tolist(), structure.insertion_codes, strict=True)]
+    for ids in (structure.chain_ids, structure.label_chain_ids):
+        for i, chain in enumerate(structure.chains.tolist()):
+            index.setdefault(f"{ids[chain]}:{numbers[i]}", i)
+    return index
+
+
+def places(structure: Structure, mutant: Sequence[Substitution], index: dict[str, int] | None = None) -> list[int]:
+    """Where the substitutions are in the structure, given its `residue_index` or not.
+
+    ValueError: the residue is not there, is not that one (says what it is), lacks N, CA or C, or is named twice.
+    """
+    index = residue_index(structure) if index is None else index
+    found: list[int] = []
+    for change in mutant:
+        where = f"{change.chain}:{change.position}"
+        if where not in index:
+            raise ValueError(f"{structure.name}: no residue {where}{_nearby(structure, change.chain)}")
+        i = index[where]
+        there = structure.sequence[i]
+        if there != change.wild_type:
+            raise ValueError(
+                f"{structure.name}: residue {where} is {there}, not {change.wild_type}; check the numbering"
+            )
+        if not structure.has_backbone[i]:
+            raise ValueError(
+                f"{structure.name}: residue {where} lacks N, CA or C and cannot be scored; rebuild it first"
+            )
+        if i in found:
+            raise ValueError(f"{structure.name}: residue {where} is mutated twice in one mutant; name it once")
+        found.append(i)
+    return found
+
+
+def _nearby(structure: Structure, chain: str) -> str:
+    """What there is in its place, for an error."""
+    for ids in (structure.chain_ids, structure.label_chain_ids):
+        if chain in ids:
+            numbers = structure.numbers[structure.chains == ids.index(chain)].tolist()
+            if numbers:
+                return f"; chain {chain} has numbers from {min(numbers)} to {max(numbers)}"
+    return f"; its chains are {', '.join(dict.fromkeys(structure.chain_ids))}"

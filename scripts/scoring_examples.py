@@ -1,0 +1,85 @@
+"""Write the table of columns and the output of the example commands into docs/scoring.md, between its marks.
+
+python scripts/scoring_examples.py
+
+To be run from the repository root when a column or the shipped weights have changed.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+
+import score_designs
+import typer
+from typer.testing import CliRunner
+
+from protein_enn.cli.application import app
+from protein_enn.io import atomic
+from protein_enn.scoring.columns import COLUMNS
+
+PAGE = Path("docs/scoring.md")
+OUT = "ranking.csv"
+RANKING = "python scripts/score_designs.py"
+EXAMPLES = (
+    "protein-enn score examples/1bhl.pdb examples/1bhl_perturbed.pdb",
+    'protein-enn score examples/1bhl.pdb --mode single --designed "A:60-69"',
+    "protein-enn scan examples/1bhl.pdb --estimator single",
+    "protein-enn scan examples/1bhl.pdb --mutation A:H185F --mutation A:H185F,A:W131A",
+    'protein-enn design examples/1bhl.pdb --samples 2 --fixed "A:60-180" --omit C',
+    f"{RANKING} examples/1bhl.pdb examples/1bhl_perturbed.pdb examples/2gtl_chain_a.cif {OUT}",
+)
+LINES, WIDTH = 5, 118
+"""What is shown of an output."""
+
+
+def columns_table() -> str:
+    """Every column of every table of scores, in Markdown."""
+    lines = ["| column | meaning | unit | which way is better |", "|---|---|---|---|"]
+    lines += [f"| `{name}` | {c.meaning} | {c.unit or ''} | {c.sign or ''} |" for name, c in COLUMNS.items()]
+    return "\n".join(lines)
+
+
+def examples(folder: Path) -> str:
+    """The commands and the first lines of their outputs."""
+    ranking = typer.Typer()
+    ranking.command()(score_designs.main)
+    parts = []
+    for command in EXAMPLES:
+        which = ranking if command.startswith(RANKING) else app
+        words = [str(folder / word) if word == OUT else word for word in shlex.split(command)]
+        result = CliRunner().invoke(which, words[2:] if which is ranking else words[1:])
+        if result.exit_code:
+            raise SystemExit(f"{command}: {result.output}")
+        lines = aligned(result.stdout.splitlines()[: LINES + 1])
+        parts += [f"$ {command}", *lines[:LINES], *(["..."] if len(lines) > LINES else []), ""]
+    return "\n".join(["```", *parts[:-1], "```"])
+
+
+def aligned(lines: list[str]) -> list[str]:
+    """Tab-separated lines with their cells below each other, cut at `WIDTH`."""
+    rows = [line.split("\t") for line in lines]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    whole = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..." for line in whole]
+
+
+def replaced(text: str, mark: str, content: str) -> str:
+    """The text with this content between `<!-- mark -->` and `<!-- end of mark -->`."""
+    before, rest = text.split(f"<!-- {mark} -->\n", 1)
+    _, after = rest.split(f"<!-- end of {mark} -->", 1)
+    return f"{before}<!-- {mark} -->\n{content}\n<!-- end of {mark} -->{after}"
+
+
+def main() -> int:
+    text = replaced(PAGE.read_text(), "columns", columns_table())
+    with tempfile.TemporaryDirectory() as folder:
+        text = replaced(text, "examples", examples(Path(folder)))
+    atomic.write_text(PAGE, text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

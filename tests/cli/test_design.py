@@ -1,0 +1,163 @@
+"""`protein-enn design` as users call it: rows, files, and one clear line for what cannot be."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from Bio import SeqIO
+from typer.testing import CliRunner
+
+from protein_enn.cli import app
+from protein_enn.io import read_structure
+
+RUNNER = CliRunner()
+Helix = Callable[..., str]
+
+
+@pytest.fixture
+def run(weights: dict[str, str]) -> Callable[..., Any]:
+    def design(*words: object) -> Any:
+        return RUNNER.invoke(app, ["design", *map(str, words), "--weights", weights["design"]])
+
+    return design
+
+
+@pytest.fixture
+def dimer(tmp_path: Path, helix: Helix) -> Path:
+    """Two chains of twelve residues, the second 10 Å away."""
+    lines = [line for line in helix(chain="B").splitlines() if line.startswith("ATOM")]
+    moved = [f"{line[:30]}{float(line[30:38]) + 10:8.3f}{line[38:]}" for line in lines]
+    path = tmp_path / "in" / "dimer.pdb"
+    path.parent.mkdir()
+    path.write_text(helix().replace("END\n", "TER\n") + "\n".join([*moved, "END", ""]))
+    return path
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def records(path: Path) -> list[Any]:
+    return list(SeqIO.parse(io.StringIO(path.read_text()), "fasta"))
+
+
+def test_tables_sequences_and_structures(run: Callable[..., Any], dimer: Path, tmp_path: Path) -> None:
+    table, sequences, folder = tmp_path / "x.csv", tmp_path / "x.fasta", tmp_path / "out"
+    wishes = ["--samples", 2, "--temperature", 0.5, "--temperature", 1, "--tie-chains", "A,B", "--omit", "CM"]
+    outputs = ["-o", table, "--fasta", sequences, "--structures", folder, "--probabilities"]
+    result = run(dimer, *wishes, *outputs, "--fixed", "A:1, B:1")
+    assert result.exit_code == 0, result.output
+    found = rows(table)
+    assert [(r["sample"], r["temperature"]) for r in found] == [("1", "0.5"), ("2", "0.5"), ("3", "1.0"), ("4", "1.0")]
+    for row in found:
+        first, second = row["sequence"].split("/")
+        assert first == second and first[0] == "M" and not set(first[1:]) & set("CM")
+        assert row["designed"] == "22" and row["cysteines"] == "0" and row["error"] == ""
+        back = read_structure(row["output"])
+        assert back.sequence == first + second and (back.b_factors[0, :3] == 1).all()
+    assert {p.name for p in folder.iterdir()} == {f"dimer_sample{i}.pdb" for i in range(1, 5)}
+    assert len(records(sequences)) == 10  # the input and four designs, two chains each
+    meaning = json.loads((tmp_path / "x.columns.json").read_text())
+    assert set(meaning["columns"]) == set(found[0]) and meaning["run"]["tie_chains"] == ["A,B"]
+
+
+def test_the_same_call_gives_the_same_bytes(run: Callable[..., Any], dimer: Path, tmp_path: Path) -> None:
+    def made(name: str) -> list[bytes]:
+        folder = tmp_path / name
+        outputs = ["-o", folder / "x.csv", "--fasta", folder / "x.fasta", "--joined", "--structures", tmp_path / "s"]
+        assert run(dimer, "--samples", 2, "--temperature", 1, *outputs).exit_code == 0
+        return [p.read_bytes() for p in sorted([*folder.iterdir(), *(tmp_path / "s").iterdir()], key=lambda p: p.name)]
+
+    assert made("one") == made("two")
+    assert len(records(tmp_path / "one" / "x.fasta")) == 3
+
+
+def test_bias_and_omissions_from_files(run: Callable[..., Any], dimer: Path, tmp_path: Path) -> None:
+    (tmp_path / "bias.csv").write_text("residues,amino_acids,bias\nA:2-3,W,99\n")
+    (tmp_path / "omit.json").write_text('{"B:": "ARNDCQEGHILKMFPSTWY"}')
+    files = ["--bias-file", tmp_path / "bias.csv", "--omit-file", tmp_path / "omit.json"]
+    result = run(dimer, *files, "--bias", "D:50", "--only", "A:1-4", "--only", "B:5-6", "--json")
+    assert result.exit_code == 0, result.output
+    ((one,),) = [answer["designs"] for answer in json.loads(result.stdout)]
+    assert one["sequence"] == "DWWDKVGSAWIK/MAELVVGSAWIK"
+    assert one["chains"] == dict(zip("AB", one["sequence"].split("/"), strict=True))
+    assert [value is None for value in one["log_probs"]] == [False] * 4 + [True] * 12 + [False] * 2 + [True] * 6
+
+
+def test_what_one_structure_lacks_is_its_row(
+    run: Callable[..., Any], dimer: Path, helix: Helix, tmp_path: Path
+) -> None:
+    (dimer.parent / "alone.pdb").write_text(helix())
+    out, sequences = tmp_path / "x.csv", tmp_path / "x.fasta"
+    result = run(dimer.parent, "--chains", "B", "-o", out, "--fasta", sequences)
+    assert result.exit_code == 1 and "Traceback" not in result.output
+    alone, other = sorted(rows(out), key=lambda row: row["name"])
+    assert alone["error"] == "alone: no chain 'B' with protein residues; there are A"
+    assert other["error"] == "" and other["sequence"].startswith("MAELKVGSAWIK/")
+    assert records(sequences)[0].id == "dimer_input_A"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        (["--fixed", "A:99"], "A:99"),
+        (["--only", "resname FOO"], "FOO"),
+        (["--tie", "A:1=B:99"], "B:99"),
+        (["--tie-chains", "A,Z"], "no chain 'Z'"),
+        (["--fixed", "all"], "every residue is fixed"),
+    ],
+)
+def test_what_does_not_exist_is_named(run: Callable[..., Any], dimer: Path, wishes: list[str], message: str) -> None:
+    result = run(dimer, *wishes, "--json")
+    assert result.exit_code == 1 and "Traceback" not in result.output
+    assert message in json.loads(result.stdout)[0]["error"]
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        (["--omit", "CJ"], "no amino acid 'J'"),
+        (["--bias", "W"], "'W' is no bias"),
+        (["--bias", "B:1"], "no amino acid 'B'"),
+        (["--temperature", "-1"], "greater than or equal to"),
+        (["--temperature", "nan"], "--temperature"),
+        (["--samples", "0"], "--samples"),
+        (["--bias-file", "absent.csv"], "absent.csv"),
+        (["--joined"], "--fasta"),
+        (["--probabilities"], "--structures"),
+        (["-o", "x.csv", "--fasta", "x.csv"], "one file"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(
+    run: Callable[..., Any], dimer: Path, wishes: list[str], message: str
+) -> None:
+    result = run(dimer, *wishes)
+    assert result.exit_code == 2 and "Traceback" not in result.output
+    assert message in " ".join(result.output.split())
+    assert not Path("x.csv").exists()
+
+
+def test_inputs_are_never_overwritten(run: Callable[..., Any], dimer: Path, tmp_path: Path) -> None:
+    twin = dimer.with_name("dimer_sample1.pdb")
+    twin.write_bytes(dimer.read_bytes())
+    result = run(dimer, twin, "--structures", dimer.parent, "--json")
+    assert result.exit_code == 1
+    errors = [row["error"] for row in json.loads(result.stdout)]
+    assert "would be overwritten" in errors[0] and errors[1] is None
+    assert twin.read_bytes() == dimer.read_bytes()
+    assert run(dimer, "--fasta", dimer).exit_code == 2
+
+
+def test_a_file_that_cannot_be_written_is_one_line(run: Callable[..., Any], dimer: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run(dimer, "--fasta", tmp_path / "file" / "x.fasta")
+    assert result.exit_code == 1 and "cannot be written" in result.output and "Traceback" not in result.output
+    result = run(dimer, "--structures", tmp_path / "file" / "x", "--json")
+    assert result.exit_code == 1 and json.loads(result.stdout)[0]["error"]

@@ -1,0 +1,83 @@
+"""`scan`: tables of every mutation or of named mutants, and errors that say what is there instead."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from protein_enn.cli import app
+
+RUNNER = CliRunner()
+RESIDUES = 12  # of the helix: MAELKVGSAWIK
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def asked(folder: Path, weights: dict[str, str], *more: str) -> list[str]:
+    return ["scan", str(folder / "good.pdb"), "--weights", weights["design"], "--device", "cpu", *more]
+
+
+def test_every_mutation_long_and_wide(folder: Path, weights: dict[str, str], tmp_path: Path) -> None:
+    long, wide = tmp_path / "long.csv", tmp_path / "wide.csv"
+    assert RUNNER.invoke(app, asked(folder, weights, "-o", str(long))).exit_code == 0
+    assert RUNNER.invoke(app, asked(folder, weights, "-o", str(wide), "--matrix")).exit_code == 0
+    rows, matrix = table(long), {row["number"]: row for row in table(wide)}
+    explained = json.loads((tmp_path / "wide.columns.json").read_text())
+    assert explained["run"]["estimator"] == "ddg_like" and explained["columns"]["W"]["unit"] == "nats"
+    assert len(rows) == 19 * RESIDUES and len(matrix) == RESIDUES
+    assert all(matrix[row["number"]][row["mutant"]] == row["score"] for row in rows)
+    assert all(float(row[row["wt"]]) == 0 for row in matrix.values())
+    assert {row["estimator"] for row in rows} == {"ddg_like"}
+    assert all(row["ddg_like"] == "" and "not calibrated" in row["calibration"] for row in rows)
+
+
+def test_named_mutants_from_options_and_a_file(folder: Path, weights: dict[str, str], tmp_path: Path) -> None:
+    wanted = tmp_path / "mutants.csv"
+    wanted.write_text("id,mutations\n1,A:M1G;A:A2W\n2,A:K5E\n")
+    out = tmp_path / "out.csv"
+    command = asked(folder, weights, "-o", str(out), "--mutants", str(wanted), "--mutation", "A:L4V,A:K5E")
+    assert RUNNER.invoke(app, command).exit_code == 0
+    rows = {row["mutations"]: row for row in table(out)}
+    assert list(rows) == ["A:L4V,A:K5E", "A:M1G,A:A2W", "A:K5E"]
+    for row in rows.values():
+        assert float(row["score"]) == pytest.approx(float(row["additive"]) + float(row["interaction"]))
+    long = tmp_path / "long.csv"
+    RUNNER.invoke(app, asked(folder, weights, "-o", str(long)))
+    (single,) = [r for r in table(long) if (r["wt"], r["number"], r["mutant"]) == ("K", "5", "E")]
+    assert float(rows["A:K5E"]["score"]) == pytest.approx(float(single["score"]))
+
+
+def test_a_wrong_mutant_is_a_row_that_says_what_is_there(folder: Path, weights: dict[str, str]) -> None:
+    wanted = [part for text in ("A:H1G", "A:M1G", "A:M99G", "M1G") for part in ("--mutation", text)]
+    result = RUNNER.invoke(app, asked(folder, weights, *wanted, "--json"))
+    assert result.exit_code == 1
+    wrong, good, absent, unread = json.loads(result.stdout)
+    assert "A:1 is M, not H" in wrong["error"] and good["error"] is None and good["score"] is not None
+    assert "no residue A:99; chain A has numbers from 1 to 12" in absent["error"]
+    assert "no mutation like A:H18A" in unread["error"]
+
+
+def test_estimators_differ_and_unknown_ones_are_refused(folder: Path, weights: dict[str, str]) -> None:
+    scores = {}
+    for estimator in ("ddg_like", "single", "isolated", "unconditional"):
+        result = RUNNER.invoke(app, asked(folder, weights, "--mutation", "A:K5E", "--estimator", estimator, "--json"))
+        (row,) = json.loads(result.stdout)
+        scores[estimator] = row["score"]
+        assert row["estimator"] == estimator
+    assert len(set(scores.values())) == 4
+    assert RUNNER.invoke(app, asked(folder, weights, "--estimator", "context_free")).exit_code == 2
+
+
+def test_what_does_not_go_together_is_refused(folder: Path, weights: dict[str, str], tmp_path: Path) -> None:
+    assert RUNNER.invoke(app, asked(folder, weights, "--matrix", "--mutation", "A:M1G")).exit_code == 2
+    for text in ("mutant\nA:M1G\n", "mutations\n\n"):
+        (tmp_path / "m.csv").write_text(text)
+        result = RUNNER.invoke(app, asked(folder, weights, "--mutants", str(tmp_path / "m.csv")))
+        assert result.exit_code == 2 and "mutations" in result.output and "Traceback" not in result.output

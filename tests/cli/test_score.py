@@ -1,0 +1,97 @@
+"""`score`: its four tables, what goes wrong in a row, and what is a usage error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from protein_enn.cli import app
+
+RUNNER = CliRunner()
+Helix = Callable[..., str]
+
+
+@pytest.fixture
+def models(tmp_path: Path, helix: Helix, sequence: tuple[str, ...]) -> Path:
+    """Two models of one helix, the second without its last oxygen."""
+    text = helix(sequence)
+    second = "\n".join(line for line in text.splitlines()[:-2])
+    path = tmp_path / "two.pdb"
+    path.write_text(f"MODEL        1\n{text.replace('END', 'ENDMDL')}MODEL        2\n{second}\nENDMDL\nEND\n")
+    return path
+
+
+@pytest.fixture
+def pair(tmp_path: Path, helix: Helix, sequence: tuple[str, ...]) -> Path:
+    """Chains A and B, 9 Å apart."""
+    moved = [
+        f"{line[:30]}{float(line[30:38]) + 9.0:8.3f}{line[38:]}" if line.startswith("ATOM") else line
+        for line in helix(sequence, "B").splitlines()
+    ]
+    path = tmp_path / "pair.pdb"
+    path.write_text(helix(sequence).replace("END\n", "TER\n") + "\n".join(moved) + "\n")
+    return path
+
+
+def rows(weights: dict[str, str], *arguments: str, status: int = 0) -> list[dict[str, Any]]:
+    result = RUNNER.invoke(app, ["score", *arguments, "--weights", weights["design"], "--orders", "2", "--json"])
+    assert result.exit_code == status, result.output
+    return json.loads(result.stdout)
+
+
+def test_an_ensemble_is_one_row(models: Path, weights: dict[str, str], tmp_path: Path) -> None:
+    each = rows(weights, str(models), "--all-models")
+    records = tmp_path / "x.scores.json"
+    (row,) = rows(weights, str(models), "--ensemble", "--records", str(records))
+    values = [one["log_likelihood"] for one in each]
+    assert (row["name"], row["models"], row["lowest"]) == ("two", 2, pytest.approx(min(values)))
+    assert row["log_likelihood"] == pytest.approx(sum(values) / 2)
+    (record,) = json.loads(records.read_text())
+    assert record["kind"] == "ensemble" and record["per_model"] == pytest.approx(values)
+
+
+def test_what_is_no_ensemble_is_a_row_with_its_error(
+    models: Path, helix: Helix, sequence: tuple[str, ...], weights: dict[str, str]
+) -> None:
+    shorter = helix(sequence[:9]).replace("END", "ENDMDL")
+    mixed = models.with_name("mixed.pdb")
+    mixed.write_text(f"MODEL        1\n{helix(sequence).replace('END', 'ENDMDL')}MODEL        2\n{shorter}END\n")
+    broken = models.with_name("broken.pdb")
+    broken.write_text("this is not a structure\n")
+    found = rows(weights, str(mixed), str(broken), str(models), "--ensemble", status=1)
+    assert [row["name"] for row in found] == ["mixed", "broken", "two"]
+    assert "model 2 has 9 residues" in found[0]["error"] and found[1]["error"] and found[2]["error"] is None
+
+
+def test_a_row_for_each_chain(pair: Path, weights: dict[str, str]) -> None:
+    (whole,) = rows(weights, str(pair))
+    chains = rows(weights, str(pair), "--per-chain")
+    assert [(row["name"], row["chain"], row["residues"]) for row in chains] == [("pair", "A", 12), ("pair", "B", 12)]
+    assert sum(row["log_likelihood"] for row in chains) / 2 == pytest.approx(whole["log_likelihood"])
+
+
+def test_an_interface(pair: Path, weights: dict[str, str]) -> None:
+    (named,), (every,) = (rows(weights, str(pair), "--interface", sides) for sides in ("A|B", "all"))
+    assert named["interface_score"] == every["interface_score"] != 0
+    (failed,) = rows(weights, str(pair), "--interface", "A|Z", status=1)
+    assert "'Z'" in failed["error"] and "chains A, B" in failed["error"]
+
+
+def test_designed_residues(pair: Path, weights: dict[str, str]) -> None:
+    (row,) = rows(weights, str(pair), "--designed", "B:2-4")
+    assert (row["designed"], row["scored"], row["residues"]) == (3, 3, 24)
+    (failed,) = rows(weights, str(pair), "--designed", "B:13", status=1)
+    assert "B:13" in failed["error"] and "nearest is B:12" in failed["error"]
+
+
+@pytest.mark.parametrize(
+    "options", [("--per-chain", "--ensemble"), ("--interface", "A|B", "--per-chain"), ("--ensemble", "--model", "2")]
+)
+def test_tables_that_exclude_each_other(pair: Path, weights: dict[str, str], options: tuple[str, ...]) -> None:
+    result = RUNNER.invoke(app, ["score", str(pair), "--weights", weights["design"], *options])
+    assert result.exit_code == 2 and "Traceback" not in result.output

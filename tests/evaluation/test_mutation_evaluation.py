@@ -1,0 +1,175 @@
+"""The evaluation of mutations: what a perfect or an untrained score gives, whatever the weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from typer.testing import CliRunner
+
+from protein_enn import chemistry
+from protein_enn.cli import app
+from protein_enn.evaluation import DataError, calibrate_mutations, evaluate_mutations
+from protein_enn.evaluation.mutations import Measurement, Scored, measurements, score_measurements, summarise
+from protein_enn.evaluation.ranking import ranking, spearman
+from protein_enn.io import read_structure, write_structure
+from protein_enn.predictor import Predictor, untrained
+from protein_enn.scoring import ESTIMATORS, scan, score_mutants
+from protein_enn.scoring.calibration import Calibration
+from protein_enn.scoring.substitutions import Substitution, parse_mutant
+from protein_enn.structure import Structure
+from protein_enn.testing import random_structure
+
+SEED = 7
+
+
+@pytest.fixture(scope="module")
+def design() -> Predictor:
+    return untrained("design", {"k": 8, "decoder_layers": 1, "hidden": 16})
+
+
+@pytest.fixture(scope="module")
+def complex_of_two() -> Structure:
+    """Chains A and B that touch; no W or Y in the first places."""
+    return random_structure((16, 16), seed=SEED)
+
+
+def change(structure: Structure, i: int, to: str) -> str:
+    chain, number = structure.residue_id(i).split(":")
+    return f"{chain}:{structure.sequence[i]}{number}{to}"
+
+
+@pytest.fixture
+def data(tmp_path: Path, complex_of_two: Structure) -> Path:
+    """A table of single mutations, with faults, and one of binding."""
+    folder = tmp_path / "mutations"
+    folder.mkdir()
+    write_structure(complex_of_two, folder / "x.pdb")
+    letters, numbers = complex_of_two.sequence, complex_of_two.numbers.tolist()
+    lines = ["structure,chain,wild_type,position,mutant,ddg"]
+    lines += [f"x.pdb,A,{letters[i]},{numbers[i]},W,{0.1 * i * (-1) ** i}" for i in range(6)]
+    lines += [f"x.pdb,A,{'C' if letters[0] != 'C' else 'A'},{numbers[0]},G,1.0", "absent.pdb,A,C,1,G,1.0"]
+    (folder / "small.csv").write_text("\n".join(lines) + "\n")
+    lines = ["structure,receptor,ligand,mutations,ddg"]
+    lines += [f"x.pdb,A,B,{change(complex_of_two, i, 'W')};{change(complex_of_two, i + 1, 'Y')},{i}" for i in range(6)]
+    (folder / "binding.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def test_measurements_score_as_the_scan_does(design: Predictor, complex_of_two: Structure) -> None:
+    one, two = change(complex_of_two, 2, "W"), f"{change(complex_of_two, 2, 'W')},{change(complex_of_two, 3, 'Y')}"
+    absent = "A:W999A"
+    found = score_measurements(
+        complex_of_two, [Measurement(parse_mutant(text), 1.5) for text in (one, two, absent)], design
+    )
+    assert found.skipped == 1 and found.minus_ddg == [-1.5, -1.5]
+    for estimator in ESTIMATORS:
+        expected = score_mutants(complex_of_two, [one, two], predictor=design, estimator=estimator).mutants
+        assert found.scores[estimator] == pytest.approx([mutant.score for mutant in expected], abs=1e-5)
+    single = scan(complex_of_two, predictor=design, estimator="single")
+    assert found.scores["single"][0] == pytest.approx(float(single.scores[2, chemistry.AMINO_ACIDS.index("W")]))
+    assert len(found.asymmetry) == 1 and "binding" not in found.scores
+
+
+def test_binding_is_what_the_partner_adds(design: Predictor, complex_of_two: Structure) -> None:
+    """0 where the partner is out of sight, and not the score in the complex."""
+    mutant = parse_mutant(f"{change(complex_of_two, 2, 'W')},{change(complex_of_two, 3, 'Y')}")
+    positions = complex_of_two.positions.clone()
+    positions[complex_of_two.chains == 1] += 300.0
+    apart = complex_of_two.with_positions(positions * complex_of_two.present[..., None])
+    wanted = [Measurement(mutant, 1.0, ("A", "B"))]
+    here, away = (score_measurements(s, wanted, design).scores for s in (complex_of_two, apart))
+    assert away["binding"] == pytest.approx([0.0], abs=1e-5)
+    assert abs(here["binding"][0]) > 1e-4 and here["binding"] != here["single"]
+
+
+def test_a_partner_that_is_not_there_is_skipped(design: Predictor, complex_of_two: Structure) -> None:
+    wanted = [Measurement(parse_mutant(change(complex_of_two, 2, "W")), 1.0, ("AX", "B"))]
+    assert score_measurements(complex_of_two, wanted, design).skipped == 1
+
+
+def test_metrics_carry_the_name_of_their_table(data: Path, design: Predictor) -> None:
+    metrics = evaluate_mutations(data, "all", design)
+    assert metrics["small_n"] == 6 and metrics["small_skipped"] == 2 and metrics["small_failed"] == 1
+    assert metrics["small_multimutants"] == 0 and "small_binding_spearman" not in metrics
+    for estimator in ESTIMATORS:
+        whole, mean = (metrics[f"small_{estimator}_spearman{suffix}"] for suffix in ("", "_per_protein"))
+        assert whole == pytest.approx(mean)
+    assert metrics["small_ddg_like_rmse"] is None
+    assert metrics["binding_multimutants"] == 6 and float(str(metrics["binding_additive_asymmetry"])) > 0
+    assert {"binding_binding_spearman", "binding_additive_spearman_per_protein"} <= metrics.keys()
+    again = evaluate_mutations(data, "small", design)
+    assert {k: v for k, v in again.items() if k.startswith("small_")} == {
+        k: v for k, v in metrics.items() if k.startswith("small_")
+    }
+    with pytest.raises(DataError, match=r"other\.csv"):
+        evaluate_mutations(data, "other", design)
+    with pytest.raises(ValueError, match="needs one for design"):
+        evaluate_mutations(data, "small", untrained("refinement"))
+
+
+def test_errors_are_in_kcal_after_calibration() -> None:
+    calibration = Calibration("ddg_like", 0.5, 0.1, 100, 10, "made", "0" * 64)
+    protein = Scored(minus_ddg=[-1.0, -3.0, 1.0], scores={"ddg_like": [-2.0, -2.0, 0.0]})
+    metrics = summarise([protein], 0, calibration)
+    assert metrics["ddg_like_mae"] == pytest.approx(1.0)  # off by 0, 2 and 1
+    assert metrics["ddg_like_rmse"] == pytest.approx((5 / 3) ** 0.5)
+
+
+def test_a_perfect_score_ranks_perfectly() -> None:
+    generator = np.random.default_rng(1)
+    proteins = [(y, np.exp(y)) for y in generator.normal(size=(4, 9))]
+    found = ranking(proteins, seed=0)
+    assert all(value == pytest.approx(1) for value in found.values())
+    opposite = ranking([(-y, x) for y, x in proteins], seed=0)
+    assert opposite["spearman"] == pytest.approx(-1)
+
+
+def test_rank_correlation_is_scipys() -> None:
+    generator = np.random.default_rng(0)
+    a, b = generator.integers(0, 9, 40).astype(float), generator.normal(size=40)
+    assert spearman(a, b) == pytest.approx(spearmanr(a, b).statistic)
+    assert spearman(np.ones(4), b[:4]) is None
+
+
+def test_lists_of_mutations(tmp_path: Path) -> None:
+    path = tmp_path / "binding.csv"
+    path.write_text('structure,receptor,ligand,mutations,ddg\nx.pdb,AC,B,"A:H18A;B:K-52BG",0.5\n')
+    (measurement,) = measurements(path)["x.pdb"]
+    assert measurement.mutations == (Substitution("A", "H", "18", "A"), Substitution("B", "K", "-52B", "G"))
+    assert measurement.partners == ("AC", "B")
+
+
+def test_too_few_measurements_calibrate_nothing(data: Path, design: Predictor) -> None:
+    with pytest.raises(ValueError, match="6 measurements are too few"):
+        calibrate_mutations(data, "small", design)
+    with pytest.raises(DataError, match=r"other\.csv"):
+        calibrate_mutations(data, "other", design)
+
+
+def test_the_command_calibrates_weights(data: Path, design: Predictor, complex_of_two: Structure) -> None:
+    """Measurements made of the scores themselves: the slope that made them is found and then used."""
+    weights = design.save(data / "w.safetensors")
+    scored = scan(complex_of_two, predictor=design)
+    rows = [(r["chain"], r["wt"], f"{r['number']}{r['icode']}", r["mutant"], -0.4 * r["score"]) for r in scored.rows()]
+    lines = ["structure,chain,wild_type,position,mutant,ddg", *[",".join(map(str, ("x.pdb", *row))) for row in rows]]
+    (data / "mutations" / "made.csv").write_text("\n".join(lines) + "\n")
+    asked = ["calibrate", str(weights), "--data", str(data), "--split"]
+    done = CliRunner().invoke(app, [*asked, "made", "--json", "--device", "cpu"])
+    assert done.exit_code == 0, done.output
+    kept = json.loads(weights.with_suffix(".json").read_text())["calibration"]
+    assert kept["slope"] == pytest.approx(0.4, rel=0.02) and kept["n"] == len(rows) and kept["data"] == "made"
+    failed = CliRunner().invoke(app, [*asked, "small", "--device", "cpu"])
+    assert failed.exit_code == 1 and "too few" in failed.output and "Traceback" not in failed.output
+
+
+def test_real_data_has_what_the_tables_say(data_dir: Path, design: Predictor) -> None:
+    metrics = evaluate_mutations(data_dir, "s669", design, limit=2)
+    assert metrics["s669_failed"] == 0 and metrics["s669_skipped"] == 0
+    folder = data_dir / "mutations"
+    file, wanted = next(iter(measurements(folder / "skempi.csv").items()))
+    found = score_measurements(read_structure(folder / file), wanted[:3], design)
+    assert found.skipped == 0 and len(found.scores["binding"]) == 3
