@@ -52,16 +52,12 @@ def element_kinds(elements: Iterable[str]) -> Int[Tensor, "m"]:
 
 
 def context_of(structure: Structure) -> Context:
-    """Positions (Å) and kinds of the atoms around a protein that are neither water nor part of a residue of it.
+    """Positions (Å) and kinds of atoms of ligands, ions and nucleic acids.
 
-    The atoms that a modified residue has beyond those of its parent are part of it: they would tell what it is.
+    Not those of kind "other": what a modified residue has beyond its parent would tell what it is.
     """
     others = structure.others
-    seen = others.kinds != KINDS.index("water")
-    odd = (others.kinds == KINDS.index("other")).nonzero()[:, 0].tolist()
-    if odd:
-        residues = {structure.residue_id(i) for i in range(len(structure))}
-        seen[[i for i in odd if others.residue_ids[i] in residues]] = False
+    seen = (others.kinds != KINDS.index("water")) & (others.kinds != KINDS.index("other"))
     elements = [others.elements[i] for i in seen.nonzero()[:, 0].tolist()]
     return others.positions[seen], element_kinds(elements)
 

@@ -79,7 +79,14 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
 
     def describe(figures: dict[str, float]) -> dict[str, Any]:
-        provenance = {"store": Path(data).name, "manifest_sha256": store.sha256, **store.provenance}
+        natives = [r for r in store.records if r.split == "train" and r.kind == "native"]
+        provenance = {
+            "store": Path(data).name,
+            "manifest_sha256": store.sha256,
+            **store.provenance,
+            "training_chains": len(natives),
+            "training_clusters": len({r.cluster for r in natives}),
+        }
         training_facts = {
             "experiment": experiment.model_dump(),
             "package": __version__,

@@ -90,12 +90,10 @@ def test_far_context_and_water_change_nothing_and_none_is_zeros():
         assert torch.equal(other.context_kinds, plain.context_kinds)
 
 
-def test_what_a_modified_residue_has_beyond_its_parent_is_not_shown_but_a_free_amino_acid_is():
+def test_what_a_modified_residue_has_beyond_its_parent_is_not_shown():
     place = STRUCTURE.ca[:1] + 2.0
-    own = with_atoms(STRUCTURE, place, ("P",), "other", (STRUCTURE.residue_id(0),))
-    free = with_atoms(STRUCTURE, place, ("P",), "other", ("A:900",))
-    assert not protein_graph(own, 8, False).context_kinds.any()
-    assert protein_graph(free, 8, False).context_kinds.any()
+    assert not protein_graph(with_atoms(STRUCTURE, place, ("P",), "other"), 8, False).context_kinds.any()
+    assert protein_graph(with_atoms(STRUCTURE, place, ("P",), "ligand"), 8, False).context_kinds.any()
 
 
 def test_the_order_of_context_atoms_does_not_matter():
