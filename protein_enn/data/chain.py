@@ -119,7 +119,9 @@ class Chain:
 
 
 def near(points: Float[Tensor, "m 3"], atoms: Float[Tensor, "a 3"], radius: float) -> Bool[Tensor, "m"]:
-    """Which points lie within a radius (Å) of an atom."""
+    """Which points, some hundreds, lie within a radius (Å) of an atom."""
+    if not len(points):
+        return points.new_zeros(0, dtype=torch.bool)
     return (torch.cdist(points, atoms, compute_mode="donot_use_mm_for_euclid_dist") <= radius).any(1)
 
 

@@ -64,16 +64,18 @@ def context_of(structure: Structure) -> Context:
 
 def context_features(
     compact: Float[Tensor, "n a 3"], mask: Bool[Tensor, "n a"], context: Context | None
-) -> tuple[Float[Tensor, "n 12 3"], Int[Tensor, "n 12"]]:
+) -> tuple[Float[Tensor, "n c 3"], Int[Tensor, "n c"]]:
     """The context atoms within `CONTEXT_RADIUS` of each CA: vectors from CA (Å) and kinds, zeros where there is none.
+
+    c is `CONTEXT_ATOMS`, or 0 where there is no context at all.
 
     Of more than `CONTEXT_ATOMS` those nearest to the side chain: to a point `SIDE` from CA, away from N and C. That
     point lies in their plane, so that the mirror image of a protein has the mirror images of its vectors.
     """
-    n = len(compact)
-    vectors = compact.new_zeros(n, CONTEXT_ATOMS, 3)
-    kinds = torch.zeros(n, CONTEXT_ATOMS, dtype=torch.long, device=compact.device)
-    if context is None or not len(context[0]):
+    n, slots = len(compact), CONTEXT_ATOMS if context is not None and len(context[0]) else 0
+    vectors = compact.new_zeros(n, slots, 3)
+    kinds = torch.zeros(n, slots, dtype=torch.long, device=compact.device)
+    if context is None or not slots:
         return vectors, kinds
     positions, classes = (values.to(compact.device) for values in context)
     origin = compact[:, 1].double()

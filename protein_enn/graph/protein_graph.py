@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import one_hot
+from torch.nn.functional import one_hot, pad
 from torch_geometric.data import Batch
 
 from protein_enn import chemistry
@@ -34,8 +35,8 @@ ALL_ATOM_WIDTHS = Widths(scalars=8 + 21 + 10, pseudoscalars=3, vectors=5 + 10, e
 class ProteinGraph(GeometricGraph):
     """A node per residue that has a CA; without side chains it holds nothing of the sequence."""
 
-    context_vectors: Float[Tensor, "n 12 3"]  # atoms that are no nodes (`graph.context`), Å from pos, zero where none
-    context_kinds: Int[Tensor, "n 12"]  # class of their elements, 0 where none
+    context_vectors: Float[Tensor, "n c 3"]  # atoms that are no nodes (`graph.context`), Å from pos, zero where none
+    context_kinds: Int[Tensor, "n c"]  # class of their elements, 0 where none
 
 
 def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGraph:
@@ -136,7 +137,19 @@ def node_features(
 
 
 def batch(graphs: Sequence[GeometricGraph]) -> GeometricGraph:
-    """Several graphs as one, without padding: neighbours stay inside their graph."""
+    """Several graphs as one, without padding of nodes: neighbours stay inside their graph."""
     if len(graphs) == 1:
         return graphs[0]
+    slots = {graph.context_kinds.shape[1] for graph in graphs if "context_kinds" in graph}
+    if len(slots) > 1:
+        graphs = [_with_slots(graph, max(slots)) for graph in graphs]
     return Batch.from_data_list(list(graphs))
+
+
+def _with_slots(graph: GeometricGraph, slots: int) -> GeometricGraph:
+    """The same graph with room for so many context atoms at each node."""
+    missing = slots - graph.context_kinds.shape[1]
+    result = copy(graph)
+    result.context_kinds = pad(graph.context_kinds, (0, missing))
+    result.context_vectors = pad(graph.context_vectors, (0, 0, 0, missing))
+    return result

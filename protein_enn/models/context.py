@@ -29,11 +29,11 @@ class ContextEmbedding(nn.Module):
     def forward(
         self, atoms: Float[Tensor, "n c 3"], kinds: Int[Tensor, "n c"], points: Float[Tensor, "n v 3"]
     ) -> Float[Tensor, "n s"]:
-        n, c = kinds.shape
+        n = len(kinds)
         frame = torch.cat([points.new_zeros(n, 1, 3), points], 1)
         with torch.autocast(atoms.device.type, enabled=False):
             apart = safe_norm(atoms[:, :, None] - frame[:, None])
-            near = self.basis(apart).view(n, c, -1)
+            near = self.basis(apart).flatten(2)
             weight = polynomial_cutoff(safe_norm(atoms), self.cutoff) * (kinds > 0)
         messages = silu(self.distances(near) + self.types(kinds))
         return self.outer((weight[..., None] * messages).sum(1))
