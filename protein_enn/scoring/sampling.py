@@ -16,7 +16,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.scoring.decoding import UNSEEN, Decoder
+from protein_enn.scoring.decoding import Decoder
+from protein_enn.tasks.design_model import UNSEEN
 
 TOGETHER = 16_384
 """Residues of samples that are decoded side by side: enough to have little Python for each, little to hold."""

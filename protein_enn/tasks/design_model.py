@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -21,6 +21,9 @@ from protein_enn.models.layers import Transition, activated_sum, neighbor_sum
 from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.settings import Settings
 from protein_enn.structure import Structure
+
+UNSEEN = len(chemistry.RESIDUES)
+"""In place of the identity of a neighbour that is not shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +91,27 @@ class DesignModel(nn.Module):
         self, encoding: Encoding, sequence: Int[Tensor, "n"], visible: Bool[Tensor, "n k"]
     ) -> Float[Tensor, "n 20"]:
         """Unnormalised log-probabilities; residue i sees the identity of its neighbour j iff visible[i, j]."""
-        x = encoding.nodes
-        for layer in self.decoder:
-            x = layer(x, encoding, sequence, visible)
+        seen = torch.where(visible, sequence[encoding.neighbors], UNSEEN)
+        return self._decoded(encoding, self.keys(encoding), seen)
+
+    def keys(self, encoding: Encoding) -> list[Float[Tensor, "n d"]]:
+        """What the backbone of a neighbour gives in each decoder layer, K h_j: worked out once for any sequences."""
+        return [cast(DecoderLayer, layer).key(encoding.nodes) for layer in self.decoder]
+
+    def logits_of(
+        self, encoding: Encoding, keys: list[Float[Tensor, "n d"]], rows: Int[Tensor, "r"], seen: Int[Tensor, "r k"]
+    ) -> Float[Tensor, "r 20"]:
+        """`logits` of some residues, of which one may come several times: no other residue is needed.
+
+        `seen` holds what each neighbour is, as an index into chemistry.RESIDUES, or `UNSEEN`.
+        """
+        values = (encoding.nodes, encoding.edges, encoding.weight, encoding.neighbors)
+        return self._decoded(Encoding(*(value[rows] for value in values)), keys, seen)
+
+    def _decoded(self, queried: Encoding, keys: list[Tensor], seen: Tensor) -> Float[Tensor, "r 20"]:
+        x = queried.nodes
+        for layer, key in zip(self.decoder, keys, strict=True):
+            x = layer(x, key, queried, seen)
         return self.exit(x)
 
 
@@ -103,15 +124,13 @@ class DecoderLayer(nn.Module):
         self.query = nn.Linear(hidden, hidden)
         self.key = nn.Linear(hidden, hidden, bias=False)
         self.edge = nn.Linear(edges, hidden, bias=False)
-        self.identity = nn.Embedding(len(chemistry.RESIDUES) + 1, hidden)  # the last one: not seen
+        self.identity = nn.Embedding(UNSEEN + 1, hidden)
         self.value = nn.Linear(hidden, hidden)
         self.transition = Transition(hidden, transition)
 
-    def forward(self, x: Tensor, encoding: Encoding, sequence: Tensor, visible: Tensor) -> Float[Tensor, "n d"]:
-        seen = torch.where(visible, sequence[encoding.neighbors], len(chemistry.RESIDUES))
-        rows = (self.query(self.norm(x)), encoding.edges, encoding.weight, seen)
-        values = (self.key(encoding.nodes),)
-        (summed,) = in_chunks(self._summed, rows, values, encoding.neighbors, tuple(self.parameters()))
+    def forward(self, x: Tensor, key: Tensor, queried: Encoding, seen: Tensor) -> Float[Tensor, "r d"]:
+        rows = (self.query(self.norm(x)), queried.edges, queried.weight, seen)
+        (summed,) = in_chunks(self._summed, rows, (key,), queried.neighbors, tuple(self.parameters()))
         return self.transition(x + self.value(summed))
 
     def _summed(self, query: Tensor, edges: Tensor, weight: Tensor, seen: Tensor, key: Source) -> tuple[Tensor]:
