@@ -140,6 +140,10 @@ def evaluate(
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="design: print the figures as Markdown tables.")] = False,
     steps: Annotated[int, typer.Option(min=0, help="refinement: iterations of the network.")] = 3,
+    positive_stabilises: Annotated[
+        bool,
+        typer.Option("--positive-stabilises", help="mutations: a positive ddg of the table is a gain, not a loss."),
+    ] = False,
     weights: Weights = None,
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
@@ -160,7 +164,9 @@ def evaluate(
         elif task is Task.refinement:
             metrics = evaluation.evaluate_refinement(data, split, predictor, steps=steps, **shared)
         else:
-            metrics = evaluation.evaluate_mutations(data, split, predictor, **shared)
+            metrics = evaluation.evaluate_mutations(
+                data, split, predictor, positive_stabilises=positive_stabilises, **shared
+            )
     if output is not None:
         write_json(output, metrics)
     if proteins is not None:

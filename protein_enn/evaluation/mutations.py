@@ -3,8 +3,9 @@
 Every estimator of `scoring.mutations` is measured in one run; several mutations at once are scored with their
 interaction (`scoring.multimutants`), `additive` is `ddg_like` without it. Where a table names the partners of a
 complex, `binding` is the log-odds (`single`) in the complex less that in the mutated partner alone. ddG (kcal/mol) is
-positive where a mutation destabilises or weakens binding, so scores are compared with -ddG. Choose between estimators,
-and calibrate, on one table (`s2648`); report on others.
+positive where a mutation destabilises or weakens binding, so scores are compared with -ddG; of a table with the other
+sign the caller has to say so, and `ddg_median` shows which it is: most mutations destabilise. Choose between
+estimators, and calibrate, on one table (`s2648`); report on others.
 """
 
 from __future__ import annotations
@@ -55,14 +56,15 @@ class Scored:
     skipped: int = 0
 
 
-def measurements(path: Path) -> dict[str, list[Measurement]]:
+def measurements(path: Path, positive_stabilises: bool = False) -> dict[str, list[Measurement]]:
     """Rows of a mutation table by structure file; either one mutation a row in columns, or a list in `mutations`."""
+    sign = -1.0 if positive_stabilises else 1.0
     result: dict[str, list[Measurement]] = defaultdict(list)
     for row in read_table(path, ("structure", "ddg"), delimiter=","):
         one = "{chain}:{wild_type}{position}{mutant}"
         named = row["mutations"] if "mutations" in row else one.format(**{k: v.strip() for k, v in row.items() if v})
         partners = tuple(row[side] for side in ("receptor", "ligand") if row.get(side))
-        result[row["structure"]].append(Measurement(parse_mutant(named), float(row["ddg"]), partners))
+        result[row["structure"]].append(Measurement(parse_mutant(named), sign * float(row["ddg"]), partners))
     return result
 
 
@@ -147,14 +149,15 @@ def evaluate_mutations(
     split: str,
     predictor: Predictor,
     *,
+    positive_stabilises: bool = False,
     limit: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Metrics:
     """Flat metrics on `mutations/<split>.csv` ("all": every table there), named `<table>_<estimator>_<metric>`.
 
-    `limit` takes only that many structures of each table; `seed` is of the bootstrap.
-    DataError if there is no such table or not two measurements of it could be scored.
+    `positive_stabilises` is of the column ddg; `limit` takes only that many structures of each table; `seed` is of the
+    bootstrap. DataError if there is no such table or not two measurements of it could be scored.
     """
     folder = Path(data) / "mutations"
     paths = sorted(folder.glob("*.csv")) if split == ALL else [folder / f"{split}.csv"]
@@ -163,7 +166,7 @@ def evaluate_mutations(
     result: Metrics = {}
     start = time.perf_counter()
     for path in paths:
-        proteins, failed = _score_table(path, predictor, limit, progress)
+        proteins, failed = _score_table(path, predictor, limit, progress, positive_stabilises)
         figures = summarise(proteins, seed, calibration_of(predictor, DDG_LIKE)[0]) | {"failed": failed}
         result |= {f"{path.stem}_{name}": value for name, value in figures.items()}
     return {**result, "seconds": time.perf_counter() - start, "seed": seed, **provenance(predictor, data, split)}
@@ -179,12 +182,16 @@ def calibrate_mutations(
 
 
 def _score_table(
-    path: Path, predictor: Predictor, limit: int | None, progress: Progress | None
+    path: Path,
+    predictor: Predictor,
+    limit: int | None,
+    progress: Progress | None,
+    positive_stabilises: bool = False,
 ) -> tuple[list[Scored], int]:
     """Scores of each protein of a table, and how many structures could not be done: none of theirs is scored."""
     if predictor.task != "design":
         raise ValueError(f"{predictor.name} is a {predictor.task} predictor; this evaluation needs one for design")
-    tables = subset(list(measurements(path).items()), limit)
+    tables = subset(list(measurements(path, positive_stabilises).items()), limit)
     proteins: list[Scored] = []
     failed = 0
     for done, (file, wanted) in enumerate(tables, 1):
@@ -212,6 +219,7 @@ def summarise(proteins: Sequence[Scored], seed: int, calibration: Calibration | 
         "proteins": len(scored),
         "proteins_ranked": sum(len(protein.minus_ddg) >= LEAST for protein in scored),
         "multimutants": len(asymmetry),
+        "ddg_median": float(np.median([-value for protein in scored for value in protein.minus_ddg])),
     }
     for name in scored[0].scores:
         if name == ADDITIVE and not asymmetry:
