@@ -124,7 +124,7 @@ def evaluate(
         str,
         typer.Option(
             help="Split or set of the table, ts50, a mutation table's name, or all. design: also several joined by "
-            "commas, or all-sets (ts50,test,casp13,casp14)."
+            "commas, all-sets (ts50,test,casp13,casp14), or predicted and predicted-natives (the models of decoys.tsv)."
         ),
     ],
     output: Annotated[

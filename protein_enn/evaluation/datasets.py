@@ -22,6 +22,8 @@ from protein_enn.structure import Structure
 
 TS50 = "ts50"
 ALL = "all"
+PREDICTED, NATIVES = "predicted", "predicted-natives"
+"""Models of the test pairs of `decoys.tsv`, and their natives: one sequence on two backbones."""
 
 
 class DataError(ValueError):
@@ -69,10 +71,13 @@ def select_chain(structure: Structure, chain_id: str) -> Structure:
 def chain_cases(data: Path, split: str) -> list[Case]:
     """Chains of `chains.tsv` whose split is `split` or whose `set` (values joined by "|") holds it; "all": every one.
 
-    "ts50" reads the backbones of `ts50.json` instead. DataError if nothing is there.
+    "ts50" reads the backbones of `ts50.json` instead, "predicted" the test models of `decoys.tsv` and
+    "predicted-natives" their natives. DataError if nothing is there.
     """
     if split == TS50:
         return ts50_cases(data / "ts50.json")
+    if split in (PREDICTED, NATIVES):
+        return predicted_cases(data, split == NATIVES)
     rows = read_table(data / "chains.tsv", ("file", "chain", "split", "set"))
     chosen = [r for r in rows if split in (ALL, r["split"]) or split in r["set"].split("|")]
     if not chosen:
@@ -83,6 +88,17 @@ def chain_cases(data: Path, split: str) -> list[Case]:
         return Case(f"{file}:{chain}", lambda: select_chain(read_structure(data / file), chain))
 
     return [case(row["file"], row["chain"]) for row in chosen]
+
+
+def predicted_cases(data: Path, natives: bool) -> list[Case]:
+    """The model, or the native, of each test pair of `decoys.tsv`: each file's chain once."""
+    pairs = decoy_pairs(data, "test")
+    chains = {(p.native, p.native_chain) if natives else (p.model, p.model_chain): None for p in pairs}
+
+    def case(path: Path, chain: str) -> Case:
+        return Case(f"{path.name}:{chain}", lambda: select_chain(read_structure(path), chain))
+
+    return [case(path, chain) for path, chain in chains]
 
 
 def ts50_cases(path: Path) -> list[Case]:

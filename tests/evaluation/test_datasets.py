@@ -42,6 +42,13 @@ def test_a_split_is_a_split_or_a_set(tables: Path, split: str, n: int) -> None:
     assert len(chain_cases(tables, split)) == n
 
 
+def test_predicted_backbones_stand_beside_their_natives(tables: Path) -> None:
+    with (tables / "decoys.tsv").open("a") as file:
+        file.write("\ntest\tm2.pdb\tX\tn.pdb\tY\tfold\ntrain\tm3.pdb\tX\tn3.pdb\tY\tfold")
+    assert [case.name for case in chain_cases(tables, "predicted")] == ["m.pdb:X", "m2.pdb:X"]
+    assert [case.name for case in chain_cases(tables, "predicted-natives")] == ["n.pdb:Y"]
+
+
 def test_what_is_not_there_is_named(tables: Path) -> None:
     with pytest.raises(DataError, match=r"casp13.*casp14"):
         chain_cases(tables, "casp13")
