@@ -126,10 +126,11 @@ class OddMessages(nn.Module):
 
 
 class Transition(nn.Module):
-    """h + W2 silu(W1 LayerNorm(h)): a residual block on scalars."""
+    """h + W2 D silu(W1 LayerNorm(h)): a residual block on scalars; D is dropout, in training alone."""
 
-    def __init__(self, scalars: int, factor: int = 2, extra: int = 0) -> None:
+    def __init__(self, scalars: int, factor: int = 2, extra: int = 0, dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = nn.Dropout(dropout)
         self.norm = nn.LayerNorm(scalars)
         self.inner = nn.Linear(scalars + extra, factor * scalars)
         self.outer = nn.Linear(factor * scalars, scalars)
@@ -138,7 +139,7 @@ class Transition(nn.Module):
         normed = self.norm(h)
         if extra is not None:
             normed = torch.cat([normed, extra], -1)
-        return h + self.outer(silu(self.inner(normed)))
+        return h + self.outer(self.dropout(silu(self.inner(normed))))
 
 
 def neighbor_sum(weight: Float[Tensor, "n k"], values: Float[Tensor, "n k f"]) -> Float[Tensor, "n f"]:

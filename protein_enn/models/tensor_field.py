@@ -50,6 +50,7 @@ class TensorField(nn.Module):
         basis: int = 12  # Gaussians for each distance of an edge
         transition: int = 2  # inner width of a transition, times `scalars`
         cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
+        dropout: float = Field(default=0.0, ge=0, lt=1)  # of summed messages and of transitions, in training
 
     def __init__(self, config: Config, widths: Widths) -> None:
         super().__init__()
@@ -90,7 +91,9 @@ class TensorFieldLayer(nn.Module):
         self.convolution = TensorConvolution(config.channels, config.lmax, config.hidden, axial)
         if config.lmax:
             self.gate = nn.Linear(config.scalars, config.channels * config.lmax)
-        self.transition = Transition(config.scalars, config.transition, self.convolution.scalars + config.odd)
+        extra = self.convolution.scalars + config.odd
+        self.transition = Transition(config.scalars, config.transition, extra, config.dropout)
+        self.dropout = nn.Dropout(config.dropout)
         if axial:
             self.lift_odd = nn.Linear(config.odd, axial, bias=False)
             self.odd_from_tensors = nn.Linear(self.convolution.pseudoscalars, config.odd, bias=False)
@@ -104,7 +107,7 @@ class TensorFieldLayer(nn.Module):
         rows = (self.messages.target(normed), edges.scalars, edges.pseudoscalars, edges.weight, harmonics)
         values = (self.messages.source(normed), self.odd.node(x.pseudoscalars), lifted)
         even, odd, coupled = in_chunks(self._sums, rows, values, edges.neighbors, tuple(self.parameters()))
-        scalars = x.scalars + self.even(even)
+        scalars = x.scalars + self.dropout(self.even(even))
         odd = x.pseudoscalars + odd
         update = self.convolution.mixed(coupled)
         if self.axial:

@@ -52,6 +52,7 @@ class DesignModel(nn.Module):
         decoder_layers: int = 3
         hidden: int = 128
         transition: int = 2  # inner width of a transition, times `hidden`
+        dropout: float = Field(default=0.0, ge=0, lt=1)  # of the decoder, in training
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -64,7 +65,7 @@ class DesignModel(nn.Module):
         # Keys are sums of what a neighbour is and who it is: unbounded features would drown the identity.
         self.norm = nn.LayerNorm(config.hidden)
         self.decoder = nn.ModuleList(
-            DecoderLayer(config.hidden, self.encoder.edge_width, config.transition)
+            DecoderLayer(config.hidden, self.encoder.edge_width, config.transition, config.dropout)
             for _ in range(config.decoder_layers)
         )
         self.exit = nn.Sequential(nn.LayerNorm(config.hidden), nn.Linear(config.hidden, len(chemistry.AMINO_ACIDS)))
@@ -118,7 +119,7 @@ class DesignModel(nn.Module):
 class DecoderLayer(nn.Module):
     """x_i + W sum_j w_ij silu(Q x_i + K h_j + E e_ij + S[s_j if visible, else unseen]), then a transition."""
 
-    def __init__(self, hidden: int, edges: int, transition: int = 2) -> None:
+    def __init__(self, hidden: int, edges: int, transition: int = 2, dropout: float = 0.0) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(hidden)
         self.query = nn.Linear(hidden, hidden)
@@ -126,12 +127,13 @@ class DecoderLayer(nn.Module):
         self.edge = nn.Linear(edges, hidden, bias=False)
         self.identity = nn.Embedding(UNSEEN + 1, hidden)
         self.value = nn.Linear(hidden, hidden)
-        self.transition = Transition(hidden, transition)
+        self.transition = Transition(hidden, transition, dropout=dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, key: Tensor, queried: Encoding, seen: Tensor) -> Float[Tensor, "r d"]:
         rows = (self.query(self.norm(x)), queried.edges, queried.weight, seen)
         (summed,) = in_chunks(self._summed, rows, (key,), queried.neighbors, tuple(self.parameters()))
-        return self.transition(x + self.value(summed))
+        return self.transition(x + self.dropout(self.value(summed)))
 
     def _summed(self, query: Tensor, edges: Tensor, weight: Tensor, seen: Tensor, key: Source) -> tuple[Tensor]:
         """The sum over neighbours of some nodes."""
