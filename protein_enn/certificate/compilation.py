@@ -33,9 +33,9 @@ def compiled(subject: Subject, graph: GeometricGraph) -> Compilation:
     """Replace the encoder's forward pass by its compiled form. ValueError without a C++ compiler."""
     demand_compiler()
     encoder = subject.encoder
-    graph = subject.cast(graph)
     torch._dynamo.reset()
     with torch.no_grad(), subject.precise():
+        graph = subject.entering(subject.cast(graph))
         found = torch._dynamo.explain(encoder.forward)(graph)
     reasons = tuple(" ".join(reason.reason.split())[:200] for reason in found.break_reasons)
     torch._dynamo.reset()

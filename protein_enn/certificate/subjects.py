@@ -54,6 +54,10 @@ class Subject(ABC):
         """The part that `torch.compile` is applied to."""
         return self.model.encoder
 
+    def entering(self, graph: GeometricGraph) -> GeometricGraph:
+        """The graph as the encoder gets it."""
+        return graph
+
     @abstractmethod
     def graph(self, structure: Structure) -> GeometricGraph:
         """The graph of a structure in its own precision, on the CPU."""
@@ -118,6 +122,9 @@ class DesignSubject(Subject):
 
     def graph(self, structure: Structure) -> GeometricGraph:
         return cast(GeometricGraph, self.model.graph(structure))
+
+    def entering(self, graph: GeometricGraph) -> GeometricGraph:
+        return cast(GeometricGraph, self.model.with_context(graph))
 
     def given(self, structure: Structure, seed: int) -> dict[str, Tensor]:
         rank = torch.randperm(len(structure), generator=torch.Generator().manual_seed(seed))

@@ -76,11 +76,11 @@ class DesignModel(nn.Module):
 
     def encode(self, graph: ProteinGraph) -> Encoding:
         """Features of the backbone, to be used with any number of sequences."""
-        features, edges = self.encoder(self._with_context(graph))
+        features, edges = self.encoder(self.with_context(graph))
         nodes = self.norm(self.entry(torch.cat([features.scalars, features.pseudoscalars], -1)))
         return Encoding(nodes, edges.scalars, edges.weight, edges.neighbors)
 
-    def _with_context(self, graph: ProteinGraph) -> ProteinGraph:
+    def with_context(self, graph: ProteinGraph) -> ProteinGraph:
         """The graph, its scalars with those of the atoms around each residue beside them."""
         points = graph.vectors[:, : BACKBONE_WIDTHS.frame]
         around = self.context(graph.context_vectors, graph.context_kinds, points)
