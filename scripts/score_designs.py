@@ -14,11 +14,10 @@ from typing import Annotated
 import typer
 
 import protein_enn as pe
-from protein_enn.cli.batch import Item, Row, failure, items, run
+from protein_enn.cli.batch import SUFFIXES, Item, Row, failure, items, run
 from protein_enn.cli.options import (
     Device,
     DeviceOption,
-    Inputs,
     Reading,
     Seed,
     Threads,
@@ -26,7 +25,7 @@ from protein_enn.cli.options import (
     predictor_for,
     with_reading,
 )
-from protein_enn.cli.output import finish, show_rows, write_rows
+from protein_enn.cli.output import finish, show_rows, write_rows, writing
 from protein_enn.cli.scoring import Mode
 from protein_enn.report.ranking import columns_of, identity, rank_designs, write_plot, write_ranking
 from protein_enn.scoring.columns import run_of
@@ -38,9 +37,15 @@ SHOWN = ("rank", "name", "log_likelihood", "standard_error", "separated", "perpl
 
 @with_reading
 def main(
-    inputs: Inputs,
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IN... TABLE",
+            help="Structure files, folders (searched through), glob patterns, or - for standard input; "
+            "last the CSV file to write, the others stand beside it.",
+        ),
+    ],
     reading: Reading,
-    table: Annotated[Path, typer.Argument(dir_okay=False, help="The CSV file to write; the others stand beside it.")],
     mode: Annotated[Mode, typer.Option(help="What a residue sees of the sequence.")] = Mode.conditional,
     orders: Annotated[int, typer.Option(min=1, help="Decoding orders averaged in conditional mode.")] = 8,
     designed: Annotated[
@@ -56,8 +61,9 @@ def main(
     threads: Threads = None,
 ) -> None:
     """Rank designs: best log-likelihood first, as a CSV file, a plot and a page. Exit status 1 if a file failed."""
+    inputs, table = inputs_and_table(paths)
     beside = {suffix: table.with_suffix(suffix) for suffix in (".svg", ".html")}
-    batch = items(inputs, writes=[table, *beside.values()])
+    batch = items(inputs, writes=[table, *beside.values()], reads=[reference])
     predictor = predictor_for("design", weights, device, threads)
     native = None if reference is None else read_reference(reference)
     residues: dict[str, Row] = {}
@@ -77,10 +83,28 @@ def main(
     options = {"mode": mode.value, "orders": orders, "designed": designed, "seed": seed}
     compared = None if reference is None else str(reference)
     write_rows(table, rows, columns_of(rows), run_of("score_designs", predictor, reference=compared, **options))
-    write_plot(beside[".svg"], rows)
-    write_ranking(beside[".html"], rows, f"Ranking of {len(rows)} designs")
+    with writing(beside[".svg"]):
+        write_plot(beside[".svg"], rows)
+    with writing(beside[".html"]):
+        write_ranking(beside[".html"], rows, f"Ranking of {len(rows)} designs")
     show_rows(rows, SHOWN)
     finish(rows)
+
+
+def inputs_and_table(paths: list[str]) -> tuple[list[str], Path]:
+    """What to rank, and the table, which is the last; typer.BadParameter if that cannot be meant for a table."""
+    *inputs, last = paths
+    table = Path(last)
+    named = "name the table last, e.g. ranking.csv"
+    if Path(table.name.lower().removesuffix(".gz")).suffix in SUFFIXES:
+        raise typer.BadParameter(f"{last} is named like a structure; {named}")
+    if table.is_dir():
+        raise typer.BadParameter(f"{last} is a folder, the table is missing; {named}")
+    if table.suffix in (".svg", ".html"):
+        raise typer.BadParameter(f"{last} is named like the plot or the page beside the table; {named}")
+    if not inputs:
+        raise typer.BadParameter(f"{last} is all that is given: name the designs first; {named}")
+    return inputs, table
 
 
 def read_reference(path: Path) -> Structure:

@@ -90,3 +90,45 @@ def test_an_input_is_never_overwritten(designs: Path, weights: str) -> None:
     before = (designs / "1bhl.pdb").read_bytes()
     assert ranked(designs, designs / "1bhl.pdb", "--weights", weights).exit_code == 2
     assert (designs / "1bhl.pdb").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["b.pdb", "b.ENT", "b.cif", "b.mmcif", "b.bcif", "b.pdbx", "b.cif.gz"])
+def test_a_structure_is_no_table(designs: Path, weights: str, name: str) -> None:
+    last = designs / name
+    last.write_text("as it was")
+    result = ranked(designs / "1bhl.pdb", last, "--weights", weights)
+    assert result.exit_code == 2 and "name the table last" in words_of(result)
+    assert last.read_text() == "as it was"
+
+
+@pytest.mark.parametrize(
+    ("last", "message"),
+    [
+        (".", "the table is missing; name the table last"),
+        ("r.csv", "name the designs first"),
+        ("r.svg", "named like the plot"),
+    ],
+)
+def test_designs_or_table_missing(designs: Path, weights: str, last: str, message: str) -> None:
+    result = ranked(designs / last, "--weights", weights)
+    assert result.exit_code == 2 and message in words_of(result)
+
+
+def test_the_reference_is_never_overwritten(designs: Path, tmp_path: Path, weights: str, examples: Path) -> None:
+    reference = tmp_path / "native.txt"
+    shutil.copy(examples / "1bhl.pdb", reference)
+    before = reference.read_bytes()
+    result = ranked(designs, reference, "--reference", reference, "--weights", weights)
+    assert result.exit_code == 2 and "would be overwritten" in words_of(result)
+    assert reference.read_bytes() == before
+
+
+def test_a_table_that_cannot_be_written_is_one_line(designs: Path, weights: str) -> None:
+    result = ranked(designs, designs / "1bhl.pdb" / "r.csv", "--weights", weights)
+    assert result.exit_code == 1 and result.output.startswith("error: ")
+    assert "r.csv: cannot be written" in result.output and len(result.output.splitlines()) == 1
+
+
+def words_of(result: Result) -> str:
+    """What was said, without the frame and the line ends that the width of the terminal puts into it."""
+    return " ".join(result.output.replace("│", " ").split())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from protein_enn.cli.options import Reading
-from protein_enn.cli.output import Progress, printable
+from protein_enn.cli.output import Progress, check_writable, printable
 
 if TYPE_CHECKING:
     from protein_enn.structure import Structure
@@ -33,10 +33,13 @@ class Item:
     error: str | None = None
 
 
-def items(inputs: Sequence[str], *, writes: Sequence[Path | None] = ()) -> list[Item]:
+def items(
+    inputs: Sequence[str], *, writes: Sequence[Path | None] = (), reads: Sequence[Path | None] = ()
+) -> list[Item]:
     """Files behind the inputs, each once, in the order of the inputs; an input that leads to none keeps its error.
 
-    typer.BadParameter: standard input is a terminal or named twice, or a file in `writes` is one of the inputs.
+    typer.BadParameter: standard input is a terminal or named twice, or a file in `writes` is one of the inputs
+    or of what else the command `reads`. The command stops where a file in `writes` cannot be written.
     """
     from protein_enn.io import find_structures
 
@@ -57,8 +60,12 @@ def items(inputs: Sequence[str], *, writes: Sequence[Path | None] = ()) -> list[
             found.setdefault(("nothing at", given), (given, explain(error)))
     names = unique_names([Path("stdin" if path == STDIN else path) for path, _ in found.values()])
     batch = [Item(path, name, error) for (path, error), name in zip(found.values(), names, strict=True)]
-    if replaced := overwrites(batch, [path for path in writes if path is not None]):
+    targets = [path for path in writes if path is not None]
+    others = [Item(str(path), path.name) for path in reads if path is not None]
+    if replaced := overwrites([*batch, *others], targets):
         raise typer.BadParameter(f"the input {replaced} would be overwritten; write to another file")
+    for target in targets:
+        check_writable(target)
     return batch
 
 

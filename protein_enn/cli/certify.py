@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from protein_enn.cli.options import Device, DeviceOption, Seed, Threads, use_threads
-from protein_enn.cli.output import Progress, printable, show_json, stop, write_json
+from protein_enn.cli.output import Progress, printable, show_json, stop, write_json, write_text
 
 if TYPE_CHECKING:
     from protein_enn.certificate import Certificate
@@ -104,8 +104,6 @@ def _read(paths: list[Path] | None) -> list[Structure] | None:
 
 def _deliver(found: list[Certificate], json: Path | None, markdown: Path | None) -> None:
     """Print or write tables and JSON."""
-    from protein_enn.io import atomic
-
     tables = "\n".join(one.markdown() for one in found)
     records = [one.to_dict() for one in found]
     if json == STDOUT:
@@ -113,7 +111,6 @@ def _deliver(found: list[Certificate], json: Path | None, markdown: Path | None)
     elif json is not None:
         write_json(json, records)
     if markdown is not None and markdown != STDOUT:
-        markdown.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write_text(markdown, tables)
+        write_text(markdown, tables)
     elif json != STDOUT:
         typer.echo("\n".join(printable(line) for line in tables.splitlines()))

@@ -22,7 +22,7 @@ from protein_enn.cli.options import (
     Weights,
     predictor_for,
 )
-from protein_enn.cli.output import deliver, stop
+from protein_enn.cli.output import deliver, write_text
 from protein_enn.cli.refinement import output_suffix
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def design(
     wishes = _wishes(temperature or [0.1], bias, bias_file, omit, omit_file)
     wishes |= {"fixed": fixed or [], "only": only or [], "chains": chains, "ties": tie or []}
     wishes |= {"tie_chains": tie_chains or [], "samples": samples, "seed": seed}
-    batch = items(inputs, writes=[output, fasta])
+    batch = items(inputs, writes=[output, fasta], reads=[bias_file, omit_file])
     predictor = predictor_for("design", weights, device, threads)
     source = {"seed": seed, "weights": predictor.name, "weights_sha256": predictor.sha256}
     records: list[str] = []
@@ -171,8 +171,8 @@ def design(
         return {**failure(item, error), **source}
 
     rows = run(batch, reading, work, failed)
-    if fasta is not None:
-        _write_fasta(fasta, records)
+    if fasta is not None and records:
+        write_text(fasta, "".join(records))
     answer = by_input(rows, "designs", (*SAMPLE, *DETAILS))
     made = run_of("design", predictor, **wishes)
     deliver(rows, DESIGN_COLUMNS, output, as_json, shown_columns=DESIGN_SHOWN, answer=answer, run=made)
@@ -218,13 +218,3 @@ def _write_structures(batch: Sequence[Item], found: list[Design], targets: list[
         raise ValueError(f"the input {replaced} would be overwritten; write to another folder")
     for one, target in zip(found, targets, strict=True):
         write_structure(one.threaded(), target, b_factors=one.probabilities if probabilities else None)
-
-
-def _write_fasta(path: Path, records: list[str]) -> None:
-    """All records in one file."""
-    from protein_enn.io import atomic
-
-    try:
-        atomic.write_text(path, "".join(records))
-    except OSError as error:
-        stop(f"{path}: cannot be written ({error.strerror or error})")

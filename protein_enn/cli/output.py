@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
@@ -145,14 +148,11 @@ def write_rows(path: Path, rows: Sequence[Row], columns: Sequence[str], run: Row
 
     A table of scores comes with its `run` (`scoring.columns.run_of`): then its columns are explained beside it.
     """
-    from protein_enn.io import atomic
-
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _inert(_finite(row.get(name))) for name in columns} for row in rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(path, text.getvalue())
+    write_text(path, text.getvalue())
     if run is not None:
         write_description(path, columns, run)
 
@@ -166,10 +166,37 @@ def write_description(table: Path, columns: Sequence[str], run: Row) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file."""
+    write_text(path, json_text(value) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole, in a folder that is made if need be, or stop."""
     from protein_enn.io import atomic
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(path, json_text(value) + "\n")
+    with writing(path):
+        atomic.write_text(path, text)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Stop with a line where writing this file fails. Not for the work on one item of a batch, which goes on."""
+    try:
+        yield
+    except OSError as error:
+        stop(f"{path}: cannot be written ({error.strerror or error})")
+
+
+def check_writable(path: Path) -> None:
+    """Stop, before anything is computed, where a file of this name cannot come to be, as far as folders tell."""
+    place = Path(os.path.realpath(path))
+    folder = next((parent for parent in place.parents if os.path.exists(parent)), place.parent)
+    with writing(path):
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def finish(rows: Sequence[Row]) -> None:

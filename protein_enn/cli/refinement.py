@@ -12,7 +12,7 @@ import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, overwrites, run
 from protein_enn.cli.options import Device, DeviceOption, Inputs, Json, Reading, Seed, Threads, Weights, predictor_for
-from protein_enn.cli.output import deliver, write_json
+from protein_enn.cli.output import deliver, json_text
 
 if TYPE_CHECKING:
     from protein_enn.refinement import Refinement
@@ -45,6 +45,7 @@ def refine(
     as_json: Json = False,
 ) -> None:
     """Refine models: DIR/NAME.<format>, DIR/NAME.refinement.json for each file, and DIR/refine.csv."""
+    from protein_enn.io import atomic
     from protein_enn.refinement import refine as refine_structure
 
     batch = items(inputs)
@@ -65,7 +66,7 @@ def refine(
         output.mkdir(parents=True, exist_ok=True)
         refinement.write(target, confidence_in_b=confidence_in_b)
         record = {**refinement.record(target.name), "name": item.name, "input": item.path}
-        write_json(output / f"{item.name}.refinement.json", record)
+        atomic.write_text(output / f"{item.name}.refinement.json", json_text(record) + "\n")
         return [{**row_of(refinement, record), **source, "file": item.path, "output": str(target)}]
 
     def failed(item: Item, error: str) -> Row:

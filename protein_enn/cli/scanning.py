@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from enum import StrEnum
 from functools import partial
 from itertools import groupby
@@ -51,7 +52,7 @@ class Estimator(StrEnum):
 
     ddg_like = "ddg_like"
     single = "single"
-    isolated = "isolated"
+    own_backbone = "own_backbone"
     unconditional = "unconditional"
 
 
@@ -70,8 +71,8 @@ def scan(
     estimator: Annotated[
         Estimator,
         typer.Option(
-            help="ddg_like: given all other residues, less the residue's own backbone alone; isolated: less that "
-            "without even its bonds; single: nothing subtracted; unconditional: given the backbone alone."
+            help="ddg_like: given all other residues, less the same of the residue alone; own_backbone: alone but with "
+            "its torsions and bonds; single: nothing subtracted; unconditional: given the backbone alone."
         ),
     ] = Estimator.ddg_like,
     matrix: Annotated[
@@ -88,8 +89,10 @@ def scan(
     `score` is in nats, higher is better; `ddg_like` is -ddG in kcal/mol, positive where a mutation stabilises, where
     the weights are calibrated. Of a whole scan the best mutations are shown, all are written.
     """
-    from protein_enn.scoring.columns import run_of
+    from protein_enn.scoring.columns import beside, run_of
 
+    if mutants is not None and output is not None and _is_one_of(mutants, [output, beside(output)]):
+        raise typer.BadParameter(f"{mutants} is an input and would be overwritten; write to another file")
     named = [*(mutation or []), *(_listed(mutants) if mutants is not None else [])]
     if named and matrix:
         raise typer.BadParameter("--matrix is of a whole scan: leave out --mutation and --mutants")
@@ -151,17 +154,45 @@ def _named(structure: Structure, named: list[str], predictor: Predictor, estimat
 
 
 def _listed(path: Path) -> list[str]:
-    """The column `mutations` of a CSV file; typer.BadParameter if there is none, or nothing in it."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if "mutations" not in (reader.fieldnames or ()):
-            raise typer.BadParameter(
-                f"{path} has no column `mutations`: one mutant a line, such as A:H18A or A:H18A;B:T5S"
-            )
-        found = [text for row in reader if (text := (row["mutations"] or "").strip())]
+    """The column `mutations` of a CSV file; typer.BadParameter if it does not read as one, or nothing is in it."""
+    header, *rows = _records(path) or [(1, [])]
+    columns = [cell.strip() for cell in header[1]]
+    if columns.count("mutations") != 1:
+        has = "two columns" if "mutations" in columns else "no column"
+        raise typer.BadParameter(f"{path} has {has} `mutations`: one mutant a line, such as A:H18A or A:H18A;B:T5S")
+    for line, row in rows:
+        if len(row) != len(columns):
+            cells = f"{len(row)} cell{'s' * (len(row) != 1)}, but the header has {len(columns)}"
+            hint = "; quote a list of mutations, or join them by ;" if len(row) > len(columns) else ""
+            raise typer.BadParameter(f"{path}, line {line}: {cells}{hint}")
+    at = columns.index("mutations")
+    found = [text for _, row in rows if (text := row[at].strip())]
     if not found:
         raise typer.BadParameter(f"{path} names no mutant in its column `mutations`")
     return found
+
+
+def _records(path: Path) -> list[tuple[int, list[str]]]:
+    """Where each record of a CSV file starts and its cells, without blank ones; typer.BadParameter if it is no CSV."""
+    try:
+        reader = csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""), strict=True)
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{path}: not UTF-8 text; save it as CSV UTF-8") from None
+    found, line = [], 1
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                found.append((line, row))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        what = "a quote is not closed" if "unexpected end of data" in str(error) else str(error)
+        raise typer.BadParameter(f"{path}, line {line}: no valid CSV: {what}") from None
+    return found
+
+
+def _is_one_of(path: Path, others: list[Path]) -> bool:
+    """Whether the file, which exists, is one of the others, under whatever name."""
+    return any(other.exists() and other.samefile(path) for other in others)
 
 
 def _best(rows: list[Row]) -> list[Row]:

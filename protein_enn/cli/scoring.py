@@ -123,7 +123,10 @@ def score(
     kind = next((name for name, wanted in chosen.items() if wanted), "score")
     if ensemble and reading.model != 1:
         raise typer.BadParameter("--ensemble takes every model: leave out --model")
+    if output is not None and records is not None and output.resolve() == records.resolve():
+        raise typer.BadParameter(f"--output and --records are one file, {output}")
     reading = replace(reading, all_models=True) if ensemble else reading
+    batch = items(inputs, writes=[output, records])
     predictor = predictor_for("design", weights, device, threads)
     options: dict[str, Any] = {"mode": mode.value, "orders": orders, "designed": designed, "seed": seed}
     found: dict[str, Result] = {}
@@ -141,7 +144,6 @@ def score(
         origin = {"seed": seed, "weights": predictor.name, "weights_sha256": predictor.sha256}
         return {**failure(item, error), "mode": mode.value, **origin}
 
-    batch = items(inputs, writes=[output, records])
     rows = run(batch, reading, work, failed)
     if ensemble:
         rows = [over_models(item, rows, found, failed) for item in batch]

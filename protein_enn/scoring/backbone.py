@@ -83,6 +83,13 @@ def of_sequence(log_probs: Float[Tensor, "o n 20"], structure: Structure) -> Flo
     return log_probs.gather(2, own.expand(len(log_probs), -1)[..., None])[..., 0]
 
 
+def check_structure(*given: object) -> None:
+    """TypeError unless all are structures: most often it is a path that was not read."""
+    for value in given:
+        if not isinstance(value, Structure):
+            raise TypeError(f"{value!r} is no Structure: give a Structure: pe.read_structure(path)")
+
+
 def check_options(mode: str, orders: int) -> None:
     """ValueError for an unknown mode or no order at all."""
     if mode not in MODES:

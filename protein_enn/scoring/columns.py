@@ -44,7 +44,7 @@ COLUMNS: dict[str, Column] = {
     "orders": Column("decoding orders", None, "decoding orders averaged; 1 where the mode has none"),
     "seed": Column(None, None, "seed of every random choice"),
     "temperature": Column(None, None, "divides the logits before an amino acid is drawn; 0 takes the most probable"),
-    "estimator": Column(None, None, "what a mutation's score is: single, unconditional, isolated or ddg_like"),
+    "estimator": Column(None, None, "what a mutation's score is: single, unconditional, own_backbone or ddg_like"),
     "calibration": Column(None, None, "where the slope from score to ddg_like is from, or why there is none"),
     "weights": Column(None, None, "name of the weights"),
     "weights_sha256": Column(None, None, "sha256 of the weights' file"),

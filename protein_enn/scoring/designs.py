@@ -13,7 +13,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone, design_predictor
+from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor
 from protein_enn.scoring.composition import composition
 from protein_enn.scoring.constraints import Constraints
 from protein_enn.scoring.decoding import Decoder
@@ -136,6 +136,7 @@ def design(
     ValueError names what does not exist (a residue, a chain, an amino acid), chains that cannot be tied, ties of kept
     with designed residues, a negative temperature, samples < 1, or says that nothing is left to design.
     """
+    check_structure(structure)
     temperatures = [float(t) for t in (temperature if isinstance(temperature, Sequence) else [temperature])]
     if not temperatures or not all(math.isfinite(t) and t >= 0 for t in temperatures) or samples < 1:
         raise ValueError(f"temperature {temperature} must be 0 or more and samples {samples} must be at least 1")

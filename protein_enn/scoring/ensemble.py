@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import design_predictor
+from protein_enn.scoring.backbone import check_structure, design_predictor
 from protein_enn.scoring.likelihood import DesignScore, number, residue_names, score, standard_error
 from protein_enn.structure import Structure
 
@@ -100,6 +100,7 @@ def score_ensemble(
     ValueError: no model, models of different sequences or chains, no residue that is scored in all of them, and
     whatever `score` refuses.
     """
+    check_structure(*structures)
     same_sequence(structures)
     predictor = design_predictor(predictor, device)
     return ensemble_of(

@@ -23,6 +23,7 @@ from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import (
     Backbone,
     check_options,
+    check_structure,
     design_predictor,
     designed_residues,
     of_sequence,
@@ -136,6 +137,7 @@ def interface_score(
     ValueError: fewer than two groups, a chain that does not exist or is in two groups, and whatever `score` refuses.
     """
     start = time.perf_counter()
+    check_structure(structure)
     check_options(mode, orders)
     predictor = design_predictor(predictor, device)
     partners = chain_groups(structure, groups)

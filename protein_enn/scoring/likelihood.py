@@ -29,6 +29,7 @@ from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import (
     Backbone,
     check_options,
+    check_structure,
     design_predictor,
     designed_residues,
     of_sequence,
@@ -179,6 +180,7 @@ def score(
     exist, or a structure with nothing to score.
     """
     start = time.perf_counter()
+    check_structure(structure)
     check_options(mode, orders)
     predictor = design_predictor(predictor, device)
     chosen = designed_residues(structure, designed)

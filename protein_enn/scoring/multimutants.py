@@ -24,7 +24,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone, design_predictor, scorable
+from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, scorable
 from protein_enn.scoring.calibration import calibration_of
 from protein_enn.scoring.mutations import DDG_LIKE, check_estimator, log_odds
 from protein_enn.scoring.substitutions import Substitution, parse_mutant, places, residue_index
@@ -77,7 +77,7 @@ class MutantScores:
 
 def score_mutants(
     structure: Structure,
-    mutants: Sequence[str | Mutant],
+    mutants: str | Sequence[str | Mutant],
     *,
     predictor: Predictor | None = None,
     estimator: str = DDG_LIKE,
@@ -86,13 +86,16 @@ def score_mutants(
 ) -> MutantScores:
     """Score mutants such as "A:H18A" or "A:H18A,B:T5S" on the structure's backbone: few passes for all of them.
 
-    `seed` draws the orders of mutants with more orders than `ORDERS`. ValueError: no mutant, one that does not read
-    so, a residue that is not there, is another one (the message says which) or lacks N, CA or C; else as for `scan`.
+    A text is one mutant, a list has one in each entry. `seed` draws the orders of mutants with more than `ORDERS`.
+    ValueError: no mutant, one that does not read so, a residue that is not there, is another one (the message says
+    which) or lacks N, CA or C; else as for `scan`.
     """
     start = time.perf_counter()
+    check_structure(structure)
     check_estimator(estimator)
     if not mutants:
         raise ValueError("no mutant is named: give such as A:H18A,B:T5S")
+    mutants = [mutants] if isinstance(mutants, str) else mutants
     parsed = [parse_mutant(mutant) if isinstance(mutant, str) else tuple(mutant) for mutant in mutants]
     index = residue_index(structure)
     where = [places(structure, mutant, index) for mutant in parsed]

@@ -5,10 +5,11 @@ Estimators, each 0 for the wild type and higher where the mutant is better (by e
 - `single`: log p(mutant) - log p(wild type), given the backbone and all other residues. This is what ProteinMPNN's
   users call decode last.
 - `unconditional`: the same given the backbone alone.
-- `isolated`: `single` less the log-odds of the residue on its own, a graph of one residue with its own N, CA, C and O:
-  what the model prefers of a residue before it sees a protein (Dutton et al. 2024).
-- `ddg_like`: `single` less the log-odds of the residue with the torsions and bonds of its own backbone, but no
-  neighbour. It ranks best, and is given in kcal/mol as well where the weights carry a calibration.
+- `ddg_like`: `single` less the log-odds of the residue on its own, a graph of one residue with its own N, CA, C and O:
+  what the model prefers of a residue before it sees a protein (Dutton et al. 2024). It ranks best, and is given in
+  kcal/mol as well where the weights carry a calibration.
+- `own_backbone`: `single` less the log-odds of the residue with the torsions and bonds of its own backbone, but no
+  neighbour.
 
 So that a log-odds of an alphabet that is common everywhere does not count as stability: what is left is what the
 surroundings say. On one backbone every estimator is antisymmetric: s(a -> b) = -s(b -> a).
@@ -28,14 +29,15 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone, design_predictor, scorable
+from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, scorable
 from protein_enn.scoring.calibration import calibration_of
 from protein_enn.scoring.substitutions import parse_mutant, places
 from protein_enn.structure import OtherAtoms, Structure
 
 DDG_LIKE = "ddg_like"
 """The estimator that a calibration is for."""
-ESTIMATORS = ("single", "unconditional", "isolated", DDG_LIKE)
+OWN_BACKBONE = "own_backbone"
+ESTIMATORS = ("single", "unconditional", OWN_BACKBONE, DDG_LIKE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,7 @@ def scan(
     """
     del seed
     start = time.perf_counter()
+    check_structure(structure)
     check_estimator(estimator)
     predictor = design_predictor(predictor, device)
     scorable(structure)
@@ -130,10 +133,9 @@ def log_odds(
         found["single"] = single
     if "unconditional" in estimators:
         found["unconditional"] = backbone.log_probs(backbone.seen_by_none())
-    if "isolated" in estimators:
-        found["isolated"] = single - context_free(structure, predictor, bonded=False)
-    if DDG_LIKE in estimators:
-        found[DDG_LIKE] = single - context_free(structure, predictor, bonded=True)
+    for name, bonded in ((DDG_LIKE, False), (OWN_BACKBONE, True)):
+        if name in estimators:
+            found[name] = single - context_free(structure, predictor, bonded=bonded)
     scored, own = scorable(structure)[:, None], structure.residues.clamp(max=19)[:, None]
     return {name: torch.where(scored, found[name] - found[name].gather(1, own), math.nan) for name in estimators}
 

@@ -161,3 +161,22 @@ def test_a_file_that_cannot_be_written_is_one_line(run: Callable[..., Any], dime
     assert result.exit_code == 1 and "cannot be written" in result.output and "Traceback" not in result.output
     result = run(dimer, "--structures", tmp_path / "file" / "x", "--json")
     assert result.exit_code == 1 and json.loads(result.stdout)[0]["error"]
+
+
+@pytest.mark.parametrize("option", ["--bias-file", "--omit-file"])
+@pytest.mark.parametrize("target", ["-o", "--fasta"])
+def test_side_inputs_are_never_overwritten(
+    run: Callable[..., Any], dimer: Path, tmp_path: Path, option: str, target: str
+) -> None:
+    given = tmp_path / "given.json"
+    given.write_text('{"A:5": %s}' % ('{"W": -2}' if option == "--bias-file" else '"CW"'))
+    before = given.read_bytes()
+    result = run(dimer, option, given, target, tmp_path / "in" / ".." / "given.json")
+    assert result.exit_code == 2 and "would be overwritten" in " ".join(result.output.split())
+    assert given.read_bytes() == before
+
+
+def test_no_sequence_no_fasta(run: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "bad.pdb").write_text("no structure\n")
+    assert run(tmp_path / "bad.pdb", "--fasta", tmp_path / "x.fa").exit_code == 1
+    assert not (tmp_path / "x.fa").exists()

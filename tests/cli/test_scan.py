@@ -66,7 +66,7 @@ def test_a_wrong_mutant_is_a_row_that_says_what_is_there(folder: Path, weights: 
 
 def test_estimators_differ_and_unknown_ones_are_refused(folder: Path, weights: dict[str, str]) -> None:
     scores = {}
-    for estimator in ("ddg_like", "single", "isolated", "unconditional"):
+    for estimator in ("ddg_like", "single", "own_backbone", "unconditional"):
         result = RUNNER.invoke(app, asked(folder, weights, "--mutation", "A:K5E", "--estimator", estimator, "--json"))
         (row,) = json.loads(result.stdout)
         scores[estimator] = row["score"]
@@ -81,3 +81,53 @@ def test_what_does_not_go_together_is_refused(folder: Path, weights: dict[str, s
         (tmp_path / "m.csv").write_text(text)
         result = RUNNER.invoke(app, asked(folder, weights, "--mutants", str(tmp_path / "m.csv")))
         assert result.exit_code == 2 and "mutations" in result.output and "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (
+            b"mutations\nA:K5E,A:L4V\n",
+            "m.csv, line 2: 2 cells, but the header has 1; quote a list of mutations, or join them by ;",
+        ),
+        (b"id,mutations\n1,A:K5E\n\nA:L4V\n", "m.csv, line 4: 1 cell, but the header has 2"),
+        (b'mutations\nA:K5E\n"A:L4V\nA:M1G\n', "m.csv, line 3: no valid CSV: a quote is not closed"),
+        (b'mutations\n"A:L4V"A:M1G\n', "m.csv, line 2: no valid CSV: "),
+        (b"mutations,mutations\nA:K5E,A:L4V\n", "m.csv has two columns `mutations`"),
+        (b"", "m.csv has no column `mutations`"),
+        ("mutations\nA:K5E\n".encode("utf-16"), "m.csv: not UTF-8 text; save it as CSV UTF-8"),
+        ("id,mutations\nGrün,A:K5E\n".encode("latin-1"), "m.csv: not UTF-8 text; save it as CSV UTF-8"),
+    ],
+)
+def test_a_list_of_mutants_that_does_not_read_is_refused(
+    folder: Path, weights: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes, fault: str
+) -> None:
+    (tmp_path / "m.csv").write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    result = RUNNER.invoke(app, asked(folder, weights, "--mutants", "m.csv"))
+    assert result.exit_code == 2 and "Traceback" not in result.output
+    assert fault in " ".join(result.output.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("text", ["A:K5E;A:L4V", '"A:K5E,A:L4V"'])
+def test_a_list_of_mutants_may_start_with_a_byte_order_mark(
+    folder: Path, weights: dict[str, str], tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "m.csv").write_bytes(f"\ufeffmutations\r\n{text}\r\n".encode())
+    result = RUNNER.invoke(app, asked(folder, weights, "--mutants", str(tmp_path / "m.csv"), "--json"))
+    assert result.exit_code == 0
+    assert [row["mutations"] for row in json.loads(result.stdout)] == ["A:K5E,A:L4V"]
+
+
+@pytest.mark.parametrize("name", ["m.csv", "link.csv"])
+def test_a_list_of_mutants_is_not_overwritten(
+    folder: Path, weights: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    wanted = tmp_path / "m.csv"
+    wanted.write_text("mutations\nA:K5E\n")
+    (tmp_path / "link.csv").symlink_to(wanted)
+    monkeypatch.chdir(tmp_path)
+    result = RUNNER.invoke(app, asked(folder, weights, "--mutants", "m.csv", "-o", str(tmp_path / name)))
+    assert result.exit_code == 2
+    assert "m.csv is an input and would be overwritten" in " ".join(result.output.replace("│", " ").split())
+    assert wanted.read_text() == "mutations\nA:K5E\n"

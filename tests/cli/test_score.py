@@ -95,3 +95,26 @@ def test_designed_residues(pair: Path, weights: dict[str, str]) -> None:
 def test_tables_that_exclude_each_other(pair: Path, weights: dict[str, str], options: tuple[str, ...]) -> None:
     result = RUNNER.invoke(app, ["score", str(pair), "--weights", weights["design"], *options])
     assert result.exit_code == 2 and "Traceback" not in result.output
+
+
+def test_the_table_and_the_records_are_two_files(pair: Path, weights: dict[str, str], tmp_path: Path) -> None:
+    same = ["-o", str(tmp_path / "same.csv"), "--records", str(tmp_path / "." / "same.csv")]
+    result = RUNNER.invoke(app, ["score", str(pair), "--weights", weights["design"], *same])
+    assert result.exit_code == 2 and "are one file" in " ".join(result.output.split())
+    assert not (tmp_path / "same.csv").exists()
+
+
+@pytest.mark.parametrize("option", ["-o", "--records"])
+@pytest.mark.parametrize("place", ["file/x.json", "file/deep/x.json", "/proc/x.json"])
+def test_a_place_that_cannot_be_written_is_one_line(
+    pair: Path, weights: dict[str, str], tmp_path: Path, option: str, place: str
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    words = ["score", str(pair), "--weights", weights["design"], "--orders", "1", option, str(tmp_path / place)]
+    result = RUNNER.invoke(app, words)
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    (line,) = [line for line in result.output.splitlines() if line.startswith("error: ")]
+    assert f"{place}: cannot be written (" in line
+    if place.startswith("file"):
+        assert result.output.splitlines() == [line], "said before anything is computed"
+    assert (tmp_path / "file").read_text() == "kept"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from typer.testing import CliRunner
 
+import protein_enn as pe
 from protein_enn.cli import app
 from protein_enn.io import read_structure, write_structure
 from protein_enn.predictor import Predictor, untrained
@@ -209,3 +213,20 @@ def test_a_designed_residue_that_does_not_exist_is_an_error(
 ) -> None:
     with pytest.raises(ValueError, match=f"1bhl: designed .*{fault}"):
         score(dimer, predictor=predictor, designed=words)
+
+
+@pytest.mark.parametrize("given", ["file.pdb", Path("file.pdb")])
+@pytest.mark.parametrize(
+    ("ask", "more"),
+    [(pe.score, ()), (pe.scan, ()), (pe.design, ()), (pe.interface_score, ()), (pe.score_mutants, (["A:H18A"],))],
+)
+def test_a_path_is_no_structure(ask: Callable[..., Any], more: tuple[Any, ...], given: Any) -> None:
+    ask = inspect.unwrap(ask)  # as users have it: only under pytest are types checked on the way in
+    with pytest.raises(TypeError, match=r"^\S+ is no Structure: give a Structure: pe\.read_structure\(path\)$"):
+        ask(given, *more)
+
+
+def test_paths_are_no_ensemble() -> None:
+    ask: Callable[..., Any] = inspect.unwrap(pe.score_ensemble)
+    with pytest.raises(TypeError, match="give a Structure"):
+        ask(["one.pdb", "other.pdb"])

@@ -142,3 +142,9 @@ def test_what_cannot_be_is_refused(bundle: Structure, predictor: Predictor) -> N
     present[0, chemistry.ATOM_INDEX["N"]] = False
     with pytest.raises(ValueError, match="lacks N, CA or C"):
         score_mutants(replace(bundle, present=present), [f"A:{first}1{wt}"], predictor=predictor)
+
+
+def test_a_text_is_one_mutant(bundle: Structure, predictor: Predictor) -> None:
+    text = named(bundle, [10, 11])
+    one, listed = (score_mutants(bundle, given, predictor=predictor) for given in (text, [text]))
+    assert one.rows() == listed.rows() and len(one.rows()) == 1

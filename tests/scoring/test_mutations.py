@@ -71,12 +71,12 @@ def test_a_neighbour_changes_what_is_given_its_identity(bundle: Structure, predi
 def test_estimators_are_single_less_their_term(bundle: Structure, predictor: Predictor) -> None:
     single = scan(bundle, predictor=predictor, estimator="single").scores
     found = {}
-    for estimator, bonded in (("isolated", False), ("ddg_like", True)):
+    for estimator, bonded in (("ddg_like", False), ("own_backbone", True)):
         term = context_free(bundle, predictor, bonded=bonded)
         own = term - term.gather(1, bundle.residues[:, None])
         found[estimator] = scan(bundle, predictor=predictor, estimator=estimator).scores
         torch.testing.assert_close(found[estimator], single - own, atol=1e-5, rtol=0)
-    assert not torch.allclose(found["isolated"], found["ddg_like"], atol=1e-3)
+    assert not torch.allclose(found["own_backbone"], found["ddg_like"], atol=1e-3)
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
