@@ -12,7 +12,7 @@ import pytest
 
 from protein_enn.cli.batch import unique_names
 from protein_enn.cli.output import write_rows
-from protein_enn.data.store import Store
+from protein_enn.data.store import VERSION, Store
 from protein_enn.io import UnreadableFileError, find_structures, read_structure
 from protein_enn.predictor import load_predictor, untrained
 from protein_enn.report import write_report
@@ -70,7 +70,7 @@ def test_58_a_store_reads_only_what_lies_in_it(tmp_path, name):
     data = b"anything"
     (tmp_path / "outside.safetensors").write_bytes(data)
     shard = {"file": name, "sha256": hashlib.sha256(data).hexdigest()}
-    manifest = {"version": 1, "shards": [shard], "provenance": {}, "records": []}
+    manifest = {"version": VERSION, "shards": [shard], "provenance": {}, "records": []}
     (tmp_path / "store" / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ValueError, match="outside of the store"):
         Store(tmp_path / "store")
