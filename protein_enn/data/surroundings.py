@@ -15,9 +15,10 @@ from protein_enn.structure import Structure
 PARTNER_RADIUS = 6.0
 """Å between heavy atoms within which a residue of another chain is a partner."""
 PARTNER_RESIDUES = 200
-CONTEXT_RADIUS = 8.0
-"""Å from a backbone atom or CB within which an atom is context."""
-CONTEXT_ATOMS = 600
+KEPT_RADIUS = 8.0
+"""Å from a backbone atom or CB of any residue within which an atom is kept; residues then see up to
+`graph.context.CONTEXT_RADIUS` from their CA."""
+KEPT_ATOMS = 600
 
 
 def with_surroundings(whole: Structure, chain_id: str) -> Chain:
@@ -40,7 +41,7 @@ def with_surroundings(whole: Structure, chain_id: str) -> Chain:
     if len(positions):
         frame = [*chemistry.BACKBONE, chemistry.CB]
         places = whole.positions[own][:, frame][seen[own][:, frame]]
-        rows = _nearest(_distances(positions, places, CONTEXT_RADIUS), CONTEXT_ATOMS)
+        rows = _nearest(_distances(positions, places, KEPT_RADIUS), KEPT_ATOMS)
         positions, kinds = positions[rows], kinds[rows]
     return Chain.of(chain, partners=partners, context=(positions, kinds))
 

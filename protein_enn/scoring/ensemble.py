@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from protein_enn.audit import SEVERITIES, Audit
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import check_structure, design_predictor
 from protein_enn.scoring.likelihood import DesignScore, number, residue_names, score, standard_error
@@ -58,10 +59,17 @@ class EnsembleScore:
         """Of each residue, mean over models; nan where not scored."""
         return torch.stack([found.log_likelihood for found in self.scores]).mean(0)
 
+    @property
+    def audit(self) -> Audit:
+        """That of the model with the worst findings, of several the first."""
+        audits = [found.structure.audit for found in self.scores]
+        return max(audits, key=lambda audit: -1 if audit.severity is None else SEVERITIES.index(audit.severity))
+
     def row(self) -> dict[str, Any]:
-        """One row of a table of ensembles; what is not of the ensemble is of its first model."""
+        """One row of a table: the audit is the worst of a model, all else that is not of the ensemble the first's."""
         return {
             **self.scores[0].row(),
+            **self.audit.summary(),
             "models": len(self.scores),
             "log_likelihood": self.mean,
             "standard_error": number(self.standard_error),
@@ -80,8 +88,8 @@ class EnsembleScore:
         return {**residue_names(self.scores[0].structure), "log_likelihood": values}
 
     def record(self) -> dict[str, Any]:
-        """`row` with the audit of the first model, the mean of each model, and what was found for each residue."""
-        rest = {"audit": self.scores[0].structure.audit.to_dict(), "per_model": self.means.tolist()}
+        """`row` with the worst audit of a model, the mean of each model, and what was found for each residue."""
+        rest = {"audit": self.audit.to_dict(), "per_model": self.means.tolist()}
         return {"kind": "ensemble", **self.row(), **rest, "per_residue": self.per_residue()}
 
 

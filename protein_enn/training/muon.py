@@ -32,12 +32,14 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.98),
     ) -> None:
-        rows = {p for m in model.modules() if isinstance(m, nn.Embedding) for p in m.parameters()}
-        matrices = [p for p in model.parameters() if p.ndim == 2 and p not in rows]
+        # Lists in the model's order: a resumed run finds its state by place, and a set has no order that lasts.
+        tables = {p for m in model.modules() if isinstance(m, nn.Embedding) for p in m.parameters()}
+        rows = [p for p in model.parameters() if p in tables]
+        matrices = [p for p in model.parameters() if p.ndim == 2 and p not in tables]
         vectors = [p for p in model.parameters() if p.ndim != 2]
         groups: list[dict[str, Any]] = [
             {"params": matrices, "orthogonal": True, "weight_decay": weight_decay},
-            {"params": sorted(rows, key=lambda p: tuple(p.shape)), "orthogonal": False, "weight_decay": weight_decay},
+            {"params": rows, "orthogonal": False, "weight_decay": weight_decay},
             {"params": vectors, "orthogonal": False, "weight_decay": 0.0},
         ]
         super().__init__([g for g in groups if g["params"]], {"lr": lr, "momentum": momentum, "betas": betas})

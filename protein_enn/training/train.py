@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from protein_enn.data import Store
+from protein_enn.data.batches import ResidueBudget
 from protein_enn.predictor import build, choose_device, load_predictor
 from protein_enn.tasks import TASKS
 from protein_enn.training.callbacks import KeepBest
@@ -75,17 +76,17 @@ def train(
     task = task_type(task_type.Config.model_validate(experiment.task_settings), model.config)
     place = int(os.environ.get("LOCAL_RANK", 0)), processes
     training, validation = loaders(store, task, experiment, start, place)
+    sampler = cast(ResidueBudget, training.batch_sampler)
     module = TrainingModule(model, task, experiment, max_minutes, place)
     out.mkdir(parents=True, exist_ok=True)
 
     def describe(figures: dict[str, float]) -> dict[str, Any]:
-        natives = [r for r in store.records if r.split == "train" and r.kind == "native"]
         provenance = {
             "store": Path(data).name,
             "manifest_sha256": store.sha256,
             **store.provenance,
-            "training_chains": len(natives),
-            "training_clusters": len({r.cluster for r in natives}),
+            "training_chains": sum(map(len, sampler.natives.values())),
+            "training_clusters": len(sampler.natives),
         }
         training_facts = {
             "experiment": experiment.model_dump(),

@@ -11,7 +11,10 @@ import torch
 
 import protein_enn as pe
 from protein_enn.certificate import Certificate, certify, measure
+from protein_enn.certificate.cases import graph_of
 from protein_enn.certificate.structures import complex_of, default_structures
+from protein_enn.certificate.subjects import subject_of
+from protein_enn.graph.fields import GeometricGraph
 from protein_enn.models import ENCODERS
 from protein_enn.models.tensor_field import TensorField
 from protein_enn.nn.chunks import current_chunk
@@ -251,6 +254,19 @@ def test_the_public_face_and_bad_names() -> None:
     empty = random_structure((3,)).take(torch.arange(0))
     with pytest.raises(ValueError, match="no residue has a CA"):
         certify(structures=[empty])
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_what_is_compiled_gets_what_the_encoder_gets(name: str, natives: list[Structure]) -> None:
+    """`torch.compile` traces the encoder alone, on a graph as the whole model hands it on."""
+    subject = subject_of(load_predictor(name, device="cpu"), "float32", torch.device("cpu"))
+    seen: list[GeometricGraph] = []
+    graph = graph_of(subject, natives[0], subject.given(natives[0], 0))
+    with subject.encoder.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0])):
+        subject.outputs(graph)
+    entering = subject.entering(subject.cast(graph))
+    for field in ("pos", "scalars", "pseudoscalars", "vectors", "neighbors"):
+        assert torch.equal(entering[field], seen[0][field]), field
 
 
 def test_without_a_compiler_compiling_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The store: what goes in comes out, damage is noticed, clusters stay whole, batches keep their budget."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -191,6 +192,18 @@ def test_a_share_of_the_clusters_is_part_of_a_larger_one():
 
     assert [len(used(share)) for share in (0.01, 0.1, 0.5, 1.0)] == [1, 2, 10, 20]
     assert used(0.01) < used(0.1) < used(0.5)
+
+
+def test_processes_share_the_batches_and_resume_where_they_stopped():
+    records = [Record(f"c{i}", 60, str(i), "train", "native") for i in range(9)]
+
+    def drawn(count: int, **place) -> list:
+        return list(itertools.islice(ResidueBudget(records, "train", budget=100, crop=60, seed=1, **place), count))
+
+    whole = drawn(24)  # more than two epochs
+    assert drawn(12, place=(0, 2)) == whole[0::2] and drawn(12, place=(1, 2)) == whole[1::2]
+    assert drawn(5, start=3, place=(1, 2)) == whole[7:16:2]
+    assert drawn(5, start=10) == whole[10:15]
 
 
 def test_a_crop_is_a_neighbourhood_in_chain_order():

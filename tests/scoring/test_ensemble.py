@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from protein_enn import chemistry
+from protein_enn.audit import Finding
 from protein_enn.predictor import Predictor
 from protein_enn.scoring import score, score_ensemble
 from protein_enn.structure import Structure
@@ -20,6 +21,13 @@ def models(bundle: Structure) -> list[Structure]:
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(3, 48, 37, 3, generator=generator)
     return [bundle.with_positions(bundle.positions + s * noise[i]) for i, s in enumerate((0.0, 0.2, 0.5))]
+
+
+def test_the_audit_is_the_worst_of_a_model(models: list[Structure], predictor: Predictor) -> None:
+    bad = replace(models[1], audit=replace(models[1].audit, findings=(Finding("fault", "warning", "a fault"),)))
+    found = score_ensemble([models[0], bad, models[2]], predictor=predictor, orders=1)
+    assert found.row()["audit_severity"] == "warning" and found.row()["audit_findings"] == "fault"
+    assert found.record()["audit"]["severity"] == "warning"
 
 
 def test_figures_are_those_of_the_models(models: list[Structure], predictor: Predictor) -> None:

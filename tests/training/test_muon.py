@@ -83,6 +83,14 @@ def test_one_learning_rate_moves_matrices_and_vectors_alike(net: Net) -> None:
         assert 0.001 < step < 0.011, name
 
 
+def test_parameters_keep_the_order_of_the_model() -> None:
+    """State is found again by place: embeddings of one shape must not change places from process to process."""
+    tables = nn.ModuleList(nn.Embedding(5, 4) for _ in range(20))
+    assert [id(p) for group in Muon(tables, 0.1).param_groups for p in group["params"]] == [
+        id(p) for p in tables.parameters()
+    ]
+
+
 def test_goes_on_from_its_state_bit_by_bit(net: Net) -> None:
     optimizer = Muon(net, 0.02)
     trained(net, [optimizer], steps=4)

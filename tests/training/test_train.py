@@ -1,6 +1,9 @@
 """Training end to end on a small store: it learns, it keeps what it should, a resumed run is the same run."""
 
 import csv
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -65,9 +68,11 @@ def test_bfloat16_products_give_nearly_the_same_run(task, tmp_path, store):
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, store):
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_stopped_run_goes_on_to_the_same_weights(optimizer, tmp_path, store):
     """Stopped after 2 of 6 steps (as if killed after its checkpoint) and resumed: bit for bit the straight run."""
     config = experiment(tmp_path, "design", 6)
+    config.write_text(config.read_text() + f"optimizer: {optimizer}\n")
     train(config, tmp_path / "straight", data=store, say=lambda line: None)
 
     class Killed(Exception):
@@ -86,6 +91,32 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, store):
         assert torch.equal(value, broken["state_dict"][name]), name
     for name, value in straight["averaged"].items():
         assert torch.equal(value, broken["averaged"][name]), name
+
+
+def test_two_processes_train_one_model(tmp_path, store):
+    """Each has its batches, one of them writes; the command starts the other."""
+    config = experiment(tmp_path, "design", 2)
+    script = tmp_path / "program.py"  # the other process is this file, started again
+    script.write_text("from protein_enn.cli import main\n\nmain()\n")
+    wanted = ["train", str(config), "-o", str(tmp_path / "run"), "--data", str(store), "--processes", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, str(script), *wanted, "--threads", "1", "--device", "cpu"],
+        env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("best.safetensors") == 1 and done.stderr.count("step 2,") == 1
+    alone = train(config, tmp_path / "alone", data=store, say=lambda line: None)
+    together, one = (load_file(path) for path in (tmp_path / "run" / "best.safetensors", alone.weights))
+    assert together.keys() == one.keys()
+    assert any(not torch.equal(together[name], one[name]) for name in one), "the second process adds nothing"
+
+
+def test_the_json_counts_the_chains_that_were_used(tmp_path, store):
+    config = experiment(tmp_path, "design", 2)
+    config.write_text(config.read_text() + "clusters: 0.4\n")  # of five
+    data = load_predictor(train(config, tmp_path / "run", data=store, say=str).weights, device="cpu").info["data"]
+    assert (data["training_chains"], data["training_clusters"]) == (2, 2)
 
 
 def test_fine_tuning_starts_from_given_weights(tmp_path, store):
