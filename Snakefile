@@ -37,10 +37,11 @@ rule prepare:
         f"{RESULTS}/logs/prepare.log",
     params:
         valid_fraction=config["prepare"]["valid_fraction"],
+        templates=config["prepare"]["templates"],
     conda:
         "configs/environment.yaml"
     shell:
-        "protein-enn prepare {input} -o {output.store} --valid-fraction {params.valid_fraction} > {log} 2>&1"
+        "protein-enn prepare {input} -o {output.store} --valid-fraction {params.valid_fraction} --templates {params.templates} > {log} 2>&1"
 
 
 rule train:

@@ -32,9 +32,11 @@ DOORS = {
     "e3nn": {"nn", "models", "testing"},
     "torch_geometric": {"graph", "data", "models"},
     "pytorch_lightning": {"training"},
+    "openmm": {"refinement"},
+    "pdbfixer": {"refinement"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "numpy": {"io", "data", "metrics", "report", "evaluation", "testing"},
+    "numpy": {"io", "data", "metrics", "refinement", "report", "evaluation", "testing"},
     "pickle": set(),  # a model file must not be able to run code
     "pytest": {"testing"},
     "snakemake": set(),

@@ -55,6 +55,23 @@ def test_inference(script: Callable[[str], ModuleType], tmp_path: Path, monkeypa
     assert result["score_weights"] == result["refine_weights"] == "untrained"
 
 
+def test_refinement_beside_openmm(
+    script: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refinement, out = script("refinement"), tmp_path / "refinement.json"
+    inference = script("inference")
+    monkeypatch.setattr(inference, "shipped", list)
+    untrained = inference.untrained
+    monkeypatch.setattr(inference, "untrained", lambda task: untrained(task, {"encoder_settings": TINY, "k": 4}))
+    options = ["--residues", "12", "--noise", "0.3", "--repeats", "1", "--threads", "1", "--json", str(out)]
+    result = refinement.main(options)
+    figures = {f"{who}_{key}_0.3_12" for who in ("input", "refine", "openmm") for key in ("lddt", "outliers")}
+    written(out, result, {"ratio_0.3_12", "refine_seconds_0.3_12", "openmm_seconds_0.3_12", "weights", *figures})
+    assert result["openmm_lddt_0.3_12"] > result["input_lddt_0.3_12"]
+    monkeypatch.setattr(refinement, "compared", None)  # what is there is not measured again
+    assert refinement.main(options) == result
+
+
 def test_tiled_structure_has_the_length_and_no_contacts(script: Callable[[str], ModuleType]) -> None:
     structure = script("inference").tiled(300)
     assert len(structure) == 300

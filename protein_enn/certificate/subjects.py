@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from protein_enn.certificate.outputs import Outputs, displacement, output, parts_of
 from protein_enn.graph import atom_graph, protein_graph
+from protein_enn.graph.all_atoms import ALL_ATOM_WIDTHS
 from protein_enn.graph.atom_graph import ATOM_WIDTHS
 from protein_enn.graph.fields import GeometricGraph
-from protein_enn.graph.protein_graph import ALL_ATOM_WIDTHS, BACKBONE_WIDTHS
+from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.nn.features import Features
 from protein_enn.predictor import Predictor
 from protein_enn.refinement import refine
@@ -157,8 +158,12 @@ class RefinementSubject(Subject):
     def answers(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
         seen: list[Features] = []
         with _changed(self.encoder, seen, mirrored=False):
-            moves, lddt = self.model(graph)
-        own = {"displacements": displacement(moves), "predicted lDDT": output(lddt.float().sigmoid())}
+            said = self.model(graph)
+        own = {
+            "displacements": displacement(said.displacement),
+            "predicted lDDT": output(said.lddt.float().sigmoid()),
+            "predicted errors": output(said.error.float().exp()),
+        }
         return {**parts_of(seen[0], self.encoder.layout), **own}
 
     @torch.no_grad()
@@ -167,11 +172,11 @@ class RefinementSubject(Subject):
         start = structure.positions.double()
         graph = self.model.graph(structure)
         with self.precise():
-            found = self.model.refine(graph.to(self.device), STEPS)
+            (first, said), *_, (last, said_last) = self.model.iterate(graph.to(self.device), STEPS)
         rows = graph.rows.cpu()
-        moved = displacement(start.new_zeros(start.shape).index_copy(0, rows, found.positions.cpu() - start[rows]))
-        pair = torch.stack([found.lddt_before, found.lddt_after], 1).cpu().double()
-        confidence = output(start.new_zeros(len(start), 2).index_copy(0, rows, pair))
+        moved = displacement(_per_row(structure, rows, last.compact - first.compact))
+        pair = torch.stack([said.lddt, said_last.lddt], 1).double().sigmoid()
+        confidence = output(_per_row(structure, rows, pair))
         own = {f"moves in {STEPS} steps": moved, "lDDT before and after": confidence}
         if self.precision == "bf16":
             return own  # predictions differ by more than what the gate decides by
@@ -206,6 +211,12 @@ def _changed(encoder: nn.Module, seen: list[Features], mirrored: bool) -> Iterat
         yield
     finally:
         handle.remove()
+
+
+def _per_row(structure: Structure, rows: Tensor, values: Tensor) -> Tensor:
+    """Values of nodes at the residues they stand for, zeros elsewhere."""
+    values = values.cpu().double()
+    return values.new_zeros(len(structure), *values.shape[1:]).index_copy(0, rows, values)
 
 
 def _is_floating(value: Any) -> bool:

@@ -8,8 +8,9 @@ from protein_enn.cli.audit import audit
 from protein_enn.cli.calibration import calibrate
 from protein_enn.cli.certify import certify
 from protein_enn.cli.designing import design
+from protein_enn.cli.evaluation import evaluate
 from protein_enn.cli.options import with_reading
-from protein_enn.cli.pipeline import evaluate, prepare, report, train
+from protein_enn.cli.pipeline import prepare, report, train
 from protein_enn.cli.refinement import refine
 from protein_enn.cli.scanning import scan
 from protein_enn.cli.scoring import score

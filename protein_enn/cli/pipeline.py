@@ -1,41 +1,17 @@
-"""`prepare`, `train`, `evaluate`, `report`: the steps of the workflow, from raw files to figures."""
+"""`prepare`, `train`, `report`: steps of the workflow, from raw files to figures; `evaluate` is beside it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from protein_enn.cli.options import (
-    Device,
-    DeviceOption,
-    Inputs,
-    Json,
-    Limit,
-    Seed,
-    Threads,
-    Weights,
-    predictor_for,
-)
-from protein_enn.cli.output import Progress, show_json, show_rows, stop, write_json, write_rows
-
-PROTEIN_COLUMNS = (
-    "set", "name", "scored", "perplexity", "recovery", "recovery_decoded", "perplexity_unconditional",
-    "recovery_unconditional", "seconds", "error",
-)  # fmt: skip
-
-
-class Task(StrEnum):
-    """What to evaluate."""
-
-    design = "design"
-    refinement = "refinement"
-    mutations = "mutations"
+from protein_enn.cli.options import Device, DeviceOption, Inputs, Json, Seed, Threads
+from protein_enn.cli.output import Progress, show_json, show_rows, stop
 
 
 @contextmanager
@@ -53,6 +29,9 @@ def prepare(
     valid_fraction: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of the clusters held back for validation.")
     ] = 0.1,
+    templates: Annotated[
+        int, typer.Option(min=0, help="Models a cluster of one of its chains on another: examples for refinement.")
+    ] = 0,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -64,6 +43,7 @@ def prepare(
             inputs,
             output,
             valid_fraction=valid_fraction,
+            templates=templates,
             seed=seed,
             progress=lambda done, total: progress.show(done, total, "read"),
         )
@@ -113,73 +93,6 @@ def train(
         )
     if int(os.environ.get("LOCAL_RANK", 0)) == 0:
         typer.echo(f"{result.weights}: {result.steps} steps, {result.residues} residues, {result.minutes:.1f} min")
-
-
-def evaluate(
-    task: Annotated[Task, typer.Argument(help="What to measure.")],
-    data: Annotated[
-        Path, typer.Option(exists=True, file_okay=False, help="Folder with chains.tsv, decoys.tsv or mutations/*.csv.")
-    ],
-    split: Annotated[
-        str,
-        typer.Option(
-            help="Split or set of the table, ts50, a mutation table's name, or all. design: also several joined by "
-            "commas, all-sets (ts50,test,casp13,casp14), or predicted and predicted-natives (the models of decoys.tsv)."
-        ),
-    ],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", dir_okay=False, help="Write metrics as JSON.")
-    ] = None,
-    limit: Limit = None,
-    orders: Annotated[int, typer.Option(min=1, help="design: decoding orders averaged.")] = 1,
-    decode: Annotated[
-        bool, typer.Option("--decode/--no-decode", help="design: also the recovery of sequences decoded at T = 0.")
-    ] = True,
-    proteins: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="design: write a row for each protein to this CSV file.")
-    ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="design: print the figures as Markdown tables.")] = False,
-    steps: Annotated[int, typer.Option(min=0, help="refinement: iterations of the network.")] = 3,
-    positive_stabilises: Annotated[
-        bool,
-        typer.Option("--positive-stabilises", help="mutations: a positive ddg of the table is a gain, not a loss."),
-    ] = False,
-    weights: Weights = None,
-    device: DeviceOption = Device.auto,
-    seed: Seed = 0,
-    threads: Threads = None,
-    as_json: Json = False,
-) -> None:
-    """Measure a predictor on data whose answers are known; cases that fail are counted in the metrics."""
-    from protein_enn import evaluation
-
-    predictor = predictor_for("refinement" if task is Task.refinement else "design", weights, device, threads)
-    if task is not Task.design and (proteins or markdown):
-        raise typer.BadParameter("--proteins and --markdown are for the evaluation of design")
-    with explained(), Progress() as progress:
-        shared: dict[str, Any] = {"limit": limit, "seed": seed, "progress": progress.show}
-        if task is Task.design:
-            measured = evaluation.measure_design(data, split, predictor, orders=orders, decode=decode, **shared)
-            metrics = measured.metrics()
-        elif task is Task.refinement:
-            metrics = evaluation.evaluate_refinement(data, split, predictor, steps=steps, **shared)
-        else:
-            metrics = evaluation.evaluate_mutations(
-                data, split, predictor, positive_stabilises=positive_stabilises, **shared
-            )
-    if output is not None:
-        write_json(output, metrics)
-    if proteins is not None:
-        from protein_enn.scoring.columns import run_of
-
-        made = run_of("evaluate design", predictor, data=measured.facts["data"], orders=orders, seed=seed, limit=limit)
-        write_rows(proteins, measured.rows(), PROTEIN_COLUMNS, made)
-    if as_json:
-        show_json(metrics)
-    elif markdown:
-        typer.echo(evaluation.design_markdown(measured))
-    else:
-        show_rows([{"metric": name, "value": value} for name, value in metrics.items()], ("metric", "value"))
 
 
 def report(

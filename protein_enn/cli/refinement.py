@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from protein_enn.cli import refining_options as options
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, overwrites, run
 from protein_enn.cli.options import Device, DeviceOption, Inputs, Json, Reading, Seed, Threads, Weights, predictor_for
 from protein_enn.cli.output import deliver, json_text
+from protein_enn.cli.refining_options import Controls
 
 if TYPE_CHECKING:
     from protein_enn.refinement import Refinement
@@ -20,13 +22,20 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "name", "file", "output", "residues", "moved", "kept", "reverted", "mean_displacement", "confidence_before",
-    "confidence_after", "clashes_before", "clashes_after", "seconds", "weights", "weights_sha256", *AUDIT_COLUMNS,
-    "error",
+    "confidence_after", "error_before", "error_after", "clashes_before", "clashes_after", "outliers_before",
+    "outliers_after", "symmetry", "symmetry_deviation", "rebuilt", "candidates", "steps", "seconds", "controls",
+    "weights", "weights_sha256", *AUDIT_COLUMNS, "error",
 )  # fmt: skip
 SHOWN = (
     "name", "residues", "moved", "kept", "reverted", "confidence_before", "confidence_after", "clashes_before",
-    "clashes_after", "seconds", "audit_severity", "error",
+    "clashes_after", "outliers_before", "outliers_after", "seconds", "audit_severity", "error",
 )  # fmt: skip
+OUTLIERS = (
+    "bond_outliers", "angle_outliers", "planarity_outliers", "ramachandran_outliers", "rotamer_outliers",
+    "omega_outliers", "chirality_errors",
+)  # fmt: skip
+"""Counts of `Stereochemistry.summary()` that the columns outliers_before and outliers_after add up."""
+WHEN = ("before", "after")
 FORMAT_SUFFIX = {"pdb": ".pdb", "mmcif": ".cif", "bcif": ".bcif"}
 
 
@@ -34,7 +43,17 @@ def refine(
     inputs: Inputs,
     reading: Reading,
     output: Annotated[Path, typer.Option("-o", "--output", file_okay=False, help="Folder for everything made.")],
-    steps: Annotated[int, typer.Option(min=0, help="Iterations of the network; 0 keeps the input.")] = 3,
+    steps: options.Steps = 3,
+    region: options.Region = None,
+    fixed: options.Fixed = None,
+    hold: options.Hold = None,
+    side_chains_only: options.SideChainsOnly = False,
+    symmetry: options.SymmetryOption = None,
+    copies: options.Copies = None,
+    rebuild: options.Rebuild = False,
+    candidates: options.Candidates = 1,
+    max_seconds: options.MaxSeconds = None,
+    relax: options.Relax = False,
     confidence_in_b: Annotated[
         bool, typer.Option("--confidence-in-b", help="Write 100 x the predicted lDDT where B factors are.")
     ] = False,
@@ -44,47 +63,71 @@ def refine(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Refine models: DIR/NAME.<format>, DIR/NAME.refinement.json for each file, and DIR/refine.csv."""
-    from protein_enn.io import atomic
-    from protein_enn.refinement import refine as refine_structure
+    """Refine models: DIR/NAME.<format>, DIR/NAME.refinement.json for each file, and DIR/refine.csv.
 
+    A residue moves only if that is expected to help and brings no new outlier; see docs/refinement.md.
+    """
+    controls = Controls(
+        steps=steps, seed=seed, region=region, fixed=fixed, hold=hold, side_chains_only=side_chains_only,
+        symmetry=symmetry, copies=None if copies is None else str(copies), rebuild=rebuild, candidates=candidates,
+        max_seconds=max_seconds, relax=relax,
+    )  # fmt: skip
+    controls.check()
     batch = items(inputs)
-    targets = [output / f"{i.name}{s}{gz}" for i in batch for s in FORMAT_SUFFIX.values() for gz in ("", ".gz")]
-    if reading.all_models and output.is_dir():
-        targets += output.glob("*_model*")
-    if replaced := overwrites(batch, targets):
-        raise typer.BadParameter(f"-o {output}: the input {replaced} could be overwritten; choose another folder")
+    _check_targets(batch, controls, output, reading)
     predictor = predictor_for("refinement", weights, device, threads)
-    source = {"weights": predictor.name, "weights_sha256": predictor.sha256}
+    run_with = {"controls": controls.words(), "weights": predictor.name, "weights_sha256": predictor.sha256}
+    asked = controls.to_dict()
 
     def work(item: Item, structure: Structure) -> list[Row]:
         if structure.audit.models > 1 and (reading.all_models or reading.model > 1):
             # In a copy of the document the other models would stand as they were, and readers would take the first.
             structure = replace(structure, source=None)
-        refinement = refine_structure(structure, predictor=predictor, steps=steps, seed=seed)
-        target = output / f"{item.name}{output_suffix(structure, reading, item.path)}"
-        output.mkdir(parents=True, exist_ok=True)
-        refinement.write(target, confidence_in_b=confidence_in_b)
-        record = {**refinement.record(target.name), "name": item.name, "input": item.path}
-        atomic.write_text(output / f"{item.name}.refinement.json", json_text(record) + "\n")
-        return [{**row_of(refinement, record), **source, "file": item.path, "output": str(target)}]
+        refinement = controls.refine(structure, predictor)
+        copied = controls.copies is not None
+        target = output / f"{item.name}{output_suffix(structure, reading, item.path, copied=copied)}"
+        row = _write(refinement, target, item, asked, confidence_in_b)
+        return [{**row, **run_with, "file": item.path, "output": str(target)}]
 
     def failed(item: Item, error: str) -> Row:
         # A record of an earlier run under this name would contradict the table.
         with suppress(OSError):  # a name too long for a file has no record
             (output / f"{item.name}.refinement.json").unlink(missing_ok=True)
-        return {**failure(item, error), **source}
+        return {**failure(item, error), **run_with}
 
     rows = run(batch, reading, work, failed)
     deliver(rows, COLUMNS, output / "refine.csv", as_json, shown_columns=SHOWN)
 
 
-def output_suffix(structure: Structure, reading: Reading, path: str) -> str:
+def _check_targets(batch: list[Item], controls: Controls, output: Path, reading: Reading) -> None:
+    """typer.BadParameter where what is written could replace what is read."""
+    targets = [output / f"{i.name}{s}{gz}" for i in batch for s in FORMAT_SUFFIX.values() for gz in ("", ".gz")]
+    targets += [output / f"{i.name}.refinement.json" for i in batch] + [output / "refine.csv"]
+    if reading.all_models and output.is_dir():
+        targets += output.glob("*_model*")
+    read = [*batch, *(Item(str(path), path.name) for path in controls.files.values())]
+    if replaced := overwrites(read, targets):
+        raise typer.BadParameter(f"-o {output}: the input {replaced} could be overwritten; choose another folder")
+
+
+def _write(refinement: Refinement, target: Path, item: Item, asked: dict[str, Any], confidence_in_b: bool) -> Row:
+    """Write the structure and its record; its row."""
+    from protein_enn.io import atomic
+    from protein_enn.report.traces import record_with_trace
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    refinement.write(target, confidence_in_b=confidence_in_b)
+    record = {**record_with_trace(refinement, target.name), "name": item.name, "input": item.path, "controls": asked}
+    atomic.write_text(target.parent / f"{item.name}.refinement.json", json_text(record) + "\n")
+    return row_of(refinement, record)
+
+
+def output_suffix(structure: Structure, reading: Reading, path: str, *, copied: bool = False) -> str:
     """Suffix of the format that was read (whatever the file was called), compressed if the input was.
 
-    An assembly is written as mmCIF: its chains have longer names than PDB files can hold.
+    An assembly, or a unit that was `copied`, is written as mmCIF: its chains have longer names than PDB files can hold.
     """
-    kind = "mmcif" if reading.assembly is not None else structure.audit.format
+    kind = "mmcif" if copied or reading.assembly is not None else structure.audit.format
     return FORMAT_SUFFIX[kind] + (".gz" if path.lower().endswith(".gz") else "")
 
 
@@ -96,15 +139,22 @@ def row_of(refinement: Refinement, record: dict[str, Any]) -> Row:
         values = [value for value in columns[name] if value is not None]
         return fmean(values) if values else None
 
+    def outliers(when: str) -> int:
+        return sum(record[f"geometry_{when}"][name] for name in OUTLIERS)
+
     return {
         "name": record["name"],
         "residues": record["residues"],
         **{status: refinement.status.count(status) for status in ("moved", "kept", "reverted")},
         "mean_displacement": mean("displacement"),
-        "confidence_before": mean("confidence_before"),
-        "confidence_after": mean("confidence_after"),
-        "clashes_before": record["geometry_before"]["clashes"],
-        "clashes_after": record["geometry_after"]["clashes"],
+        **{f"{what}_{when}": mean(f"{what}_{when}") for what in ("confidence", "error") for when in WHEN},
+        **{f"clashes_{when}": record[f"geometry_{when}"]["clashes"] for when in WHEN},
+        **{f"outliers_{when}": outliers(when) for when in WHEN},
+        "symmetry": record["symmetry"] or None,
+        "symmetry_deviation": record["symmetry_deviation"],
+        "rebuilt": len(record["rebuilt"]),
+        "candidates": len(record["candidates"]),
+        "steps": record["steps"],
         "seconds": record["seconds"],
         "error": None,
     }

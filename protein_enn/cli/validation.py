@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, run
 from protein_enn.cli.options import Inputs, Json, Reading, Table, Threads, use_threads
-from protein_enn.cli.output import deliver
+from protein_enn.cli.output import deliver, write_json, write_rows
 
 if TYPE_CHECKING:
     from protein_enn.structure import Structure
 
 GEOMETRY = (
-    "residues", "atoms", "clashes", "clashes_per_1000_atoms", "bond_outliers", "angle_outliers",
-    "ramachandran_outliers", "ramachandran_evaluated", "omega_outliers", "chirality_errors",
+    "residues", "atoms", "clashes", "clashes_per_1000_atoms", "bond_outliers", "angle_outliers", "planarity_outliers",
+    "ramachandran_outliers", "ramachandran_evaluated", "rotamer_outliers", "rotamer_evaluated", "omega_outliers",
+    "chirality_errors",
 )  # fmt: skip
 COMPARISON = (
     "native", "matched_residues", "native_residues", "rmsd", "tm_score", "gdt_ts", "gdt_ha", "lddt", "ca_lddt",
-    "chi1_accuracy",
+    "chi1_accuracy", "chi12_accuracy", "chi1_accuracy_40", "chi12_accuracy_40", "side_chain_rmsd", "interfaces",
+    "dockq",
 )  # fmt: skip
 COLUMNS = ("name", "file", *GEOMETRY, *COMPARISON, *AUDIT_COLUMNS, "error")
 
@@ -30,28 +32,57 @@ def validate(
     reading: Reading,
     native: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="The true structure: adds lDDT, RMSD, TM-score, GDT."),
+        typer.Option(
+            "-r", "--native", exists=True, dir_okay=False,
+            help="The true structure: adds lDDT, RMSD, TM-score, GDT, DockQ, chi angles, side-chain RMSD.",
+        ),
     ] = None,
     output: Table = None,
+    per_residue: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Write a row for each residue to this file: CSV, or JSON if called .json."),
+    ] = None,
     as_json: Json = False,
     threads: Threads = None,
-) -> None:
-    """Count clashes, covalent, Ramachandran and chirality outliers; with --native also compare with it."""
+) -> None:  # fmt: skip
+    """Count clashes, covalent, Ramachandran, rotamer and chirality outliers; with --native also compare with it."""
     from protein_enn.io import StructureError, read_structure
+    from protein_enn.metrics import dockq, match_residues, residue_records
     from protein_enn.metrics import validate as geometry
+    from protein_enn.metrics.residues import RESIDUE_COLUMNS
 
     use_threads(threads)
+    if output is not None and per_residue is not None and output.resolve() == per_residue.resolve():
+        raise typer.BadParameter(f"--output and --per-residue both name {output}: give each a file of its own")
     try:
         reference = None if native is None else read_structure(native)
     except (StructureError, OSError) as error:
         raise typer.BadParameter(f"--native: {error}") from error
+    residues: list[Row] = []
 
     def work(item: Item, structure: Structure) -> list[Row]:
         row: Row = {**geometry(structure, reference), "name": item.name, "file": item.path}
         unmatched = reference is not None and not row["matched_residues"]
         row["native"] = None if native is None else str(native)
+        if reference is not None and as_json:
+            matched = match_residues(structure, reference, copies=True)
+            row["interface_scores"] = [part.to_dict() for part in dockq(structure, reference, matched)]
+        if per_residue is not None:
+            residues.extend({"name": item.name, **part} for part in residue_records(structure, reference))
         return [{**row, "error": "no residue matches the native" if unmatched else None}]
 
-    rows = run(items(inputs, writes=[output]), reading, work, failure)
+    batch = items(inputs, writes=[output, per_residue], reads=[native])
+    rows = run(batch, reading, work, failure)
+    if per_residue is not None:
+        write_residues(per_residue, residues, ("name", *RESIDUE_COLUMNS))
     shown = ("name", *GEOMETRY, *(() if native is None else COMPARISON), "audit_severity", "error")
     deliver(rows, COLUMNS, output, as_json, shown_columns=shown)
+
+
+def write_residues(path: Path, rows: list[Row], columns: tuple[str, ...]) -> None:
+    """Write the rows of residues as JSON where the file is called so, else as CSV."""
+    if path.suffix.lower() == ".json":
+        listed: list[dict[str, Any]] = [{name: row.get(name) for name in columns} for row in rows]
+        write_json(path, listed)
+    else:
+        write_rows(path, rows, columns)

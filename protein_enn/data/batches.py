@@ -24,9 +24,9 @@ def seeded(*parts: int | str) -> torch.Generator:
 class ResidueBudget:
     """Batches of (epoch, record number): each holds at most `budget` residues after cropping to `crop`.
 
-    In an epoch every cluster gives one member, drawn at random; pairs of model and native count as clusters of their
-    own and make up at most `pair_share` of the chains. `clusters` is the share of them that is used: a smaller share is
-    a part of a larger one.
+    In an epoch every cluster gives one member, drawn at random; pairs of a real model, or of one on a template, and its
+    native have clusters of their own, drawn from as often as needed to make up `pair_share` and `template_share`.
+    `clusters` is the share of them that is used: a smaller share is a part of a larger one.
     """
 
     def __init__(
@@ -38,19 +38,20 @@ class ResidueBudget:
         crop: int,
         seed: int,
         pair_share: float = 0.0,
+        template_share: float = 0.0,
         clusters: float = 1.0,
         start: int = 0,
         place: tuple[int, int] = (0, 1),
     ) -> None:
-        self.budget, self.crop, self.seed, self.pair_share = budget, min(crop, budget), seed, pair_share
+        self.budget, self.crop, self.seed = budget, min(crop, budget), seed
+        self.shares = {"pair": pair_share, "template": template_share}
         self.lengths = [min(r.length, self.crop) for r in records]
-        self.natives: dict[str, list[int]] = {}
-        self.pairs: dict[str, list[int]] = {}
+        members: dict[str, dict[str, list[int]]] = {"native": {}, "pair": {}, "template": {}}
         for i, record in enumerate(records):
             if record.split == split:
-                (self.pairs if record.kind == "pair" else self.natives).setdefault(record.cluster, []).append(i)
-        self.natives = _share(self.natives, clusters, seed)
-        self.pairs = _share(self.pairs, clusters, seed)
+                members[record.kind].setdefault(record.cluster, []).append(i)
+        self.members = {kind: _share(chains, clusters, seed) for kind, chains in members.items()}
+        self.natives = self.members["native"]
         if not self.natives:
             raise ValueError(f"the store has no chain in split {split!r}")
         self.start, self.place = start, place
@@ -69,11 +70,14 @@ class ResidueBudget:
             return [m[int(torch.randint(len(m), (), generator=generator))] for m in clusters.values()]
 
         chosen = draw(self.natives)
-        if self.pairs and self.pair_share > 0:
-            wanted = round(len(chosen) * self.pair_share / (1 - self.pair_share))
-            pairs = draw(self.pairs)
-            order = torch.randperm(len(pairs), generator=generator).tolist()
-            chosen += [pairs[i] for i in order[:wanted]]
+        natives = len(chosen) / max(1 - sum(self.shares.values()), 1e-6)
+        for kind, share in self.shares.items():
+            wanted, drawn = round(natives * share), list[int]()
+            while self.members[kind] and len(drawn) < wanted:  # fewer clusters than that give further members
+                some = draw(self.members[kind])
+                order = torch.randperm(len(some), generator=generator).tolist()
+                drawn += [some[i] for i in order]
+            chosen += drawn[:wanted]
         order = torch.randperm(len(chosen), generator=generator).tolist()
         batches: list[list[tuple[int, int]]] = [[]]
         filled = 0

@@ -8,11 +8,15 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from protein_enn import chemistry
+from protein_enn.data.batches import seeded
 from protein_enn.data.chain import Chain
 from protein_enn.data.splits import check_leaks, cluster_by_words, split_of
 from protein_enn.data.store import Record, Store, write_store
 from protein_enn.data.surroundings import with_surroundings
+from protein_enn.data.templates import template_model
 from protein_enn.io import StructureError, find_structures, read_structure
 from protein_enn.io.atomic import write_text
 from protein_enn.metrics import match_residues
@@ -40,6 +44,7 @@ class _Job:
     split: str
     model: str = ""
     model_chain: str = ""
+    kind: str = "native"  # of its record; for a template `model` is the file of the relative
 
 
 def prepare(
@@ -47,14 +52,16 @@ def prepare(
     out: str | Path,
     *,
     valid_fraction: float = 0.1,
+    templates: int = 0,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Prepared:
     """Makes a store from structure files, or from one folder that holds `chains.tsv` (and `decoys.tsv`).
 
     Plain files are split into chains, clustered by shared words and split by cluster; a folder's tables say cluster and
-    split. Only train and val go into the store. A file that cannot be used is listed with its reason and written to
-    `failed.tsv`. ValueError if a cluster would stand in two splits or nothing is left.
+    split. `templates` is how many models of a chain on another of its cluster are made (`data.templates`). Only train
+    and val go into the store. A file that cannot be used is listed with its reason and written to `failed.tsv`.
+    ValueError if a cluster would stand in two splits or nothing is left.
     """
     out = Path(out)
     folder = Path(inputs[0]) if len(inputs) == 1 else None
@@ -62,6 +69,7 @@ def prepare(
         jobs = _table_jobs(folder)
     else:
         jobs = _file_jobs(inputs, valid_fraction, seed)
+    jobs += _template_jobs(jobs, templates, seed)
     failed: list[tuple[str, str]] = []
 
     def chains() -> Iterator[tuple[Chain, Record]]:
@@ -69,12 +77,13 @@ def prepare(
             for done, (job, result) in enumerate(zip(jobs, pool.map(_load, jobs, chunksize=8), strict=True), start=1):
                 if progress is not None:
                     progress(done, len(jobs))
+                if isinstance(result, str) and job.kind == "template":
+                    continue  # relatives that are too different; nobody asked for just these two
                 if isinstance(result, str):
                     failed.append((f"{Path(job.file).name} {job.chain}", result))
                     continue
                 chain, audit = result
-                kind = "pair" if job.model else "native"
-                yield chain, Record(chain.name, len(chain), job.cluster, job.split, kind, audit=audit)
+                yield chain, Record(chain.name, len(chain), job.cluster, job.split, job.kind, audit=audit)
 
     store = write_store(out, chains(), {"inputs": len(jobs), "source": folder.name if folder else "files"})
     check_leaks(store.records)
@@ -98,8 +107,24 @@ def _table_jobs(folder: Path) -> list[_Job]:
                     cluster = f"pair {r['native']}"
                     split = split_of(cluster, PAIR_VALID_FRACTION, 0)
                     pair = (str(folder / r["model"]), r["model_chain"])
-                    jobs.append(_Job(str(folder / r["native"]), r["native_chain"], cluster, split, *pair))
+                    jobs.append(_Job(str(folder / r["native"]), r["native_chain"], cluster, split, *pair, "pair"))
     return jobs
+
+
+def _template_jobs(jobs: Sequence[_Job], count: int, seed: int) -> list[_Job]:
+    """For each cluster up to `count` pairs of a chain and a relative to model it on, drawn from the seed."""
+    members: dict[str, list[_Job]] = {}
+    for job in jobs:
+        if job.kind == "native":
+            members.setdefault(job.cluster, []).append(job)
+    found = []
+    for cluster, chains in members.items():
+        pairs = [(a, b) for a in chains for b in chains if (a.file, a.chain) != (b.file, b.chain)]
+        order = torch.randperm(len(pairs), generator=seeded("templates", seed, cluster))[:count].tolist()
+        for native, other in (pairs[i] for i in order):
+            name = f"template {cluster}"
+            found.append(_Job(native.file, native.chain, name, native.split, other.file, other.chain, "template"))
+    return found
 
 
 def _file_jobs(inputs: Sequence[str], valid_fraction: float, seed: int) -> list[_Job]:
@@ -134,8 +159,12 @@ def _load(job: _Job) -> tuple[Chain, str] | str:
             native = _one_chain(whole, job.chain)
             model = _one_chain(read_structure(Path(job.model)), job.model_chain)
             read.append(model.audit)
-            rows, model_rows = reversed(match_residues(model, native, None, None))
-            chain = Chain.of(native.take(rows), model.take(model_rows))
+            if job.kind == "template":
+                model, native = template_model(native, model)
+            else:
+                rows, model_rows = reversed(match_residues(model, native, None, None))
+                model, native = model.take(model_rows), native.take(rows)
+            chain = Chain.of(native, model)
     except (StructureError, ValueError) as error:
         return str(error)
     known = int((chain.residues[chain.own] != chemistry.UNKNOWN).sum())

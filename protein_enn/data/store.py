@@ -37,7 +37,7 @@ class Record:
     length: int  # residues, those of its partners included
     cluster: str
     split: str  # train, val or test
-    kind: str  # native, or pair: a model and its native
+    kind: str  # native, or a model and its native: pair (a real one), template (`data.templates`)
     shard: int = -1
     residue_start: int = -1
     atom_start: int = -1

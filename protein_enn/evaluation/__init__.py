@@ -6,9 +6,12 @@ from protein_enn.evaluation.datasets import DataError
 from protein_enn.evaluation.design import evaluate_design, measure_design
 from protein_enn.evaluation.design_table import markdown as design_markdown
 from protein_enn.evaluation.mutations import calibrate_mutations, evaluate_mutations
-from protein_enn.evaluation.refinement import evaluate_refinement
+from protein_enn.evaluation.refinement.measure import evaluate_refinement, measure_refinement
+from protein_enn.evaluation.refinement.outcome import COLUMNS as REFINEMENT_COLUMNS
+from protein_enn.evaluation.refinement.table import markdown as refinement_markdown
 
 __all__ = [
+    "REFINEMENT_COLUMNS",
     "DataError",
     "calibrate_mutations",
     "design_markdown",
@@ -16,4 +19,6 @@ __all__ = [
     "evaluate_mutations",
     "evaluate_refinement",
     "measure_design",
+    "measure_refinement",
+    "refinement_markdown",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -55,6 +57,17 @@ def chi_angles(
     positions: Float[Tensor, "n 37 3"], present: Bool[Tensor, "n 37"], residues: Int[Tensor, "n"]
 ) -> Float[Tensor, "n 4"]:
     """chi1 to chi4 as chemistry.CHI_ATOMS defines them."""
+    slots, defined = _chi_slots()
+    index = slots.to(residues.device)[residues]  # (n, 4 angles, 4 atoms)
+    every = torch.arange(len(residues), device=residues.device)[:, None, None]
+    points = positions[every, index]
+    known = defined.to(residues.device)[residues] & present[every, index].all(-1)
+    return torch.where(known, dihedral(*points.unbind(-2)), torch.nan)
+
+
+@cache
+def _chi_slots() -> tuple[Int[Tensor, "types 4 4"], Bool[Tensor, "types 4"]]:
+    """Slots of the four atoms of each chi angle of each residue type, and which angles there are."""
     slots = torch.zeros(len(chemistry.RESIDUES), 4, 4, dtype=torch.long)
     defined = torch.zeros(len(chemistry.RESIDUES), 4, dtype=torch.bool)
     for name, chis in chemistry.CHI_ATOMS.items():
@@ -62,8 +75,4 @@ def chi_angles(
         for k, atoms in enumerate(chis):
             slots[row, k] = torch.tensor([chemistry.ATOM_INDEX[atom] for atom in atoms])
             defined[row, k] = True
-    index = slots.to(residues.device)[residues]  # (n, 4 angles, 4 atoms)
-    every = torch.arange(len(residues), device=residues.device)[:, None, None]
-    points = positions[every, index]
-    known = defined.to(residues.device)[residues] & present[every, index].all(-1)
-    return torch.where(known, dihedral(*points.unbind(-2)), torch.nan)
+    return slots, defined

@@ -24,6 +24,7 @@ class Backbone:
     scalars: Float[Tensor, "n 8"]  # presence of N, C, O; bonded before, after; cos phi, psi, omega
     pseudoscalars: Float[Tensor, "n 3"]  # sin phi, psi, omega
     vectors: Float[Tensor, "n 5 3"]  # N, C, O, next CA, previous CA from CA, Å
+    junctions: Float[Tensor, "n 2 3"]  # N of the next residue, C of the previous one from CA, Å
 
 
 def bonded_to_next(
@@ -78,12 +79,15 @@ def backbone_features(
         1,
     )
     next_n = after & mask[following, N]
+    previous_c = before & mask[preceding, C]
+    junctions = torch.stack([path[:, 4] - path[:, 2], path[:, 0] - path[:, 2]], 1)
+    junctions = junctions * torch.stack([next_n, previous_c], 1)[..., None]
     has_n, has_c = there[:, N], there[:, C]
     whole = has_n & has_c
-    defined = torch.stack([whole & before & mask[preceding, C], whole & next_n, has_c & next_n], 1)
+    defined = torch.stack([whole & previous_c, whole & next_n, has_c & next_n], 1)
     cos, sin = _cos_sin(path.diff(dim=1))
     presence = torch.stack([has_n, has_c, there[:, O], before, after], 1).to(compact.dtype)
-    return Backbone(torch.cat([presence, cos * defined], 1), sin * defined, vectors)
+    return Backbone(torch.cat([presence, cos * defined], 1), sin * defined, vectors, junctions)
 
 
 def sequence_index(chains: Int[Tensor, "n"], numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "n"]:

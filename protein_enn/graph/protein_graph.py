@@ -8,13 +8,14 @@ from copy import copy
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import one_hot, pad
+from torch.nn.functional import pad
 from torch_geometric.data import Batch
 
 from protein_enn import chemistry
 from protein_enn.geometry.compact import to_compact
 from protein_enn.geometry.frames import ideal_cb
 from protein_enn.geometry.neighbors import nearest_neighbors
+from protein_enn.graph.all_atoms import all_atom_features
 from protein_enn.graph.context import Context, context_features, context_of
 from protein_enn.graph.features import (
     EDGE_TYPES,
@@ -29,7 +30,6 @@ from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.structure import Structure
 
 BACKBONE_WIDTHS = Widths(scalars=8, pseudoscalars=3, vectors=6, edge_types=EDGE_TYPES, frame=4)
-ALL_ATOM_WIDTHS = Widths(scalars=8 + 21 + 10, pseudoscalars=3, vectors=5 + 10, edge_types=EDGE_TYPES)
 
 
 class ProteinGraph(GeometricGraph):
@@ -63,14 +63,14 @@ def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGra
         if len(structure.others):
             around, kinds = context_of(structure)
             context = around.double() - center, kinds
-    closures = _closures(structure, rows) if len(structure.links) else None
+    closures = closures_of(structure, rows) if len(structure.links) else None
     graph = graph_of_atoms(compact, mask, residues, chains, numbers, k, side_chains, closures, context)
     graph.pos = structure.ca[rows]  # adding the centre again would round
     graph.rows = rows
     return graph
 
 
-def _closures(structure: Structure, rows: Int[Tensor, "n"]) -> Int[Tensor, "c 2"]:
+def closures_of(structure: Structure, rows: Int[Tensor, "n"]) -> Int[Tensor, "c 2"]:
     """Nodes whose C and N form a peptide bond out of sequence order."""
     place = torch.full((len(structure) + 1,), -1)  # the last for atoms that are not protein
     place[rows] = torch.arange(len(rows))
@@ -124,16 +124,13 @@ def node_features(
     side_chains: bool,
     closures: Int[Tensor, "r 2"] | None = None,
 ) -> tuple[Float[Tensor, "n s"], Float[Tensor, "n v 3"], Backbone]:
-    """Scalars and vectors of `BACKBONE_WIDTHS` (the fourth vector is an ideal CB) or of `ALL_ATOM_WIDTHS`."""
+    """Scalars and vectors of `BACKBONE_WIDTHS` (the fourth vector is an ideal CB) or of `all_atoms.ALL_ATOM_WIDTHS`."""
     backbone = backbone_features(compact, mask, bonded, closures)
     if not side_chains:
         n, c, o, *bonds = backbone.vectors.unbind(1)
         cb = ideal_cb(n, c) * (mask[:, 0] & mask[:, 2])[:, None]
         return backbone.scalars, torch.stack([n, c, o, cb, *bonds], 1), backbone
-    kind = one_hot(residues, len(chemistry.RESIDUES)).to(compact.dtype)
-    scalars = torch.cat([backbone.scalars, kind, mask[:, 4:].to(compact.dtype)], 1)
-    atoms = (compact[:, 4:] - compact[:, 1:2]) * mask[:, 4:, None]
-    return scalars, torch.cat([backbone.vectors, atoms], 1), backbone
+    return *all_atom_features(compact, mask, residues, backbone), backbone
 
 
 def batch(graphs: Sequence[GeometricGraph]) -> GeometricGraph:

@@ -16,12 +16,14 @@ from protein_enn.io import atomic, read
 from protein_enn.io.errors import WriteError
 from protein_enn.io.files import normalise
 from protein_enn.io.table.atoms import FARTHEST
-from protein_enn.io.writing import fresh, rewrite_binarycif, rewrite_mmcif, rewrite_pdb
+from protein_enn.io.writing import additions, fresh, rewrite_binarycif, rewrite_mmcif, rewrite_pdb
+from protein_enn.io.writing.additions import find_additions
 from protein_enn.io.writing.revision import revise
 from protein_enn.structure import Source, Structure
 
 FORMATS = {".pdb": "pdb", ".ent": "pdb", ".cif": "mmcif", ".mmcif": "mmcif", ".bcif": "bcif"}
 _REWRITE = {"pdb": rewrite_pdb.rewrite, "mmcif": rewrite_mmcif.rewrite, "bcif": rewrite_binarycif.rewrite}
+_INSERT = {"pdb": additions.into_pdb, "mmcif": additions.into_mmcif}
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -37,9 +39,10 @@ def write_structure(
     A structure that still carries its source, in the same format, is written into a copy of that document: numbers that
     differ from those read, and `b_factors` (Å^2 or a confidence, per residue or per atom) when given, replace the old
     ones there, and everything else stays to the byte: headers, hydrogens, other models and conformers, line ends.
-    Hydrogens follow their residue, and all atoms of the model follow a motion of the whole structure.
+    Hydrogens follow their residue, and all atoms of the model follow a motion of the whole structure. Atoms that were
+    added to residues get lines of their own behind those of their residue (not in BinaryCIF), numbered on at the end.
 
-    Otherwise, and when residues or atoms are no longer those of the source, the new file holds atoms, links and
+    Otherwise, and when residues or other atoms are no longer those of the source, the new file holds atoms, links and
     entities alone: coordinates to 0.001 Å in PDB, and in mmCIF and BinaryCIF to what their float32 values need, at
     most 0.00001 Å. Raises WriteError for what the format cannot hold; an older file then stays as it was.
     """
@@ -87,9 +90,15 @@ def _into_source(
     revision = revise(structure, document.atoms(structure.audit.model), source, b_factors)
     if revision is None:
         return None
-    if not any(len(cells.rows) for cells in revision.values()):
+    added = find_additions(structure, source, b_factors)
+    if added is None or (added and source.format not in _INSERT):
+        return None
+    changed = any(len(cells.rows) for cells in revision.values())
+    if not added and not changed:
         return source.data
-    new = _REWRITE[source.format](text, file, revision, source.block)
+    new = _REWRITE[source.format](text, file, revision, source.block) if changed else text
+    if added:
+        new = _INSERT[source.format](new, file, added, source.block)
     return new if text is source.data else _with_ends_of(source.data, new)
 
 

@@ -8,6 +8,7 @@ its distance stays within.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -70,12 +71,7 @@ def best_naming(
     Agreement is the lDDT of the residue's ambiguous atoms towards all unambiguous atoms of other residues, so that
     the choices do not depend on each other.
     """
-    partner = torch.arange(37).repeat(len(chemistry.RESIDUES), 1)
-    for name, pairs in chemistry.EQUIVALENT_ATOMS.items():
-        for a, b in pairs:
-            i, j, row = chemistry.ATOM_INDEX[a], chemistry.ATOM_INDEX[b], chemistry.RESIDUE_INDEX[name]
-            partner[row, i], partner[row, j] = j, i
-    partner = partner.to(residues.device)[residues]  # (n, 37): the slot that each atom may trade names with
+    partner = exchanges().to(residues.device)[residues]  # (n, 37): the slot that each atom may trade names with
     swappable = partner != torch.arange(37, device=residues.device)
     complete = (present | ~swappable).all(-1, keepdim=True)
     ambiguous = swappable & complete  # a trade with an absent atom would move an atom to the origin
@@ -88,6 +84,17 @@ def best_naming(
     as_swapped, _ = _kept(swapped[ambiguous], native[ambiguous], rows, *towards)
     gain = as_named.new_zeros(len(residues)).index_add_(0, rows, as_swapped - as_named)
     return torch.where((gain > 0)[:, None, None] & ambiguous[..., None], swapped, model)
+
+
+@cache
+def exchanges() -> Int[Tensor, "types 37"]:
+    """The slot with which each atom of a residue type may exchange its name; its own where there is none."""
+    partner = torch.arange(37).repeat(len(chemistry.RESIDUES), 1)
+    for name, pairs in chemistry.EQUIVALENT_ATOMS.items():
+        for a, b in pairs:
+            i, j, row = chemistry.ATOM_INDEX[a], chemistry.ATOM_INDEX[b], chemistry.RESIDUE_INDEX[name]
+            partner[row, i], partner[row, j] = j, i
+    return partner
 
 
 def _pairs_kept(

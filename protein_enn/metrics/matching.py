@@ -8,30 +8,48 @@ from jaxtyping import Int
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.metrics.copies import best_copies
 from protein_enn.structure import Structure
 
 
 def match_residues(
-    model: Structure, native: Structure, model_chain: str | None = None, native_chain: str | None = None
+    model: Structure,
+    native: Structure,
+    model_chain: str | None = None,
+    native_chain: str | None = None,
+    *,
+    copies: bool = False,
 ) -> tuple[Int[Tensor, "m"], Int[Tensor, "m"]]:
     """Rows of the two structures that are the same residue, in rising order of the model's chains.
 
     Chains are aligned globally; pairs with different or unknown amino acids are left out. Without a chain id all
     chains take part: the pair of chains with the most equal residues is joined first, ties in file order, and each
-    chain is joined at most once, so which copy of a homo-oligomer meets which is not optimised. ValueError for a chain
-    that is not there.
+    chain is joined at most once, so which copy of a homo-oligomer meets which is not optimised unless `copies` asks
+    for it: then copies are joined as gives the least CA RMSD. ValueError for a chain that is not there.
     """
     ours, theirs = _chains(model, model_chain), _chains(native, native_chain)
-    pairs = {(a, b): _align(_letters(model, ours[a]), _letters(native, theirs[b])) for a in ours for b in theirs}
-    joined: dict[int, tuple[Tensor, Tensor]] = {}
-    used: set[int] = set()
-    for (a, b), (i, j) in sorted(pairs.items(), key=lambda item: -len(item[1][0])):
-        if a not in joined and b not in used and len(i):
-            joined[a] = (ours[a][i], theirs[b][j])
-            used.add(b)
+    pairs = {
+        (a, b): (ours[a][i], theirs[b][j])
+        for a in ours
+        for b in theirs
+        for i, j in [_align(_letters(model, ours[a]), _letters(native, theirs[b]))]
+    }
+    ranked = sorted((pair for pair in pairs if len(pairs[pair][0])), key=lambda pair: -len(pairs[pair][0]))
+    joined = _first_come(ranked)
+    if copies:
+        joined = best_copies(model, native, pairs, joined)
     none = torch.zeros(0, dtype=torch.long)
-    matched = [joined[a] for a in sorted(joined)]
+    matched = [pairs[a, joined[a]] for a in sorted(joined)]
     return torch.cat([none, *(i for i, _ in matched)]), torch.cat([none, *(j for _, j in matched)])
+
+
+def _first_come(ranked: list[tuple[int, int]]) -> dict[int, int]:
+    """Model chain -> native chain, taking pairs in this order as long as both chains are free."""
+    joined: dict[int, int] = {}
+    for a, b in ranked:
+        if a not in joined and b not in joined.values():
+            joined[a] = b
+    return joined
 
 
 def _chains(structure: Structure, chain: str | None) -> dict[int, Int[Tensor, "c"]]:

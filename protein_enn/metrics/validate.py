@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
 from protein_enn import chemistry
-from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.geometry.superposition import rmsd
+from protein_enn.metrics.dockq import dockq
 from protein_enn.metrics.lddt import lddt
 from protein_enn.metrics.matching import match_residues
+from protein_enn.metrics.side_chains import chi_accuracy, chi_errors, side_chain_rmsd
 from protein_enn.metrics.similarity import gdt, tm_score
 from protein_enn.metrics.stereochemistry import stereochemistry
 from protein_enn.structure import Structure
-
-CHI_TOLERANCE = 20.0
-"""Degrees."""
 
 
 def validate(
@@ -27,18 +22,23 @@ def validate(
 ) -> dict[str, str | int | float | None]:
     """Stereochemistry of a model and, given a native, how near the model comes to it; ready for JSON.
 
-    Residues are matched by sequence (`match_residues`). Lengths are Å; the other figures are fractions from 0 to 1,
-    None where nothing can be compared. TM-score and GDT are normalised by the residues of the native that have a CA;
-    a model chain limits the stereochemistry too. ValueError for a chain that is not there.
+    Residues are matched by sequence (`match_residues`), copies of a chain as they fit best. Lengths are Å; the other
+    figures are fractions from 0 to 1, None where nothing can be compared. TM-score and GDT are normalised by the
+    residues of the native that have a CA; `dockq` is the mean over the native's interfaces that the model has;
+    `side_chain_rmsd` the mean over residues. A model chain limits the stereochemistry too. ValueError for a chain that
+    is not there.
     """
     judged = model if model_chain is None else model.chain(model_chain)
     record: dict[str, str | int | float | None] = {"name": model.name, "residues": len(judged)}
     record |= stereochemistry(judged).summary()
     if native is None:
         return record
-    i, j = match_residues(model, native, model_chain, native_chain)
+    i, j = match_residues(model, native, model_chain, native_chain, copies=True)
     target = native if native_chain is None else native.chain(native_chain)
-    return record | compare(model.take(i), native.take(j), length=int(target.present[:, chemistry.CA].sum()))
+    record |= compare(model.take(i), native.take(j), length=int(target.present[:, chemistry.CA].sum()))
+    found = dockq(model, native, (i, j))
+    mean = sum(interface.dockq for interface in found) / len(found) if found else None
+    return record | {"interfaces": len(found), "dockq": mean}
 
 
 def compare(model: Structure, native: Structure, *, length: int | None = None) -> dict[str, int | float | None]:
@@ -60,17 +60,9 @@ def compare(model: Structure, native: Structure, *, length: int | None = None) -
         "gdt_ha": ha,
         "lddt": _number(heavy.mean),
         "ca_lddt": _number(trace.mean),
-        "chi1_accuracy": chi1_accuracy(model, native),
+        **chi_accuracy(chi_errors(model, native)),
+        "side_chain_rmsd": _number(float(side_chain_rmsd(model, native).nanmean())),
     }
-
-
-def chi1_accuracy(model: Structure, native: Structure) -> float | None:
-    """Fraction of residues, row by row, whose chi1 lies within CHI_TOLERANCE of the native's; None if no chi1 can be
-    compared."""
-    ours, theirs = (chi_angles(s.positions, s.present, native.residues)[:, 0] for s in (model, native))
-    apart: Tensor = torch.rad2deg(torch.atan2(torch.sin(ours - theirs), torch.cos(ours - theirs))).abs()
-    known = ~apart.isnan()
-    return float((apart[known] <= CHI_TOLERANCE).double().mean()) if known.any() else None
 
 
 def _number(value: float) -> float | None:

@@ -1,25 +1,41 @@
-"""Refinement from input to verdict: propose with the network, restore covalent geometry, keep what does no harm."""
+"""Refinement from input to verdict: propose with the network, mend the geometry, keep what does no harm."""
 
 from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.metrics import stereochemistry
+from protein_enn.geometry.symmetry import Symmetry
 from protein_enn.predictor import Predictor, load_predictor
-from protein_enn.refinement.gate import Gate, Verdict, judge, touches_others
+from protein_enn.refinement.freedom import Freedom, freedom
+from protein_enn.refinement.gate import Gate, Gatekeeper, Verdict
+from protein_enn.refinement.mending.contacts import touches_others
+from protein_enn.refinement.proposal import Proposal, Quality, jittered, propose, quality
+from protein_enn.refinement.rebuilding.rebuild import rebuild as rebuild_side_chains
 from protein_enn.refinement.result import Refinement
+from protein_enn.refinement.symmetry.base import made_symmetric
+from protein_enn.refinement.symmetry.choice import symmetry_of
 from protein_enn.structure import Structure
 from protein_enn.version import __version__
 
-SAME_HEAVY_ATOMS = frozenset(("ASH", "CYM", "CYX", "GLH", "HID", "HIE", "HIP", "HSD", "HSE", "HSP", "LYN", "MSE"))
-"""Residue names whose heavy atoms all have a slot under their parent's name."""
+JITTER = 0.15
+"""Å a coordinate: noise that further candidates start with."""
+FALL = 0.001
+"""A predicted lDDT that falls by more is noted."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    verdict: Verdict
+    after: Quality
+    steps: int
 
 
 def refine(
@@ -30,111 +46,200 @@ def refine(
     seed: int = 0,
     device: str = "auto",
     gate: Gate | None = None,
+    region: str | None = None,
+    fixed: str | None = None,
+    hold: Tensor | str | Path | None = None,
+    symmetry: str | Symmetry | None = None,
+    side_chains_only: bool = False,
+    rebuild: bool = False,
+    candidates: int = 1,
+    max_seconds: float | None = None,
+    relax: bool = False,
 ) -> Refinement:
     """Refine all heavy atoms in `steps` iterations; a residue moves only if that is expected to help and harms nothing.
 
-    Never more clashes, bond, angle, omega, chirality or Ramachandran outliers than the input, in no residue a new
-    kind of them. Zero steps give back the input's coordinates. `seed` is recorded; the procedure draws nothing.
-    `device` is where the shipped weights are loaded; a given predictor stays where it is.
-    ValueError: steps < 0, a predictor of another task, or a structure without a single CA.
+    Never more clashes, bond, angle, omega, chirality, rotamer or Ramachandran outliers than the input, in no residue a
+    new kind of them. Zero steps give back the input's coordinates.
+
+    Args:
+        structure: with at least one CA.
+        predictor: one for refinement; the shipped weights, loaded on `device`, if not given.
+        steps: iterations of the network.
+        seed: of the noise that further candidates start with; recorded.
+        device: "auto", "cpu" or "cuda", for the shipped weights; a given predictor stays where it is.
+        gate: how careful the gate is.
+        region: selection of residues that may move; all if not given.
+        fixed: selection of residues that must stay.
+        hold: how firmly residues are held (`freedom.hold_weights`).
+        symmetry: "detect", "C3", "D2" ... or a `Symmetry`: copies are made exactly alike and stay so.
+        side_chains_only: whether N, CA, C and O stay.
+        rebuild: whether missing side-chain atoms are added first.
+        candidates: how many runs; all but the first start with a little noise, the highest predicted lDDT is given.
+        max_seconds: after which no step and no candidate is begun.
+        relax: whether a restrained minimisation in OpenMM comes last; it passes the same gate.
+
+    Raises:
+        ValueError: a number out of range, a selection, hold or symmetry that does not fit, a predictor of another task,
+            or a structure without a single CA.
     """
-    start = time.perf_counter()
-    if steps < 0:
-        raise ValueError(f"steps is {steps}: give 0 (keep the input) or more")
-    if not structure.present[:, chemistry.CA].any():
-        raise ValueError(
-            f"{structure.name}: none of its {len(structure)} residues has a CA atom; give a protein structure"
-        )
+    begun = time.perf_counter()
+    _check(structure, steps, candidates, max_seconds)
+    deadline = math.inf if max_seconds is None else begun + max_seconds
     predictor = load_predictor("refinement", device=device) if predictor is None else predictor
     if predictor.task != "refinement":
         raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: refinement needs one for refinement")
     gate = Gate() if gate is None else gate
-    proposal, before, after = _propose(structure, predictor, steps)
-    obstacles = _obstacles(structure, gate)
-    able = torch.tensor([not obstacle for obstacle in obstacles])
-    wanted = able & (after > before + gate.margin) if steps else torch.zeros_like(able)
-    verdict = judge(structure, proposal, wanted, gate) if wanted.any() else _untouched(structure)
-    status, reason = _account(obstacles, wanted, verdict, steps)
-    moved = verdict.fraction > 0
+    base, rebuilt = rebuild_side_chains(structure) if rebuild else (structure, [])
+    copies = None if symmetry is None else symmetry_of(base, symmetry)
+    notes: tuple[str, ...] = ()
+    if copies is not None:
+        base, notes = made_symmetric(base, copies)
+    free = freedom(
+        base,
+        touches_others(base, gate.contact),
+        region=region,
+        fixed=fixed,
+        hold=hold,
+        side_chains_only=side_chains_only,
+    )
+    share = free.share if copies is None else copies.worst(free.share)
+    keeper = Gatekeeper(base, share, gate, copies)
+    before = None if steps and not keeper.to_mend.any() else quality(base, predictor)
+    found: list[_Candidate] = []
+    for number in range(candidates if steps else 0):
+        if found and time.perf_counter() >= deadline:
+            break
+        start = _start(keeper, seed, number)
+        made = propose(base, predictor, steps, share, symmetry=copies, start=start, deadline=deadline)
+        before = made.before if before is None else before
+        found.append(_candidate(keeper, predictor, made, before))
+    assert before is not None  # there is a candidate, or none was asked for
+    best = max(found, key=_score) if found else _Candidate(_untouched(keeper), before, 0)
+    if relax and steps:
+        best = _relaxed(keeper, best, predictor)
+    if _score(best) < float(before.lddt.nanmean()) - FALL:
+        notes += (
+            f"predicted lDDT falls from {float(before.lddt.nanmean()):.3f} to {_score(best):.3f} for what was mended",
+        )
+    status, reason = _account(free, share, best.verdict, steps)
+    changed = bool(best.verdict.moved.any()) or base is not structure
     return Refinement(
-        structure=structure.with_positions(verdict.positions) if moved.any() else structure,
+        structure=base.with_positions(best.verdict.positions) if changed else structure,
         input=structure,
         status=status,
         reason=reason,
-        displacement=_displacement(structure, verdict.positions),
-        confidence_before=before,
-        confidence_after=torch.where(moved, before + verdict.fraction * (after - before), before),
-        geometry_before=verdict.before,
-        geometry_after=verdict.after,
+        displacement=_displacement(base, best.verdict.positions),
+        confidence_before=before.lddt,
+        confidence_after=best.after.lddt,
+        error_before=before.error,
+        error_after=best.after.error,
+        geometry_before=best.verdict.before,
+        geometry_after=best.verdict.after,
+        rebuilt=tuple(base.residue_id(i) for i in rebuilt),
+        notes=notes,
+        symmetry="" if copies is None else copies.name,
+        symmetry_deviation=None if copies is None else copies.deviation(best.verdict.positions),
+        candidates=tuple(round(_score(candidate), 5) for candidate in found),
         weights=predictor.name,
         sha256=predictor.sha256,
         version=__version__,
         seed=seed,
-        steps=steps,
-        seconds=time.perf_counter() - start,
+        steps=best.steps,
+        seconds=time.perf_counter() - begun,
     )
 
 
-@torch.inference_mode()
-def _propose(structure: Structure, predictor: Predictor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The network's positions (n, 37, 3) and predicted lDDT before and after (n,), nan where there is no node."""
-    model: Any = predictor.model  # a RefinementModel
-    graph = model.graph(structure).to(predictor.device)
-    prediction = model.refine(graph, steps)
-    rows = graph.rows.cpu()
-    proposal = structure.positions.clone()
-    proposal[rows] = prediction.positions.cpu().to(proposal.dtype)
-    proposal = torch.where(structure.present[..., None], proposal, structure.positions)
-    confidence = torch.full((2, len(structure)), math.nan)
-    confidence[0, rows] = prediction.lddt_before.float().cpu()
-    confidence[1, rows] = prediction.lddt_after.float().cpu()
-    return proposal, confidence[0], confidence[1]
+def _check(structure: Structure, steps: int, candidates: int, max_seconds: float | None) -> None:
+    if steps < 0:
+        raise ValueError(f"steps is {steps}: give 0 (keep the input) or more")
+    if candidates < 1:
+        raise ValueError(f"candidates is {candidates}: give 1 or more")
+    if max_seconds is not None and not max_seconds > 0:
+        raise ValueError(f"max_seconds is {max_seconds}: give a time above 0")
+    if not structure.present[:, chemistry.CA].any():
+        raise ValueError(
+            f"{structure.name}: none of its {len(structure)} residues has a CA atom; give a protein structure"
+        )
 
 
-def _obstacles(structure: Structure, gate: Gate) -> list[str]:
-    """Why a residue must not be moved at all; "" for those that may."""
-    backbone = structure.has_backbone.tolist()
-    bound = touches_others(structure, gate.contact).tolist()
-    reasons = []
-    for i, name in enumerate(structure.residue_names):
-        parent = chemistry.RESIDUES[int(structure.residues[i])]
-        if not backbone[i]:
-            reasons.append("backbone incomplete")
-        elif parent == "UNK" or (name != parent and name not in SAME_HEAVY_ATOMS):
-            reasons.append(f"{name} may have atoms the model does not know")
-        elif bound[i]:
-            reasons.append("bound to a ligand, ion or nucleic acid")
-        else:
-            reasons.append("")
-    return reasons
+def _start(keeper: Gatekeeper, seed: int, number: int) -> Float[Tensor, "n 37 3"]:
+    """Where a candidate starts: number 0 at the mended input, the others beside it."""
+    start = keeper.mended
+    if not number:
+        return start
+    generator = torch.Generator().manual_seed(seed + number)
+    start = jittered(keeper.structure.with_positions(start), keeper.share, JITTER, generator)
+    return start if keeper.symmetry is None else keeper.symmetry.symmetrised(start)
 
 
-def _untouched(structure: Structure) -> Verdict:
-    geometry = stereochemistry(structure)
-    n = len(structure)
-    return Verdict(structure.positions, torch.zeros(n), ("",) * n, geometry, geometry)
+def _candidate(keeper: Gatekeeper, predictor: Predictor, made: Proposal, before: Quality) -> _Candidate:
+    """A proposal judged, and what the network makes of the result; if that is less than of the input, only mended."""
+    wanted = _wanted(keeper, made.before, made.after)
+    found = _judged(keeper, predictor, made.positions, wanted, before, made.steps)
+    if wanted.any() and _score(found) < float(before.lddt.nanmean()):
+        mended = _judged(keeper, predictor, keeper.mended, torch.zeros_like(wanted), before, made.steps)
+        found = max(found, mended, key=_score)
+    return found
+
+
+def _judged(
+    keeper: Gatekeeper, predictor: Predictor, positions: Tensor, wanted: Tensor, before: Quality, steps: int
+) -> _Candidate:
+    verdict = keeper.judge(positions, wanted)
+    moved = bool(verdict.moved.any())
+    after = quality(keeper.structure.with_positions(verdict.positions), predictor) if moved else before
+    return _Candidate(verdict, after, steps)
+
+
+def _wanted(keeper: Gatekeeper, before: Quality, after: Quality) -> Bool[Tensor, "n"]:
+    """Residues that may move and whose predicted lDDT rises."""
+    wanted = (keeper.share > 0).any(1) & (after.lddt > before.lddt + keeper.settings.margin)
+    return wanted if keeper.symmetry is None else keeper.symmetry.worst(wanted)
+
+
+def _score(candidate: _Candidate) -> float:
+    return float(candidate.after.lddt.nanmean())
+
+
+def _relaxed(keeper: Gatekeeper, best: _Candidate, predictor: Predictor) -> _Candidate:
+    """The candidate after OpenMM, if the gate lets it through and the network does not think less of it."""
+    from protein_enn.refinement.relax import relaxation  # an extra
+
+    base, share, copies = keeper.structure, keeper.share, keeper.symmetry
+    relaxed = relaxation(base.with_positions(best.verdict.positions), share=share).structure.positions
+    proposal = base.positions + (share > 0)[..., None] * (relaxed - base.positions)
+    proposal = proposal if copies is None else copies.symmetrised(proposal)
+    verdict = keeper.judge(proposal, (share > 0).any(1))
+    after = quality(base.with_positions(verdict.positions), predictor)
+    trial = replace(best, verdict=verdict, after=after)
+    return trial if _score(trial) >= _score(best) else best
+
+
+def _untouched(keeper: Gatekeeper) -> Verdict:
+    n = len(keeper.structure)
+    still, geometry = torch.zeros(n), keeper.before
+    return Verdict(keeper.structure.positions, still, still.bool(), ("",) * n, geometry, geometry)
 
 
 def _account(
-    obstacles: list[str], wanted: Bool[Tensor, "n"], verdict: Verdict, steps: int
+    free: Freedom, share: Float[Tensor, "n 37"], verdict: Verdict, steps: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Status and reason of every residue."""
     status, reason = [], []
-    for i, obstacle in enumerate(obstacles):
-        fraction = float(verdict.fraction[i])
-        if obstacle or steps == 0:
-            status.append("kept")
-            reason.append(obstacle or "no steps")
-        elif not wanted[i]:
-            status.append("kept")
-            reason.append("predicted lDDT would not rise")
-        elif fraction > 0:
+    able = (share > 0).any(1).tolist()
+    for i, held in enumerate(free.held):
+        if verdict.moved[i]:
             status.append("moved")
-            whole = "predicted lDDT rises"
-            reason.append(whole if fraction == 1 else f"half of the way: all of it {verdict.reason[i]}")
-        else:
+            reason.append(verdict.reason[i] or "predicted lDDT rises")
+        elif held or not able[i] or steps == 0:
+            status.append("kept")
+            reason.append(held or ("no steps" if steps == 0 else "no atom of it may move"))
+        elif verdict.reason[i]:
             status.append("reverted")
             reason.append(verdict.reason[i])
+        else:
+            status.append("kept")
+            reason.append("predicted lDDT would not rise")
     return tuple(status), tuple(reason)
 
 

@@ -18,27 +18,39 @@ from protein_enn.metrics import Stereochemistry
 from protein_enn.structure import Structure
 
 STATUS = ("moved", "kept", "reverted")
-"""Moved (wholly or half of the way), not to be moved, or moved back because it would have brought an outlier."""
+"""Moved (wholly or in part), not to be moved, or moved back because it would have brought an outlier."""
 
 
 @dataclass(frozen=True, eq=False)
 class Refinement:
-    """A refined structure beside its input; n residues. Confidence is the predicted all-heavy-atom lDDT, 0..1."""
+    """A refined structure beside its input; n residues.
+
+    Confidence is the predicted all-heavy-atom lDDT, 0..1; error the predicted mean error (Å) of the atoms around a
+    residue in its frame. Both are what the network says of the input and of the result as it is given; nan where it
+    cannot say: no CA.
+    """
 
     structure: Structure
     input: Structure
     status: tuple[str, ...]  # one of STATUS per residue
     reason: tuple[str, ...]
     displacement: Float[Tensor, "n"]  # root mean square over the residue's heavy atoms, Å
-    confidence_before: Float[Tensor, "n"]  # nan where the predictor cannot say: no CA
-    confidence_after: Float[Tensor, "n"]  # as before where not moved; half of the change for half of a move
-    geometry_before: Stereochemistry
+    confidence_before: Float[Tensor, "n"]
+    confidence_after: Float[Tensor, "n"]
+    error_before: Float[Tensor, "n"]
+    error_after: Float[Tensor, "n"]
+    geometry_before: Stereochemistry  # of the input, with the atoms that were rebuilt
     geometry_after: Stereochemistry
+    rebuilt: tuple[str, ...]  # residues that got missing side-chain atoms
+    symmetry: str  # "C3", "" where none was asked for
+    notes: tuple[str, ...]  # in words: what it took to make copies alike, a predicted lDDT that fell
+    symmetry_deviation: float | None  # Å, of the result from its operators
+    candidates: tuple[float, ...]  # mean predicted lDDT of each
     weights: str
     sha256: str
     version: str
     seed: int
-    steps: int
+    steps: int  # that there was time for
     seconds: float
 
     def record(self, output: str | Path | None = None) -> dict[str, Any]:
@@ -54,6 +66,8 @@ class Refinement:
             "displacement": _numbers(self.displacement),
             "confidence_before": _numbers(self.confidence_before),
             "confidence_after": _numbers(self.confidence_after),
+            "error_before": _numbers(self.error_before),
+            "error_after": _numbers(self.error_after),
             "phi_before": _numbers(phi_before),
             "psi_before": _numbers(psi_before),
             "phi_after": _numbers(phi_after),
@@ -71,7 +85,12 @@ class Refinement:
             "steps": self.steps,
             "residues": len(self.input),
             "seconds": self.seconds,
-            "audit": self.input.audit.to_dict(),
+            "rebuilt": list(self.rebuilt),
+            "symmetry": self.symmetry,
+            "notes": list(self.notes),
+            "symmetry_deviation": self.symmetry_deviation,
+            "candidates": list(self.candidates),
+            "audit": self.structure.audit.to_dict(),
             "per_residue": per_residue,
             "geometry_before": self.geometry_before.summary(),
             "geometry_after": self.geometry_after.summary(),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-STYLE = """
-:root { color-scheme: light dark; --paper: #ffffff; --ink: #1c2430; --soft: #5c6675; --rule: #dfe3e9; --wash: #f5f7f9;
-  --accent: #1f5fbf; --moved: #1f6fd0; --kept: #9aa4b2; --reverted: #d9631e; --good: #1a7f4b; --bad: #b42318; }
-@media (prefers-color-scheme: dark) { :root { --paper: #12161c; --ink: #e6eaf0; --soft: #9aa5b4; --rule: #2c3440;
-  --wash: #1a2028; --accent: #7db1ff; --moved: #5aa2ff; --kept: #6b7686; --reverted: #ff9a55; --good: #57c98c;
-  --bad: #ff8a7d; } }
+from protein_enn.report.colours import DARK, LIGHT, PICTURE, PLOT, variables
+
+STYLE = (
+    f"""
+:root {{ color-scheme: light dark; {variables(LIGHT)} }}
+@media (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}
+"""
+    + """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.55 system-ui, "Segoe UI", "DejaVu Sans",
   sans-serif; }
@@ -62,18 +64,6 @@ figure.interactive:focus-visible { outline: 2px solid var(--accent); outline-off
 .columns figure { flex: 1 1 320px; max-width: 390px; }
 svg { display: block; width: 100%; height: auto; }
 svg.track { min-width: 680px; touch-action: pan-x pan-y; }
-svg text { fill: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; }
-svg text.lane-name { font-size: 11px; }
-svg text.label { fill: var(--ink); font-size: 12.5px; }
-.grid { stroke: var(--rule); } .tick, .zero { stroke: var(--soft); } .zero { opacity: .5; }
-.chain { stroke: var(--soft); stroke-dasharray: 2 3; }
-.before, .after { fill: none; stroke-linecap: round; stroke-linejoin: round; }
-.before { stroke: var(--soft); stroke-width: 1.3; stroke-dasharray: 4 3; }
-.after { stroke: var(--accent); stroke-width: 1.8; }
-.bar, .lane { fill: none; }
-.bar.moved, .lane.moved { stroke: var(--moved); } .bar.kept, .lane.kept { stroke: var(--kept); }
-.bar.reverted, .lane.reverted { stroke: var(--reverted); }
-.cursor { stroke: var(--ink); stroke-width: 1; visibility: hidden; }
 .cursor.on { visibility: visible; }
 .rama { stroke: var(--accent); }
 .rama.dot { stroke-width: 4.6; stroke-linecap: round; stroke-opacity: .62; fill: none; }
@@ -85,8 +75,17 @@ table.sortable[id] { width: max-content; } td .note { max-width: 34ch; }
 input { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--rule); border-radius: 6px;
   padding: 3px 8px; max-width: 100%; }
 output { display: block; min-height: 1.6em; font-size: 13.5px; font-variant-numeric: tabular-nums; }
+.views { display: flex; flex-wrap: wrap; gap: 6px 28px; margin: 14px 0 4px; }
+.views figure { flex: 1 1 320px; max-width: 522px; margin: 0; }
+.legend { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 4px 0 10px; padding: 0; list-style: none;
+  color: var(--soft); font-size: 13.5px; }
+.legend svg { display: inline-block; width: 26px; height: 14px; vertical-align: -2px; margin-right: 5px; }
+.here.on { visibility: visible; }
 @media print { .scroll { max-height: none; } details { border: 0; } }
 """
+    + PLOT
+    + PICTURE
+)
 
 SCRIPT = """
 "use strict";
@@ -155,6 +154,12 @@ for (const figure of document.querySelectorAll("figure.interactive")) {
     const x = left + (at + 0.5) * (right - left) / n;
     cursor.setAttribute("x1", x); cursor.setAttribute("x2", x); cursor.classList.add("on");
     out.textContent = describe(residues(figure.dataset.residues), at);
+    for (const view of document.querySelectorAll("svg.view")) {
+      if (view.dataset.of !== figure.dataset.residues) continue;
+      const [u, v] = (view.dataset.at.split(";")[at] || "").split(" "), ring = view.querySelector(".here");
+      ring.classList.toggle("on", v !== undefined);
+      if (v !== undefined) { ring.setAttribute("cx", u); ring.setAttribute("cy", v); }
+    }
   };
   svg.addEventListener("pointermove", event => {
     const box = svg.getBoundingClientRect();

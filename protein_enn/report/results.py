@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from protein_enn.report.html import number
+from protein_enn.report.portrait import view_from
 
 INTEGERS = frozenset({"residues", "scored", "orders", "seed", "steps", "moved", "kept", "reverted"})
 TEXTS = frozenset(
@@ -21,6 +22,8 @@ REFINEMENT_COLUMNS = (
     "id", "residue", "status", "reason", "displacement", "confidence_before", "confidence_after",
     "phi_before", "psi_before", "phi_after", "psi_after",
 )  # fmt: skip
+MORE_REFINEMENT_COLUMNS = ("error_before", "error_after", "outliers_before", "outliers_after")
+"""What records of earlier versions do not have."""
 OTHER_SCORES = frozenset({"chain", "interface_score", "models", "sample"})
 """Columns of tables whose log-likelihoods are not one structure's: of chains, interfaces, ensembles, designs."""
 SCORE_COLUMNS = ("id", "residue", "log_likelihood", "entropy", "best")
@@ -79,6 +82,15 @@ def check_refinement(record: object, where: str) -> dict:
     for key in ("geometry_before", "geometry_after", "weights"):
         if checked.get(key) is not None and not isinstance(checked[key], dict | str):
             raise ValueError(f"{where}: {key} must be an object")
+    rows = checked.get("per_residue") or {}
+    for column in MORE_REFINEMENT_COLUMNS:
+        if column in rows and not (isinstance(rows[column], list) and len(rows[column]) == len(rows["id"])):
+            raise ValueError(f"{where}: per_residue.{column} must be a list of {len(rows['id'])} values")
+    if rows:
+        try:
+            view_from(checked.get("trace"), len(rows["id"]))
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
     return checked
 
 

@@ -6,13 +6,18 @@ from protein_enn.report import svg, tables
 from protein_enn.report.audits import audit_section
 from protein_enn.report.html import Markup, element, join, number, show
 from protein_enn.report.interactive import every_residue, interactive
+from protein_enn.report.portrait import FAULTS, fault_counts, legend, panel, view_from
+from protein_enn.report.refinement_tracks import STATUSES, refinement_tracks
 
 OPEN_AT_FIRST = 3
 """Structures whose section is open when the page loads."""
 TRACK_KEY = (
-    "Top: predicted lDDT before (dashed) and after (solid). Below: heavy-atom RMS displacement, and what was done with "
-    "each residue. Point at a residue, or use the arrow keys, to read its values."
+    "Top: predicted lDDT before (dashed) and after (solid). Below: heavy-atom RMS displacement, what was done with "
+    "each residue, and which have a fault (×). Point at a residue, or use the arrow keys, to read its values."
 )
+QUALITY = {"confidence": ("predicted lDDT, mean", True), "error": ("predicted error / Å, mean", False)}
+"""Columns of a record, what their means are called, and whether more is better."""
+CONTROLS = {"steps": "steps", "seed": "seed", "symmetry": "symmetry", "symmetry_deviation": "off symmetry / Å"}
 
 
 def count(record: dict, status: str) -> int | None:
@@ -64,25 +69,75 @@ def structure_section(record: dict, index: int) -> Markup:
     """One refined structure: tracks, reasons, geometry, Ramachandran plots, every value, the audit of the input."""
     name = show(record.get("name"))
     rows = record.get("per_residue")
-    what = ", ".join(f"{show(count(record, status))} {status}" for status in svg.STATUSES)
+    what = ", ".join(f"{show(count(record, status))} {status}" for status in STATUSES)
     parts: list[object] = [
         element("p", f"{show(record.get('input'))} → {show(record.get('output'))}", class_="note residues")
     ]
     if rows and rows["id"]:
-        parts += [interactive(svg.refinement_tracks(name, rows), f"structure-{index}-data", rows, TRACK_KEY)]
-        parts.append(tables.reasons_table(rows))
-    columns: list[object] = []
-    if record.get("geometry_before") is not None or record.get("geometry_after") is not None:
-        parts.append(tables.geometry_table(_dict(record, "geometry_before"), _dict(record, "geometry_after")))
+        identifier = f"structure-{index}-data"
+        parts += [portrait(record, identifier)]
+        parts += [interactive(refinement_tracks(name, rows), identifier, rows, TRACK_KEY)]
+    numbers: list[Markup] = [controls_table(record)]
+    if rows or record.get("geometry_before") is not None or record.get("geometry_after") is not None:
+        geometry = _dict(record, "geometry_before"), _dict(record, "geometry_after")
+        quality = [
+            (label, mean(record, f"{k}_before"), mean(record, f"{k}_after"), up) for k, (label, up) in QUALITY.items()
+        ]
+        numbers.insert(0, tables.geometry_table(*geometry, quality))
+    parts.append(element("div", *numbers, class_="columns"))
     if rows and rows["id"]:
-        for when in ("before", "after"):
-            plot = svg.ramachandran(when, rows[f"phi_{when}"], rows[f"psi_{when}"], rows["residue"])
-            caption = f"Ramachandran plot {when} (triangles: glycine)"
-            columns.append(element("figure", plot, element("figcaption", caption)))
-        parts.append(element("div", *columns, class_="columns"))
-        parts.append(every_residue(f"structure-{index}-data"))
+        parts.append(tables.reasons_table(rows))
+        views = [
+            element(
+                "figure",
+                svg.ramachandran(when, rows[f"phi_{when}"], rows[f"psi_{when}"], rows["residue"]),
+                element("figcaption", f"Ramachandran plot {when} (triangles: glycine)"),
+            )
+            for when in ("before", "after")
+        ]
+        parts += [element("div", *views, class_="columns"), every_residue(identifier)]
     parts.append(audit_section(record.get("audit")))
     summary = element(
         "summary", element("b", name), element("span", f"{show(record.get('residues'))} residues: {what}")
     )
     return element("details", summary, *parts, id=f"structure-{index}", open=index < OPEN_AT_FIRST)
+
+
+def portrait(record: dict, identifier: str) -> Markup:
+    """The traces before and after beside each other, which wrap on a narrow page; nothing for a record without them."""
+    rows = record["per_residue"]
+    view = view_from(record.get("trace"), len(rows["id"]))
+    if view is None:
+        return Markup("")
+    views = [
+        element("figure", panel(view, rows, when, identifier), element("figcaption", panel_caption(rows, when)))
+        for when in ("before", "after")
+    ]
+    return join((element("div", *views, class_="views"), legend()))
+
+
+def panel_caption(rows: dict[str, list], when: str) -> str:
+    """Which of the two it is, and how many residues have each kind of fault."""
+    start = when.capitalize()
+    if not (words := rows.get(f"outliers_{when}")):
+        return start
+    counts = [f"{n} with a {FAULTS[kind][0].partition(':')[0]}" for kind, n in fault_counts(words).items()]
+    return f"{start}: of {len(words)} residues {', '.join(counts)}"
+
+
+def controls_table(record: dict) -> Markup:
+    """How it was made: steps, seed and symmetry, then the controls that were asked for, and what they led to."""
+    asked = {
+        key: value
+        for key, value in _dict(record, "controls").items()
+        if value not in (None, False, "") and (key, value) != ("candidates", 1)
+    }
+    rows: list[tuple[str, object]] = [(label, record.get(key)) for key, label in CONTROLS.items() if record.get(key)]
+    rows += [(f"asked: {show(key).replace('_', ' ')}", show(value)) for key, value in asked.items()]
+    notes = record.get("notes")
+    rows += [("note", note) for note in (notes if isinstance(notes, list) else [])]
+    for key, label in (("rebuilt", "residues rebuilt"), ("candidates", "candidates")):
+        value = record.get(key)
+        if isinstance(value, list) and len(value) > (key == "candidates"):
+            rows.append((label, element("span", f"{len(value)}: {', '.join(map(show, value))}", class_="residues")))
+    return tables.plain(("How", "value"), rows, "How it was made") if rows else Markup("")

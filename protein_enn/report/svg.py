@@ -16,7 +16,6 @@ LABEL = "mean log-likelihood / nat per residue (higher is better)"
 PLAIN = """text { fill: #5c6675; font: 12px sans-serif; } text.label { fill: #1c2430; } .grid { stroke: #dfe3e9; }
 .score { fill: #1f5fbf; } .error { stroke: #1f5fbf; stroke-width: 1.6; opacity: .6; }"""
 """The style sheet of an image that stands alone; many programs that show SVG know no variables in one."""
-STATUSES = ("moved", "kept", "reverted")
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return element("line", x1=f"{x1:.1f}", y1=f"{y1:.1f}", x2=f"{x2:.1f}", y2=f"{y2:.1f}", class_=class_)
 
 
-def figure(name: str, description: str, width: float, height: float, *parts: object, **attributes: object) -> Markup:
+def figure(name: str, description: str, width: float, height: float, /, *parts: object, **attributes: object) -> Markup:
     """An SVG image with a title and a description for those who do not see it."""
     return element(
         "svg", element("title", name), element("desc", description), *parts,
@@ -58,10 +57,10 @@ def figure(name: str, description: str, width: float, height: float, *parts: obj
     )  # fmt: skip
 
 
-def alone(image: Markup) -> str:
+def alone(image: Markup, style: str = PLAIN) -> str:
     """An image as a file of its own: with the namespace and the colours that a page gives to all of its images."""
     opening, rest = image.split(">", 1)
-    return f'{opening} xmlns="http://www.w3.org/2000/svg">{element("style", Markup(PLAIN))}{rest}\n'
+    return f'{opening} xmlns="http://www.w3.org/2000/svg">{element("style", Markup(style))}{rest}\n'
 
 
 def curve(xs: Sequence[float], values: Sequence[object], axis: Axis, breaks: frozenset[int] = frozenset()) -> str:
@@ -122,51 +121,15 @@ def positions(n: int) -> list[float]:
 
 
 def track_figure(
-    name: str, description: str, height: float, n: int, top: float, bottom: float, *parts: object
+    name: str, description: str, height: float, n: int, top: float, bottom: float, /, *parts: object, **place: object
 ) -> Markup:
     """A track along the chain, with the cursor that the page's script moves."""
     cursor = line(LEFT, top, LEFT, bottom, "cursor")
     return figure(
         name, description, WIDTH, height, *parts, cursor,
         class_="track", data_n=n, data_left=LEFT, data_right=RIGHT, data_width=WIDTH,
+        **place,
     )  # fmt: skip
-
-
-def refinement_tracks(name: str, rows: dict[str, list]) -> Markup:
-    """Confidence before and after, displacement by status, and a lane for each status, over one residue axis."""
-    ids, n = rows["id"], len(rows["id"])
-    xs, breaks = positions(n), frozenset(chain_starts(ids))
-    confidence = Axis(0.0, 1.0, 150.0, 12.0)
-    moves = [number(v) or 0.0 for v in rows["displacement"]]
-    top = max(max(moves) * 1.05, 0.1)
-    displacement = Axis(0.0, top, 290.0, 182.0)
-    thickness = min(max((RIGHT - LEFT) / n * 0.75, 0.9), 9.0)
-    parts: list[object] = [
-        vertical_axis(confidence, [0.0, 0.25, 0.5, 0.75, 1.0], "predicted lDDT"),
-        element("path", d=curve(xs, rows["confidence_before"], confidence, breaks), class_="before"),
-        element("path", d=curve(xs, rows["confidence_after"], confidence, breaks), class_="after"),
-        vertical_axis(displacement, ticks(0.0, top, 3), "displacement / Å"),
-    ]
-    for status in STATUSES:
-        chosen = [i for i in range(n) if rows["status"][i] == status]
-        bars = "".join(
-            f"M{xs[i]:.1f} {displacement(0.0):.1f}V{displacement(moves[i]):.1f}"
-            for i in chosen
-            if number(rows["displacement"][i]) is not None
-        )
-        y = 303.0 + 14 * STATUSES.index(status)
-        lane = "".join(f"M{xs[i]:.1f} {y:.1f}v8" for i in chosen)
-        parts += [
-            element("path", d=bars, class_=f"bar {status}", stroke_width=f"{thickness:.2f}"),
-            element("path", d=lane, class_=f"lane {status}", stroke_width=f"{max((RIGHT - LEFT) / n, 1.0):.2f}"),
-            text(LEFT - 7, y + 8, status, "end", class_="lane-name"),
-        ]
-    parts.append(residue_axis(ids, xs, 12.0, 346.0, "residue"))
-    description = (
-        f"{n} residues: predicted lDDT before (dashed) and after (solid), heavy-atom displacement in angstrom, and "
-        "whether each residue was moved, kept or reverted"
-    )
-    return track_figure(f"Residue tracks of {name}", description, 388.0, n, 12.0, 344.0, *parts)
 
 
 def score_track(name: str, rows: dict[str, list]) -> Markup:

@@ -12,13 +12,16 @@ GEOMETRY = {
     "clashes_per_1000_atoms": "clashes per 1,000 atoms",
     "bond_outliers": "bond length outliers",
     "angle_outliers": "bond angle outliers",
+    "planarity_outliers": "groups out of plane",
     "ramachandran_outliers": "Ramachandran outliers",
     "ramachandran_evaluated": "residues in the Ramachandran count",
+    "rotamer_outliers": "rotamer outliers",
+    "rotamer_evaluated": "residues in the rotamer count",
     "omega_outliers": "cis (not before Pro) or twisted peptides",
     "chirality_errors": "chirality errors",
 }
 """Geometry counts in the order shown, by the names under which a refinement record holds them."""
-NOT_JUDGED = frozenset({"atoms", "ramachandran_evaluated"})
+NOT_JUDGED = frozenset({"atoms", "ramachandran_evaluated", "rotamer_evaluated"})
 
 MEANINGS = {
     "perplexity": "of the native sequence; lower is better, 20 is chance",
@@ -120,8 +123,11 @@ def verdict(name: str, before: object, after: object) -> Markup:
         return element("span", "same" if a == b else f"changed ({_signed(b - a)})", class_="same")
     if a == b:
         return element("span", "same", class_="same")
-    better = b < a
-    words = f"{'▲ better' if better else '▼ worse'} ({_signed(b - a)})"
+    return _judged(b - a, better=b < a)
+
+
+def _judged(change: float, better: bool) -> Markup:
+    words = f"{'▲ better' if better else '▼ worse'} ({_signed(change)})"
     return element("span", words, class_="better" if better else "worse")
 
 
@@ -129,15 +135,24 @@ def _signed(change: float) -> str:
     return ("+" if change > 0 else "") + show(change, 3)
 
 
-def geometry_table(before: dict, after: dict) -> Markup:
-    """Counts of geometric faults before and after refinement."""
+def geometry_table(before: dict, after: dict, quality: Sequence[tuple[str, object, object, bool]] = ()) -> Markup:
+    """Counts of geometric faults before and after refinement.
+
+    Above them `quality`: what it is, its value before and after, and whether more of it is better.
+    """
+    rows: list[tuple[object, ...]] = []
+    for label, was, now, rising in quality:
+        a, b = number(was), number(now)
+        if a is not None and b is not None:
+            same = element("span", "same", class_="same")
+            rows.append((label, a, b, same if a == b else _judged(b - a, better=(b > a) == rising)))
     names = [name for name in GEOMETRY if name in before or name in after]
     names += [name for name in (before | after) if name not in GEOMETRY]
-    rows = [
+    rows += [
         (GEOMETRY.get(name, name), before.get(name), after.get(name), verdict(name, before.get(name), after.get(name)))
         for name in names
     ]
-    return plain(("Geometry", "before", "after", "change"), rows, "Geometry before and after (fewer faults is better)")
+    return plain(("Quality", "before", "after", "change"), rows, "Before and after (fewer faults is better)")
 
 
 def ranked(rows: Sequence[dict]) -> list[dict]:

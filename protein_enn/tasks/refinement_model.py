@@ -1,8 +1,10 @@
-"""Refinement: displacements of all heavy atoms over a few weight-shared steps, and a predicted lDDT per residue."""
+"""Refinement: displacements of all heavy atoms over a few weight-shared steps, and how good each residue is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,108 +13,141 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from protein_enn import chemistry
-from protein_enn.geometry.compact import from_compact, to_compact
+from protein_enn.geometry.compact import to_compact
 from protein_enn.graph import ProteinGraph
-from protein_enn.graph.protein_graph import ALL_ATOM_WIDTHS, graph_of_atoms, node_features
+from protein_enn.graph.all_atoms import ALL_ATOM_WIDTHS
+from protein_enn.graph.context import CONTEXT_KINDS, CONTEXT_RADIUS, context_of
+from protein_enn.graph.protein_graph import closures_of, graph_of_atoms, node_features
 from protein_enn.models import encoder
+from protein_enn.models.context import ContextEmbedding
 from protein_enn.settings import Settings
 from protein_enn.structure import Structure
 
+LEAST_ERROR = 0.02
+"""Å: predicted errors are learned and given as this and more."""
+
 
 @dataclass(frozen=True, eq=False)
-class RefinementPrediction:
-    """What the network says of g residues. lDDT is that of all heavy atoms, 0 to 1."""
+class Prediction:
+    """What the network says of n residues."""
 
-    positions: Float[Tensor, "g 37 3"]  # Å
-    lddt_before: Float[Tensor, "g"]
-    lddt_after: Float[Tensor, "g"]
-    trajectory: tuple[Float[Tensor, "g 37 3"], ...]
+    displacement: Float[Tensor, "n 14 3"]  # Å, of atoms in the compact layout
+    lddt: Float[Tensor, "n"]  # logit of the all-heavy-atom lDDT of the atoms as they are
+    error: Float[Tensor, "n 2"]  # log of the frame-aligned error (Å) of a residue's atoms, as they are and once moved
 
 
 class RefinementModel(nn.Module):
-    """x <- x + Delta(x), `steps` times with the same weights, the graph made anew each time.
+    """x <- x + Delta(x), with the same weights again and again, the graph made anew each time.
 
-    Displacements are 1o, so a rotated or mirrored structure gets the rotated or mirrored displacements.
+    Delta_a = sum_c W_ac(h) v_c: coefficients from the even scalars h of a residue, vectors v those of the encoder and
+    those of its own and the neighbouring atoms in sequence. All are 1o, so a rotated or mirrored structure gets the
+    rotated or mirrored displacements.
     """
 
     class Config(Settings):
         encoder: str = "tensor_field"
         encoder_settings: dict[str, Any] = Field(default_factory=dict)
         k: int = 24
-        mixed: int = 48  # vector channels that atoms draw their displacement from
+        context: int = 32  # features of the ligands, ions and nucleic acids around a residue
+        mixed: int = 192  # width of the layer that coefficients come from
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.encoder = encoder(config.encoder, config.encoder_settings, ALL_ATOM_WIDTHS)
+        widths = replace(ALL_ATOM_WIDTHS, scalars=ALL_ATOM_WIDTHS.scalars + config.context)
+        self.context = ContextEmbedding(CONTEXT_KINDS, widths.frame, config.context, CONTEXT_RADIUS)
+        self.encoder = encoder(config.encoder, config.encoder_settings, widths)
         given = self.encoder.layout
-        width = chemistry.COMPACT_WIDTH
-        self.mix = nn.Linear(given.channels + ALL_ATOM_WIDTHS.vectors, config.mixed, bias=False)
-        self.gate = nn.Sequential(
-            nn.Linear(given.scalars, given.scalars), nn.SiLU(), nn.Linear(given.scalars, config.mixed)
-        )
-        self.atoms = nn.Parameter(0.02 * torch.randn(len(chemistry.RESIDUES), config.mixed, width))
-        self.lddt = nn.Sequential(nn.Linear(given.scalars, 64), nn.SiLU(), nn.Linear(64, 1))
+        self.directions = given.channels + widths.vectors
+        self.norm = nn.LayerNorm(given.scalars)
+        self.inner = nn.Linear(given.scalars, config.mixed)
+        self.coefficients = nn.Linear(config.mixed, chemistry.COMPACT_WIDTH * self.directions)
+        self.quality = nn.Sequential(nn.Linear(given.scalars, 128), nn.SiLU(), nn.Linear(128, 3))
+        with torch.no_grad():
+            self.coefficients.weight.mul_(0.1)
+            self.coefficients.bias.zero_()
 
     def graph(self, structure: Structure) -> ProteinGraph:
-        """Residues with a CA, all their atoms seen; `compact` keeps the atoms. ValueError if no residue has a CA."""
+        """Residues with a CA, all their atoms and what is around them. ValueError if no residue has a CA."""
         rows = structure.present[:, chemistry.CA].nonzero()[:, 0]
         if len(rows) == 0:
             raise ValueError(f"{structure.name}: no residue with a CA atom; refinement needs one at least")
-        residues, present = structure.residues[rows], structure.present[rows]
-        compact, mask = to_compact(structure.positions[rows], present, residues)
-        graph = self.graph_of(compact, mask, residues, structure.chains[rows], structure.numbers[rows])
-        graph.rows = rows
-        graph.slots = structure.positions[rows]
-        return graph
+        compact, mask = to_compact(structure.positions[rows], structure.present[rows], structure.residues[rows])
+        state = ProteinGraph(
+            mask=mask,
+            residues=structure.residues[rows],
+            chains=structure.chains[rows],
+            numbers=structure.numbers[rows],
+            rows=rows,
+            closures=closures_of(structure, rows) if len(structure.links) else torch.zeros(0, 2, dtype=torch.long),
+        )
+        state.around, state.around_kinds = context_of(structure)
+        return self.with_atoms(state, compact)
 
-    def graph_of(
-        self, compact: Tensor, mask: Tensor, residues: Tensor, chains: Tensor, numbers: Tensor
-    ) -> ProteinGraph:
-        """The graph of atoms in the compact layout; it carries what is needed to make it anew after a move."""
-        center = compact[:, 1].mean(0)
+    def with_atoms(self, state: ProteinGraph, compact: Float[Tensor, "n 14 3"]) -> ProteinGraph:
+        """The graph of a structure after its atoms moved, neighbours and all made anew."""
+        # Atoms are taken relative to the centre: far from the origin float32 has no digits to spare.
+        center = compact[:, 1].double().mean(0)
         graph = graph_of_atoms(
-            (compact - center) * mask[..., None], mask, residues, chains, numbers, self.config.k, True
+            (compact.double() - center).to(compact.dtype) * state.mask[..., None],
+            state.mask,
+            state.residues,
+            state.chains,
+            state.numbers,
+            self.config.k,
+            True,
+            state.closures if len(state.closures) else None,
+            (state.around.double() - center, state.around_kinds) if len(state.around) else None,
         )
         graph.pos = compact[:, 1]  # adding the centre again would round
-        graph.compact, graph.mask, graph.residues = compact, mask, residues
-        graph.chains, graph.numbers = chains, numbers
-        return graph
-
-    def with_atoms(self, graph: ProteinGraph, compact: Float[Tensor, "n 14 3"], rebuild: bool) -> ProteinGraph:
-        """The graph after a move; neighbours are searched anew only if `rebuild` (a single structure)."""
-        if rebuild:
-            moved = self.graph_of(compact, graph.mask, graph.residues, graph.chains, graph.numbers)
-            return moved
-        moved = graph.clone()
-        center = compact[:, 1].mean(0)
-        local = (compact - center) * graph.mask[..., None]
-        scalars, vectors, backbone = node_features(local, graph.mask, graph.residues, graph.bonded, True)
-        moved.pos, moved.scalars, moved.vectors = compact[:, 1], scalars, vectors
-        moved.pseudoscalars, moved.compact = backbone.pseudoscalars, compact
-        return moved
-
-    def forward(self, graph: ProteinGraph) -> tuple[Float[Tensor, "n 14 3"], Float[Tensor, "n"]]:
-        """Displacement (Å) of each atom, and the logit of the lDDT of the atoms as they are."""
-        features, _ = self.encoder(graph)
-        gate = self.gate(features.scalars)
-        with torch.autocast(graph.pos.device.type, enabled=False):  # Å: eight bits are too few
-            vectors = torch.cat([features.vectors.to(graph.vectors).transpose(1, 2), graph.vectors], 1)
-            mixed = self.mix(vectors.transpose(1, 2)) * gate.to(vectors)[:, None]
-            displacement = (mixed @ self.atoms[graph.residues]).transpose(1, 2)
-        return displacement * graph.mask[..., None], self.lddt(features.scalars).squeeze(-1)
+        graph.compact = compact
+        carried = ("mask", "residues", "chains", "numbers", "rows", "closures", "around", "around_kinds")
+        return graph.update({name: state[name] for name in carried})
 
     @torch.no_grad()
-    def refine(self, graph: ProteinGraph, steps: int) -> RefinementPrediction:
-        """Positions after `steps` moves; the lDDT of input and result each come from a pass over that state."""
-        state, slots = graph, graph.slots
-        trajectory = []
-        displacement, before = self(state)
-        after = before
+    def iterate(
+        self,
+        graph: ProteinGraph,
+        steps: int,
+        moved: Callable[[ProteinGraph, Float[Tensor, "n 14 3"]], Float[Tensor, "n 14 3"]] | None = None,
+    ) -> Iterator[tuple[ProteinGraph, Prediction]]:
+        """The structure as it is and after each of so many steps, with what the network says of it.
+
+        `moved` gives the atoms after a step from the state before it and the displacement; else all of it is followed.
+        """
+        state, said = graph, self(graph)
+        yield state, said
         for _ in range(steps):
-            compact = state.compact + displacement
-            trajectory.append(from_compact(compact, graph.residues, slots))
-            state = self.with_atoms(state, compact, rebuild=True)
-            displacement, after = self(state)
-        final = trajectory[-1] if trajectory else slots
-        return RefinementPrediction(final, before.sigmoid(), after.sigmoid(), tuple(trajectory))
+            step = said.displacement
+            state = self.with_atoms(state, state.compact + step if moved is None else moved(state, step))
+            said = self(state)
+            yield state, said
+
+    def nudged(self, graph: ProteinGraph, compact: Float[Tensor, "n 14 3"]) -> ProteinGraph:
+        """The graph after a small move, with the neighbours it had; of one structure or a batch without rings."""
+        moved = copy(graph)
+        moved.pos, moved.compact = compact[:, 1], compact
+        scalars, vectors, backbone = node_features(compact, graph.mask, graph.residues, graph.bonded, True)
+        moved.scalars, moved.vectors, moved.pseudoscalars = scalars, vectors, backbone.pseudoscalars
+        shift = (compact[:, 1] - graph.pos)[:, None]
+        moved.context_vectors = (graph.context_vectors - shift) * (graph.context_kinds > 0)[..., None]
+        return moved
+
+    def forward(self, graph: ProteinGraph) -> Prediction:
+        """Where the atoms should go, how good they are, and how good they will be."""
+        features, _ = self.encoder(self.with_context(graph))
+        normed = self.norm(features.scalars)
+        coefficients = self.coefficients(torch.nn.functional.silu(self.inner(normed)))
+        lddt, *error = self.quality(normed).float().unbind(-1)
+        with torch.autocast(graph.pos.device.type, enabled=False):  # Å: eight bits are too few
+            vectors = torch.cat([features.vectors.to(graph.vectors).transpose(1, 2), graph.vectors], 1)
+            table = coefficients.to(graph.vectors).view(len(vectors), chemistry.COMPACT_WIDTH, self.directions)
+            displacement = table @ vectors
+        return Prediction(displacement * graph.mask[..., None], lddt, torch.stack(error, -1))
+
+    def with_context(self, graph: ProteinGraph) -> ProteinGraph:
+        """The graph, its scalars with those of the atoms around each residue beside them."""
+        around = self.context(graph.context_vectors, graph.context_kinds, graph.vectors[:, : ALL_ATOM_WIDTHS.frame])
+        seen = copy(graph)
+        seen.scalars = torch.cat([graph.scalars, around], 1)
+        return seen

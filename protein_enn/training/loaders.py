@@ -37,14 +37,12 @@ def loaders(
         return batch(graphs), task.collate(list(targets))
 
     common: dict[str, Any] = {"budget": experiment.budget, "crop": experiment.crop, "seed": experiment.seed}
-    shares: dict[str, Any] = {"pair_share": experiment.pair_share, "clusters": experiment.clusters}
-    sampler = ResidueBudget(store.records, "train", **shares, start=start, place=place, **common)
+    common |= {"pair_share": experiment.pair_share, "template_share": experiment.template_share}
+    sampler = ResidueBudget(store.records, "train", clusters=experiment.clusters, start=start, place=place, **common)
     training = Examples(store, task, experiment.crop, experiment.seed, training=True)
     validation = Examples(store, task, experiment.crop, experiment.seed, training=False)
     splits = {record.split for record in store.records}
-    held_out = ResidueBudget(
-        store.records, "val" if "val" in splits else "train", pair_share=experiment.pair_share, **common
-    ).batches(0)
+    held_out = ResidueBudget(store.records, "val" if "val" in splits else "train", **common).batches(0)
     kept, residues = [], 0
     for items in held_out:
         kept.append(items)

@@ -183,6 +183,21 @@ def test_batches_keep_the_budget_one_member_a_cluster_and_depend_on_the_epoch_al
         ResidueBudget(records, "test", budget=200, crop=100, seed=1)
 
 
+def test_few_clusters_of_models_give_further_members_until_their_share_is_full():
+    kinds = {"native": 20, "pair": 2, "template": 3}
+    names = [(f"{kind}{i}", kind) for kind, count in kinds.items() for i in range(count)]
+    records = [Record(f"{name}{j}", 50, name, "train", kind) for name, kind in names for j in "ab"]
+    sampler = ResidueBudget(records, "train", budget=200, crop=100, seed=1, pair_share=0.3, template_share=0.2)
+    drawn = [records[i] for items in sampler.batches(0) for _, i in items]
+    counts = {kind: sum(r.kind == kind for r in drawn) for kind in kinds}
+    assert counts == {"native": 20, "pair": 12, "template": 8}
+    per_cluster = [sum(r.cluster == f"template{i}" for r in drawn) for i in range(3)]
+    assert max(per_cluster) - min(per_cluster) <= 1
+    without = [r for r in records if r.kind == "native"]
+    alone = ResidueBudget(without, "train", budget=200, crop=100, seed=1, pair_share=0.3).batches(0)
+    assert sum(map(len, alone)) == 20
+
+
 def test_a_share_of_the_clusters_is_part_of_a_larger_one():
     records = [Record(f"c{i}", 20, str(i // 2), "train", "native") for i in range(40)]
 

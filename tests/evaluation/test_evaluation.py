@@ -7,13 +7,9 @@ import math
 from pathlib import Path
 
 import pytest
-import torch
 
-from protein_enn.evaluation import evaluate_design, evaluate_refinement
+from protein_enn.evaluation import evaluate_design
 from protein_enn.evaluation.datasets import backbone_structure
-from protein_enn.evaluation.refinement import Outcome, pearson
-from protein_enn.evaluation.refinement import summarise as summarise_refinement
-from protein_enn.io import write_structure
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.scoring import score
 from protein_enn.structure import Structure
@@ -42,18 +38,11 @@ def structure() -> Structure:
 
 
 @pytest.fixture
-def data(tmp_path: Path, structure: Structure) -> Path:
-    """A data directory with one protein in every table."""
+def data(tmp_path: Path) -> Path:
+    """A data directory with two proteins."""
     shorter = {"name": "short", "seq": SEQUENCE[:12] + "X", "coords": helix(13)}
     entries = [{"name": "helix", "seq": SEQUENCE, "coords": helix(len(SEQUENCE))}, shorter]
     (tmp_path / "ts50.json").write_text(json.dumps(entries))
-    write_structure(structure, tmp_path / "native.pdb")
-    generator = torch.Generator().manual_seed(0)
-    noise = 0.3 * torch.randn(structure.positions.shape, generator=generator)
-    write_structure(structure.with_positions(structure.positions + noise), tmp_path / "model.pdb")
-    header = "split\tmodel\tmodel_chain\tnative\tnative_chain"
-    rows = ["test\tmodel.pdb\tA\tnative.pdb\tA", "test\tabsent.pdb\tA\tnative.pdb\tA"]
-    (tmp_path / "decoys.tsv").write_text("\n".join([header, *rows]) + "\n")
     return tmp_path
 
 
@@ -76,37 +65,7 @@ def test_design_counts_known_residues_and_repeats(data: Path, design: Predictor)
     assert metrics["data"] == f"{data.name}/ts50"
 
 
-def test_refinement_metrics(data: Path) -> None:
-    predictor = untrained("refinement")
-    kept = evaluate_refinement(data, "test", predictor, steps=0)
-    assert kept["lddt_before"] == kept["lddt_after"] and 0 < float(str(kept["lddt_before"])) < 1
-    assert kept["improved"] == kept["worse"] == kept["lddt_gain"] == 0
-    assert kept["pairs"] == 1 and kept["failed"] == 1 and "absent.pdb" in str(kept["first_failure"])
-    moved = evaluate_refinement(data, "test", predictor)
-    assert float(str(moved["clashes_after"])) <= float(str(moved["clashes_before"]))
-
-
-def test_refinement_bins_share_all_pairs() -> None:
-    none = torch.zeros(0)
-
-    def outcome(before: float, after: float) -> Outcome:
-        return Outcome((before, after), (before, after), (1.0, 0.0), (none, none), (none, none), 0.5, 10, 1.0)
-
-    metrics = summarise_refinement([outcome(0.7, 0.71), outcome(0.80, 0.80), outcome(0.97, 0.96), outcome(1.0, 1.0)])
-    assert [metrics[f"pairs_bin_{b}"] for b in ("0_80", "80_90", "90_95", "95_100")] == [1, 1, 0, 2]
-    assert metrics["lddt_gain_bin_0_80"] == pytest.approx(0.01) and metrics["lddt_gain_bin_90_95"] is None
-    assert metrics["improved"] == metrics["worse"] == 0.25 and metrics["plddt_pearson"] is None
-
-
-def test_pearson_passes_over_what_is_undefined() -> None:
-    nan = math.nan
-    assert pearson([torch.tensor([1.0, 2.0, nan, 9.0]), torch.tensor([3.0])],
-                   [torch.tensor([2.0, 4.0, 5.0, nan]), torch.tensor([6.0])]) == pytest.approx(1)  # fmt: skip
-
-
-def test_the_wrong_predictor_is_refused(data: Path, design: Predictor) -> None:
-    with pytest.raises(ValueError, match="refinement"):
-        evaluate_refinement(data, "test", design)
+def test_the_wrong_predictor_is_refused(data: Path) -> None:
     refinement = untrained("refinement")
     with pytest.raises(ValueError, match="design"):
         evaluate_design(data, "ts50", refinement)

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from protein_enn.graph import atom_graph, protein_graph
+from protein_enn.graph.all_atoms import ALL_ATOM_WIDTHS
 from protein_enn.graph.atom_graph import ATOM_WIDTHS
 from protein_enn.graph.fields import GeometricGraph
-from protein_enn.graph.protein_graph import ALL_ATOM_WIDTHS, BACKBONE_WIDTHS
+from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.models import encoder
 from protein_enn.testing import equivariance_error, random_rotation, random_structure
 

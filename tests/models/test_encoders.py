@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from protein_enn.graph import atom_graph, batch, protein_graph
+from protein_enn.graph.all_atoms import ALL_ATOM_WIDTHS
 from protein_enn.graph.atom_graph import ATOM_WIDTHS
-from protein_enn.graph.protein_graph import ALL_ATOM_WIDTHS, BACKBONE_WIDTHS
+from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.models import ENCODERS, encoder
 from protein_enn.testing import assert_equivariant, random_structure
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -13,8 +13,10 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.chemistry import CA, CB, C, N, O
+from protein_enn.geometry.compact import to_compact
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.structure import Structure
+from protein_enn.tasks.refinement_model import Prediction
 
 
 def place(a: Tensor, b: Tensor, c: Tensor, length: float, angle: float, dihedral: float) -> Tensor:
@@ -74,21 +76,42 @@ def predictor() -> Predictor:
 
 
 class Proposing(torch.nn.Module):
-    """A refinement model that proposes what it is told and expects a gain where it is told."""
+    """A refinement model that proposes what it is told in its first step and then nothing more.
+
+    It gives every residue an lDDT of 0.5 where all stands as it was first seen, and what the gain says more once
+    anything has moved.
+    """
 
     def __init__(self, move: Callable[[Tensor], Tensor], gain: Tensor) -> None:
         super().__init__()
         self.move, self.gain = move, gain
-        self.real = untrained("refinement").model
+        self.real: Any = untrained("refinement").model
+        self.first: Tensor | None = None
 
-    def graph(self, structure: Structure) -> object:
-        return self.real.graph(structure)  # type: ignore[operator]
+    def graph(self, structure: Structure) -> Any:
+        graph = self.real.graph(structure)
+        slots = structure.positions[graph.rows]
+        proposed, _ = to_compact(self.move(slots), structure.present[graph.rows], graph.residues)
+        graph.proposed = proposed
+        self.first = graph.compact if self.first is None else self.first
+        return graph
 
-    def refine(self, graph: object, steps: int) -> SimpleNamespace:
-        rows, slots = graph.rows, graph.slots  # type: ignore[attr-defined]
-        before = torch.full((len(rows),), 0.5)
-        after = before + self.gain[rows] if steps else before
-        return SimpleNamespace(positions=self.move(slots) if steps else slots, lddt_before=before, lddt_after=after)
+    def forward(self, graph: Any) -> Prediction:
+        assert self.first is not None
+        return self.said(graph, bool((graph.compact - self.first).abs().max() > 1e-6))
+
+    def said(self, graph: Any, better: bool) -> Prediction:
+        lddt = torch.full((len(graph.rows),), 0.5) + self.gain[graph.rows] * better
+        return Prediction(torch.zeros_like(graph.compact), lddt.logit(), torch.zeros(len(graph.rows), 2))
+
+    def iterate(
+        self, graph: Any, steps: int, moved: Callable[[Any, Tensor], Tensor]
+    ) -> Iterator[tuple[Any, Prediction]]:
+        yield graph, self.said(graph, better=False)
+        for _ in range(steps):
+            state = graph.clone()
+            state.compact = moved(graph, graph.proposed - graph.compact)
+            yield state, self.said(state, better=True)
 
 
 @pytest.fixture

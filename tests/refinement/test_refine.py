@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from protein_enn import chemistry
 from protein_enn.chemistry import CA, CB, C, N
 from protein_enn.io import read_structure
 from protein_enn.metrics import stereochemistry
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.refinement import Refinement, refine
+from protein_enn.refinement.freedom import hold_weights
 from protein_enn.refinement.gate import KINDS_OF_OUTLIERS
+from protein_enn.refinement.proposal import quality
 from protein_enn.structure import KINDS, OtherAtoms, Structure
 
 Proposing = Callable[[Callable[[Tensor], Tensor], Tensor], Predictor]
@@ -68,24 +72,28 @@ def test_never_worse_under_noise(helix: Structure, proposing: Proposing, scale: 
     assert_not_worse(refine(helix, predictor=proposing(lambda slots: slots + noise, GAIN)))
 
 
-def test_collapse_and_mirror_are_refused(helix: Structure, proposing: Proposing) -> None:
+def test_collapse_is_refused_and_a_mirror_image_is_not_taken_as_it_is(helix: Structure, proposing: Proposing) -> None:
     collapsed = refine(helix, predictor=proposing(lambda slots: slots * 0.2, GAIN))
     assert_not_worse(collapsed)
     assert "reverted" in collapsed.status
     mirrored = refine(helix, predictor=proposing(lambda slots: slots * torch.tensor([-1.0, 1.0, 1.0]), GAIN))
-    assert_not_worse(mirrored)
-    assert "reverted" in mirrored.status
+    assert_not_worse(mirrored)  # what is left of it is made of L-amino acids
+    assert stereochemistry(mirrored.structure).chirality_errors == 0
 
 
 def test_only_residues_expected_to_gain_move(helix: Structure, proposing: Proposing) -> None:
-    gain = torch.where(torch.arange(20) < 8, 0.1, -0.1)
+    gain = torch.where(torch.arange(20) < 8, 0.3, -0.1)
     result = refine(helix, predictor=proposing(wave, gain))
     assert set(result.status[8:]) == {"kept"}
     assert "moved" in result.status[:8]
     assert torch.equal(result.structure.positions[8:], helix.positions[8:])
-    assert torch.equal(result.confidence_after[8:], result.confidence_before[8:])
     assert result.reason[12] == "predicted lDDT would not rise"
     assert_not_worse(result)
+
+
+def test_a_result_that_the_network_thinks_less_of_is_not_given(helix: Structure, proposing: Proposing) -> None:
+    result = refine(helix, predictor=proposing(wave, torch.where(torch.arange(20) < 8, 0.1, -0.1)))
+    assert torch.equal(result.structure.positions, helix.positions)
 
 
 def test_what_is_not_moved_is_exactly_the_input(helix: Structure, proposing: Proposing) -> None:
@@ -179,3 +187,87 @@ def test_real_models_are_never_worse(data_dir: Path, proposing: Proposing) -> No
         result = refine(structure, predictor=proposing(wave, torch.full((len(structure),), 0.1)))
         assert_not_worse(result)
         assert result.status.count("moved") > len(structure) / 2
+
+
+def test_confidence_is_what_the_network_says_of_the_result(helix: Structure, predictor: Predictor) -> None:
+    result = refine(helix, predictor=predictor, steps=2)
+    for structure, lddt, error in (
+        (helix, result.confidence_before, result.error_before),
+        (result.structure, result.confidence_after, result.error_after),
+    ):
+        said = quality(structure, predictor)
+        torch.testing.assert_close(lddt, said.lddt, atol=1e-5, rtol=0)
+        torch.testing.assert_close(error, said.error, atol=1e-4, rtol=1e-4)
+
+
+def test_region_and_fixed_hold_what_is_outside(helix: Structure, proposing: Proposing) -> None:
+    result = refine(helix, predictor=proposing(wave, GAIN), region="A:5-15", fixed="A:9-10")
+    still = [i for i in range(20) if not 4 <= i <= 14 or i in (8, 9)]
+    assert torch.equal(result.structure.positions[still], helix.positions[still])
+    assert result.reason[0] == "outside the region" and result.reason[8] == "fixed"
+    assert result.status.count("moved") >= 5
+    assert_not_worse(result)
+    with pytest.raises(ValueError, match="no chain"):
+        refine(helix, predictor=proposing(wave, GAIN), region="Z:1-3")
+
+
+def test_only_side_chains_move_if_only_they_may(helix: Structure, proposing: Proposing) -> None:
+    result = refine(helix, predictor=proposing(wave, GAIN), side_chains_only=True)
+    backbone = [N, CA, C, chemistry.O]
+    assert torch.equal(result.structure.positions[:, backbone], helix.positions[:, backbone])
+
+
+def test_held_residues_follow_less(helix: Structure, proposing: Proposing) -> None:
+    def shift(slots: Tensor) -> Tensor:
+        return slots + torch.tensor([0.0, 0.0, 0.4])
+
+    hold = torch.zeros(20)
+    hold[:10], hold[0] = 0.5, 1.0
+    result = refine(helix, predictor=proposing(shift, GAIN), hold=hold)
+    assert result.reason[0] == "held where it is" and result.displacement[0] == 0
+    made = (result.structure.positions - helix.positions)[:, CA, 2]
+    assert float(made[3:8].mean()) == pytest.approx(0.2, abs=0.06)
+    assert float(made[14:].mean()) == pytest.approx(0.4, abs=0.06)
+    for wrong, message in (
+        (torch.zeros(3), "20 residues"),
+        (torch.full((20,), 2.0), "give 0"),
+        ("nowhere.csv", "no file"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            refine(helix, predictor=proposing(shift, GAIN), hold=wrong)
+
+
+def test_hold_from_b_factors_plddt_and_tables(helix: Structure, tmp_path: Path) -> None:
+    sure = replace(helix, b_factors=torch.full((20, 37), 90.0), predicted=True)
+    expected = 1 / (1 + (1.5 * math.exp(4 * (0.7 - 0.9))) ** 2)
+    assert hold_weights(sure, "plddt").tolist() == pytest.approx([expected] * 20)
+    crystal = replace(sure, predicted=False)
+    assert hold_weights(crystal, "b_factor").tolist() == pytest.approx([1 / (1 + 3 * 90 / (8 * math.pi**2))] * 20)
+    with pytest.raises(ValueError, match="holds B factors"):
+        hold_weights(crystal, "plddt")
+    with pytest.raises(ValueError, match="all B factors are zero"):
+        hold_weights(helix, "b_factor")
+    table = tmp_path / "hold.csv"
+    table.write_text("residue,hold\nA:3,0.25\nA:20,1\n")
+    weights = hold_weights(helix, table)
+    assert weights[2] == 0.25 and weights[19] == 1 and weights.sum() == 1.25
+    table.write_text("residue,hold\nA:99,0.25\n")
+    with pytest.raises(ValueError, match="line 2: helix has no residue 'A:99'"):
+        hold_weights(helix, table)
+
+
+def test_candidates_are_seeded_and_the_first_is_the_plain_one(helix: Structure, predictor: Predictor) -> None:
+    alone = refine(helix, predictor=predictor)
+    three, again = (refine(helix, predictor=predictor, candidates=3, seed=5) for _ in range(2))
+    assert torch.equal(three.structure.positions, again.structure.positions)
+    assert len(three.candidates) == 3 and three.candidates[0] == alone.candidates[0]
+    assert float(three.confidence_after.mean()) == pytest.approx(max(three.candidates), abs=1e-4)
+    assert_not_worse(three)
+
+
+def test_no_step_begins_after_the_time_is_over(helix: Structure, predictor: Predictor) -> None:
+    result = refine(helix, predictor=predictor, steps=500, candidates=50, max_seconds=1e-6)
+    assert result.steps == 0 and len(result.candidates) == 1
+    assert_not_worse(result)
+    with pytest.raises(ValueError, match="max_seconds is 0"):
+        refine(helix, predictor=predictor, max_seconds=0.0)

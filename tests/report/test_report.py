@@ -208,6 +208,9 @@ def test_hostile_strings_stay_text(tmp_path: Path) -> None:
         "weights": {"name": HOSTILE, "sha256": HOSTILE},
         "version": HOSTILE,
     }
+    bad["per_residue"]["outliers_before"] = [f"clash {HOSTILE}"] * 12
+    bad["trace"] = {when: [[float(i), 0.0, 1.0] for i in range(12)] for when in ("before", "after")}
+    bad |= {"controls": {HOSTILE: HOSTILE}, "rebuilt": [HOSTILE], "symmetry": HOSTILE, "candidates": [HOSTILE] * 2}
     bad["geometry_after"] = {HOSTILE: HOSTILE, "clashes": HOSTILE}
     failed = {"name": HOSTILE, "input": HOSTILE, "error": HOSTILE}
     scores = [score(HOSTILE, -1.0, mode=HOSTILE, weights_sha256=HOSTILE), score("b", -2.0, mode=HOSTILE),
@@ -221,7 +224,7 @@ def test_hostile_strings_stay_text(tmp_path: Path) -> None:
     allowed = {"html", "head", "meta", "title", "style", "body", "header", "main", "section", "footer", "nav", "script"}
     allowed |= {"h1", "h2", "h3", "p", "a", "b", "ul", "li", "span", "div", "code", "button", "output", "details"}
     allowed |= {"summary", "figure", "figcaption", "table", "caption", "thead", "tbody", "tr", "th", "td"}
-    allowed |= {"svg", "desc", "text", "line", "path", "circle"}
+    allowed |= {"svg", "desc", "text", "line", "path", "circle", "g", "marker"}
     assert {tag for tag, _ in page.elements} <= allowed
     for tag, attributes in page.elements:
         assert not any(name.startswith("on") or name in ("src", "style") for name in attributes), tag

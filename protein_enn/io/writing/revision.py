@@ -35,10 +35,11 @@ def revise(
     """Cells that change, by item; None when more changed than coordinates, occupancies and B factors.
 
     A number counts as unchanged when it is the one that reading gave, in float32. `b_factors` (n, 37) replace all.
+    Atoms that the source lacks are not looked at (`additions`).
     """
     slots = (structure.present & (source.rows >= 0)).numpy()
-    if (structure.present.numpy() != (source.rows >= 0).numpy()).any():
-        return None  # atoms were added or taken away
+    if (~structure.present & (source.rows >= 0)).any():
+        return None  # atoms were taken away
     place = np.full(int(table.rows.max(initial=-1)) + 1, -1)
     place[table.rows] = np.arange(len(table))
     rows = np.concatenate((source.rows.numpy()[slots], source.others.numpy()))

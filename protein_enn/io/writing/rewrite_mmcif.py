@@ -26,7 +26,7 @@ MOST_DECIMALS = 8
 _WIDEST = 32
 
 
-class _Site(NamedTuple):
+class AtomSite(NamedTuple):
     """The atom_site category in the text: its items and, for each value, where it begins and ends."""
 
     items: list[str]  # lower case
@@ -46,7 +46,7 @@ class _Edits(NamedTuple):
 def rewrite(data: bytes, file: str, revision: Revision, block: str | None = None) -> bytes:
     """The same text with other numbers in atom_site, each with as many decimals as the old one and at least as in
     DECIMALS. An item that atom_site lacks is added behind the others, "?" in the rows that have no number."""
-    site = _locate(data, file, block)
+    site = locate(data, file, block)
     edits = [
         _replace(data, site, site.items.index(item.lower()), cells, DECIMALS[item])
         if item.lower() in site.items
@@ -65,7 +65,7 @@ def rewrite(data: bytes, file: str, revision: Revision, block: str | None = None
     return b"".join((*pieces, data[done:]))
 
 
-def _replace(data: bytes, site: _Site, column: int, cells: Cells, least: int) -> _Edits:
+def _replace(data: bytes, site: AtomSite, column: int, cells: Cells, least: int) -> _Edits:
     """Numbers with the blanks up to the next value of the line, so that this one stays in its place if it can."""
     starts, ends = site.starts[cells.rows, column], site.ends[cells.rows, column]
     decimals = _decimals(data, starts, ends, least)
@@ -97,7 +97,7 @@ def _decimals(data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], l
     return np.clip(digits.sum(axis=1) - behind.any(axis=1), least, MOST_DECIMALS)
 
 
-def _add(site: _Site, item: str, cells: Cells) -> _Edits:
+def _add(site: AtomSite, item: str, cells: Cells) -> _Edits:
     """An item at the end of the loop, or of the pairs."""
     texts = [b"?"] * len(site.starts)
     for row, value in zip(cells.rows.tolist(), cells.values.tolist(), strict=True):
@@ -110,7 +110,8 @@ def _add(site: _Site, item: str, cells: Cells) -> _Edits:
     return _Edits(places, places, [tag, *(b" " + text for text in texts)])
 
 
-def _locate(data: bytes, file: str, name: str | None) -> _Site:
+def locate(data: bytes, file: str, name: str | None) -> AtomSite:
+    """Where the atoms of a data block stand."""
     block = choose_block(parse(data, file), file, name)
     items: list[Any] = [item for item in block if _is_site(item)]
     if items[0].pair is not None:
@@ -121,7 +122,7 @@ def _locate(data: bytes, file: str, name: str | None) -> _Site:
             spans.append(next(tokens).span())
         starts, ends = np.array(spans).T[:, None]
         tags = [item.pair[0] for item in items]
-        return _Site([tag.split(".", 1)[1].lower() for tag in tags], int(ends[0, -1]), starts, ends)
+        return AtomSite([tag.split(".", 1)[1].lower() for tag in tags], int(ends[0, -1]), starts, ends)
     loop = items[0].loop
     tags, count = loop.tags, loop.width() * loop.length()
     tokens = _tokens(data, _line_start(data, items[0].line_number))
@@ -135,7 +136,7 @@ def _locate(data: bytes, file: str, name: str | None) -> _Site:
     if len(starts) != count:
         raise FormatError(f"{file}: atom_site ends early; fetch the file again")
     shape = (loop.length(), loop.width())
-    return _Site([t.split(".", 1)[1].lower() for t in tags], end, starts.reshape(shape), ends.reshape(shape))
+    return AtomSite([t.split(".", 1)[1].lower() for t in tags], end, starts.reshape(shape), ends.reshape(shape))
 
 
 def _is_site(item: Any) -> bool:

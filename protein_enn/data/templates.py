@@ -1,0 +1,35 @@
+"""Models of a chain on a relative of its cluster: what errors of real models look like, in any number.
+
+The backbone is that of the relative, where an alignment pairs them; side chains of equal residues come along, others
+are built at the same chi angles as far as there are any.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from protein_enn import chemistry
+from protein_enn.geometry.compact import from_compact, to_compact
+from protein_enn.geometry.sidechains import complete_side_chains, known_chi
+from protein_enn.metrics.relatives import align_relatives
+from protein_enn.structure import Structure
+
+
+def template_model(native: Structure, template: Structure) -> tuple[Structure, Structure]:
+    """A model of (part of) a chain on the backbone of another chain, and that part of the native.
+
+    ValueError if too little of them is alike (`metrics.relatives`).
+    """
+    i, j = align_relatives(native, template)
+    native, template = native.take(i), template.take(j)
+    residues = native.residues
+    compact, mask = to_compact(template.positions, template.present, template.residues)
+    chi = known_chi(compact, template.residues, mask).nan_to_num(torch.pi)
+    same = residues == template.residues
+    kept = mask & (same[:, None] | (torch.arange(chemistry.COMPACT_WIDTH) < 4))
+    built = complete_side_chains(compact, kept, residues, chi)
+    positions = from_compact(built, residues, torch.zeros_like(native.positions))
+    whole = torch.tensor([[slot in row for slot in range(37)] for row in map(set, chemistry.COMPACT)])[residues]
+    return replace(native, positions=positions * whole[..., None], present=whole), native

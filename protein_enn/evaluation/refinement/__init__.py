@@ -1,0 +1,1 @@
+"""Refinement measured on models with natives, natives, and natives with noise."""

@@ -1,0 +1,141 @@
+"""How a structure compares with its native and how sound it is, before and after; what was predicted of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.evaluation.refinement.outcome import Pair
+from protein_enn.evaluation.refinement.side_chains import chi_accuracy, side_chain_rmsd
+from protein_enn.geometry.dihedrals import peptide_bonded
+from protein_enn.geometry.frames import backbone_frames
+from protein_enn.geometry.neighbors import nearest_neighbors
+from protein_enn.metrics import Stereochemistry, gdt, lddt, match_residues
+from protein_enn.metrics.lddt import best_naming
+from protein_enn.structure import Structure
+
+HA_RADIUS = 0.5
+"""Å: GDT-HA is 1 without a search where no CA is farther from the native's as the structures stand."""
+AROUND = 24
+WEIGHT = 1 / 3
+"""Residues around one, and what each of them counts: the network learns from itself and a third of 24 neighbours."""
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """The m residues that a model and its native share, and the atoms that both have."""
+
+    native: Structure
+    mine: Int[Tensor, "m"]  # rows of the model
+    theirs: Int[Tensor, "m"]  # rows of the native
+    present: Bool[Tensor, "m 37"]
+    residues: Int[Tensor, "m"]
+
+
+def matched(model: Structure, native: Structure) -> Match:
+    """By sequence; ValueError if no residue matches or too few atoms for an lDDT are in common."""
+    mine, theirs = match_residues(model, native, None, None)
+    if len(mine) == 0:
+        raise ValueError(f"{model.name}: no residue matches one of {native.name}")
+    match = Match(native, mine, theirs, model.present[mine] & native.present[theirs], model.residues[mine])
+    if not math.isfinite(_lddt(model, match, ca_only=False)[0]):
+        raise ValueError(f"{model.name}: too few atoms in common with {native.name} for an lDDT")
+    return match
+
+
+def _lddt(structure: Structure, match: Match, *, ca_only: bool) -> tuple[float, Float[Tensor, "m"]]:
+    x, y = structure.positions[match.mine], match.native.positions[match.theirs]
+    result = lddt(x, y, match.present, ca_only=ca_only, residues=match.residues)
+    return result.mean, result.per_residue
+
+
+def figures(
+    structure: Structure, match: Match, geometry: Stereochemistry, with_gdt: bool
+) -> tuple[dict[str, float | None], Float[Tensor, "m"]]:
+    """Figures of merit and the all-heavy-atom lDDT of each matched residue.
+
+    lDDT, GDT and chi accuracies are shares (0..1), side-chain RMSD is in Å, outliers are counts.
+    """
+    score, per_residue = _lddt(structure, match, ca_only=False)
+    present, x, y = match.present, structure.positions[match.mine], match.native.positions[match.theirs]
+    chi1, chi2 = chi_accuracy(x, y, present, match.residues)
+    result: dict[str, float | None] = {
+        "lddt": score,
+        "ca_lddt": _finite(_lddt(structure, match, ca_only=True)[0]),
+        "gdt_ha": _gdt_ha(x, y, present) if with_gdt else None,
+        "chi1": chi1,
+        "chi2": chi2,
+        "side_chain_rmsd": side_chain_rmsd(best_naming(x, y, present, match.residues), y, present),
+    }
+    return result | {key: float(value) for key, value in geometry.summary().items()}, per_residue
+
+
+def _gdt_ha(x: Float[Tensor, "m 37 3"], y: Float[Tensor, "m 37 3"], present: Bool[Tensor, "m 37"]) -> float | None:
+    both = present[:, chemistry.CA]
+    ours, theirs = x[both, chemistry.CA], y[both, chemistry.CA]
+    if len(ours) < 3:
+        return None
+    return 1.0 if float((ours - theirs).norm(dim=-1).max()) <= HA_RADIUS else gdt(ours, theirs)[1]
+
+
+def new_outliers(before: Stereochemistry, after: Stereochemistry) -> dict[str, int]:
+    """By kind, the residues that have an outlier after and had none of that kind before."""
+    kinds = [f.name for f in fields(before) if isinstance(getattr(before, f.name), Tensor)]
+    return {kind: int((getattr(after, kind) & ~getattr(before, kind)).sum()) for kind in kinds}
+
+
+def new_breaks(before: Structure, after: Structure) -> int:
+    """Peptide bonds torn: beyond chemistry.PEPTIDE_BREAK a bond is none, so that it cannot be an outlier either."""
+    joined = [peptide_bonded(s.positions, s.present, s.chains) for s in (before, after)]
+    return int((joined[0] & ~joined[1]).sum())
+
+
+def displacement_of_ca(before: Structure, after: Structure) -> tuple[float | None, float | None]:
+    """Median and largest, Å, without superposition: the input's place is part of the input."""
+    there = before.present[:, chemistry.CA]
+    if not there.any():
+        return None, None
+    apart = (after.ca[there] - before.ca[there]).norm(dim=-1)
+    return float(apart.median()), float(apart.max())
+
+
+def frame_error(structure: Structure, match: Match) -> Float[Tensor, "m"]:
+    """Mean error (Å) of the atoms around each residue, seen from its frame: what `Refinement.error_after` foretells.
+
+    |T_i^-1 x_a - T_i'^-1 x_a'| over its own atoms and, each counting `WEIGHT` as much, those of the `AROUND` residues
+    nearest to it; nan where N, CA or C is missing on a side.
+    """
+    present, x, y = match.present, structure.positions[match.mine], match.native.positions[match.theirs]
+    x = best_naming(x, y, present, match.residues)
+    neighbors, there = nearest_neighbors(x[:, chemistry.CA], AROUND)
+    itself = torch.arange(len(x))[:, None]
+    rows = torch.cat([itself, neighbors], 1)
+
+    def local(positions: Tensor) -> Tensor:
+        n, ca, c = (positions[:, slot] for slot in (chemistry.N, chemistry.CA, chemistry.C))
+        seen = positions[rows].flatten(1, 2) - ca[:, None]
+        return (seen @ backbone_frames(n, ca, c).mT).view(*rows.shape, 37, 3)
+
+    weight = torch.cat([torch.ones_like(itself), WEIGHT * there], 1)[..., None] * present[rows]
+    error = ((local(x) - local(y)).norm(dim=-1) * weight).sum((1, 2)) / weight.sum((1, 2))
+    whole = present[:, [chemistry.N, chemistry.CA, chemistry.C]].all(1)
+    return torch.where(whole, error, torch.nan)
+
+
+def pair(predicted: Float[Tensor, "m"], true: Float[Tensor, "m"]) -> Pair:
+    """Both as lists with None for nan."""
+    return _list(predicted.tolist()), _list(true.tolist())
+
+
+def _list(values: Sequence[float]) -> list[float | None]:
+    return [round(v, 5) if math.isfinite(v) else None for v in values]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,78 @@
+"""One model before and after a refinement (or a baseline), both measured against the native."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Figures = Mapping[str, float | None]
+"""Figures of merit of one structure by name; None where one is not defined."""
+Pair = tuple[list[float | None], list[float | None]]
+COLUMNS = (
+    "set", "name", "native", "variant", "residues", "lddt_before", "lddt_after", "lddt_gain", "ca_lddt_before",
+    "ca_lddt_after", "gdt_ha_before", "gdt_ha_after", "chi1_before", "chi1_after", "chi2_before", "chi2_after",
+    "side_chain_rmsd_before", "side_chain_rmsd_after", "clashes_per_1000_atoms_before", "clashes_per_1000_atoms_after",
+    "ramachandran_outliers_before", "ramachandran_outliers_after", "rotamer_outliers_before", "rotamer_outliers_after",
+    "bond_outliers_before", "bond_outliers_after", "angle_outliers_before", "angle_outliers_after",
+    "planarity_outliers_before", "planarity_outliers_after", "omega_outliers_before", "omega_outliers_after",
+    "chirality_errors_before", "chirality_errors_after", "moved", "reverted", "median_ca", "max_ca", "new_outliers",
+    "seconds", "failure",
+)  # fmt: skip
+"""Of a table of cases."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A case's figures before and after: plain numbers, so that it can be kept as a line of JSON.
+
+    The confidence lists are of the m matched residues: lDDT (0..1) predicted and true, of the input and of the result,
+    and the displacement error (Å) of the result, predicted and true. None where one is not defined; empty for what
+    does not predict.
+    """
+
+    set: str
+    name: str
+    native: str  # cases of one native are not independent of each other
+    variant: str
+    residues: int  # m, matched
+    before: Figures
+    after: Figures
+    moved: float  # share of all residues with an atom that moved
+    reverted: float  # share of all residues whose move was taken back
+    median_ca: float | None  # Å, over all CA
+    max_ca: float | None
+    new_outliers: Mapping[str, int]  # kind -> residues with a new outlier of that kind; torn bonds
+    seconds: float  # of the refinement alone
+    lddt_before: Pair = ([], [])
+    lddt_after: Pair = ([], [])
+    error_after: Pair = ([], [])
+
+    @property
+    def gain(self) -> float:
+        """Change of the all-heavy-atom lDDT; higher is better."""
+        return number(self.after["lddt"]) - number(self.before["lddt"])
+
+    def record(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    @staticmethod
+    def of(record: Mapping[str, Any]) -> Outcome:
+        """From what `record` gave."""
+        pairs = {key: tuple(record[key]) for key in ("lddt_before", "lddt_after", "error_after")}  # lists, in JSON
+        return Outcome(**{**record, **pairs})
+
+    def row(self) -> dict[str, Any]:
+        """A line of a table of cases."""
+        row: dict[str, Any] = {f"{key}_before": value for key, value in self.before.items()}
+        row |= {f"{key}_after": value for key, value in self.after.items()}
+        row |= {"lddt_gain": self.gain, "new_outliers": sum(self.new_outliers.values()), "failure": None}
+        row |= {key: getattr(self, key) for key in COLUMNS if key not in row and hasattr(self, key)}
+        return {key: row.get(key) for key in COLUMNS}
+
+
+def number(value: float | None) -> float:
+    """The value, nan for None."""
+    return math.nan if value is None else value

@@ -1,0 +1,131 @@
+"""Operators: rigid motions that put a unit of a structure where its copies stand. Float64; Å and degrees."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+ORTHONORMAL = 1e-9
+"""How far R R^T may be from the identity."""
+ROUNDED = 1e-2
+"""The same for matrices as files give them, before they are made exact; what is further off is no rotation."""
+FARTHEST = 1e5
+"""Å; a shift beyond this is a mistake, and float64 coordinates would lose digits that count."""
+
+
+@dataclass(frozen=True, eq=False)
+class Operators:
+    """k motions x -> R x + t, the identity first: copy c of a unit is where operator c puts it.
+
+    `name` is "C3" or "D2" for a point group, "helix", or "copies" for any others. ValueError where an R is not a proper
+    rotation or the first motion is not the identity.
+    """
+
+    name: str
+    rotations: Float[Tensor, "k 3 3"]  # float64
+    shifts: Float[Tensor, "k 3"]  # float64, Å
+
+    def __post_init__(self) -> None:
+        check_motions(self.rotations, self.shifts, self.name, ORTHONORMAL)
+        identity = torch.eye(3, dtype=torch.float64)
+        if not torch.equal(self.rotations[0], identity) or self.shifts[0].any():
+            raise ValueError(f"{self.name}: the first operator is not the identity; put the unit itself first")
+
+    def __len__(self) -> int:
+        return len(self.rotations)
+
+    def copies(self, points: Float[Tensor, "m 3"]) -> Float[Tensor, "k m 3"]:
+        """The points of the unit in each copy, in float64."""
+        return points.double() @ self.rotations.mT + self.shifts[:, None]
+
+
+def check_motions(rotations: Tensor, shifts: Tensor, name: str, tolerance: float) -> None:
+    """ValueError unless all are finite proper rotations (to `tolerance`), with shifts of sensible length."""
+    if rotations.dtype != torch.float64 or shifts.dtype != torch.float64 or not len(rotations):
+        raise ValueError(f"{name}: operators are one or more float64 rotations (k, 3, 3) and shifts (k, 3)")
+    finite = torch.isfinite(rotations).all((1, 2)) & torch.isfinite(shifts).all(1)
+    error = (rotations @ rotations.mT - torch.eye(3, dtype=torch.float64)).abs().amax((1, 2))
+    determinant = torch.linalg.det(torch.where(finite[:, None, None], rotations, 0.0))
+    for c in range(len(rotations)):
+        where = f"{name}: operator {c + 1} of {len(rotations)}"
+        if not finite[c] or shifts[c].norm() > FARTHEST:
+            raise ValueError(f"{where} has numbers that are not finite, or a shift beyond {FARTHEST:g} Å; mend it")
+        if determinant[c] < 0 and error[c] <= tolerance:
+            raise ValueError(f"{where} is a reflection (determinant {float(determinant[c]):.3f}): proteins are chiral")
+        if error[c] > tolerance:
+            raise ValueError(
+                f"{where} is no rotation: R R^T is {float(error[c]):.2g} off the identity; mend its matrix"
+            )
+
+
+def nearest_rotations(matrices: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
+    """The proper rotation nearest to each matrix (polar decomposition): takes back what rounding in a file did."""
+    u, _, vh = torch.linalg.svd(matrices)
+    sign = torch.ones_like(u[..., 0])
+    sign[..., 2] = torch.linalg.det(u @ vh).sign()
+    return (u * sign[..., None, :]) @ vh
+
+
+def rotation_about(axis: Float[Tensor, "3"], angle: float) -> Float[Tensor, "3 3"]:
+    """The right-handed rotation by `angle` (radians) about a unit vector: I + sin K + (1 - cos) K K (Rodrigues)."""
+    x, y, z = axis.double().tolist()
+    k = torch.tensor([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]], dtype=torch.float64)
+    return torch.eye(3, dtype=torch.float64) + math.sin(angle) * k + (1 - math.cos(angle)) * (k @ k)
+
+
+def axis_and_angle(rotation: Float[Tensor, "3 3"]) -> tuple[Float[Tensor, "3"], float]:
+    """Unit axis and angle in [0, pi] of a rotation; near the identity the axis is arbitrary.
+
+    The unit quaternion (w, x, y, z) is the leading eigenvector of a symmetric matrix of R's elements (Bar-Itzhack 2000,
+    J. Guid. Control Dyn. 23:1085), which is accurate at every angle, pi included.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = rotation.double().tolist()
+    matrix = torch.tensor(
+        [
+            [a + e + i, h - f, c - g, d - b],
+            [h - f, a - e - i, b + d, c + g],
+            [c - g, b + d, e - a - i, f + h],
+            [d - b, c + g, f + h, i - a - e],
+        ],
+        dtype=torch.float64,
+    )
+    quaternion = torch.linalg.eigh(matrix).eigenvectors[:, -1]
+    if quaternion[0] < 0:
+        quaternion = -quaternion
+    length = quaternion[1:].norm()
+    angle = 2 * math.atan2(float(length), float(quaternion[0]))
+    if length < 1e-12:
+        return torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64), angle
+    return quaternion[1:] / length, angle
+
+
+def helical_operators(
+    rise: float,
+    twist: float,
+    count: int,
+    *,
+    axis: tuple[float, float, float] = (0.0, 0.0, 1.0),
+    centre: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> Operators:
+    """`count` subunits of a helix: each `rise` Å further along the axis through `centre` and turned by `twist` degrees.
+
+    In the order 0, 1, -1, 2, -2, ...: the unit stands in the middle, where it has its neighbours on both sides. The
+    twist is right-handed about the direction of the axis, so a negative one makes a left-handed helix (for rise > 0).
+    """
+    numbers = (rise, twist, *axis, *centre)
+    direction, point = torch.tensor(axis, dtype=torch.float64), torch.tensor(centre, dtype=torch.float64)
+    if not all(math.isfinite(x) for x in numbers) or direction.norm() < 1e-6:
+        raise ValueError(f"helix: rise {rise}, twist {twist}, axis {axis}, centre {centre}: finite, axis not zero")
+    if count < 2:
+        raise ValueError(f"helix: count is {count}: a helix has at least 2 subunits")
+    if rise == 0 and math.isclose(math.remainder(twist, 360.0), 0.0, abs_tol=1e-9):
+        raise ValueError(f"helix: rise {rise} Å and twist {twist} degrees put all subunits in one place; give either")
+    direction = direction / direction.norm()
+    steps = [(s + 1) // 2 * (1 if s % 2 else -1) for s in range(count)]
+    rotations = torch.stack([rotation_about(direction, math.radians(s * twist)) for s in steps])
+    shifts = torch.stack([point - r @ point + s * rise * direction for s, r in zip(steps, rotations, strict=True)])
+    return Operators("helix", rotations, shifts)

@@ -1,0 +1,97 @@
+"""What validation says about single residues: one flat row each, ready for a table or JSON."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.geometry.dihedrals import backbone_dihedrals, chi_angles
+from protein_enn.geometry.superposition import moved, superpose
+from protein_enn.metrics.lddt import lddt
+from protein_enn.metrics.matching import match_residues
+from protein_enn.metrics.rotamers import rotamer_log_density
+from protein_enn.metrics.side_chains import chi_errors, side_chain_rmsd
+from protein_enn.metrics.stereochemistry import stereochemistry
+from protein_enn.structure import Structure
+
+PLACE_COLUMNS = ("chain", "number", "icode", "residue")
+ANGLE_COLUMNS = ("phi", "psi", "omega", "chi1", "chi2", "chi3", "chi4", "rotamer_log_density")
+OUTLIER_COLUMNS = ("clash", "bond", "angle", "planarity", "ramachandran", "rotamer", "omega_outlier", "chirality")
+NATIVE_COLUMNS = (
+    "native_residue", "ca_distance", "lddt", "ca_lddt", "chi1_error", "chi2_error", "side_chain_rmsd",
+)  # fmt: skip
+RESIDUE_COLUMNS = (*PLACE_COLUMNS, *ANGLE_COLUMNS, *OUTLIER_COLUMNS, *NATIVE_COLUMNS)
+
+
+@torch.no_grad()
+def residue_records(model: Structure, native: Structure | None = None) -> list[dict[str, Any]]:
+    """A row for each residue of the model, with the keys of RESIDUE_COLUMNS; None where a figure is not defined.
+
+    Angles and errors of angles are degrees, distances Å. Outliers are flags (`Stereochemistry` says of what). With a
+    native: distance of the CA atoms after superposition of all of them, lDDT over the pairs with an atom of the
+    residue.
+    """
+    x, present, residues = model.positions, model.present, model.residues
+    chi = chi_angles(x, present, residues)
+    columns: dict[str, Tensor] = dict(
+        zip(ANGLE_COLUMNS[:3], torch.rad2deg(backbone_dihedrals(x, present, model.chains)).T, strict=True)
+    )
+    columns |= dict(zip(ANGLE_COLUMNS[3:7], torch.rad2deg(chi).T, strict=True))
+    columns["rotamer_log_density"] = rotamer_log_density(chi, residues)
+    found = stereochemistry(model)
+    columns |= {name: getattr(found, name.removesuffix("_outlier")) for name in OUTLIER_COLUMNS}
+    matched: list[int] = [-1] * len(model)
+    if native is not None:
+        i, j = match_residues(model, native, copies=True)
+        for ours, theirs in zip(i.tolist(), j.tolist(), strict=True):
+            matched[ours] = theirs
+        columns |= _likeness(model, native, i, j)
+    values = {name: _plain(column) for name, column in columns.items()}
+    rows = []
+    for k in range(len(model)):
+        row: dict[str, Any] = dict.fromkeys(RESIDUE_COLUMNS)
+        row |= {
+            "chain": model.chain_ids[int(model.chains[k])],
+            "number": int(model.numbers[k]),
+            "icode": model.insertion_codes[k],
+            "residue": model.residue_names[k],
+            "native_residue": native.residue_id(matched[k]) if native is not None and matched[k] >= 0 else None,
+        }
+        rows.append(row | {name: column[k] for name, column in values.items()})
+    return rows
+
+
+def _likeness(model: Structure, native: Structure, i: Tensor, j: Tensor) -> dict[str, Tensor]:
+    """The figures against the native, nan for residues that it lacks."""
+    ours, theirs = model.take(i), native.take(j)
+    present = ours.present & theirs.present
+    both = present[:, chemistry.CA]
+    distance = torch.full((len(i),), torch.nan)
+    if int(both.sum()) >= 3:
+        a, b = ours.ca[both].double(), theirs.ca[both].double()
+        distance[both] = (moved(a, *superpose(a, b)) - b).norm(dim=-1).float()
+    errors = chi_errors(ours, theirs)
+    figures = {
+        "ca_distance": distance,
+        "lddt": lddt(ours.positions, theirs.positions, present, residues=theirs.residues).per_residue,
+        "ca_lddt": lddt(ours.positions, theirs.positions, present, ca_only=True).per_residue,
+        "chi1_error": errors[:, 0],
+        "chi2_error": errors[:, 1],
+        "side_chain_rmsd": side_chain_rmsd(ours, theirs),
+    }
+    spread = {}
+    for name, values in figures.items():
+        spread[name] = torch.full((len(model),), torch.nan)
+        spread[name][i] = values.float()
+    return spread
+
+
+def _plain(column: Tensor) -> list[Any]:
+    """Python values; nan becomes None, flags 0 or 1."""
+    if column.dtype == torch.bool:
+        return [int(value) for value in column.tolist()]
+    return [None if math.isnan(value) else round(value, 4) for value in column.tolist()]

@@ -1,0 +1,1 @@
+"""Sound geometry by the least movement: terms, solver, projection."""

@@ -1,0 +1,112 @@
+"""What the network proposes: positions after some steps, and how good it takes input and result to be."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.chemistry import OXT, O
+from protein_enn.geometry.compact import compact_slots, from_compact, to_compact
+from protein_enn.geometry.frames import backbone_frames
+from protein_enn.geometry.symmetry import Symmetry
+from protein_enn.predictor import Predictor
+from protein_enn.structure import Structure
+from protein_enn.tasks.refinement_model import LEAST_ERROR, Prediction
+
+
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """What the network says of n residues; nan where a residue has no CA."""
+
+    lddt: Float[Tensor, "n"]  # of all heavy atoms, 0 to 1
+    error: Float[Tensor, "n"]  # Å, mean error of the atoms around a residue in its frame
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """Positions, the quality of where it started, that of the positions, and how many steps there was time for."""
+
+    positions: Float[Tensor, "n 37 3"]
+    before: Quality
+    after: Quality
+    steps: int
+
+
+@torch.inference_mode()
+def propose(
+    structure: Structure,
+    predictor: Predictor,
+    steps: int,
+    share: Float[Tensor, "n 37"],
+    *,
+    symmetry: Symmetry | None = None,
+    start: Float[Tensor, "n 37 3"] | None = None,
+    deadline: float = math.inf,
+) -> Proposal:
+    """Up to `steps` moves from `start` (the structure's own positions), each atom following its share of each move.
+
+    No step is begun after `deadline` (time.perf_counter).
+    """
+    model: Any = predictor.model  # a RefinementModel
+    base = structure if start is None else structure.with_positions(start)
+    graph = model.graph(base).to(predictor.device)
+    rows, residues = graph.rows.cpu(), structure.residues[graph.rows.cpu()]
+    slots, exists = compact_slots(residues)
+    followed = (share[rows].gather(1, slots) * exists).to(graph.compact)[..., None]
+
+    def placed(compact: Tensor) -> Float[Tensor, "n 37 3"]:
+        positions = base.positions.clone()
+        positions[rows] = from_compact(compact.cpu(), residues, positions[rows])
+        # OXT is none of the fourteen: it goes where O goes.
+        positions[:, OXT] += (positions[:, O] - base.positions[:, O]) * (share[:, OXT] > 0)[:, None]
+        positions = torch.where(structure.present[..., None], positions, base.positions)
+        return positions if symmetry is None else symmetry.symmetrised(positions)
+
+    def moved(state: Any, displacement: Tensor) -> Tensor:
+        compact = state.compact + displacement * followed
+        if symmetry is None:
+            return compact
+        return to_compact(placed(compact)[rows], structure.present[rows], residues)[0].to(compact)
+
+    states = model.iterate(graph, steps, moved)
+    state, said = next(states)
+    before = after = _quality(said, rows, len(structure))
+    done = 0
+    while done < steps and time.perf_counter() < deadline:
+        state, said = next(states)
+        after, done = _quality(said, rows, len(structure)), done + 1
+    positions = placed(state.compact) if done or start is not None else structure.positions
+    return Proposal(positions, before, after, done)
+
+
+@torch.inference_mode()
+def quality(structure: Structure, predictor: Predictor) -> Quality:
+    """What the network says of a structure as it is."""
+    model: Any = predictor.model
+    graph = model.graph(structure)
+    return _quality(model(graph.to(predictor.device)), graph.rows.cpu(), len(structure))
+
+
+def _quality(said: Prediction, rows: Tensor, n: int) -> Quality:
+    values = torch.full((2, n), math.nan)
+    values[0, rows] = said.lddt.float().sigmoid().cpu()
+    values[1, rows] = (said.error[:, 0].float().exp() - LEAST_ERROR).clamp_min(0).cpu()
+    return Quality(*values)
+
+
+def jittered(
+    structure: Structure, share: Float[Tensor, "n 37"], scale: float, generator: torch.Generator
+) -> Float[Tensor, "n 37 3"]:
+    """Positions with Gaussian noise (Å a coordinate) drawn in each residue's own frame: it turns with the structure."""
+    n, ca, c = (structure.positions[:, slot] for slot in (chemistry.N, chemistry.CA, chemistry.C))
+    frames = backbone_frames(n, ca, c)
+    noise = torch.randn(structure.positions.shape, generator=generator) @ frames
+    kept = share * structure.present * structure.has_backbone[:, None]
+    return structure.positions + scale * kept[..., None] * noise

@@ -1,0 +1,1 @@
+"""Side-chain atoms that a file lacks."""

@@ -1,0 +1,1 @@
+"""Copies that are alike and stay so: Cn, Dn, helices, assemblies."""

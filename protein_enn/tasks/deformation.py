@@ -1,0 +1,173 @@
+"""Errors of backbones as models have them: hinges, displaced segments, wrong loops, crankshafts, smooth waves.
+
+Compact layout, lengths Å. Residues move as bodies where nothing else is said, so that what is wrong is where they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from protein_enn.geometry.frames import backbone_frames, unit
+
+
+def uniform(generator: torch.Generator) -> float:
+    """From 0 to 1."""
+    return float(torch.rand((), generator=generator))
+
+
+def log_uniform(low: float, high: float, generator: torch.Generator) -> float:
+    """From low to high, every factor as likely as another."""
+    return math.exp(math.log(low) + (math.log(high) - math.log(low)) * uniform(generator))
+
+
+def rotate(
+    vectors: Float[Tensor, "n a 3"], axis: Float[Tensor, "n 1 3"], angle: Float[Tensor, "n"]
+) -> Float[Tensor, "n a 3"]:
+    """Rodrigues' formula; angles in radians."""
+    cosine, sine = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    axis = axis.expand_as(vectors)
+    along = (axis * vectors).sum(-1, keepdim=True) * axis
+    return cosine * vectors + sine * torch.linalg.cross(axis, vectors) + (1 - cosine) * along
+
+
+def hinge(x: Float[Tensor, "n 14 3"], generator: torch.Generator) -> Float[Tensor, "n 14 3"]:
+    """All residues after one of them turn about it, by up to some 30 degrees."""
+    n = len(x)
+    at = int(n * (0.15 + 0.7 * uniform(generator)))
+    turned = _turned(x[at:], x[at, 1], log_uniform(0.03, 0.5, generator), generator)
+    return torch.cat([x[:at], turned])
+
+
+def move_segments(
+    x: Float[Tensor, "n 14 3"], chains: Int[Tensor, "n"], generator: torch.Generator
+) -> Float[Tensor, "n 14 3"]:
+    """Some stretches of 6 to 40 residues, helices and hairpins perhaps, turn and shift as bodies; their ends follow."""
+    x = x.clone()
+    share = 0.1 + 0.5 * uniform(generator)
+    angle, shift = log_uniform(0.03, 0.6, generator), log_uniform(0.2, 3.0, generator)
+    for start, end in _stretches(chains, 6, 40, share, generator):
+        body = x[start:end]
+        moved = _turned(body, body[:, 1].mean(0), angle, generator) + shift * _direction(generator)
+        x[start:end] = body + _faded(end - start, 3)[:, None, None] * (moved - body)
+    return x
+
+
+def bulge_loops(
+    x: Float[Tensor, "n 14 3"], chains: Int[Tensor, "n"], generator: torch.Generator
+) -> Float[Tensor, "n 14 3"]:
+    """Some stretches of 4 to 14 residues are bent out, their residues turned at random: loops built anew."""
+    x = x.clone()
+    height = log_uniform(0.5, 6.0, generator)
+    angle = log_uniform(0.1, 1.0, generator)
+    for start, end in _stretches(chains, 4, 14, 0.05 + 0.25 * uniform(generator), generator):
+        m = end - start
+        arch = torch.sin(math.pi * (torch.arange(m) + 1) / (m + 1))[:, None, None]
+        ca = x[start:end, 1:2]
+        axis = unit(torch.randn(m, 1, 3, generator=generator))
+        body = rotate(x[start:end] - ca, axis, angle * arch[:, 0, 0] * torch.randn(m, generator=generator)) + ca
+        rough = 0.2 * height * torch.randn(m, 1, 3, generator=generator)
+        x[start:end] = body + arch * (height * _direction(generator) + rough)
+    return x
+
+
+def crankshafts(
+    x: Float[Tensor, "n 14 3"], chains: Int[Tensor, "n"], generator: torch.Generator
+) -> Float[Tensor, "n 14 3"]:
+    """Stretches of 2 to 12 residues turn about the line between the CA before and the CA after: local errors of the
+    torsions that leave the rest of the chain where it is (backrub, doi 10.1016/j.str.2005.10.007, at its smallest)."""
+    x = x.clone()
+    size = log_uniform(0.05, 0.8, generator)
+    for start, end in _stretches(chains, 2, 12, 0.2 + 0.8 * uniform(generator), generator):
+        before, after = x[max(start - 1, 0), 1], x[min(end, len(x) - 1), 1]
+        axis = unit(after - before).expand(end - start, 1, 3)
+        angle = (size * torch.randn((), generator=generator)).expand(end - start)
+        x[start:end] = rotate(x[start:end] - before, axis, angle) + before
+    return x
+
+
+def wave(x: Float[Tensor, "n 14 3"], scale: float, generator: torch.Generator) -> Float[Tensor, "n 14 3"]:
+    """A displacement field smooth in space, root mean square `scale`: sums of plane waves of 15 to 80 Å, as in the
+    lowest normal modes."""
+    waves = 6
+    length = 15 * torch.exp(math.log(80 / 15) * torch.rand(waves, generator=generator))
+    direction = unit(torch.randn(waves, 3, generator=generator))
+    phase = 2 * math.pi * torch.rand(waves, generator=generator)
+    amplitude = torch.randn(waves, 3, generator=generator)
+    height = torch.cos(x[:, 1] @ (2 * math.pi * direction / length[:, None]).T + phase)
+    field = height @ amplitude * math.sqrt(2 / (3 * waves))
+    return x + scale * field[:, None]
+
+
+def drift(x: Float[Tensor, "n 14 3"], scale: float, generator: torch.Generator) -> Float[Tensor, "n 14 3"]:
+    """Residues shift by noise smoothed along the chain over 4 to 32 residues, root mean square `scale`."""
+    width = 4 + int(28 * uniform(generator))
+    noise = torch.randn(len(x) + 2 * width, 3, generator=generator)
+    window = torch.hann_window(2 * width + 1, periodic=False)
+    field = noise.T[:, None].unfold(-1, 2 * width + 1, 1).matmul(window / window.norm())[:, 0].T
+    return x + scale / math.sqrt(3) * field[:, None]
+
+
+def shift_threading(
+    x: Float[Tensor, "n 14 3"], mask: Bool[Tensor, "n 14"], chains: Int[Tensor, "n"], generator: torch.Generator
+) -> tuple[Float[Tensor, "n 14 3"], Bool[Tensor, "n 14"]]:
+    """Every residue stands where the one 1 to 4 places on in its chain was, as after a wrong alignment.
+
+    Backbones are taken over, side chains go along with their residues; those without a place keep their own.
+    """
+    n = len(x)
+    shift = int(torch.randint(1, 5, (), generator=generator))
+    shift = -shift if uniform(generator) < 0.5 else shift
+    place = torch.arange(n) + shift
+    inside = (place >= 0) & (place < n)
+    place = torch.where(inside, place, torch.arange(n))
+    whole = mask[:, :4].all(1)
+    usable = inside & (chains[place] == chains) & whole & whole[place]
+    if not usable.all(dim=0) and usable.sum() < 0.6 * n:
+        return x, mask
+    frames = backbone_frames(x[:, 0], x[:, 1], x[:, 2])
+    local = (x[:, 4:] - x[:, 1:2]) @ frames.mT
+    side = local @ frames[place] + x[place, 1:2]
+    threaded = torch.cat([x[place, :4], side], 1)
+    left = mask & (usable | ~_taken(place, usable))[:, None]  # whose place another has taken is not there
+    left = torch.where(left[:, 1:2], left, mask)  # every residue needs a CA: it stays, and clashes
+    return torch.where(usable[:, None, None], threaded, x), left
+
+
+def _taken(place: Int[Tensor, "n"], usable: Bool[Tensor, "n"]) -> Bool[Tensor, "n"]:
+    taken = torch.zeros_like(usable)
+    taken[place[usable]] = True
+    return taken
+
+
+def _stretches(
+    chains: Int[Tensor, "n"], shortest: int, longest: int, share: float, generator: torch.Generator
+) -> Iterator[tuple[int, int]]:
+    """Stretches of one chain after another, start and end: those chosen hold about `share` of the residues."""
+    n, start = len(chains), 0
+    while start < n - shortest:
+        end = min(start + int(torch.randint(shortest, longest + 1, (), generator=generator)), n)
+        if uniform(generator) < share and bool(chains[start] == chains[end - 1]):
+            yield start, end
+        start = end
+
+
+def _turned(body: Float[Tensor, "m 14 3"], at: Float[Tensor, "3"], angle: float, generator: torch.Generator) -> Tensor:
+    """A body turned about a point by a random rotation of about this angle (radians)."""
+    axis = _direction(generator).expand(len(body), 1, 3)
+    turn = (angle * torch.randn((), generator=generator)).expand(len(body))
+    return rotate(body - at, axis, turn) + at
+
+
+def _direction(generator: torch.Generator) -> Float[Tensor, "3"]:
+    return unit(torch.randn(3, generator=generator))
+
+
+def _faded(length: int, over: int) -> Float[Tensor, "m"]:
+    """1 inside, falling towards both ends over a few residues."""
+    place = torch.arange(length)
+    return (torch.minimum(place + 1, length - place) / (over + 1)).clamp_max(1.0)
