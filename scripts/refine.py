@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from pathlib import Path
 
 import protein_enn as pe
 
@@ -37,6 +38,8 @@ def main() -> int:
     model, output, weights, device, in_b = (
         options.pop(name) for name in ("model", "output", "weights", "device", "confidence_in_b")
     )
+    if Path(output).exists() and Path(output).samefile(model):
+        parser.error(f"{output} is the input: give another file to write")
     try:
         predictor = pe.load_predictor(weights, device=device)
         refinement = pe.refine(pe.read_structure(model), predictor=predictor, **options)

@@ -21,6 +21,9 @@ away; it is an eighth of the last digit of a PDB file."""
 NOISE = 0.5
 """Å, standard deviation on each coordinate of the complex, so that refinement finds something to do."""
 
+APART = 2.6
+"""Times the radius within which 80 % of a chain's CA lie: chains that touch but do not run through each other."""
+
 
 def default_structures(seed: int = 0) -> list[Structure]:
     """One native chain, and a complex of two such chains in contact and a piece of 20 residues, perturbed."""
@@ -39,7 +42,7 @@ def complex_of(structure: Structure, seed: int) -> Structure:
     chains = torch.tensor([0] * size + [1] * size + [2] * piece)
     positions = both.positions.double()
     center = positions[:size, 1].mean(0)
-    for chain, shift in ((1, (1.7 * radius, 0.0, 0.0)), (2, (0.0, 1.7 * radius, 0.0))):
+    for chain, shift in ((1, (APART * radius, 0.0, 0.0)), (2, (0.0, APART * radius, 0.0))):
         turn = random_rotation(seed + chain)
         inside = chains == chain
         positions[inside] = (positions[inside] - center) @ turn.T + center + torch.tensor(shift).double()

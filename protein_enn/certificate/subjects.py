@@ -155,6 +155,9 @@ class RefinementSubject(Subject):
     def graph(self, structure: Structure) -> GeometricGraph:
         return cast(GeometricGraph, self.model.graph(structure))
 
+    def entering(self, graph: GeometricGraph) -> GeometricGraph:
+        return cast(GeometricGraph, self.model.with_context(graph))
+
     def answers(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
         seen: list[Features] = []
         with _changed(self.encoder, seen, mirrored=False):

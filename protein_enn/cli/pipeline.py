@@ -103,6 +103,8 @@ def report(
     """Make one self-contained HTML page of refinements, scores and metrics, given as files or folders."""
     from protein_enn.report import load_results, write_report
 
+    if output.exists() and output.suffix.lower() not in (".html", ".htm"):
+        raise typer.BadParameter(f"-o {output}: exists and is no page; give a file that ends in .html")
     with explained():
         refinements, scores, metrics = load_results(inputs)
         output.parent.mkdir(parents=True, exist_ok=True)

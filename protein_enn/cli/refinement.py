@@ -119,6 +119,8 @@ def _write(refinement: Refinement, target: Path, item: Item, asked: dict[str, An
     refinement.write(target, confidence_in_b=confidence_in_b)
     record = {**record_with_trace(refinement, target.name), "name": item.name, "input": item.path, "controls": asked}
     atomic.write_text(target.parent / f"{item.name}.refinement.json", json_text(record) + "\n")
+    for note in refinement.notes:
+        typer.echo(f"{item.name}: {note}", err=True)
     return row_of(refinement, record)
 
 

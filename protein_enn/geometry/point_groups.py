@@ -122,7 +122,7 @@ def _recognised(rotations: Tensor, shifts: Tensor) -> Operators | None:
     k = len(rotations)
     turns = [axis_and_angle(r) for r in rotations]
     for g in range(1, k):
-        order = round(2 * math.pi / turns[g][1])
+        order = round(2 * math.pi / turns[g][1]) if turns[g][1] > 1e-6 else 0  # a shift alone turns nothing
         if order < 2 or order > LARGEST:
             continue
         if order == k:

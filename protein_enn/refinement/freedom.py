@@ -33,8 +33,8 @@ def freedom(
     structure: Structure,
     bound: Bool[Tensor, "n"],
     *,
-    region: str | None = None,
-    fixed: str | None = None,
+    region: str | Bool[Tensor, "n"] | None = None,
+    fixed: str | Bool[Tensor, "n"] | None = None,
     hold: Tensor | str | Path | None = None,
     side_chains_only: bool = False,
 ) -> Freedom:
@@ -44,8 +44,8 @@ def freedom(
     not protein. ValueError (SelectionError) for a selection or a `hold` that does not fit the structure.
     """
     held = obstacles(structure, bound)
-    inside = torch.ones(len(structure), dtype=torch.bool) if region is None else select(structure, region)
-    outside = torch.zeros_like(inside) if fixed is None else select(structure, fixed)
+    inside = torch.ones(len(structure), dtype=torch.bool) if region is None else _chosen(structure, region)
+    outside = torch.zeros_like(inside) if fixed is None else _chosen(structure, fixed)
     weights = hold_weights(structure, hold)
     for i in range(len(structure)):
         if not inside[i]:
@@ -59,6 +59,10 @@ def freedom(
     if side_chains_only:
         share[:, [*chemistry.BACKBONE, chemistry.OXT]] = 0.0
     return Freedom(share, tuple(held))
+
+
+def _chosen(structure: Structure, which: str | Tensor) -> Bool[Tensor, "n"]:
+    return which.bool().cpu() if isinstance(which, Tensor) else select(structure, which)
 
 
 def obstacles(structure: Structure, bound: Bool[Tensor, "n"]) -> list[str]:
@@ -91,6 +95,8 @@ def hold_weights(structure: Structure, hold: Tensor | str | Path | None) -> Floa
         return torch.zeros(n)
     if isinstance(hold, Tensor):
         weights = hold.detach().float().cpu()
+    elif not isinstance(hold, (str, Path)):
+        raise ValueError(f'hold is {hold!r}: give "plddt", "b_factor", a CSV file, or a tensor of 0..1, one a residue')
     elif str(hold) in ("plddt", "b_factor"):
         return _from_b_factors(structure, str(hold))
     else:
@@ -126,18 +132,23 @@ def _from_b_factors(structure: Structure, kind: str) -> Float[Tensor, "n"]:
 def _from_table(structure: Structure, path: Path) -> Float[Tensor, "n"]:
     if not path.is_file():
         raise ValueError(f'hold: {path} is no file; give "plddt", "b_factor" or a CSV file with residue,hold')
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     if not rows or not {"residue", "hold"} <= set(rows[0]):
-        raise ValueError(f"{path}: expected a CSV file with the columns residue and hold")
+        found = f", not {', '.join(map(str, rows[0]))}" if rows else ""
+        raise ValueError(f"{path}: expected a CSV file with the columns residue and hold{found}")
     place: dict[str, list[int]] = {}
     for i in range(len(structure)):
         place.setdefault(structure.residue_id(i), []).append(i)
     weights = torch.zeros(len(structure))
+    seen: set[str] = set()
     for number, row in enumerate(rows, 2):
         name = (row["residue"] or "").strip()
         if name not in place:
             raise ValueError(f"{path}, line {number}: {structure.name} has no residue {name!r}")
+        if name in seen:
+            raise ValueError(f"{path}, line {number}: {name} stands there twice; keep one of the lines")
+        seen.add(name)
         try:
             weights[place[name]] = float(row["hold"])
         except (TypeError, ValueError):

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.geometry.symmetry import Symmetry
+from protein_enn.metrics import stereochemistry
 from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.refinement.freedom import Freedom, freedom
 from protein_enn.refinement.gate import Gate, Gatekeeper, Verdict
@@ -27,8 +28,8 @@ from protein_enn.version import __version__
 
 JITTER = 0.15
 """Å a coordinate: noise that further candidates start with."""
-FALL = 0.001
-"""A predicted lDDT that falls by more is noted."""
+FALL, TOO_FAR = 0.001, 0.01
+"""A mean predicted lDDT that falls by more than the first is noted, by more than the second the input is kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +47,8 @@ def refine(
     seed: int = 0,
     device: str = "auto",
     gate: Gate | None = None,
-    region: str | None = None,
-    fixed: str | None = None,
+    region: str | Bool[Tensor, "n"] | None = None,
+    fixed: str | Bool[Tensor, "n"] | None = None,
     hold: Tensor | str | Path | None = None,
     symmetry: str | Symmetry | None = None,
     side_chains_only: bool = False,
@@ -68,8 +69,8 @@ def refine(
         seed: of the noise that further candidates start with; recorded.
         device: "auto", "cpu" or "cuda", for the shipped weights; a given predictor stays where it is.
         gate: how careful the gate is.
-        region: selection of residues that may move; all if not given.
-        fixed: selection of residues that must stay.
+        region: residues that may move, a selection or a mask; all if not given.
+        fixed: residues that must stay.
         hold: how firmly residues are held (`freedom.hold_weights`).
         symmetry: "detect", "C3", "D2" ... or a `Symmetry`: copies are made exactly alike and stay so.
         side_chains_only: whether N, CA, C and O stay.
@@ -116,24 +117,28 @@ def refine(
     assert before is not None  # there is a candidate, or none was asked for
     best = max(found, key=_score) if found else _Candidate(_untouched(keeper), before, 0)
     if relax and steps:
-        best = _relaxed(keeper, best, predictor)
+        best, note = _relaxed(keeper, best, predictor)
+        notes += (note,)
     if _score(best) < float(before.lddt.nanmean()) - FALL:
-        notes += (
-            f"predicted lDDT falls from {float(before.lddt.nanmean()):.3f} to {_score(best):.3f} for what was mended",
-        )
-    status, reason = _account(free, share, best.verdict, steps)
+        fall = f"predicted lDDT would fall from {float(before.lddt.nanmean()):.3f} to {_score(best):.3f}"
+        if _score(best) < float(before.lddt.nanmean()) - TOO_FAR:
+            best, fall = _Candidate(_untouched(keeper), before, best.steps), f"nothing moved: {fall}"
+        notes += (f"{fall} with what was mended",)
+    displacement = _displacement(structure, best.verdict.positions)
+    status, reason = _account(free, share, best.verdict, steps, displacement)
     changed = bool(best.verdict.moved.any()) or base is not structure
+    given = before if base is structure else quality(structure, predictor)
     return Refinement(
         structure=base.with_positions(best.verdict.positions) if changed else structure,
         input=structure,
         status=status,
         reason=reason,
-        displacement=_displacement(base, best.verdict.positions),
-        confidence_before=before.lddt,
+        displacement=displacement,
+        confidence_before=given.lddt,
         confidence_after=best.after.lddt,
-        error_before=before.error,
+        error_before=given.error,
         error_after=best.after.error,
-        geometry_before=best.verdict.before,
+        geometry_before=best.verdict.before if base is structure else stereochemistry(structure),
         geometry_after=best.verdict.after,
         rebuilt=tuple(base.residue_id(i) for i in rebuilt),
         notes=notes,
@@ -201,8 +206,8 @@ def _score(candidate: _Candidate) -> float:
     return float(candidate.after.lddt.nanmean())
 
 
-def _relaxed(keeper: Gatekeeper, best: _Candidate, predictor: Predictor) -> _Candidate:
-    """The candidate after OpenMM, if the gate lets it through and the network does not think less of it."""
+def _relaxed(keeper: Gatekeeper, best: _Candidate, predictor: Predictor) -> tuple[_Candidate, str]:
+    """The candidate after OpenMM if it passes the gate and the network does not think less of it; and whether."""
     from protein_enn.refinement.relax import relaxation  # an extra
 
     base, share, copies = keeper.structure, keeper.share, keeper.symmetry
@@ -212,7 +217,9 @@ def _relaxed(keeper: Gatekeeper, best: _Candidate, predictor: Predictor) -> _Can
     verdict = keeper.judge(proposal, (share > 0).any(1))
     after = quality(base.with_positions(verdict.positions), predictor)
     trial = replace(best, verdict=verdict, after=after)
-    return trial if _score(trial) >= _score(best) else best
+    if _score(trial) < _score(best):
+        return best, f"not relaxed: predicted lDDT would fall from {_score(best):.3f} to {_score(trial):.3f}"
+    return trial, "relaxed by OpenMM"
 
 
 def _untouched(keeper: Gatekeeper) -> Verdict:
@@ -222,7 +229,7 @@ def _untouched(keeper: Gatekeeper) -> Verdict:
 
 
 def _account(
-    free: Freedom, share: Float[Tensor, "n 37"], verdict: Verdict, steps: int
+    free: Freedom, share: Float[Tensor, "n 37"], verdict: Verdict, steps: int, displacement: Float[Tensor, "n"]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Status and reason of every residue."""
     status, reason = [], []
@@ -231,6 +238,9 @@ def _account(
         if verdict.moved[i]:
             status.append("moved")
             reason.append(verdict.reason[i] or "predicted lDDT rises")
+        elif displacement[i] > 0:
+            status.append("moved")
+            reason.append("made alike by symmetry")
         elif held or not able[i] or steps == 0:
             status.append("kept")
             reason.append(held or ("no steps" if steps == 0 else "no atom of it may move"))

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.functional import silu
 
 from protein_enn import chemistry
 from protein_enn.geometry.compact import to_compact
@@ -136,13 +137,12 @@ class RefinementModel(nn.Module):
     def forward(self, graph: ProteinGraph) -> Prediction:
         """Where the atoms should go, how good they are, and how good they will be."""
         features, _ = self.encoder(self.with_context(graph))
-        normed = self.norm(features.scalars)
-        coefficients = self.coefficients(torch.nn.functional.silu(self.inner(normed)))
-        lddt, *error = self.quality(normed).float().unbind(-1)
         with torch.autocast(graph.pos.device.type, enabled=False):  # Å: eight bits are too few
+            normed = self.norm(features.scalars.to(graph.vectors))
+            lddt, *error = self.quality(normed).unbind(-1)
+            table = self.coefficients(silu(self.inner(normed)))
             vectors = torch.cat([features.vectors.to(graph.vectors).transpose(1, 2), graph.vectors], 1)
-            table = coefficients.to(graph.vectors).view(len(vectors), chemistry.COMPACT_WIDTH, self.directions)
-            displacement = table @ vectors
+            displacement = table.view(len(vectors), chemistry.COMPACT_WIDTH, self.directions) @ vectors
         return Prediction(displacement * graph.mask[..., None], lddt, torch.stack(error, -1))
 
     def with_context(self, graph: ProteinGraph) -> ProteinGraph:

@@ -89,7 +89,8 @@ def test_every_output_of_a_task_has_its_rows(natives: list[Structure]) -> None:
 
     features = {"scalars", "pseudoscalars", "l = 1", "l = 2"}
     assert outputs("design") == features | {"logits, unconditional", "logits, single", "logits, fixed order"}
-    own = {"displacements", "predicted lDDT", "moves in 3 steps", "lDDT before and after", "refine"}
+    own = {"displacements", "predicted lDDT", "predicted errors"}
+    own |= {"moves in 3 steps", "lDDT before and after", "refine"}
     assert outputs("refinement") == features | own
 
 
@@ -216,8 +217,8 @@ def test_exchanged_displacements_fail_in_one_step_and_in_three(natives: list[Str
     right = type(model).forward
 
     def exchanged(self: Any, graph: Any) -> Any:
-        displacement, lddt = right(self, graph)
-        return displacement[..., [1, 0, 2]], lddt
+        said = right(self, graph)
+        return replace(said, displacement=said.displacement[..., [1, 0, 2]])
 
     model.__class__ = type("Exchanged", (type(model),), {"forward": exchanged})
     found = certify(predictor, structures=natives[:1], device="cpu")

@@ -58,7 +58,7 @@ def test_outliers_are_mended_though_no_gain_is_predicted(helix: Structure, scale
 def test_a_clash_is_relieved_and_the_rest_stays(helix: Structure) -> None:
     pair = beside(helix, 9.0)
     verdict = judge(pair, pair.positions, torch.zeros(40, dtype=torch.bool), torch.ones(40, 37), Gate())
-    assert verdict.before.clashes > 0 and verdict.after.clashes == 0
+    assert verdict.before.clashes > 10 and verdict.after.clashes <= 1
     assert_not_worse(pair, verdict)
     assert "clash relieved" in {reason for reason in verdict.reason}
     assert 0 < int(verdict.moved.sum()) < 40

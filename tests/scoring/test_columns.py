@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from protein_enn.cli import app, designing, pipeline, scanning, scoring
+from protein_enn.cli import app, designing, evaluation, scanning, scoring
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.report import ranking
 from protein_enn.scoring.columns import COLUMNS, HIGHER, LOWER, beside, description, run_of
@@ -20,13 +20,14 @@ RUNNER = CliRunner()
 
 def tables() -> dict[str, tuple[str, ...]]:
     """The columns of each table, by module and name."""
-    modules = (scoring, scanning, designing, pipeline)
+    modules = (scoring, scanning, designing)
     found = {
         f"{module.__name__}.{name}": tuple(value)
         for module in modules
         for name, value in vars(module).items()
         if name.endswith("COLUMNS") and isinstance(value, tuple)
     }
+    found["evaluation"] = evaluation.PROTEIN_COLUMNS
     return {**found, "report.ranking": ranking.FIRST}  # and those of `score`, before them
 
 

@@ -156,7 +156,7 @@ def test_55_one_or_two_residues(peptide, file_of, read, sequence, task):
         assert int(graph.neighbor_mask.sum(1).max()) == graph.num_nodes - 1
     predictor = untrained(task, SMALL)
     graph = predictor.model.graph(structure)
-    found = predictor.model.encode(graph).nodes if task == "design" else predictor.model(graph)[0]
+    found = predictor.model.encode(graph).nodes if task == "design" else predictor.model(graph).displacement
     assert found.isfinite().all()
 
 
