@@ -164,8 +164,8 @@ class RefinementSubject(Subject):
             said = self.model(graph)
         own = {
             "displacements": displacement(said.displacement),
-            "predicted lDDT": output(said.lddt.float().sigmoid()),
-            "predicted errors": output(said.error.float().exp()),
+            "predicted lDDT": output(said.lddt.double().sigmoid()),
+            "predicted errors": output(said.error.double().exp()),
         }
         return {**parts_of(seen[0], self.encoder.layout), **own}
 

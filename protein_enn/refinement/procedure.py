@@ -29,7 +29,8 @@ from protein_enn.version import __version__
 JITTER = 0.15
 """Å a coordinate: noise that further candidates start with."""
 FALL, TOO_FAR = 0.001, 0.01
-"""A mean predicted lDDT that falls by more than the first is noted, by more than the second the input is kept."""
+"""A mean predicted lDDT that falls by more than the first is noted; by more than the second, where side chains alone may
+move and so are pulled onto a wrong backbone, the input is kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +122,7 @@ def refine(
         notes += (note,)
     if _score(best) < float(before.lddt.nanmean()) - FALL:
         fall = f"predicted lDDT would fall from {float(before.lddt.nanmean()):.3f} to {_score(best):.3f}"
-        if _score(best) < float(before.lddt.nanmean()) - TOO_FAR:
+        if side_chains_only and _score(best) < float(before.lddt.nanmean()) - TOO_FAR:
             best, fall = _Candidate(_untouched(keeper), before, best.steps), f"nothing moved: {fall}"
         notes += (f"{fall} with what was mended",)
     displacement = _displacement(structure, best.verdict.positions)
