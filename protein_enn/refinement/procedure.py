@@ -29,8 +29,8 @@ from protein_enn.version import __version__
 JITTER = 0.15
 """Å a coordinate: noise that further candidates start with."""
 FALL, TOO_FAR = 0.001, 0.01
-"""A mean predicted lDDT that falls by more than the first is noted; by more than the second, where side chains alone may
-move and so are pulled onto a wrong backbone, the input is kept."""
+"""A mean predicted lDDT that falls by more than the first is noted; by more than the second, where side chains alone
+may move and so are pulled onto a wrong backbone, the input is kept."""
 
 
 @dataclass(frozen=True, eq=False)
