@@ -18,5 +18,5 @@ lint: .venv/.installed
 .venv/.installed: pyproject.toml constraints.txt protein_enn/nn/neighbor_products.c
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
-	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[esm,test,lint,workflow]"
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[esm,test,lint,workflow,docs]"
 	touch $@
