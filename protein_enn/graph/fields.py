@@ -43,6 +43,8 @@ class GeometricGraph(Data):
         graph.vectors = self.vectors @ turn.T
         if "context_vectors" in self:
             graph.context_vectors = self.context_vectors @ turn.T
+        if "compact" in self:  # all atoms of the residues, where a task carries them
+            graph.compact = self.compact @ turn.T + shift
         graph.pseudoscalars = self.pseudoscalars * turn.det().sign()
         return graph
 

@@ -10,6 +10,7 @@ from protein_enn.models.coordinates import Coordinates
 from protein_enn.models.egnn import EGNN
 from protein_enn.models.gvp import GVP
 from protein_enn.models.invariant import Invariant
+from protein_enn.models.local_frames import LocalFrames
 from protein_enn.models.so2 import SO2
 from protein_enn.models.tensor_field import TensorField
 
@@ -19,6 +20,7 @@ ENCODERS: dict[str, type[Any]] = {
     "egnn": EGNN,
     "gvp": GVP,
     "invariant": Invariant,
+    "local_frames": LocalFrames,
     "so2": SO2,
     "tensor_field": TensorField,
 }

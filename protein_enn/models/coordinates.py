@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -97,7 +97,7 @@ class ComponentEmbedding(nn.Module):
 class CoordinatesLayer(nn.Module):
     """One residual round of messages and a transition: (n, scalars) -> the same."""
 
-    def __init__(self, config: Coordinates.Config) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(config.scalars)
         self.messages = PairMessages(config.scalars, config.edges, config.hidden)

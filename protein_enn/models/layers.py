@@ -111,9 +111,9 @@ class OddMessages(nn.Module):
 
     def __init__(self, odd: int, triples: int, hidden: int) -> None:
         super().__init__()
-        self.gate = nn.Linear(hidden, odd)
-        self.node = nn.Linear(odd, odd, bias=False)
-        self.edge = nn.Linear(triples, odd, bias=False) if triples else None
+        self.gate = nn.Linear(hidden, odd) if odd else Absent(0)
+        self.node = unbiased(odd, odd)
+        self.edge = nn.Linear(triples, odd, bias=False) if triples and odd else None
 
     def forward(self, o: Tensor, messages: Tensor, edges: Edges) -> Float[Tensor, "n o"]:
         return self.joined(gather(self.node(o), edges.neighbors), messages, edges.pseudoscalars, edges.weight)
@@ -148,16 +148,16 @@ def neighbor_sum(weight: Float[Tensor, "n k"], values: Float[Tensor, "n k f"]) -
 
 
 class Absent(nn.Module):
-    """In place of a linear layer whose input has no features: zeros of the output's width."""
+    """In place of a linear layer whose input or output has no features: zeros of the output's width."""
 
     def __init__(self, outputs: int) -> None:
         super().__init__()
         self.outputs = outputs
 
-    def forward(self, x: Float[Tensor, "*n 0"]) -> Float[Tensor, "*n o"]:
+    def forward(self, x: Float[Tensor, "*n i"]) -> Float[Tensor, "*n o"]:
         return x.new_zeros(*x.shape[:-1], self.outputs)
 
 
 def unbiased(inputs: int, outputs: int) -> nn.Module:
-    """A linear layer without bias, which keeps odd and vector features odd and vectors; also for no inputs at all."""
-    return nn.Linear(inputs, outputs, bias=False) if inputs else Absent(outputs)
+    """A linear layer without bias, which keeps odd and vector features odd and vectors; also for none."""
+    return nn.Linear(inputs, outputs, bias=False) if inputs and outputs else Absent(outputs)

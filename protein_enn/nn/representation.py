@@ -16,6 +16,14 @@ def random_rotation(seed: int = 0) -> Float[Tensor, "3 3"]:
     return q * q.det().sign()
 
 
+def drawn_turn(generator: torch.Generator, reflections: bool = False) -> Float[Tensor, "3 3"]:
+    """A rotation drawn evenly, float64; with `reflections` half of the time followed by a mirror image."""
+    q, r = torch.linalg.qr(torch.randn(3, 3, generator=generator, dtype=torch.float64))
+    q = q * r.diagonal().sign()
+    mirrored = reflections and bool(torch.rand((), generator=generator) < 0.5)
+    return q * q.det().sign() * (-1.0 if mirrored else 1.0)
+
+
 def representation(irreps: str, turn: Float[Tensor, "3 3"]) -> Float[Tensor, "d d"]:
     """How features of these irreps ("8x0e + 4x0o + 2x1o") turn under an orthogonal matrix, float64."""
     blocks = []

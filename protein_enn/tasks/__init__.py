@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from protein_enn.tasks.design import DesignTask
+from protein_enn.tasks.displacement import DisplacementTask
 from protein_enn.tasks.refinement import RefinementTask
 
-TASKS: dict[str, type[Any]] = {"design": DesignTask, "refinement": RefinementTask}
+TASKS: dict[str, type[Any]] = {"design": DesignTask, "displacement": DisplacementTask, "refinement": RefinementTask}
 """Each: `Model` (with `Config`), `example(chain, generator)`, `loss(model, graph, target, generator)`, `figure`."""

@@ -24,6 +24,10 @@ class DesignTarget:
     sequence: Int[Tensor, "n"]
     learned: Bool[Tensor, "n"]
 
+    def turned(self, turn: Float[Tensor, "3 3"]) -> DesignTarget:
+        """That of the turned or mirrored graph: the same sequence."""
+        return self
+
 
 class DesignTask:
     """Predict each residue of a chain from the backbone, a random subset of the other residues, and what is around."""

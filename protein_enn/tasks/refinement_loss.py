@@ -6,7 +6,7 @@ Lengths Å, atoms in the compact layout. Large errors, which nobody can undo, co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -33,6 +33,10 @@ class RefinementTarget:
     compact: Float[Tensor, "n 14 3"]
     mask: Bool[Tensor, "n 14"]
     graph_index: Int[Tensor, "n"]
+
+    def turned(self, turn: Float[Tensor, "3 3"]) -> RefinementTarget:
+        """That of the turned or mirrored graph."""
+        return replace(self, compact=self.compact @ turn.T)
 
 
 def closest_naming(start: Tensor, native: Tensor, mask: Tensor, residues: Tensor) -> Float[Tensor, "n 14 3"]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from protein_enn.data.batches import seeded
+from protein_enn.nn.representation import drawn_turn
 from protein_enn.training.experiment import Experiment
 from protein_enn.training.muon import Muon
 
@@ -63,6 +64,9 @@ class TrainingModule(pl.LightningModule):
         torch.manual_seed(self.experiment.seed + self.global_step)
         generator = seeded("step", self.experiment.seed, self.global_step, *([self.rank] if self.rank else []))
         graph, target = item
+        if self.experiment.augment != "none":
+            turn = drawn_turn(generator, self.experiment.augment == "reflections").to(graph.pos)
+            graph, target = graph.moved(turn, turn.new_zeros(3)), target.turned(turn)
         parts = self.task.loss(self.model, graph, target, generator, training=True)
         self.residues_seen += int(graph.num_nodes) * self.world  # about: every process counts its own
         for name, value in parts.items():

@@ -1,0 +1,92 @@
+"""The plan of a study: which ways to be symmetric, on which tasks, with how much data; a cell is one training run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field
+
+from protein_enn.settings import Settings
+from protein_enn.tasks import TASKS
+
+
+class Way(Settings):
+    """How a network comes by its symmetry."""
+
+    where: Literal["nowhere", "loss", "input", "architecture"]
+    name: str  # in the figure and the table
+    encoder: str
+    settings: dict[str, Any] = Field(default_factory=dict)  # of the encoder
+    augment: Literal["none", "rotations", "reflections"] = "none"
+
+
+class Study(Settings):
+    """Every way is trained on every task with every share of the training clusters, by the same budget of steps."""
+
+    ways: dict[str, Way]
+    tasks: dict[str, dict[str, Any]]  # name of the task: what its experiments say beside `training`
+    training: dict[str, Any] = Field(default_factory=dict)  # what all experiments say
+    shares: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0)
+    seeds: dict[int, tuple[float, ...]] = Field(default_factory=dict)  # further seeds: shares that they are run with
+    val: str = "val"  # splits or sets of the data's chains.tsv on which figures are measured
+    test: str = "test"
+    chains: int = 40  # of each of them
+    probes: int = 10  # of test, on which symmetries are measured
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training run of a study."""
+
+    task: str
+    way: str
+    share: float
+    seed: int
+
+    @property
+    def path(self) -> str:
+        """Its folder: task/way/share_seed."""
+        return f"{self.task}/{self.way}/{self.share:g}_{self.seed}"
+
+    @staticmethod
+    def of(path: str) -> Cell:
+        """The cell of a folder. ValueError if the words are not those of one."""
+        try:
+            task, way, last = path.split("/")
+            share, seed = last.split("_")
+            return Cell(task, way, float(share), int(seed))
+        except ValueError:
+            raise ValueError(f"{path!r} is no cell of a study; give TASK/WAY/SHARE_SEED, such as design/none/0.1_0")
+
+
+def read_study(path: str | Path) -> Study:
+    """A study from YAML; ValueError that names the file for anything that is not one."""
+    try:
+        study = Study.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    for name in study.tasks:
+        if name not in TASKS:
+            raise ValueError(f"{path}: no task {name!r}; there are {', '.join(TASKS)}")
+    return study
+
+
+def cells(study: Study) -> Iterator[Cell]:
+    """All cells; those of the first seed, 0, come first."""
+    for seed, shares in {0: study.shares, **study.seeds}.items():
+        for task in study.tasks:
+            for share in shares:
+                for way in study.ways:
+                    yield Cell(task, way, share, seed)
+
+
+def experiment_of(study: Study, cell: Cell) -> dict[str, Any]:
+    """The experiment (what `training.Experiment` reads) of a cell."""
+    way, own = study.ways[cell.way], study.tasks[cell.task]
+    model = {**own.get("model", {}), "encoder": way.encoder, "encoder_settings": way.settings}
+    values = {**study.training, **own, "task": cell.task, "model": model, "augment": way.augment}
+    return {**values, "clusters": cell.share, "seed": cell.seed}
