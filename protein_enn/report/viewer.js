@@ -133,7 +133,7 @@ function choose(row, {centre = false, tell = true} = {}) {
 function whole() {
   view.zoomTo();
   // 3Dmol fits the height, with a wide rim.
-  view.zoom(1.2 * Math.min(1, stage.clientWidth / stage.clientHeight)); view.render();
+  view.zoom(Math.min(1.2, stage.clientWidth / stage.clientHeight)); view.render();
 }
 function load(k) {
   shown = structure(k); chosen = -1; models = {};
