@@ -22,6 +22,7 @@ ELSEWHERE = {
     "changelog.md": "CHANGELOG.md",
     "contributing.md": "CONTRIBUTING.md",
     "cards/design.md": "protein_enn/weights/design.md",
+    "cards/stability.md": "protein_enn/weights/stability.md",
     "cards/refinement.md": "protein_enn/weights/refinement.md",
     "notebooks/refinement.md": "notebooks/refinement.ipynb",
     "notebooks/design_ranking.md": "notebooks/design_ranking.ipynb",

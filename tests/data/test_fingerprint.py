@@ -73,7 +73,7 @@ def test_a_sketch_is_a_sample_without_unknown_letters():
 
 
 def test_shipped_weights_have_fingerprints_that_are_no_weights():
-    assert shipped() == ["design", "refinement"]
+    assert shipped() == ["design", "refinement", "stability"]
     for name in shipped():
         path = fingerprint_path(name)
         found = load_fingerprint(path)
