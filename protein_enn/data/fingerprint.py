@@ -111,7 +111,9 @@ class Fingerprint:
         gaps = [_gaps(part) for part in self.sketches]
         lengths = np.array([len(part) for part in gaps], dtype=np.int32)
         tensors = {"gaps": np.concatenate([np.zeros(0, dtype=np.uint16), *gaps]), "lengths": lengths}
-        write_bytes(path, save(tensors, {"scheme": _SCHEME, "names": json.dumps(self.names)}))
+        # One entry: safetensors writes several in an order of its own, and the bytes would differ from run to run.
+        facts = {"fingerprint": json.dumps({"scheme": _SCHEME, "names": self.names})}
+        write_bytes(path, save(tensors, facts))
 
 
 def sketch(sequence: str) -> np.ndarray:
@@ -165,8 +167,9 @@ def load_fingerprint(path: Path) -> Fingerprint | None:
         return None
     try:
         with safe_open(str(path), framework="numpy") as file:
-            facts, gaps, lengths = file.metadata() or {}, file.get_tensor("gaps"), file.get_tensor("lengths")
-            names = tuple(json.loads(facts.get("names", "null")) or ())
+            facts = json.loads((file.metadata() or {}).get("fingerprint", "{}"))
+            gaps, lengths = file.get_tensor("gaps"), file.get_tensor("lengths")
+            names = tuple(facts.get("names", ()))
     except (SafetensorError, ValueError) as error:
         raise ValueError(
             f"{path}: not a fingerprint of training clusters ({error}); remove it or copy it anew"

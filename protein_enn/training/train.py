@@ -75,6 +75,7 @@ def train(
     checkpoint = out / checkpoints.NAME
     if resume and not checkpoint.is_file():
         raise ValueError(f"{checkpoint}: nothing to resume from")
+    known, line = checkpoints.read_checkpoint(checkpoint) if resume else None, ""
     store = Store(data)
     model, settings, from_sha256, language = _model(experiment, from_weights)
     cache = _embeddings(embeddings, store, model, language)
@@ -88,7 +89,6 @@ def train(
         "processes": processes * nodes,
         "package": __version__,
     }
-    known, line = checkpoints.read_checkpoint(checkpoint) if resume else None, ""
     if resume_if_any:
         known, line = checkpoints.resumed(checkpoint, run)
     start = 0 if known is None else int(known["global_step"])

@@ -184,6 +184,7 @@ def test_22_dummies_of_a_membrane_are_no_ligand(kind, peptide, atom, file_of, re
 
 
 def test_22_nothing_but_dummies(kind, atom, file_of, read):
+    """The two planes of a membrane without its protein."""
     data = file_of([atom("N", 1, 20.0, residue="DUM", record="HETATM", element="N")], kind)
     with pytest.raises(EmptyStructureError, match="no atoms other than hydrogen and dummies"):
         read(data)
