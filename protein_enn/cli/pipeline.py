@@ -44,6 +44,8 @@ def explained() -> Iterator[None]:
     """Bad data, settings or files end the command with one line and exit status 1."""
     try:
         yield
+    except typer.Exit:  # a RuntimeError too
+        raise
     except (ValueError, OSError, RuntimeError) as error:
         stop(str(error) or type(error).__name__)
 
