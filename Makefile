@@ -1,6 +1,6 @@
-# demo, test and lint; the environment in .venv is made when it is missing and renewed when its inputs change.
+# demo, test, lint and docs; the environment in .venv is made when it is missing and renewed when its inputs change.
 # Everything else is a `protein-enn` command or a Snakemake rule.
-.PHONY: demo test lint
+.PHONY: demo test lint docs
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 demo: .venv/.installed
@@ -13,6 +13,10 @@ test: .venv/.installed
 lint: .venv/.installed
 	ruff check .
 	mypy
+
+docs: .venv/.installed
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@echo "The documentation is $(CURDIR)/site/index.html: open it in a browser."
 
 # torch goes first and alone: where a CPU-only build is on offer it is taken, and the second line keeps it.
 .venv/.installed: pyproject.toml constraints.txt protein_enn/nn/neighbor_products.c

@@ -63,7 +63,7 @@ def step(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), experiment.gradient_clip)
         optimizer.step()
-        module.on_train_batch_end()
+        module.average()
 
     making, learning = [], []
     for number in range(repeats + 1):

@@ -1,15 +1,17 @@
 """A trained model on disk and in memory: safetensors + JSON + sha256; no pickle, no trainer.
 
 `name.safetensors` holds the tensors; `name.json` holds the task, the model's settings, the sha256 of the tensors, and
-what is known of the training (data, figures).
+what is known of the training (data, figures). Weights that take features of a language model record its name and sha256
+and do not hold it: it is loaded beside them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from protein_enn.embedding import LanguageModel, load_language_model
 from protein_enn.io.atomic import write_bytes, write_text
 from protein_enn.tasks import TASKS
 
 FORMAT = 2
 """Version of the files; raised, with an upgrade in `_upgraded`, when their meaning changes."""
+LANGUAGE_VARIABLE = "PROTEIN_ENN_ESM_WEIGHTS"
+"""Names the language model of weights that need one, where no argument does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +41,7 @@ class Predictor:
     sha256: str  # of the tensors' file
     info: dict[str, Any]
     device: torch.device
+    language: LanguageModel | None = None  # whose features the model takes, if it takes any
 
     def save(self, path: str | Path) -> Path:
         """Writes `path` (.safetensors) and the JSON beside it, each atomically, tensors first."""
@@ -48,6 +54,17 @@ class Predictor:
         write_text(path.with_suffix(".json"), json.dumps(info, indent=1) + "\n")
         return path
 
+    def needed_language(self) -> LanguageModel | None:
+        """The language model, None where the model takes no features of one; ValueError where it lacks the one."""
+        if self.language is None and self.info.get("config", {}).get("language"):
+            wanted = self.info.get("language", {})
+            raise ValueError(
+                f"weights {self.name!r} take features of the language model {wanted.get('name', 'of their training')} "
+                f"(sha256 {wanted.get('sha256', '?')[:12]}...): name its file with --language-weights, "
+                f"load_predictor(..., language=...) or the environment variable {LANGUAGE_VARIABLE}"
+            )
+        return self.language
+
 
 def _tensors(model: nn.Module) -> bytes:
     return save({k: v.detach().float().cpu().contiguous() for k, v in model.state_dict().items()})
@@ -58,7 +75,8 @@ def shipped() -> list[str]:
     folder = files("protein_enn") / "weights"
     if not folder.is_dir():
         return []
-    return sorted(f.name.removesuffix(".safetensors") for f in folder.iterdir() if f.name.endswith(".safetensors"))
+    names = (f.name.removesuffix(".safetensors") for f in folder.iterdir() if f.name.endswith(".safetensors"))
+    return sorted(name for name in names if "." not in name)  # design.clusters is what design was trained on
 
 
 def choose_device(device: str) -> torch.device:
@@ -72,10 +90,13 @@ def choose_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def load_predictor(name_or_path: str | Path, device: str = "auto") -> Predictor:
+def load_predictor(name_or_path: str | Path, device: str = "auto", *, language: str | Path | None = None) -> Predictor:
     """Shipped weights by name, or a `.safetensors` file with its JSON beside it.
 
-    ValueError if there are none, if the sha256 does not match, or if the file is of another kind.
+    `language` is the file (or official name) of the language model whose features the weights take; by default what the
+    environment variable `PROTEIN_ENN_ESM_WEIGHTS` says now. Weights that take some load without it, but cannot be used.
+    ValueError if there are none, if the sha256 does not match, if the file is of another kind, or if the language model
+    cannot be read, is not the one of the training, or is given for weights that take none.
     """
     where = choose_device(device)
     path = Path(name_or_path)
@@ -94,7 +115,26 @@ def load_predictor(name_or_path: str | Path, device: str = "auto") -> Predictor:
         folder = files("protein_enn") / "weights"
         data = (folder / f"{name}.safetensors").read_bytes()
         text = (folder / f"{name}.json").read_text()
-    return _assemble(name, data, _checked(name, json.loads(text)), where)
+    predictor = _assemble(name, data, _checked(name, json.loads(text)), where)
+    return _with_language(predictor, language)
+
+
+def _with_language(predictor: Predictor, language: str | Path | None) -> Predictor:
+    """The predictor with its language model, where it takes one and it is named."""
+    if not predictor.info.get("config", {}).get("language"):
+        if language is not None:
+            raise ValueError(f"weights {predictor.name!r} take no language model: leave out {language}")
+        return predictor
+    given = os.environ.get(LANGUAGE_VARIABLE) if language is None else language
+    if not given:
+        return predictor
+    wanted, found = predictor.info["language"], load_language_model(given, predictor.device)
+    if found.sha256 != wanted["sha256"]:
+        raise ValueError(
+            f"weights {predictor.name!r} were trained with the language model {wanted['name']} (sha256 "
+            f"{wanted['sha256'][:12]}...); {given} is another one ({found.sha256[:12]}...)"
+        )
+    return replace(predictor, language=found)
 
 
 def _read_json(path: Path) -> str:

@@ -33,9 +33,10 @@ from biotite.structure.io.pdb import PDBFile
 
 from protein_enn import chemistry
 from protein_enn.io import StructureError, read_structure
+from protein_enn.io.components import DUMMY
 from protein_enn.structure import Structure
 
-HYDROGEN, CONFORMER, TWICE = "hydrogen", "other conformer", "given twice"
+HYDROGEN, DUMMIES, CONFORMER, TWICE = "hydrogen", "dummy", "other conformer", "given twice"
 RENAMED = {
     ("MSE", "SE"): "SD", ("SEC", "SE"): "SG", ("CSE", "SE"): "SG", ("ILE", "CD"): "CD1",
     **{(residue, old): new for residue in chemistry.RESIDUES for old, new in (("OT1", "O"), ("OT2", "OXT"))},
@@ -174,13 +175,15 @@ def disagreement(held: Counter[Site], found: Found, hydrogens: set[Site], droppe
     for site, count in lost.items():
         if site in hydrogens:
             reasons[HYDROGEN] += count
+        elif site[RESIDUE] == DUMMY:
+            reasons[DUMMIES] += count
         elif found.marks[site][1] or residues.get(site[NUMBERED], site[RESIDUE]) != site[RESIDUE]:
             reasons[CONFORMER] += count
         elif site[NAMED] in names:
             reasons[TWICE] += count
         else:
             return f"atom lost without a word: {site}"
-    counted = Counter({reason: dropped.get(reason, 0) for reason in (HYDROGEN, CONFORMER, TWICE)})
+    counted = Counter({reason: dropped.get(reason, 0) for reason in (HYDROGEN, DUMMIES, CONFORMER, TWICE)})
     return "" if reasons == +counted else f"it has, and we lack, {dict(reasons)}; audited: {dict(+counted)}"
 
 

@@ -8,7 +8,6 @@ DATA holds `entries.tsv` (columns file, split, method, resolution). Prints the t
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,29 +15,14 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from counting.structures import structures
 from protein_enn import chemistry
 from protein_enn.geometry.dihedrals import backbone_dihedrals, peptide_bonded
-from protein_enn.io import StructureError, read_structure
 from protein_enn.structure import Structure
 
 FINE, COARSE = 2, 5  # degrees: cells of the count, cells of the table
 CLASSES = {"GENERAL": (6, 0.998), "GLYCINE": (8, 0.995), "PROLINE": (8, 0.995), "PRE_PROLINE": (8, 0.995)}
 """Smoothing in degrees, and the share of residues that the densest part holds."""
-
-
-def structures(data: Path, resolution: float) -> Iterator[Structure]:
-    """X-ray training structures at least this good (Å)."""
-    with (data / "entries.tsv").open() as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            try:
-                good = row["split"] == "train" and float(row["resolution"]) <= resolution
-            except ValueError:
-                continue
-            if good and "X-RAY" in row["method"]:
-                try:
-                    yield read_structure(data / row["file"])
-                except StructureError as error:
-                    print(f"# left out: {error}")
 
 
 def angles(structure: Structure, max_b: float) -> Iterator[tuple[str, float, float]]:

@@ -10,16 +10,15 @@ and its standard deviations (with a floor: the tails of few residues are not kno
 from __future__ import annotations
 
 import argparse
-import csv
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from counting.structures import structures
 from protein_enn import chemistry
 from protein_enn.geometry.dihedrals import chi_angles
-from protein_enn.io import StructureError, read_structure
 from protein_enn.structure import Structure
 
 FLAT = {("ASN", 1): 12, ("ASP", 1): 6, ("GLN", 2): 12, ("GLU", 2): 6, ("HIS", 1): 12, ("TRP", 1): 12, ("PHE", 1): 6,
@@ -45,21 +44,6 @@ from __future__ import annotations
 TABLE: dict[str, tuple[float, str]] = {{
     # Residue: limit of the log density (per degree of each angle), "share of 10,000, means, deviations; ...".'''
 """Head of the module that is printed."""
-
-
-def structures(data: Path, resolution: float) -> Iterator[Structure]:
-    """X-ray training structures at least this good (Å)."""
-    with (data / "entries.tsv").open() as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            try:
-                good = row["split"] == "train" and float(row["resolution"]) <= resolution
-            except ValueError:
-                continue
-            if good and "X-RAY" in row["method"]:
-                try:
-                    yield read_structure(data / row["file"])
-                except StructureError as error:
-                    print(f"# left out: {error}")
 
 
 def angles(structure: Structure, max_b: float) -> Iterator[tuple[str, list[float]]]:

@@ -10,35 +10,18 @@ one. Dihedrals within a degree of 0 or 180 are planes, and are printed as such.
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from counting.structures import structures
 from protein_enn import chemistry
 from protein_enn.geometry.dihedrals import chi_angles, dihedral
 from protein_enn.geometry.side_chain_table import SIDE_CHAINS
-from protein_enn.io import StructureError, read_structure
 from protein_enn.structure import Structure
-
-
-def structures(data: Path, resolution: float) -> Iterator[Structure]:
-    """X-ray training structures at least this good (Å)."""
-    with (data / "entries.tsv").open() as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            try:
-                good = row["split"] == "train" and float(row["resolution"]) <= resolution
-            except ValueError:
-                continue
-            if good and "X-RAY" in row["method"]:
-                try:
-                    yield read_structure(data / row["file"])
-                except StructureError as error:
-                    print(f"# left out: {error}")
 
 
 def angle(a: Tensor, b: Tensor, c: Tensor) -> Tensor:

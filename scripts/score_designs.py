@@ -23,7 +23,7 @@ from protein_enn.cli.options import (
     Threads,
     Weights,
     predictor_for,
-    with_reading,
+    with_option_groups,
 )
 from protein_enn.cli.output import finish, show_rows, write_rows, writing
 from protein_enn.cli.scoring import Mode
@@ -35,7 +35,7 @@ from protein_enn.structure import Structure
 SHOWN = ("rank", "name", "log_likelihood", "standard_error", "separated", "perplexity", "same_sequence_as", "error")
 
 
-@with_reading
+@with_option_groups
 def main(
     paths: Annotated[
         list[str],

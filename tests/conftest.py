@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from pathlib import Path
 
 import pytest
 import torch
+
+from protein_enn.embedding import LanguageModel, load_language_model
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -33,3 +36,30 @@ def data_dir() -> Path:
 def examples() -> Path:
     """The structures that come with the repository."""
     return REPOSITORY / "examples"
+
+
+@pytest.fixture(scope="session")
+def esm2_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small ESM-2 (fair-esm's own class, 2 layers of 32 features) with random weights in the official file format."""
+    esm2 = pytest.importorskip("esm.model.esm2", reason="fair-esm is not installed")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = esm2.ESM2(2, 32, 4, "ESM-1b", token_dropout=True)
+    network.emb_layer_norm_after.weight.data.uniform_(0.5, 1.5, generator=torch.Generator().manual_seed(1))
+    state, contact = {}, {}
+    for name, value in network.state_dict().items():
+        if name.startswith("contact_head."):
+            contact[name] = value
+        else:
+            state[("encoder." if name.startswith("lm_head.") else "encoder.sentence_encoder.") + name] = value
+    settings = argparse.Namespace(encoder_layers=2, encoder_embed_dim=32, encoder_attention_heads=4, token_dropout=True)
+    path = tmp_path_factory.mktemp("esm") / "esm2_tiny.pt"
+    torch.save({"cfg": {"model": settings}, "model": state}, path)
+    torch.save({"model": contact}, path.with_name("esm2_tiny-contact-regression.pt"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def language_model(esm2_checkpoint: Path) -> LanguageModel:
+    """The small ESM-2, loaded."""
+    return load_language_model(esm2_checkpoint)

@@ -12,14 +12,14 @@ PACKAGE = Path(__file__).resolve().parent.parent / "protein_enn"  # read, not im
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = {
-    **dict.fromkeys(("audit", "chemistry", "settings", "version", "nn"), 0),
-    **dict.fromkeys(("structure", "geometry"), 1),
+    **dict.fromkeys(("audit", "chemistry", "settings", "sharding", "version", "nn"), 0),
+    **dict.fromkeys(("structure", "workflow", "geometry"), 1),
     **dict.fromkeys(("io", "embedding", "metrics", "graph", "selection"), 2),
-    **dict.fromkeys(("models", "data"), 3),
+    **dict.fromkeys(("models", "data", "fetching"), 3),
     "tasks": 4,
     "predictor": 5,
     **dict.fromkeys(("training", "scoring", "refinement"), 6),
-    **dict.fromkeys(("report", "evaluation", "certificate"), 7),
+    **dict.fromkeys(("report", "evaluation", "certificate", "doctor", "finetuning"), 7),
     **dict.fromkeys(("cli", "__init__"), 8),
     "testing": 9,  # a tool of tests and extensions: sees everything, and nothing in the package sees it
 }
@@ -44,7 +44,7 @@ DOORS = {
 
 IO_FLOORS = {
     **dict.fromkeys(("errors", "atomic"), 0),
-    **dict.fromkeys(("table", "files"), 1),
+    **dict.fromkeys(("failures", "table", "files"), 1),
     **dict.fromkeys(("components", "inputs"), 2),
     **dict.fromkeys(("formats", "checks"), 3),
     "meaning": 4,

@@ -8,8 +8,12 @@ from protein_enn.cli.audit import audit
 from protein_enn.cli.calibration import calibrate
 from protein_enn.cli.certify import certify
 from protein_enn.cli.designing import design
+from protein_enn.cli.doctor import doctor
+from protein_enn.cli.embedding import embed
 from protein_enn.cli.evaluation import evaluate
-from protein_enn.cli.options import with_reading
+from protein_enn.cli.fetching import fetch
+from protein_enn.cli.finetuning import finetune
+from protein_enn.cli.options import with_option_groups
 from protein_enn.cli.pipeline import prepare, report, train
 from protein_enn.cli.refinement import refine
 from protein_enn.cli.scanning import scan
@@ -20,13 +24,12 @@ from protein_enn.version import __version__
 app = typer.Typer(
     help="Refine protein structures and score designs with equivariant graph networks.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for reader in (audit, refine, score, scan, design, validate):
-    app.command()(with_reading(reader))
-for command in (certify, prepare, train, calibrate, evaluate, report):
+    app.command()(with_option_groups(reader))
+for command in (fetch, certify, prepare, embed, train, finetune, calibrate, evaluate, report, doctor):
     app.command()(command)
 
 

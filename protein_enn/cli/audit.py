@@ -9,9 +9,9 @@ import typer
 
 from protein_enn.audit import SEVERITIES
 from protein_enn.cli.accounts import show_accounts
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, run
-from protein_enn.cli.options import Inputs, Json, Reading, Table
-from protein_enn.cli.output import show_json, show_rows, write_rows
+from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, run, share
+from protein_enn.cli.options import Inputs, Json, Portion, Reading, Table
+from protein_enn.cli.output import list_failures, show_json, show_rows, write_rows
 
 if TYPE_CHECKING:
     from protein_enn.structure import Structure
@@ -30,6 +30,7 @@ FEW = 5
 def audit(
     inputs: Inputs,
     reading: Reading,
+    portion: Portion,
     output: Table = None,
     table: Annotated[bool, typer.Option("--table", help=f"One line a file, as for more than {FEW} of them.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 also for a warning.")] = False,
@@ -43,13 +44,16 @@ def audit(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what was read, chosen, dropped and found; exit status 1 if a file is refused or a finding is an error."""
+    """Say what was read, chosen, dropped and found; exit status 1 if a file is refused or a finding is an error.
+
+    With --failed only --strict makes findings count for the exit status.
+    """
 
     def work(item: Item, structure: Structure) -> list[Row]:
         row = {"name": item.name, "file": item.path, **account(structure), "error": None}
         return [row if words is None else {**row, "selected": selected(structure, words)}]
 
-    rows = run(items(inputs, writes=[output]), reading, work, failure)
+    rows = run(share(items(inputs, portion, writes=[output]), portion), reading, work, failure)
     if output is not None:
         write_rows(output, rows, COLUMNS)
     if as_json:
@@ -58,9 +62,11 @@ def audit(
         show_rows(rows, SHOWN if words is None else (*SHOWN, "selected"))
     else:
         show_accounts(rows)
+    if portion.failed is not None:
+        list_failures(portion.failed, rows)
     refused = sum(bool(row["error"]) for row in rows)
     unsound = sum(bool(row.get("error_count") or (strict and row.get("warning_count"))) for row in rows)
-    if refused or unsound:
+    if (unsound and strict) if portion.failed is not None else (refused or unsound):
         what = "a warning or an error" if strict else "an error"
         typer.echo(f"{refused} refused, {unsound} with {what} among the findings", err=True)
         raise typer.Exit(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from protein_enn.cli.options import Reading
+from protein_enn.cli.options import Portion, Reading
 from protein_enn.cli.output import Progress, check_writable, printable
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 SUFFIXES = (".gz", ".pdb", ".ent", ".cif", ".mmcif", ".bcif", ".pdbx")
 STDIN = "-"
+EVERYTHING = Portion()
 AUDIT_COLUMNS = ("audit_severity", "audit_findings")
 
 
@@ -34,20 +35,28 @@ class Item:
 
 
 def items(
-    inputs: Sequence[str], *, writes: Sequence[Path | None] = (), reads: Sequence[Path | None] = ()
+    inputs: Sequence[str],
+    portion: Portion = EVERYTHING,
+    *,
+    writes: Sequence[Path | None] = (),
+    reads: Sequence[Path | None] = (),
 ) -> list[Item]:
     """Files behind the inputs, each once, in the order of the inputs; an input that leads to none keeps its error.
 
-    typer.BadParameter: standard input is a terminal or named twice, or a file in `writes` is one of the inputs
-    or of what else the command `reads`. The command stops where a file in `writes` cannot be written.
+    They are the files of all shares: their names, and what must not be overwritten, depend on no share. The command
+    works on `share` of them. typer.BadParameter: standard input is a terminal, named twice or to be shared, or a file
+    in `writes`, to which the list of failures is added, is one of the inputs, of what else the command `reads`, or
+    written twice. The command stops where a file in `writes` cannot be written.
     """
     from protein_enn.io import find_structures
 
     found: dict[object, tuple[str, str | None]] = {}
-    for given in inputs:
+    for given in _listed(inputs, found):
         if given == STDIN:
             if given in found:
                 raise typer.BadParameter("- is standard input, which can be read once only")
+            if portion.shard is not None:
+                raise typer.BadParameter("- is standard input, which has no name to share by: leave out --shard")
             if sys.stdin is None or sys.stdin.isatty():
                 raise typer.BadParameter("- reads a structure from standard input, which is a terminal: pipe a file in")
             found[given] = (STDIN, None)
@@ -60,13 +69,32 @@ def items(
             found.setdefault(("nothing at", given), (given, explain(error)))
     names = unique_names([Path("stdin" if path == STDIN else path) for path, _ in found.values()])
     batch = [Item(path, name, error) for (path, error), name in zip(found.values(), names, strict=True)]
-    targets = [path for path in writes if path is not None]
+    targets = [path for path in (*writes, portion.failed) if path is not None]
+    if portion.failed is not None and [path.resolve() for path in targets].count(portion.failed.resolve()) > 1:
+        raise typer.BadParameter(f"--failed {portion.failed}: another output has this name; write to another file")
     others = [Item(str(path), path.name) for path in reads if path is not None]
     if replaced := overwrites([*batch, *others], targets):
         raise typer.BadParameter(f"the input {replaced} would be overwritten; write to another file")
     for target in targets:
         check_writable(target)
     return batch
+
+
+def _listed(inputs: Sequence[str], found: dict[object, tuple[str, str | None]]) -> Iterator[str]:
+    """The inputs with those of each @LIST in its place; a list that cannot be read leaves its error in `found`."""
+    from protein_enn.io.inputs import without_lists
+
+    for given in inputs:
+        try:
+            yield from map(str, without_lists([given]))
+        except (ValueError, OSError) as error:
+            found.setdefault(("nothing at", given), (given, explain(error)))
+
+
+def share(batch: Sequence[Item], portion: Portion) -> list[Item]:
+    """The items that fall to a portion: by the names of their files, so that every item falls to one share alone."""
+    part = portion.part()
+    return [item for item in batch if part is None or part.holds(item.path)]
 
 
 def stem(path: Path) -> str:

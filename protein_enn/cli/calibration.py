@@ -7,13 +7,19 @@ from typing import Annotated
 
 import typer
 
+from protein_enn.cli.completion import weights_named
 from protein_enn.cli.options import Device, DeviceOption, Json, Seed, Threads, predictor_for
 from protein_enn.cli.output import Progress, show_json, show_rows
 from protein_enn.cli.pipeline import explained
 
 
 def calibrate(
-    weights: Annotated[str, typer.Argument(help="Weights to calibrate: a .safetensors file or a shipped name.")],
+    weights: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=weights_named, help="Weights to calibrate: a .safetensors file or a shipped name."
+        ),
+    ],
     data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder with mutations/*.csv.")],
     split: Annotated[str, typer.Option(help="Mutation table to fit on; report figures on others.")] = "s2648",
     device: DeviceOption = Device.auto,

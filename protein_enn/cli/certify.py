@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from protein_enn.cli.completion import weights_named
 from protein_enn.cli.options import Device, DeviceOption, Seed, Threads, use_threads
 from protein_enn.cli.output import Progress, printable, show_json, stop, write_json, write_text
 
@@ -29,7 +30,10 @@ class Precision(StrEnum):
 def certify(
     weights: Annotated[
         list[str] | None,
-        typer.Option(help="Shipped weights or a .safetensors file; may be repeated. All shipped ones by default."),
+        typer.Option(
+            autocompletion=weights_named,
+            help="Shipped weights or a .safetensors file; may be repeated. All shipped ones by default.",
+        ),
     ] = None,
     encoder: Annotated[
         str | None, typer.Option(help="An encoder with random weights and default settings instead.")

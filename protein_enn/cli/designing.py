@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, by_input, failure, items, overwrites, run
+from protein_enn.cli.batch import AUDIT_COLUMNS, EVERYTHING, Item, Row, by_input, failure, items, overwrites, run, share
 from protein_enn.cli.options import (
     Device,
     DeviceOption,
     Inputs,
     Json,
+    LanguageWeights,
+    Portion,
     Reading,
     Seed,
     Table,
@@ -22,7 +24,7 @@ from protein_enn.cli.options import (
     Weights,
     predictor_for,
 )
-from protein_enn.cli.output import deliver, write_text
+from protein_enn.cli.output import deliver, write_text, writing
 from protein_enn.cli.refinement import output_suffix
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ Some = list[str] | None
 def design(
     inputs: Inputs,
     reading: Reading,
+    portion: Portion,
     output: Table = None,
     samples: Annotated[int, typer.Option(min=1, help="Sequences for each backbone at each temperature.")] = 1,
     temperature: Annotated[
@@ -130,6 +133,7 @@ def design(
         ),
     ] = False,
     weights: Weights = None,
+    language_weights: LanguageWeights = None,
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
@@ -147,8 +151,8 @@ def design(
     wishes = _wishes(temperature or [0.1], bias, bias_file, omit, omit_file)
     wishes |= {"fixed": fixed or [], "only": only or [], "chains": chains, "ties": tie or []}
     wishes |= {"tie_chains": tie_chains or [], "samples": samples, "seed": seed}
-    batch = items(inputs, writes=[output, fasta], reads=[bias_file, omit_file])
-    predictor = predictor_for("design", weights, device, threads)
+    batch = items(inputs, portion, writes=[output, fasta], reads=[bias_file, omit_file])
+    predictor = predictor_for("design", weights, device, threads, language_weights)
     source = {"seed": seed, "weights": predictor.name, "weights_sha256": predictor.sha256}
     records: list[str] = []
 
@@ -170,12 +174,24 @@ def design(
     def failed(item: Item, error: str) -> Row:
         return {**failure(item, error), **source}
 
-    rows = run(batch, reading, work, failed)
-    if fasta is not None and records:
+    rows = run(share(batch, portion), reading, work, failed)
+    if portion != EVERYTHING and structures is not None:  # a share may be empty; what is asked of it is there
+        with writing(structures):
+            structures.mkdir(parents=True, exist_ok=True)
+    if fasta is not None and (records or portion != EVERYTHING):
         write_text(fasta, "".join(records))
     answer = by_input(rows, "designs", (*SAMPLE, *DETAILS))
     made = run_of("design", predictor, **wishes)
-    deliver(rows, DESIGN_COLUMNS, output, as_json, shown_columns=DESIGN_SHOWN, answer=answer, run=made)
+    deliver(
+        rows,
+        DESIGN_COLUMNS,
+        output,
+        as_json,
+        shown_columns=DESIGN_SHOWN,
+        answer=answer,
+        run=made,
+        failed=portion.failed,
+    )
 
 
 def _check_outputs(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.options import Device, DeviceOption, Json, Limit, Seed, Threads, Weights, predictor_for
-from protein_enn.cli.output import Progress, show_json, show_rows, write_json, write_rows, write_text
+from protein_enn.cli.options import Device, DeviceOption, Json, Limit, Seconds, Seed, Threads, Weights, predictor_for
+from protein_enn.cli.output import Progress, show_json, show_rows, untimed, write_json, write_rows, write_text
 from protein_enn.cli.pipeline import explained
 
 if TYPE_CHECKING:
@@ -94,7 +94,11 @@ def evaluate(
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, rich_help_panel=REFINEMENT, help="Write the calibration of the lDDT as SVG."),
+        typer.Option(
+            dir_okay=False,
+            rich_help_panel=REFINEMENT,
+            help="Write the calibration of the lDDT: a picture (SVG), or NAME.calibration.json for `report`.",
+        ),
     ] = None,
     positive_stabilises: Annotated[
         bool,
@@ -108,6 +112,7 @@ def evaluate(
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
+    seconds: Seconds = True,
     as_json: Json = False,
 ) -> None:
     """Measure a predictor on data whose answers are known; cases that fail are counted in the metrics."""
@@ -137,6 +142,8 @@ def evaluate(
             metrics = evaluation.evaluate_mutations(
                 data, split, predictor, positive_stabilises=positive_stabilises, **shared
             )
+    if not seconds:
+        metrics, rows = untimed(metrics), untimed(rows)
     if output is not None:
         write_json(output, metrics)
     if table is not None:
@@ -167,11 +174,17 @@ def _run(predictor: Predictor, **options: Any) -> dict[str, Any]:
 
 
 def _write_plot(path: Path, refined: RefinementEvaluation) -> None:
-    """Predicted and true lDDT of the results, all sets together, by the first variant."""
+    """Predicted and true lDDT of the results, all sets together, by the first variant: a picture, or its values."""
+    from dataclasses import asdict
+
     from protein_enn.evaluation.refinement.confidence import calibration
     from protein_enn.report.calibration import calibration_plot
     from protein_enn.report.svg import alone
 
     first = refined.outcomes[0].variant
     pairs = [o.lddt_after for o in refined.outcomes if o.variant == first]
-    write_text(path, alone(calibration_plot(calibration(pairs), "Predicted and true lDDT of the results")))
+    bins, name = calibration(pairs), "Predicted and true lDDT of the results"
+    if path.suffix == ".json":
+        write_json(path, {"name": name, "bins": [asdict(b) for b in bins]})
+    else:
+        write_text(path, alone(calibration_plot(bins, name)))

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from protein_enn.cli.completion import weights_named
+from protein_enn.sharding import Shard
+
 if TYPE_CHECKING:
     from protein_enn.predictor import Predictor
     from protein_enn.structure import Structure
@@ -28,7 +31,9 @@ class Device(StrEnum):
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        metavar="IN...", help="Structure files, folders (searched through), glob patterns, or - for standard input."
+        metavar="IN...",
+        help="Structure files, folders (searched through), glob patterns, @LIST (a file with a path a line), or - for "
+        "standard input.",
     ),
 ]
 DeviceOption = Annotated[Device, typer.Option(help="Where to run; auto takes a GPU if there is one.")]
@@ -37,16 +42,29 @@ Json = Annotated[bool, typer.Option("--json", help="Print the rows as JSON and n
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; as many as torch chooses if not given.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Take only that many cases, spread evenly over the data.")]
 Weights = Annotated[
-    str | None, typer.Option(help="Name of shipped weights or path of a .safetensors file; the task's own by default.")
+    str | None,
+    typer.Option(
+        autocompletion=weights_named,
+        help="Name of shipped weights or path of a .safetensors file; the task's own by default.",
+    ),
+]
+LanguageWeights = Annotated[
+    str | None,
+    typer.Option(
+        help="Checkpoint of the language model, for weights that take one; else PROTEIN_ENN_ESM_WEIGHTS names it."
+    ),
+]
+Seconds = Annotated[
+    bool, typer.Option("--seconds/--no-seconds", help="Say how long each took; without, two runs give the same bytes.")
 ]
 Table = Annotated[Path | None, typer.Option("-o", "--output", dir_okay=False, help="Write the rows to this CSV file.")]
 
-_PANEL = "How files are read"
+_PANEL, _SHARE = "How files are read", "Part of a larger job"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a command reads its files. Each field is an option of every command that takes a `reading`."""
+    """How a command reads its files. Each field is an option of every command that takes a parameter of this type."""
 
     model: Annotated[int, typer.Option(min=1, rich_help_panel=_PANEL, help="Model, counted from 1 in file order.")] = 1
     all_models: Annotated[
@@ -85,19 +103,57 @@ class Reading:
         return [read_structure(path, model=self.model, name=name, **how)]
 
 
-def with_reading(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the fields of `Reading` as options in place of its parameter `reading`."""
-    fields = get_type_hints(Reading, include_extras=True)
-    options = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=getattr(Reading, name), annotation=kind)
-        for name, kind in fields.items()
-    ]
-    others = inspect.signature(command, eval_str=True).parameters.values()
-    own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in others if p.name != "reading"]
+@dataclass(frozen=True)
+class Portion:
+    """Which of its files a command does, and where it lists those that it could not do. Options as in `Reading`."""
+
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", rich_help_panel=_SHARE, help="Do share I of N of the files, such as 3/8; by their names."
+        ),
+    ] = None
+    failed: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            rich_help_panel=_SHARE,
+            help="List what cannot be done in this TSV file (file, reason), and have exit status 0 all the same.",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        self.part()
+
+    def part(self) -> Shard | None:
+        """The share of the files, None for all; typer.BadParameter if it is none."""
+        try:
+            return None if self.shard is None else Shard.parse(self.shard)
+        except ValueError as error:
+            raise typer.BadParameter(f"--shard: {error}") from error
+
+
+GROUPS = (Reading, Portion)
+
+
+def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the fields of `Reading` and `Portion` as options in place of parameters of these types."""
+    own, groups, options = list[inspect.Parameter](), dict[str, tuple[Any, list[str]]](), list[inspect.Parameter]()
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        if (group := parameter.annotation) not in GROUPS:
+            own.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        fields = get_type_hints(group, include_extras=True)
+        groups[parameter.name] = group, list(fields)
+        options += [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=getattr(group, name), annotation=kind)
+            for name, kind in fields.items()
+        ]
 
     @wraps(command)
     def expanded(**given: Any) -> None:
-        command(reading=Reading(**{name: given.pop(name) for name in fields}), **given)
+        made = {name: group(**{field: given.pop(field) for field in of}) for name, (group, of) in groups.items()}
+        command(**made, **given)
 
     parameters = [*own, *options]
     expanded.__annotations__ = {p.name: p.annotation for p in parameters}
@@ -105,13 +161,16 @@ def with_reading(command: Callable[..., None]) -> Callable[..., None]:
     return expanded
 
 
-def predictor_for(task: str, weights: str | None, device: Device, threads: int | None) -> Predictor:
-    """The predictor a command works with; typer.BadParameter if the weights or the device cannot be had."""
+def predictor_for(
+    task: str, weights: str | None, device: Device, threads: int | None, language: str | None = None
+) -> Predictor:
+    """The predictor a command works with; typer.BadParameter if weights, language model or device cannot be had."""
     from protein_enn.predictor import load_predictor
 
     use_threads(threads)
     try:
-        predictor = load_predictor(weights or task, device=device.value)
+        predictor = load_predictor(weights or task, device=device.value, language=language)
+        predictor.needed_language()
     except (ValueError, OSError, RuntimeError, KeyError) as error:
         raise typer.BadParameter(f"the predictor could not be loaded: {error}") from error
     if predictor.task != task:

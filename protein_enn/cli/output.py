@@ -23,6 +23,8 @@ from rich.table import Table
 from rich.text import Text
 
 Row = dict[str, Any]
+TIMES = ("seconds", "residues_per_second")
+"""Keys of what differs from run to run."""
 FORMULA_STARTS = "=+-@\t\r\n"
 """What makes a spreadsheet run a text; a single character, such as a chain called "-", is no formula."""
 
@@ -78,6 +80,13 @@ def json_text(value: Any) -> str:
     return json.dumps(_finite(value), indent=1, allow_nan=False, default=str)
 
 
+def untimed(value: Any) -> Any:
+    """The rows or the record, with None in place of every time and rate of the machine."""
+    if isinstance(value, dict):
+        return {key: None if str(key) in TIMES else untimed(item) for key, item in value.items()}
+    return [untimed(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _finite(item) for key, item in value.items()}
@@ -96,10 +105,11 @@ def deliver(
     shown_columns: Sequence[str],
     answer: Any = None,
     run: Row | None = None,
+    failed: Path | None = None,
 ) -> None:
     """Write the rows to a CSV file if there is to be one, print them (`answer`, where given, as JSON), and finish.
 
-    `run`: what made a table of scores, as for `write_rows`.
+    `run`: what made a table of scores, as for `write_rows`; `failed`: as for `finish`.
     """
     if output is not None:
         write_rows(output, rows, columns, run)
@@ -107,7 +117,7 @@ def deliver(
         show_json(rows if answer is None else answer)
     else:
         show_rows(rows if shown is None else shown, shown_columns)
-    finish(rows)
+    finish(rows, failed)
 
 
 def show_rows(rows: Sequence[Row], columns: Sequence[str]) -> None:
@@ -199,12 +209,28 @@ def check_writable(path: Path) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
-def finish(rows: Sequence[Row]) -> None:
-    """Say how many inputs failed, and end with exit status 1 if any did."""
+def finish(rows: Sequence[Row], failed: Path | None = None) -> None:
+    """Say how many inputs failed, and end with exit status 1 if any did.
+
+    Where they are to be listed in the file `failed`, that is written, whether any did or not, and the status stays 0.
+    """
     failures = sum(bool(row.get("error")) for row in rows)
-    if failures:
+    if failed is not None:
+        list_failures(failed, rows)
+    elif failures:
         typer.echo(f"{failures} failed: see the column 'error'", err=True)
         raise typer.Exit(1)
+
+
+def list_failures(path: Path, rows: Sequence[Row]) -> None:
+    """Write the file and the error of each row that has one, as `io.failures` does, and say how many there are."""
+    from protein_enn.io.failures import write_failures
+
+    found = [(str(row["file"]), str(row["error"])) for row in rows if row.get("error")]
+    with writing(path):
+        write_failures(path, found)
+    if found:
+        typer.echo(f"{len(found)} failed: listed in {path}", err=True)
 
 
 def stop(message: str, status: int = 1) -> NoReturn:

@@ -11,9 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from protein_enn.cli import refining_options as options
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, overwrites, run
-from protein_enn.cli.options import Device, DeviceOption, Inputs, Json, Reading, Seed, Threads, Weights, predictor_for
-from protein_enn.cli.output import deliver, json_text
+from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, overwrites, run, share
+from protein_enn.cli.options import (
+    Device,
+    DeviceOption,
+    Inputs,
+    Json,
+    Portion,
+    Reading,
+    Seconds,
+    Seed,
+    Threads,
+    Weights,
+    predictor_for,
+)
+from protein_enn.cli.output import deliver, json_text, untimed
 from protein_enn.cli.refining_options import Controls
 
 if TYPE_CHECKING:
@@ -36,12 +48,14 @@ OUTLIERS = (
 )  # fmt: skip
 """Counts of `Stereochemistry.summary()` that the columns outliers_before and outliers_after add up."""
 WHEN = ("before", "after")
+TABLE = "refine.csv"
 FORMAT_SUFFIX = {"pdb": ".pdb", "mmcif": ".cif", "bcif": ".bcif"}
 
 
 def refine(
     inputs: Inputs,
     reading: Reading,
+    portion: Portion,
     output: Annotated[Path, typer.Option("-o", "--output", file_okay=False, help="Folder for everything made.")],
     steps: options.Steps = 3,
     region: options.Region = None,
@@ -61,6 +75,7 @@ def refine(
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
+    seconds: Seconds = True,
     as_json: Json = False,
 ) -> None:
     """Refine models: DIR/NAME.<format>, DIR/NAME.refinement.json for each file, and DIR/refine.csv.
@@ -73,7 +88,7 @@ def refine(
         max_seconds=max_seconds, relax=relax,
     )  # fmt: skip
     controls.check()
-    batch = items(inputs)
+    batch = items(inputs, portion, writes=[output / TABLE])
     _check_targets(batch, controls, output, reading)
     predictor = predictor_for("refinement", weights, device, threads)
     run_with = {"controls": controls.words(), "weights": predictor.name, "weights_sha256": predictor.sha256}
@@ -86,7 +101,7 @@ def refine(
         refinement = controls.refine(structure, predictor)
         copied = controls.copies is not None
         target = output / f"{item.name}{output_suffix(structure, reading, item.path, copied=copied)}"
-        row = _write(refinement, target, item, asked, confidence_in_b)
+        row = _write(refinement, target, item, asked, confidence_in_b, seconds)
         return [{**row, **run_with, "file": item.path, "output": str(target)}]
 
     def failed(item: Item, error: str) -> Row:
@@ -95,14 +110,14 @@ def refine(
             (output / f"{item.name}.refinement.json").unlink(missing_ok=True)
         return {**failure(item, error), **run_with}
 
-    rows = run(batch, reading, work, failed)
-    deliver(rows, COLUMNS, output / "refine.csv", as_json, shown_columns=SHOWN)
+    rows = run(share(batch, portion), reading, work, failed)
+    deliver(rows, COLUMNS, output / TABLE, as_json, shown_columns=SHOWN, failed=portion.failed)
 
 
 def _check_targets(batch: list[Item], controls: Controls, output: Path, reading: Reading) -> None:
     """typer.BadParameter where what is written could replace what is read."""
     targets = [output / f"{i.name}{s}{gz}" for i in batch for s in FORMAT_SUFFIX.values() for gz in ("", ".gz")]
-    targets += [output / f"{i.name}.refinement.json" for i in batch] + [output / "refine.csv"]
+    targets += [output / f"{i.name}.refinement.json" for i in batch] + [output / TABLE]
     if reading.all_models and output.is_dir():
         targets += output.glob("*_model*")
     read = [*batch, *(Item(str(path), path.name) for path in controls.files.values())]
@@ -110,7 +125,9 @@ def _check_targets(batch: list[Item], controls: Controls, output: Path, reading:
         raise typer.BadParameter(f"-o {output}: the input {replaced} could be overwritten; choose another folder")
 
 
-def _write(refinement: Refinement, target: Path, item: Item, asked: dict[str, Any], confidence_in_b: bool) -> Row:
+def _write(
+    refinement: Refinement, target: Path, item: Item, asked: dict[str, Any], confidence_in_b: bool, seconds: bool
+) -> Row:
     """Write the structure and its record; its row."""
     from protein_enn.io import atomic
     from protein_enn.report.traces import record_with_trace
@@ -118,6 +135,7 @@ def _write(refinement: Refinement, target: Path, item: Item, asked: dict[str, An
     target.parent.mkdir(parents=True, exist_ok=True)
     refinement.write(target, confidence_in_b=confidence_in_b)
     record = {**record_with_trace(refinement, target.name), "name": item.name, "input": item.path, "controls": asked}
+    record = record if seconds else untimed(record)
     atomic.write_text(target.parent / f"{item.name}.refinement.json", json_text(record) + "\n")
     for note in refinement.notes:
         typer.echo(f"{item.name}: {note}", err=True)

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, by_input, explain, failure, items, run
+from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, by_input, explain, failure, items, run, share
 from protein_enn.cli.options import (
     Device,
     DeviceOption,
     Inputs,
     Json,
+    LanguageWeights,
+    Portion,
     Reading,
     Seed,
     Table,
@@ -59,6 +61,7 @@ class Estimator(StrEnum):
 def scan(
     inputs: Inputs,
     reading: Reading,
+    portion: Portion,
     output: Table = None,
     mutation: Annotated[
         list[str] | None,
@@ -79,6 +82,7 @@ def scan(
         bool, typer.Option("--matrix", help="A row for each residue with a column for each amino acid.")
     ] = False,
     weights: Weights = None,
+    language_weights: LanguageWeights = None,
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
@@ -96,7 +100,7 @@ def scan(
     named = [*(mutation or []), *(_listed(mutants) if mutants is not None else [])]
     if named and matrix:
         raise typer.BadParameter("--matrix is of a whole scan: leave out --mutation and --mutants")
-    predictor = predictor_for("design", weights, device, threads)
+    predictor = predictor_for("design", weights, device, threads, language_weights)
     run_columns = {"estimator": estimator.value, "weights": predictor.name, "weights_sha256": predictor.sha256}
 
     def work(item: Item, structure: Structure) -> list[Row]:
@@ -110,9 +114,9 @@ def scan(
     def failed(item: Item, error: str) -> Row:
         return {**failure(item, error), **run_columns}
 
-    rows = run(items(inputs, writes=[output]), reading, work, failed)
+    rows = run(share(items(inputs, portion, writes=[output]), portion), reading, work, failed)
     made = run_of("scan", predictor, estimator=estimator.value, **({"seed": seed} if named else {}))
-    finish = partial(deliver, rows, output=output, as_json=as_json, run=made)
+    finish = partial(deliver, rows, output=output, as_json=as_json, run=made, failed=portion.failed)
     if named:
         finish(MUTANT_COLUMNS, shown_columns=MUTANT_SHOWN)
     elif matrix:

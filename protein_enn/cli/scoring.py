@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, explain, failure, items, run
+from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, explain, failure, items, run, share
 from protein_enn.cli.options import (
     Device,
     DeviceOption,
     Inputs,
     Json,
+    LanguageWeights,
+    Portion,
     Reading,
+    Seconds,
     Seed,
     Table,
     Threads,
     Weights,
     predictor_for,
 )
-from protein_enn.cli.output import deliver, write_description, write_json
+from protein_enn.cli.output import deliver, untimed, write_description, write_json
 
 if TYPE_CHECKING:
     from protein_enn.scoring import DesignScore, EnsembleScore, InterfaceScore
@@ -72,6 +75,7 @@ class Mode(StrEnum):
 def score(
     inputs: Inputs,
     reading: Reading,
+    portion: Portion,
     output: Table = None,
     records: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Write the per-residue records to this file (NAME.scores.json).")
@@ -104,9 +108,11 @@ def score(
         bool, typer.Option("--ensemble", help="All models of a file in one row: mean, standard error, worst and best.")
     ] = False,
     weights: Weights = None,
+    language_weights: LanguageWeights = None,
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
+    seconds: Seconds = True,
     as_json: Json = False,
 ) -> None:
     """Log-likelihood of each structure's sequence given its backbone: nats per residue, higher is better.
@@ -126,8 +132,8 @@ def score(
     if output is not None and records is not None and output.resolve() == records.resolve():
         raise typer.BadParameter(f"--output and --records are one file, {output}")
     reading = replace(reading, all_models=True) if ensemble else reading
-    batch = items(inputs, writes=[output, records])
-    predictor = predictor_for("design", weights, device, threads)
+    batch = share(items(inputs, portion, writes=[output, records]), portion)
+    predictor = predictor_for("design", weights, device, threads, language_weights)
     options: dict[str, Any] = {"mode": mode.value, "orders": orders, "designed": designed, "seed": seed}
     found: dict[str, Result] = {}
 
@@ -147,12 +153,14 @@ def score(
     rows = run(batch, reading, work, failed)
     if ensemble:
         rows = [over_models(item, rows, found, failed) for item in batch]
+    records_made = [record(row, found.get(name), kind) for name, row in first_of_each(rows).items()]
+    rows, records_made = (rows, records_made) if seconds else (untimed(rows), untimed(records_made))
     columns, shown, of_residues = TABLES[kind]
     made = run_of("score", predictor, **options, table=kind, interface=interface)
     if records is not None:
-        write_json(records, [record(row, found.get(name), kind) for name, row in first_of_each(rows).items()])
+        write_json(records, records_made)
         write_description(records, tuple(dict.fromkeys((*columns, *of_residues))), made)
-    deliver(rows, columns, output, as_json, shown_columns=shown, run=made)
+    deliver(rows, columns, output, as_json, shown_columns=shown, run=made, failed=portion.failed)
 
 
 def over_models(item: Item, rows: Sequence[Row], found: dict[str, Result], failed: Callable[[Item, str], Row]) -> Row:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, run
-from protein_enn.cli.options import Inputs, Json, Reading, Table, Threads, use_threads
-from protein_enn.cli.output import deliver, write_json, write_rows
+from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, run, share
+from protein_enn.cli.options import Inputs, Json, Portion, Reading, Table, Threads, use_threads
+from protein_enn.cli.output import deliver, printable, write_json, write_rows
 
 if TYPE_CHECKING:
     from protein_enn.structure import Structure
@@ -30,6 +30,7 @@ COLUMNS = ("name", "file", *GEOMETRY, *COMPARISON, *AUDIT_COLUMNS, "error")
 def validate(
     inputs: Inputs,
     reading: Reading,
+    portion: Portion,
     native: Annotated[
         Path | None,
         typer.Option(
@@ -49,6 +50,7 @@ def validate(
     from protein_enn.io import StructureError, read_structure
     from protein_enn.metrics import dockq, match_residues, residue_records
     from protein_enn.metrics import validate as geometry
+    from protein_enn.metrics.matching import doubt
     from protein_enn.metrics.residues import RESIDUE_COLUMNS
 
     use_threads(threads)
@@ -59,11 +61,15 @@ def validate(
     except (StructureError, OSError) as error:
         raise typer.BadParameter(f"--native: {error}") from error
     residues: list[Row] = []
+    doubts: list[str] = []
 
     def work(item: Item, structure: Structure) -> list[Row]:
         row: Row = {**geometry(structure, reference), "name": item.name, "file": item.path}
         unmatched = reference is not None and not row["matched_residues"]
         row["native"] = None if native is None else str(native)
+        if reference is not None and not unmatched:
+            row["warning"] = doubt(row["matched_residues"], len(structure), row["native_residues"])
+            doubts.extend(f"{item.name}: {reason}" for reason in filter(None, [row["warning"]]))
         if reference is not None and as_json:
             matched = match_residues(structure, reference, copies=True)
             row["interface_scores"] = [part.to_dict() for part in dockq(structure, reference, matched)]
@@ -71,12 +77,14 @@ def validate(
             residues.extend({"name": item.name, **part} for part in residue_records(structure, reference))
         return [{**row, "error": "no residue matches the native" if unmatched else None}]
 
-    batch = items(inputs, writes=[output, per_residue], reads=[native])
-    rows = run(batch, reading, work, failure)
+    batch = items(inputs, portion, writes=[output, per_residue], reads=[native])
+    rows = run(share(batch, portion), reading, work, failure)
+    for line in doubts:
+        typer.echo(f"warning: {printable(line)}", err=True)
     if per_residue is not None:
         write_residues(per_residue, residues, ("name", *RESIDUE_COLUMNS))
     shown = ("name", *GEOMETRY, *(() if native is None else COMPARISON), "audit_severity", "error")
-    deliver(rows, COLUMNS, output, as_json, shown_columns=shown)
+    deliver(rows, COLUMNS, output, as_json, shown_columns=shown, failed=portion.failed)
 
 
 def write_residues(path: Path, rows: list[Row], columns: tuple[str, ...]) -> None:

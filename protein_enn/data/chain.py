@@ -38,6 +38,8 @@ class Chain:
     model_mask: Bool[Tensor, "n 14"] | None = None
     context: Float[Tensor, "m 3"] = field(default_factory=lambda: torch.zeros(0, 3))  # Å
     context_kinds: Int[Tensor, "m"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
+    language: Float[Tensor, "n l"] | None = None  # features of a language model, 0 where it says nothing
+    hidden: Bool[Tensor, "n"] | None = None  # residues that the language model did not see
 
     def __len__(self) -> int:
         return len(self.residues)

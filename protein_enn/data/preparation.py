@@ -1,50 +1,45 @@
-"""Structure files, or a folder with tables of chains and models, to a store."""
+"""Structure files, or a folder with tables of chains and models, to a store: the same bytes from the same input."""
 
 from __future__ import annotations
 
-import csv
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from protein_enn import chemistry
-from protein_enn.data.batches import seeded
 from protein_enn.data.chain import Chain
-from protein_enn.data.splits import check_leaks, cluster_by_words, split_of
+from protein_enn.data.clusters import IDENTITY, Clustering, choose
+from protein_enn.data.jobs import Job, file_jobs, in_order, load, table_jobs, template_jobs
+from protein_enn.data.splits import check_leaks, moved_to_train, related_across
 from protein_enn.data.store import Record, Store, write_store
-from protein_enn.data.surroundings import with_surroundings
-from protein_enn.data.templates import template_model
-from protein_enn.io import StructureError, find_structures, read_structure
 from protein_enn.io.atomic import write_text
-from protein_enn.metrics import match_residues
-from protein_enn.structure import Structure
 
-MIN_RESIDUES = 20
-PAIR_VALID_FRACTION = 0.08
-
+LEAKS = ("stop", "move", "report")
+"""What is done about a chain of validation that is related to one of training: nothing is written, its cluster moves
+to training, or it is said and stays."""
 Progress = Callable[[int, int], None]
+
+
+class NothingUsableError(ValueError):
+    """No input could go into a store; `failed_paths` says why of each."""
+
+    def __init__(self, message: str, failed_paths: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(message)
+        self.failed_paths = failed_paths
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A store and what could not go into it."""
+    """A store, what could not go into it, and what should be known of its splits."""
 
     store: Store
-    failed: tuple[tuple[str, str], ...]  # file and reason
-
-
-@dataclass(frozen=True)
-class _Job:
-    file: str
-    chain: str
-    cluster: str
-    split: str
-    model: str = ""
-    model_chain: str = ""
-    kind: str = "native"  # of its record; for a template `model` is the file of the relative
+    failed: tuple[tuple[str, str], ...]  # file name with chain, and reason
+    failed_paths: tuple[tuple[str, str], ...]  # the same by path of the file
+    notes: tuple[str, ...]
 
 
 def prepare(
@@ -54,131 +49,139 @@ def prepare(
     valid_fraction: float = 0.1,
     templates: int = 0,
     seed: int = 0,
+    cluster: str = "auto",
+    identity: float = IDENTITY,
+    leaks: str = "stop",
+    seen: Callable[[str], bool] | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
     """Makes a store from structure files, or from one folder that holds `chains.tsv` (and `decoys.tsv`).
 
-    Plain files are split into chains, clustered by shared words and split by cluster; a folder's tables say cluster and
-    split. `templates` is how many models of a chain on another of its cluster are made (`data.templates`). Only train
-    and val go into the store. A file that cannot be used is listed with its reason and written to `failed.tsv`.
-    ValueError if a cluster would stand in two splits or nothing is left.
+    Plain files are split into chains, clustered (`data.clusters`) at `identity` and split by cluster; a folder's tables
+    say cluster and split. `templates` is how many models of a chain on another of its cluster are made
+    (`data.templates`). Only train and val go into the store. Chains of validation that `seen` says another training
+    has met go to train with their clusters. Then training and validation are searched for related chains that share no
+    cluster: those of plain files are brought together in train, for a table `leaks` says what is done.
+
+    A file that cannot be used is listed with its reason and written to `failed.tsv`. ValueError if a cluster would
+    stand in two splits, related chains do, nothing is left, or the clustering cannot be had.
     """
+    if leaks not in LEAKS:
+        raise ValueError(f"leaks is {leaks!r}: choose one of {', '.join(LEAKS)}")
     out = Path(out)
     folder = Path(inputs[0]) if len(inputs) == 1 else None
-    if folder is not None and (folder / "chains.tsv").is_file():
-        jobs = _table_jobs(folder)
-    else:
-        jobs = _file_jobs(inputs, valid_fraction, seed)
-    jobs += _template_jobs(jobs, templates, seed)
-    failed: list[tuple[str, str]] = []
-
-    def chains() -> Iterator[tuple[Chain, Record]]:
-        with ProcessPoolExecutor() as pool:
-            for done, (job, result) in enumerate(zip(jobs, pool.map(_load, jobs, chunksize=8), strict=True), start=1):
-                if progress is not None:
-                    progress(done, len(jobs))
-                if isinstance(result, str) and job.kind == "template":
-                    continue  # relatives that are too different; nobody asked for just these two
-                if isinstance(result, str):
-                    failed.append((f"{Path(job.file).name} {job.chain}", result))
-                    continue
-                chain, audit = result
-                yield chain, Record(chain.name, len(chain), job.cluster, job.split, job.kind, audit=audit)
-
-    store = write_store(out, chains(), {"inputs": len(jobs), "source": folder.name if folder else "files"})
-    check_leaks(store.records)
-    lines = ["\t".join(" ".join(cell.split()) for cell in row) for row in [("file", "reason"), *failed]]
-    write_text(out / "failed.tsv", "\n".join(lines) + "\n")
-    _write_table(out, jobs, {record.name for record in store.records})
-    if not len(store):
-        reasons = "; ".join(f"{name}: {why}" for name, why in failed[:3])
-        raise ValueError(f"no usable protein chain in {len(jobs)} input(s){': ' + reasons if reasons else ''}")
-    return Prepared(store, tuple(failed))
-
-
-def _table_jobs(folder: Path) -> list[_Job]:
-    with (folder / "chains.tsv").open() as file:
-        rows = [r for r in csv.DictReader(file, delimiter="\t") if r["split"] in ("train", "val")]
-    jobs = [_Job(str(folder / r["file"]), r["chain"], r["cluster"], r["split"]) for r in rows]
-    if (folder / "decoys.tsv").is_file():
-        with (folder / "decoys.tsv").open() as file:
-            for r in csv.DictReader(file, delimiter="\t"):
-                if r["split"] == "train":
-                    cluster = f"pair {r['native']}"
-                    split = split_of(cluster, PAIR_VALID_FRACTION, 0)
-                    pair = (str(folder / r["model"]), r["model_chain"])
-                    jobs.append(_Job(str(folder / r["native"]), r["native_chain"], cluster, split, *pair, "pair"))
-    return jobs
-
-
-def _template_jobs(jobs: Sequence[_Job], count: int, seed: int) -> list[_Job]:
-    """For each cluster up to `count` pairs of a chain and a relative to model it on, drawn from the seed."""
-    members: dict[str, list[_Job]] = {}
-    for job in jobs:
-        if job.kind == "native":
-            members.setdefault(job.cluster, []).append(job)
-    found = []
-    for cluster, chains in members.items():
-        pairs = [(a, b) for a in chains for b in chains if (a.file, a.chain) != (b.file, b.chain)]
-        order = torch.randperm(len(pairs), generator=seeded("templates", seed, cluster))[:count].tolist()
-        for native, other in (pairs[i] for i in order):
-            name = f"template {cluster}"
-            found.append(_Job(native.file, native.chain, name, native.split, other.file, other.chain, "template"))
-    return found
-
-
-def _file_jobs(inputs: Sequence[str], valid_fraction: float, seed: int) -> list[_Job]:
-    found: list[tuple[str, str, str]] = []
-    jobs = []
-    for path in find_structures(inputs):
-        try:
-            structure = read_structure(path)
-        except StructureError:
-            jobs.append(_Job(str(path), "", "", "train"))  # loading reports why
-            continue
-        for chain_id in dict.fromkeys(structure.chain_ids):
-            sequence = structure.chain(chain_id).sequence
-            if len(sequence) >= MIN_RESIDUES:
-                found.append((str(path), chain_id, sequence))
-    clusters = cluster_by_words([sequence for _, _, sequence in found])
-    for (path_name, chain_id, _), cluster in zip(found, clusters, strict=True):
-        jobs.append(_Job(path_name, chain_id, str(cluster), split_of(str(cluster), valid_fraction, seed)))
-    if jobs and all(job.split == "val" for job in jobs):
-        jobs = [_Job(job.file, job.chain, job.cluster, "train") for job in jobs]
-    return jobs
-
-
-def _load(job: _Job) -> tuple[Chain, str] | str:
-    """The chain of a job with its audit in short, or the reason why there is none. Runs in a worker process."""
-    try:
-        whole = read_structure(Path(job.file))
-        read = [whole.audit]
-        if not job.model:
-            chain = with_surroundings(whole, job.chain) if job.chain else Chain.of(whole)
+    given = folder is not None and (folder / "chains.tsv").is_file()
+    clustering = Clustering("table", identity=identity) if given else choose(cluster, identity)
+    read = _Reading(progress)
+    # One thread in each worker: those of OpenMP do not survive a fork, and a worker that counts on them waits for ever.
+    with ProcessPoolExecutor(initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        if given and folder is not None:
+            jobs = table_jobs(folder)
         else:
-            native = _one_chain(whole, job.chain)
-            model = _one_chain(read_structure(Path(job.model)), job.model_chain)
-            read.append(model.audit)
-            if job.kind == "template":
-                model, native = template_model(native, model)
-            else:
-                rows, model_rows = reversed(match_residues(model, native, None, None))
-                model, native = model.take(model_rows), native.take(rows)
-            chain = Chain.of(native, model)
-    except (StructureError, ValueError) as error:
-        return str(error)
-    known = int((chain.residues[chain.own] != chemistry.UNKNOWN).sum())
-    if known < MIN_RESIDUES:
-        return f"only {known} known residues, {MIN_RESIDUES} are needed"
-    return chain, "; ".join(f"{audit.severity}: {' '.join(audit.codes)}" for audit in read if audit.findings)
+            jobs = file_jobs(inputs, pool, clustering, valid_fraction, seed, seen)
+        jobs += template_jobs(jobs, templates, seed)
+        provenance: dict[str, Any] = {"inputs": len(jobs), "source": "table" if given else "files", "seed": seed}
+        provenance |= {"clustering": clustering.to_dict(), "valid_fraction": valid_fraction}
+        settle = _Settling(clustering, leaks if given else "move", seen)
+        store = write_store(out, read.chains(pool, jobs), provenance, settle)
+    lines = ["\t".join(" ".join(cell.split()) for cell in row) for row in [("file", "reason"), *read.failed]]
+    write_text(out / "failed.tsv", "\n".join(lines) + "\n")
+    _write_table(out, read.kept, store.records)
+    if not len(store):
+        reasons = "; ".join(f"{name}: {why}" for name, why in read.failed[:3])
+        message = f"no usable protein chain in {len(jobs)} input(s){': ' + reasons if reasons else ''}"
+        raise NothingUsableError(message, tuple(read.failed_paths))
+    return Prepared(store, tuple(read.failed), tuple(read.failed_paths), (str(clustering), *settle.notes))
 
 
-def _one_chain(structure: Structure, chain_id: str) -> Structure:
-    return structure.chain(chain_id) if chain_id else structure
+class _Reading:
+    """Reads jobs one after the other; keeps which failed and which did not."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.progress = progress
+        self.failed: list[tuple[str, str]] = []
+        self.failed_paths: list[tuple[str, str]] = []
+        self.kept: list[Job] = []
+
+    def chains(self, pool: ProcessPoolExecutor, jobs: Sequence[Job]) -> Iterator[tuple[Chain, Record]]:
+        for done, (job, result) in enumerate(zip(jobs, in_order(pool, load, jobs), strict=True), start=1):
+            if self.progress is not None:
+                self.progress(done, len(jobs))
+            if isinstance(result, str):
+                if job.kind != "template":  # relatives that are too different; nobody asked for just these two
+                    self.failed.append((f"{Path(job.file).name} {job.chain}", result))
+                    self.failed_paths.append((job.file, f"chain {job.chain}: {result}" if job.chain else result))
+                continue
+            chain, audit = result
+            self.kept.append(job)
+            yield chain, Record(chain.name, len(chain), job.cluster, job.split, job.kind, audit=audit)
 
 
-def _write_table(out: Path, jobs: Sequence[_Job], kept: set[str]) -> None:
-    """`chains.tsv` of what went in, so that `evaluate --data` can find the original files again."""
+class _Settling:
+    """The last word on splits, when all sequences are known."""
+
+    def __init__(self, clustering: Clustering, leaks: str, seen: Callable[[str], bool] | None) -> None:
+        self.clustering, self.leaks, self.seen = clustering, leaks, seen
+        self.notes: list[str] = []
+
+    def __call__(self, records: list[Record], sequences: list[str]) -> tuple[list[Record], dict[str, Any]]:
+        check_leaks(records)
+        facts: dict[str, Any] = {}
+        if self.seen is not None:
+            records = self._unseen(records, sequences, self.seen, facts)
+        facts["leaks"], met = 0, set[int]()
+        while pairs := list(related_across(records, sequences, self.clustering)):
+            self._stop_or_note(records, pairs)
+            met |= {held for _, held, _ in pairs}
+            facts["leaks"] = len(met)
+            if self.leaks == "report":
+                break
+            records = moved_to_train(records, {records[held].cluster for _, held, _ in pairs})
+        return records, facts
+
+    def _unseen(
+        self, records: list[Record], sequences: list[str], seen: Callable[[str], bool], facts: dict[str, Any]
+    ) -> list[Record]:
+        """Chains of validation that were seen go to train, unless none would be left."""
+        held = [(r, s) for r, s in zip(records, sequences, strict=True) if r.kind == "native" and r.split == "val"]
+        met = [record for record, sequence in held if seen(sequence)]
+        if not met:
+            return records
+        clusters = {record.cluster for record in met}
+        some = ", ".join(record.name for record in met[:5]) + (", ..." if len(met) > 5 else "")
+        what = f"{len(met)} chains of validation resemble chains of an earlier training ({some})"
+        if clusters >= {record.cluster for record, _ in held}:
+            facts["held_out_seen"] = len(met)
+            self.notes.append(f"{what}, and nothing else could be held out: their figure is not independent of it")
+            return records
+        facts["seen"] = len(met)
+        self.notes.append(f"{what}: moved to training")
+        return moved_to_train(records, clusters)
+
+    def _stop_or_note(self, records: list[Record], pairs: Sequence[tuple[int, int, Any]]) -> None:
+        one, other, found = max(pairs, key=lambda pair: pair[2].identity)
+        what = (
+            f"{records[other].name} (val, cluster {records[other].cluster}) and {records[one].name} (train, cluster "
+            f"{records[one].cluster}) are {found.identity:.0%} identical over {found.coverage:.0%} of the shorter"
+        )
+        count = len({held for _, held, _ in pairs})
+        if self.leaks == "stop":
+            raise ValueError(
+                f"{count} chains of validation are related to training: {what}. Mend the table, or move such clusters "
+                "to training (--leaks move), or keep them and say so (--leaks report)"
+            )
+        end = "moved to training" if self.leaks == "move" else "left there: validation is not independent"
+        self.notes.append(f"{count} chains of validation related to training, {end}: {what}")
+
+
+def _write_table(out: Path, jobs: Sequence[Job], records: Sequence[Record]) -> None:
+    """`chains.tsv` of what went in, so that `evaluate --data` can find the original files again.
+
+    A file that was given by a relative path is named as seen from the store: both can move together.
+    """
     lines = ["file\tchain\tcluster\tsplit\tset"]
-    lines += [f"{Path(j.file).resolve()}\t{j.chain}\t{j.cluster}\t{j.split}\t{j.split}" for j in jobs if not j.model]
+    for job, record in zip(jobs, records, strict=True):
+        if not job.model:
+            file = job.file if os.path.isabs(job.file) else Path(os.path.relpath(job.file, out)).as_posix()
+            lines.append(f"{file}\t{job.chain}\t{job.cluster}\t{record.split}\t{record.split}")
     write_text(out / "chains.tsv", "\n".join(lines) + "\n")

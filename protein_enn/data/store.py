@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 from torch import Tensor
 
+from protein_enn import chemistry
 from protein_enn.data.chain import Chain
 from protein_enn.io.atomic import write_bytes, write_text
 
@@ -49,6 +50,8 @@ class Record:
     step: float = STEP  # Å
     audit: str = ""  # of its file or files: the worst severity and the codes of the findings, "warning: chain-gap"
 
+
+Settle = Callable[[list[Record], list[str]], tuple[list[Record], dict[str, Any]]]
 
 COLUMNS = {"mask": np.int16, "model_mask": np.int16, "residues": np.uint8, "chains": np.int16, "numbers": np.int32}
 """One number for each residue; masks hold a bit for each atom."""
@@ -89,9 +92,17 @@ class _Shard:
         return Record(**{**asdict(record), **place})
 
 
-def write_store(out: Path, chains: Iterable[tuple[Chain, Record]], provenance: dict[str, Any]) -> Store:
-    """Writes shards and, last, the manifest; the store exists when the manifest does."""
+def write_store(
+    out: Path, chains: Iterable[tuple[Chain, Record]], provenance: dict[str, Any], settle: Settle | None = None
+) -> Store:
+    """Writes shards and, last, the manifest; the store exists when the manifest does.
+
+    `settle` has the last word on the records: it is given them with their sequences, and returns them with what is
+    added to the provenance; where it raises there is no manifest.
+    """
     out.mkdir(parents=True, exist_ok=True)
+    (out / "manifest.json").unlink(missing_ok=True)  # of an older store, whose shards are being replaced
+    sequences: list[str] = []
     shards: list[dict[str, Any]] = []
     records: list[Record] = []
     shard = _Shard()
@@ -104,11 +115,15 @@ def write_store(out: Path, chains: Iterable[tuple[Chain, Record]], provenance: d
 
     for chain, record in chains:
         records.append(shard.add(chain, record, len(shards)))
+        sequences.append(letters(chain.residues[chain.own]))
         if shard.residues >= SHARD_RESIDUES:
             close()
             shard = _Shard()
     if shard.residues:
         close()
+    if settle is not None:
+        records, facts = settle(records, sequences)
+        provenance = {**provenance, **facts}
     manifest = {"version": VERSION, "shards": shards, "provenance": provenance, "records": [asdict(r) for r in records]}
     write_text(out / "manifest.json", json.dumps(manifest, indent=0))
     return Store(out)
@@ -146,6 +161,13 @@ class Store:
     def __iter__(self) -> Iterator[Chain]:
         return (self[i] for i in range(len(self)))
 
+    def sequence(self, i: int) -> str:
+        """Letters of the own residues of a record; its coordinates are not read."""
+        record = self.records[i]
+        end = record.residue_start + record.length - record.partners
+        residues = self._shards[record.shard].get_slice("residues")[record.residue_start : end]
+        return "".join(chemistry.LETTERS[k] for k in residues.tolist())
+
     def __getitem__(self, i: int) -> Chain:
         record = self.records[i]
         shard = self._shards[record.shard]
@@ -172,6 +194,11 @@ class Store:
             **{name: torch.from_numpy(column(name).astype(np.int64)) for name in ("residues", "chains", "numbers")},
             **more,
         )
+
+
+def letters(residues: Tensor) -> str:
+    """One-letter codes of residue types, X where unknown."""
+    return "".join(chemistry.LETTERS[i] for i in residues.tolist())
 
 
 def _positions(stored: np.ndarray, step: float) -> Tensor:

@@ -15,6 +15,8 @@ from protein_enn.structure import KINDS
 LIGAND, ION, NUCLEIC, WATER, OTHER = (KINDS.index(kind) for kind in ("ligand", "ion", "nucleic", "water", "other"))
 
 WATERS = frozenset({"HOH", "WAT", "DOD", "H2O", "TIP", "TIP3", "TIP4", "TIP5", "SOL"})
+DUMMY = "DUM"
+"""The Chemical Component Dictionary's name for points that stand for no atom."""
 ALIASES: dict[str, str] = {
     "HID": "HIS", "HIE": "HIS", "HIP": "HIS", "HSD": "HIS", "HSE": "HIS", "HSP": "HIS", "CYX": "CYS", "CYM": "CYS",
     "ASH": "ASP", "GLH": "GLU", "LYN": "LYS", "SEC": "CYS", "PYL": "LYS", "LYSH": "LYS", "ARGN": "ARG", "ASPH": "ASP",

@@ -43,6 +43,18 @@ def match_residues(
     return torch.cat([none, *(i for i, _ in matched)]), torch.cat([none, *(j for _, j in matched)])
 
 
+def doubt(matched: int, model: int, native: int) -> str | None:
+    """Why a comparison of so many matched residues says little; None where at least half of the smaller one match.
+
+    Sequences that have nothing to do with each other align with some 20 to 30 % equal residues; relatives that
+    compare well have more than half.
+    """
+    smaller = min(model, native)
+    if 2 * matched >= smaller:
+        return None
+    return f"{matched} of {smaller} residues match the native ({matched / smaller:.0%}): is it the right one?"
+
+
 def _first_come(ranked: list[tuple[int, int]]) -> dict[int, int]:
     """Model chain -> native chain, taking pairs in this order as long as both chains are free."""
     joined: dict[int, int] = {}

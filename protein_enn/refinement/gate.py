@@ -135,18 +135,6 @@ class Gatekeeper:
         return {**found, "contact": touches_others(structure, self.settings.contact), "break": ~joined}
 
 
-def judge(
-    structure: Structure,
-    proposal: Float[Tensor, "n 37 3"],
-    wanted: Bool[Tensor, "n"],
-    share: Float[Tensor, "n 37"],
-    settings: Gate,
-    symmetry: Symmetry | None = None,
-) -> Verdict:
-    """`Gatekeeper.judge` of one proposal."""
-    return Gatekeeper(structure, share, settings, symmetry).judge(proposal, wanted)
-
-
 @dataclass(eq=False)
 class _State:
     """How far each residue goes: `fraction` of the way from mended to proposed, and whether it is `active` (may move

@@ -60,8 +60,11 @@ def refine(
 ) -> Refinement:
     """Refine all heavy atoms in `steps` iterations; a residue moves only if that is expected to help and harms nothing.
 
-    Never more clashes, bond, angle, omega, chirality, rotamer or Ramachandran outliers than the input, in no residue a
-    new kind of them. Zero steps give back the input's coordinates.
+    Never more clashes, bond, angle, planarity, omega, chirality, rotamer or Ramachandran outliers than before (of the
+    last the share counts), and in no residue a new kind of them. One exception: where a bond or angle of the residue or
+    of one beside it was wrong, planarity, omega, rotamer and Ramachandran said nothing: an outlier there is not new.
+    "Before" is the input, with the atoms that `rebuild` adds and the copies that `symmetry` makes alike. Those two are
+    all that zero steps do; without them they give back the input's coordinates.
 
     Args:
         structure: with at least one CA.
@@ -90,41 +93,21 @@ def refine(
     predictor = load_predictor("refinement", device=device) if predictor is None else predictor
     if predictor.task != "refinement":
         raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: refinement needs one for refinement")
-    gate = Gate() if gate is None else gate
     base, rebuilt = rebuild_side_chains(structure) if rebuild else (structure, [])
     copies = None if symmetry is None else symmetry_of(base, symmetry)
-    notes: tuple[str, ...] = ()
-    if copies is not None:
-        base, notes = made_symmetric(base, copies)
-    free = freedom(
-        base,
-        touches_others(base, gate.contact),
-        region=region,
-        fixed=fixed,
-        hold=hold,
-        side_chains_only=side_chains_only,
-    )
+    base, notes = (base, ()) if copies is None else made_symmetric(base, copies)
+    gate = Gate() if gate is None else gate
+    contact = touches_others(base, gate.contact)
+    free = freedom(base, contact, region=region, fixed=fixed, hold=hold, side_chains_only=side_chains_only)
     share = free.share if copies is None else copies.worst(free.share)
     keeper = Gatekeeper(base, share, gate, copies)
-    before = None if steps and not keeper.to_mend.any() else quality(base, predictor)
-    found: list[_Candidate] = []
-    for number in range(candidates if steps else 0):
-        if found and time.perf_counter() >= deadline:
-            break
-        start = _start(keeper, seed, number)
-        made = propose(base, predictor, steps, share, symmetry=copies, start=start, deadline=deadline)
-        before = made.before if before is None else before
-        found.append(_candidate(keeper, predictor, made, before))
-    assert before is not None  # there is a candidate, or none was asked for
+    before, found = _found(keeper, predictor, steps, candidates if steps else 0, seed, deadline)
     best = max(found, key=_score) if found else _Candidate(_untouched(keeper), before, 0)
     if relax and steps:
         best, note = _relaxed(keeper, best, predictor)
         notes += (note,)
-    if _score(best) < float(before.lddt.nanmean()) - FALL:
-        fall = f"predicted lDDT would fall from {float(before.lddt.nanmean()):.3f} to {_score(best):.3f}"
-        if side_chains_only and _score(best) < float(before.lddt.nanmean()) - TOO_FAR:
-            best, fall = _Candidate(_untouched(keeper), before, best.steps), f"nothing moved: {fall}"
-        notes += (f"{fall} with what was mended",)
+    best, fallen = _unless_fallen(keeper, best, before, side_chains_only)
+    notes += fallen
     displacement = _displacement(structure, best.verdict.positions)
     status, reason = _account(free, share, best.verdict, steps, displacement)
     changed = bool(best.verdict.moved.any()) or base is not structure
@@ -166,6 +149,39 @@ def _check(structure: Structure, steps: int, candidates: int, max_seconds: float
         raise ValueError(
             f"{structure.name}: none of its {len(structure)} residues has a CA atom; give a protein structure"
         )
+
+
+def _found(
+    keeper: Gatekeeper, predictor: Predictor, steps: int, candidates: int, seed: int, deadline: float
+) -> tuple[Quality, list[_Candidate]]:
+    """What the network makes of the input, and the candidates that were begun before the deadline, the first always."""
+    before = None if steps and not keeper.to_mend.any() else quality(keeper.structure, predictor)
+    found: list[_Candidate] = []
+    for number in range(candidates):
+        if found and time.perf_counter() >= deadline:
+            break
+        start = _start(keeper, seed, number)
+        made = propose(
+            keeper.structure, predictor, steps, keeper.share, symmetry=keeper.symmetry, start=start, deadline=deadline
+        )
+        before = made.before if before is None else before
+        found.append(_candidate(keeper, predictor, made, before))
+    assert before is not None  # there is a candidate, or none was asked for
+    return before, found
+
+
+def _unless_fallen(
+    keeper: Gatekeeper, best: _Candidate, before: Quality, side_chains_only: bool
+) -> tuple[_Candidate, tuple[str, ...]]:
+    """The candidate, with a note where its mean predicted lDDT falls; the input where side chains alone may move and it
+    falls too far."""
+    lddt = float(before.lddt.nanmean())
+    if not _score(best) < lddt - FALL:
+        return best, ()
+    fall = f"predicted lDDT would fall from {lddt:.3f} to {_score(best):.3f}"
+    if side_chains_only and _score(best) < lddt - TOO_FAR:
+        best, fall = _Candidate(_untouched(keeper), before, best.steps), f"nothing moved: {fall}"
+    return best, (f"{fall} with what was mended",)
 
 
 def _start(keeper: Gatekeeper, seed: int, number: int) -> Float[Tensor, "n 37 3"]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from protein_enn.report.page import write_report
 from protein_enn.report.picture import refinement_picture
-from protein_enn.report.results import load_results
+from protein_enn.report.reading import Results, load_results
 from protein_enn.report.traces import record_with_trace
 
-__all__ = ["load_results", "record_with_trace", "refinement_picture", "write_report"]
+__all__ = ["Results", "load_results", "record_with_trace", "refinement_picture", "write_report"]

@@ -18,6 +18,19 @@ DARK = {
     "far5": "#ffa052",
 }  # fmt: skip
 
+HEAT_LIGHT = dict(zip(
+    (f"heat{k}" for k in range(9)),
+    ("#a8480b", "#d9772b", "#f0ab6c", "#f9ddc2", "#eeeeec", "#cfe0f2", "#94bfe6", "#4d8fd1", "#1b5aa6"),
+    strict=True,
+))  # fmt: skip
+HEAT_DARK = dict(zip(
+    HEAT_LIGHT,
+    ("#ff9f55", "#d57a32", "#a05a28", "#5d4031", "#2b323c", "#2b4462", "#2f66a3", "#4590de", "#8cc1ff"),
+    strict=True,
+))  # fmt: skip
+"""From worse (orange) through as good to better (blue): told apart by all common kinds of colour vision, and in grey
+the ends differ from the middle."""
+
 FAR = (0.0, 0.1, 0.25, 0.5, 1.0)
 """Å; a residue that moved more than FAR[k] and at most FAR[k + 1] has the colour far(k + 1), one that stayed far0."""
 

@@ -14,8 +14,11 @@ from collections.abc import Iterable
 
 MISSING = "–"
 VOID = frozenset({"meta", "br", "link", "input", "path", "line", "circle", "rect"})
-# C0/C1 controls and lone surrogates are not allowed in HTML; bidirectional overrides can make a name read as another.
-UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+# C0/C1 controls and lone surrogates are not allowed in HTML; bidirectional marks and overrides can make a name read as
+# another.
+UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 
 
 class Markup(str):

@@ -6,8 +6,8 @@ from protein_enn.report.colours import style_alone
 from protein_enn.report.html import Markup, element, show
 from protein_enn.report.portrait import WIDTH as VIEW_WIDTH
 from protein_enn.report.portrait import fault_counts, legend_entries, panel, view_from
+from protein_enn.report.reading.records import check_refinement
 from protein_enn.report.refinement_tracks import STATUSES, refinement_tracks, tracks_height
-from protein_enn.report.results import check_refinement
 from protein_enn.report.svg import WIDTH, alone, figure, text
 
 GAP, HEAD, ROW = 20.0, 30.0, 22.0

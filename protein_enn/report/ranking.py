@@ -16,9 +16,9 @@ from protein_enn.io import atomic
 from protein_enn.metrics.matching import match_residues
 from protein_enn.metrics.sequence import recovery
 from protein_enn.report import svg, tables
-from protein_enn.report.designs import CHART_LIMIT, score_details, scored
+from protein_enn.report.document import document, tile_list
 from protein_enn.report.html import Markup, element, join, number, show
-from protein_enn.report.page import document, tile_list
+from protein_enn.report.sections.designs import CHART_LIMIT, meaning, score_details, scored
 from protein_enn.scoring.columns import COLUMNS
 from protein_enn.structure import Structure
 
@@ -133,8 +133,10 @@ def _ranking(rows: Sequence[Row]) -> Markup:
     caption = "Best first; the log-likelihood of a sequence given its backbone, not a measure of stability."
     return join((
         element("p", join(made, " · "), class_="note residues"),
-        tables.search_field("designs"),
-        tables.sortable([n.replace("_", " ") for n in names], body, caption, "designs", [_meaning(n) for n in names]),
+        tables.sortable(
+            [n.replace("_", " ") for n in names], body, caption, "designs", [meaning(n) for n in names], names,
+            "audit_severity",
+        ),
     ))  # fmt: skip
 
 
@@ -156,8 +158,3 @@ def _residues(rows: Sequence[Row]) -> Markup:
 def _columns(rows: Sequence[Row]) -> Markup:
     body = [(n, COLUMNS[n].meaning, COLUMNS[n].unit, COLUMNS[n].sign) for n in columns_of(rows) if n in COLUMNS]
     return tables.plain(("Column", "meaning", "unit", "which way is better"), body, "What the columns mean")
-
-
-def _meaning(name: str) -> str:
-    column = COLUMNS.get(name)
-    return "" if column is None else "; ".join(filter(None, (column.meaning, column.unit, column.sign)))

@@ -147,17 +147,28 @@ def score_track(name: str, rows: dict[str, list]) -> Markup:
     )  # fmt: skip
 
 
-def ramachandran(name: str, phi: Sequence[object], psi: Sequence[object], residues: Sequence[object]) -> Markup:
-    """Backbone dihedrals in degrees: a dot for each residue that has both, a triangle for a glycine."""
+def ramachandran(
+    name: str,
+    phi: Sequence[object],
+    psi: Sequence[object],
+    residues: Sequence[object],
+    outliers: Sequence[object] | None = None,
+) -> Markup:
+    """Backbone dihedrals in degrees: a dot for each residue that has both, a triangle for a glycine.
+
+    `outliers`: words on what is wrong with each residue; those with "ramachandran" among them are marked.
+    """
     size, left, top = 300.0, 58.0, 10.0
     across, up = Axis(-180.0, 180.0, left, left + size), Axis(-180.0, 180.0, top + size, top)
-    marks = {"dot": "", "glycine": ""}
+    marks = {"dot": "", "glycine": "", "out": ""}
     drawn = 0
-    for a, b, residue in zip(phi, psi, residues, strict=True):
+    for a, b, residue, wrong in zip(phi, psi, residues, outliers or [""] * len(residues), strict=True):
         x, y = number(a), number(b)
         if x is None or y is None:
             continue
         drawn += 1
+        if "ramachandran" in str(wrong).split():
+            marks["out"] += f"M{across(x):.1f} {up(y):.1f}h0"
         if residue == "GLY":
             marks["glycine"] += f"M{across(x):.1f} {up(y) - 3.2:.1f}l3 5.6h-6z"
         else:
@@ -198,4 +209,5 @@ def score_chart(rows: Sequence[dict]) -> Markup:
         title = element("title", f"{label}: {show(value)} ± {show(row.get('standard_error'))} nat")
         parts.append(element("circle", title, cx=f"{axis(value):.1f}", cy=f"{y:.1f}", r="4.5", class_="score"))
     parts.append(text((left + RIGHT) / 2, bottom + 36, LABEL, class_="label"))
-    return figure("Ranked scores", f"{len(rows)} designs, best first, with standard errors", WIDTH, bottom + 46, *parts)
+    description = f"{len(rows)} designs, best first, with standard errors"
+    return figure("Ranked scores", description, WIDTH, bottom + 46, *parts, class_="ranks")

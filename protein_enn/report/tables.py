@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from protein_enn.report.filters import filters
 from protein_enn.report.html import MISSING, Markup, element, join, number, show
 
 GEOMETRY = {
@@ -42,12 +43,6 @@ MEANINGS = {
     "spearman_per_protein": "rank correlation with experiment, within each protein; higher is better",
     "n": "number of values",
 }
-SCORE_COLUMNS = {
-    "name": "name", "log_likelihood": "log-likelihood / nat per residue", "standard_error": "standard error / nat",
-    "perplexity": "perplexity", "recovery": "recovery", "residues": "residues", "scored": "scored", "orders": "orders",
-    "seed": "seed", "seconds": "time / s", "audit_severity": "audit", "audit_findings": "findings",
-    "file": "file",
-}  # fmt: skip
 
 
 def sortable(
@@ -56,40 +51,41 @@ def sortable(
     caption: str,
     identifier: str | None = None,
     explained: Sequence[str] | None = None,
+    keys: Sequence[str] | None = None,
+    severity: str | None = None,
 ) -> Markup:
     """A table that the page's script sorts by a click on a header; numbers sort by value, not by how they are shown.
 
-    `identifier` names it for a `search_field`; `explained` says what each column means to who points at its header.
+    `explained` says what each column means to who points at its header. With an `identifier` the rows can be chosen and
+    downloaded (`filters`): `keys` are then the columns' names in the file, `severity` that of a column of severities.
     """
-    titles: Sequence[str | None] = explained or [None] * len(headers)
-    buttons = [element("button", h, type="button", title=t) for h, t in zip(headers, titles, strict=True)]
-    head = headings(buttons, rows)
-    return _scroll(
-        element(
-            "table",
-            element("caption", caption),
-            element("thead", element("tr", *head)),
-            element("tbody", *[element("tr", *[cell(value) for value in row]) for row in rows]),
-            class_="sortable",
-            id=identifier,
-        )
-    )
-
-
-def search_field(identifier: str) -> Markup:
-    """A field whose words choose rows of the `sortable` table of that name, and how many it shows."""
-    hint = "words, perplexity<8, separated=yes, ..."
-    field = element("input", type="search", placeholder=hint, size=48, data_table=identifier)
-    return element("p", element("label", "Show rows with ", field), " ", element("output"), class_="filter")
-
-
-def headings(headers: Sequence[object], rows: Sequence[Sequence[object]]) -> list[Markup]:
-    """Column headings, aligned as the numbers below them are."""
-    numeric = [any(number(row[i]) is not None for row in rows) for i in range(len(headers))]
-    return [
-        element("th", header, scope="col", class_="number" if right else None)
-        for header, right in zip(headers, numeric, strict=True)
+    names = list(keys or headers)
+    titles = [words or None for words in explained] if explained else [None] * len(names)
+    numeric = _numeric(len(headers), rows)
+    head = [
+        element("th", element("button", h, type="button", title=t), scope="col", class_=side(n), data_key=key)
+        for h, t, n, key in zip(headers, titles, numeric, names, strict=True)
     ]
+    table = element(
+        "table",
+        element("caption", caption),
+        element("thead", element("tr", *head)),
+        element("tbody", *[element("tr", *[cell(value) for value in row]) for row in rows]),
+        class_="sortable",
+        id=f"{identifier}-table" if identifier else None,
+    )
+    chosen = filters(identifier, names, headers, numeric, severity) if identifier and rows else None
+    return join((chosen, _scroll(table, caption)))
+
+
+def _numeric(columns: int, rows: Sequence[Sequence[object]]) -> list[bool]:
+    """Whether each column holds a number."""
+    return [any(number(row[i]) is not None for row in rows) for i in range(columns)]
+
+
+def side(is_number: bool) -> str | None:
+    """The class of a heading, which stands over its numbers."""
+    return "number" if is_number else None
 
 
 def cell(value: object) -> Markup:
@@ -97,21 +93,25 @@ def cell(value: object) -> Markup:
     exact = number(value)
     if exact is None:
         return element("td", value if isinstance(value, Markup) else show(value))
-    return element("td", show(value), class_="number", data_value=repr(value), title=repr(value))
+    return element("td", show(value), class_="number", data_value=repr(value))
 
 
 def plain(headers: Sequence[str], rows: Sequence[Sequence[object]], caption: str) -> Markup:
     """A table in the order given."""
-    head = headings(headers, rows)
+    head = [
+        element("th", h, scope="col", class_=side(n))
+        for h, n in zip(headers, _numeric(len(headers), rows), strict=True)
+    ]
     body = [element("tr", element("th", row[0], scope="row"), *[cell(value) for value in row[1:]]) for row in rows]
     table = element(
         "table", element("caption", caption), element("thead", element("tr", *head)), element("tbody", *body)
     )
-    return _scroll(table)
+    return _scroll(table, caption)
 
 
-def _scroll(table: Markup) -> Markup:
-    return element("div", table, class_="scroll")
+def _scroll(table: Markup, caption: str) -> Markup:
+    """A table wider or longer than its place scrolls in it, by the keyboard too."""
+    return element("div", table, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 
 def verdict(name: str, before: object, after: object) -> Markup:
@@ -158,22 +158,6 @@ def geometry_table(before: dict, after: dict, quality: Sequence[tuple[str, objec
 def ranked(rows: Sequence[dict]) -> list[dict]:
     """Scored rows with the highest log-likelihood first; ties keep their order."""
     return sorted(rows, key=lambda row: -(number(row.get("log_likelihood")) or 0.0))
-
-
-def score_table(rows: Sequence[dict], caption: str) -> Markup:
-    """Ranked designs; columns that no row fills are left out."""
-    columns = {k: v for k, v in SCORE_COLUMNS.items() if any(row.get(k) is not None for row in rows)}
-    body = [[rank, *[row.get(column) for column in columns]] for rank, row in enumerate(rows, start=1)]
-    return sortable(("rank", *columns.values()), body, caption)
-
-
-def failure_table(rows: Sequence[dict], file_column: str, caption: str) -> Markup:
-    """What could not be done, and why."""
-    return sortable(
-        ("name", "file", "error"),
-        [(row.get("name"), row.get(file_column), row.get("error") or "no value was computed") for row in rows],
-        caption,
-    )
 
 
 def metrics_table(name: str, values: dict) -> Markup:

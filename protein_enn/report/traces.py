@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.report.coordinates import packed
 from protein_enn.report.html import number
 
 if TYPE_CHECKING:
@@ -29,14 +30,15 @@ Point = tuple[float, float, float]
 
 
 def record_with_trace(refinement: Refinement, output: str | Path | None = None) -> dict[str, Any]:
-    """`Refinement.record()` with what a picture needs besides: both CA traces and the outliers of each residue."""
+    """`Refinement.record()` with what pictures need besides: CA traces, heavy atoms, the outliers of each residue."""
     record = refinement.record(output)
     wrong = {
         "outliers_before": outlier_words(refinement.geometry_before),
         "outliers_after": outlier_words(refinement.geometry_after),
     }
     trace = {"before": ca_trace(refinement.input), "after": ca_trace(refinement.structure)}
-    return {**record, "per_residue": {**record["per_residue"], **wrong}, "trace": trace}
+    atoms = packed(refinement.input, refinement.structure)
+    return {**record, "per_residue": {**record["per_residue"], **wrong}, "trace": trace, "atoms": atoms}
 
 
 def outlier_words(geometry: Stereochemistry) -> list[str]:

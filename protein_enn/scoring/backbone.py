@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.embedding import chain_rows, letters
 from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.scoring.orders import decoding_ranks
 from protein_enn.selection import SelectionError, select
@@ -24,17 +25,18 @@ class Backbone:
     """A backbone encoded once, of which sequences and views of the neighbours' identities can be asked.
 
     g nodes are the residues with CA, k their neighbours; results are on the CPU for all n residues, nan without node.
-    Residues that are not `scored` (all scorable ones are by default) come first in every order.
+    Residues that are not `scored` (all scorable ones are by default) come first in every order, and are what a
+    language model is shown, where the predictor has one.
     """
 
     @torch.inference_mode()
     def __init__(self, structure: Structure, predictor: Predictor, scored: Bool[Tensor, "n"] | None = None) -> None:
         self.model = cast(Any, predictor.model)  # a DesignModel
         self.device, self.n = predictor.device, len(structure)
-        self.graph: Any = self.model.graph(structure).to(self.device)
+        scored = scorable(structure) if scored is None else scored
+        self.graph: Any = graph_of(structure, predictor, scored).to(self.device)
         self.rows: Int[Tensor, "g"] = self.graph.rows.cpu()
         self.sequence: Int[Tensor, "g"] = structure.residues[self.rows]
-        scored = scorable(structure) if scored is None else scored
         self.scored: Bool[Tensor, "g"] = scored[self.rows]
         self.chains: Int[Tensor, "g"] = structure.chains[self.rows]
         self.ca: Float[Tensor, "g 3"] = structure.ca[self.rows]
@@ -75,6 +77,24 @@ class Backbone:
         if mode == "conditional":
             return torch.stack([self.log_probs(self.seen_in_order(rank)) for rank in ranks])
         return self.log_probs(self.seen_by_all() if mode == "single" else self.seen_by_none())[None]
+
+
+def graph_of(structure: Structure, predictor: Predictor, hidden: Bool[Tensor, "n"]) -> Any:
+    """The graph that the predictor sees, with features of its language model where it takes some.
+
+    Each chain (its residues with CA, as in training) is shown alone, residues that are `hidden` behind masks: so what
+    is to be predicted is in no feature. ValueError where the language model that is needed is not there.
+    """
+    model, speaker = cast(Any, predictor.model), predictor.needed_language()
+    if speaker is None:
+        return model.graph(structure)
+    nodes = structure.present[:, chemistry.CA].nonzero()[:, 0]
+    rows = [nodes[of_chain] for of_chain in chain_rows(structure.chains[nodes])]
+    features = speaker.embed([letters(structure.residues[r]) for r in rows], [hidden[r] for r in rows])
+    language = torch.zeros(len(structure), speaker.width)
+    for r, of_chain in zip(rows, features, strict=True):
+        language[r] = of_chain.half().float()  # as a cache of embeddings holds them
+    return model.graph(structure, language)
 
 
 def of_sequence(log_probs: Float[Tensor, "o n 20"], structure: Structure) -> Float[Tensor, "o n"]:
@@ -126,8 +146,9 @@ def scorable(structure: Structure, designed: Bool[Tensor, "n"] | None = None) ->
 
 
 def design_predictor(predictor: Predictor | None, device: str) -> Predictor:
-    """The given predictor, or the shipped one; ValueError if it was trained for another task."""
+    """The given predictor, or the shipped one; ValueError if it is of another task or lacks its language model."""
     predictor = load_predictor("design", device=device) if predictor is None else predictor
     if predictor.task != "design":
         raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: scoring needs one for design")
+    predictor.needed_language()
     return predictor

@@ -123,6 +123,7 @@ def run_of(command: str, predictor: Predictor, **options: Any) -> dict[str, Any]
         "version": __version__,
         "weights": predictor.name,
         "weights_sha256": predictor.sha256,
+        **({} if predictor.language is None else {"language_model": predictor.language.identity}),
         **options,
     }
 

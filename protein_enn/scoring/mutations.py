@@ -29,7 +29,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, scorable
+from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, graph_of, scorable
 from protein_enn.scoring.calibration import calibration_of
 from protein_enn.scoring.substitutions import parse_mutant, places
 from protein_enn.structure import OtherAtoms, Structure
@@ -153,7 +153,7 @@ def context_free(structure: Structure, predictor: Predictor, *, bonded: bool) ->
         ids = tuple(str(i) for i in range(n))
         alone = replace(alone, chains=torch.arange(n), chain_ids=ids, label_chain_ids=ids)
     model = cast(Any, predictor.model)  # a DesignModel
-    graph = model.graph(alone).to(predictor.device)
+    graph = graph_of(alone, predictor, torch.ones(n, dtype=torch.bool)).to(predictor.device)
     # One neighbour that is not there: edges that carry nothing need not be computed.
     graph.neighbors, graph.edge_types = graph.neighbors[:, :1], graph.edge_types[:, :1]
     graph.neighbor_mask = torch.zeros_like(graph.neighbors, dtype=torch.bool)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -19,10 +19,15 @@ from protein_enn.tasks.design_model import DesignModel, order_visibility
 
 @dataclass(frozen=True, eq=False)
 class DesignTarget:
-    """The native sequence, X where it is not known, and which residues are learned from: not those of partners."""
+    """The native sequence, X where it is not known, and which residues are learned from: not those of partners.
+
+    `given` residues come before all others in every decoding order: those whose identity a language model was shown,
+    which are not learned from.
+    """
 
     sequence: Int[Tensor, "n"]
     learned: Bool[Tensor, "n"]
+    given: Bool[Tensor, "n"]
 
     def turned(self, turn: Float[Tensor, "3 3"]) -> DesignTarget:
         """That of the turned or mirrored graph: the same sequence."""
@@ -50,7 +55,7 @@ class DesignTask:
         """The backbone of a chain, with or without what is around it, and its sequence.
 
         Side chains are removed before the graph is made. Validation shows the chain alone, with its context if that is
-        seen in training.
+        seen in training. Of a chain with features of a language model only the residues hidden from it are learned.
         """
         chances = (self.config.partners, self.config.context) if training else (0.0, float(self.config.context > 0))
         partners, context = torch.rand(2, generator=generator) < torch.tensor(chances)
@@ -73,12 +78,16 @@ class DesignTask:
             side_chains=False,
             context=(around, chain.context_kinds),
         )
-        return graph, DesignTarget(chain.residues, chain.own & (chain.residues != chemistry.UNKNOWN))
+        learned, given = chain.own & (chain.residues != chemistry.UNKNOWN), torch.zeros_like(chain.own)
+        if chain.language is not None and chain.hidden is not None:
+            graph.language = chain.language
+            learned, given = learned & chain.hidden, chain.own & ~chain.hidden
+        return graph, DesignTarget(chain.residues, learned, given)
 
     @staticmethod
     def collate(targets: list[DesignTarget]) -> DesignTarget:
         """Targets of several graphs as one."""
-        return DesignTarget(torch.cat([t.sequence for t in targets]), torch.cat([t.learned for t in targets]))
+        return DesignTarget(*(torch.cat([getattr(t, f.name) for t in targets]) for f in fields(DesignTarget)))
 
     def loss(
         self,
@@ -90,8 +99,10 @@ class DesignTask:
     ) -> dict[str, Float[Tensor, ""]]:
         """Mean negative log-likelihood (nats per learned residue) under one random decoding order, and recovery."""
         sequence, learned = target.sequence, target.learned
-        rank = torch.rand(len(sequence), generator=generator).to(sequence.device)
+        rank = torch.rand(len(sequence), generator=generator).to(sequence.device).masked_fill(target.given, -1.0)
         logits = model.logits(model.encode(graph), sequence, order_visibility(graph, rank))[learned]
+        if not len(logits):  # a crop in which every residue is given: a zero that has gradients, zeros too
+            return {"loss": logits.sum(), "recovery": logits.sum().detach()}
         smoothing = self.config.label_smoothing if training else 0.0
         loss = cross_entropy(logits.float(), sequence[learned], label_smoothing=smoothing)
         recovery = (logits.argmax(-1) == sequence[learned]).float().mean()

@@ -17,6 +17,7 @@ from protein_enn.graph.context import CONTEXT_KINDS, CONTEXT_RADIUS
 from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.models import encoder
 from protein_enn.models.context import ContextEmbedding
+from protein_enn.models.language import LanguageEmbedding
 from protein_enn.models.layers import Transition, activated_sum, neighbor_sum
 from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.settings import Settings
@@ -24,6 +25,8 @@ from protein_enn.structure import Structure
 
 UNSEEN = len(chemistry.RESIDUES)
 """In place of the identity of a neighbour that is not shown."""
+LANGUAGE_FEATURES = 64
+"""Of a residue, to which those of a language model are mapped."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +56,13 @@ class DesignModel(nn.Module):
         hidden: int = 128
         transition: int = 2  # inner width of a transition, times `hidden`
         dropout: float = Field(default=0.0, ge=0, lt=1)  # of the decoder, in training
+        language: int = Field(default=0, ge=0)  # features of a residue from a language model: its width, 0 for none
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        frame, seen = BACKBONE_WIDTHS.frame, BACKBONE_WIDTHS.scalars + config.context
+        language = LANGUAGE_FEATURES if config.language else 0
+        frame, seen = BACKBONE_WIDTHS.frame, BACKBONE_WIDTHS.scalars + config.context + language
         self.context = ContextEmbedding(CONTEXT_KINDS, frame, config.context, CONTEXT_RADIUS)
         self.encoder = encoder(config.encoder, config.encoder_settings, replace(BACKBONE_WIDTHS, scalars=seen))
         given = self.encoder.layout
@@ -69,10 +74,19 @@ class DesignModel(nn.Module):
             for _ in range(config.decoder_layers)
         )
         self.exit = nn.Sequential(nn.LayerNorm(config.hidden), nn.Linear(config.hidden, len(chemistry.AMINO_ACIDS)))
+        self.language = LanguageEmbedding(config.language, language) if language else None
 
-    def graph(self, structure: Structure) -> ProteinGraph:
-        """The backbone as the model sees it; ValueError if no residue has a CA."""
-        return protein_graph(structure, self.config.k, side_chains=False)
+    def graph(self, structure: Structure, language: Float[Tensor, "n l"] | None = None) -> ProteinGraph:
+        """The backbone as the model sees it; ValueError if no residue has a CA.
+
+        `language` are features of all n residues, for a model that takes some; without them it knows of none.
+        """
+        graph = protein_graph(structure, self.config.k, side_chains=False)
+        if self.config.language:
+            graph.language = graph.scalars.new_zeros(len(graph.rows), self.config.language)
+            if language is not None:
+                graph.language = language[graph.rows].to(graph.scalars)
+        return graph
 
     def encode(self, graph: ProteinGraph) -> Encoding:
         """Features of the backbone, to be used with any number of sequences."""
@@ -81,11 +95,12 @@ class DesignModel(nn.Module):
         return Encoding(nodes, edges.scalars, edges.weight, edges.neighbors)
 
     def with_context(self, graph: ProteinGraph) -> ProteinGraph:
-        """The graph, its scalars with those of the atoms around each residue beside them."""
+        """The graph, its scalars with those of the atoms around each residue and of its language beside them."""
         points = graph.vectors[:, : BACKBONE_WIDTHS.frame]
         around = self.context(graph.context_vectors, graph.context_kinds, points)
         seen = copy(graph)
-        seen.scalars = torch.cat([graph.scalars, around], 1)
+        spoken = [] if self.language is None else [self.language(graph.language)]
+        seen.scalars = torch.cat([graph.scalars, around, *spoken], 1)
         return seen
 
     def logits(

@@ -1,4 +1,4 @@
-"""Keeping the best weights, and plain progress lines."""
+"""Keeping the best weights, checkpoints and curves, and plain progress lines."""
 
 from __future__ import annotations
 
@@ -8,50 +8,85 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
+from torch import Tensor
 
 from protein_enn.predictor import Predictor
+from protein_enn.training import checkpoints
 from protein_enn.training.module import TrainingModule
 
 
 class KeepBest(Callback):
     """Writes `best.safetensors` (averaged weights) whenever the validation figure improves.
 
-    `last.ckpt` is written at each validation too, so that a run can be resumed.
+    `last.ckpt`, which holds the best weights and the curves as well, and `metrics.csv` are written at each validation
+    and every `checkpoint_minutes`; when, changes nothing in the result. `run` says whose checkpoint it is.
     """
 
     def __init__(
-        self, out: Path, describe: Callable[[dict[str, float]], dict[str, Any]], say: Callable[[str], None]
+        self,
+        out: Path,
+        run: dict[str, Any],
+        describe: Callable[[dict[str, float]], dict[str, Any]],
+        say: Callable[[str], None],
+        checkpoint_minutes: float,
     ) -> None:
-        self.out, self.describe, self.say = out, describe, say
+        self.out, self.run, self.describe, self.say = out, run, describe, say
+        self.checkpoint_minutes, self.saved_at = checkpoint_minutes, 0.0
         self.best = float("inf")
+        self.tensors: dict[str, Tensor] = {}
+        self.info: dict[str, Any] = {}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best}
+        return {"best": self.best, "tensors": self.tensors, "info": self.info}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best = state["best"]
+        self.best, self.tensors, self.info = state["best"], state["tensors"], state["info"]
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint["run"] = self.run
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        assert isinstance(module, TrainingModule)
+        self.saved_at = module.minutes
+        if self.tensors:  # of the part before a checkpoint, whose files may be gone or newer than it
+            self._write_best(trainer, module)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *args: Any) -> None:
+        assert isinstance(module, TrainingModule)
+        validated = module.global_step % module.every == 0  # which saves by itself
+        if module.between_steps and not validated and module.minutes - self.saved_at >= self.checkpoint_minutes:
+            self._save(trainer, module)
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, TrainingModule)
         if trainer.sanity_checking:
             return
-        figures = {k: float(v) for k, v in trainer.callback_metrics.items()}
-        value = figures[f"val/{module.task.figure}"]
+        value = module.figures[f"val/{module.task.figure}"]
         improved = value < self.best
         if improved:
             self.best = value
-            held = {k: v.detach().clone() for k, v in module.model.state_dict().items()}
-            module.model.load_state_dict(module.averaged)
-            info = self.describe({**figures, "step": module.global_step})
-            trained = module.task.__class__.__name__.removesuffix("Task").lower()
-            best = Predictor(trained, module.model, "best", "", info, module.device)
-            if trainer.is_global_zero:
-                best.save(self.out / "best.safetensors")
-            module.model.load_state_dict(held)
-        trainer.save_checkpoint(self.out / "last.ckpt")
-        shown = ", ".join(f"{k.removeprefix('val/')} {v:.4f}" for k, v in figures.items() if k.startswith("val/"))
+            self.tensors = {k: v.detach().cpu().clone() for k, v in module.averaged.items()}
+            self.info = self.describe({**module.figures, "step": module.global_step})
+            self._write_best(trainer, module)
+        self._save(trainer, module)
+        shown = ", ".join(f"{k.removeprefix('val/')} {v:.4f}" for k, v in module.figures.items() if k[:4] == "val/")
         if trainer.is_global_zero:
             self.say(
                 f"step {module.global_step}, {module.minutes:.1f} min, {module.residues_seen} residues: {shown}"
                 f"{' (best)' if improved else ''}"
             )
+
+    def _save(self, trainer: pl.Trainer, module: TrainingModule) -> None:
+        trainer.save_checkpoint(self.out / checkpoints.NAME)
+        self.saved_at = module.minutes
+        if trainer.is_global_zero:
+            module.curves.write(self.out / "metrics.csv")
+
+    def _write_best(self, trainer: pl.Trainer, module: TrainingModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        held = {k: v.detach().clone() for k, v in module.model.state_dict().items()}
+        module.model.load_state_dict(self.tensors)
+        trained = module.task.__class__.__name__.removesuffix("Task").lower()
+        Predictor(trained, module.model, "best", "", self.info, module.device).save(self.out / "best.safetensors")
+        module.model.load_state_dict(held)

@@ -18,7 +18,8 @@ class Experiment(Settings):
     model: dict[str, Any] = Field(default_factory=dict)
     task_settings: dict[str, Any] = Field(default_factory=dict)
     max_steps: int = 2_000
-    budget: int = 1_000  # residues in a step
+    budget: int = 1_000  # residues in a batch
+    accumulate: int = Field(default=1, ge=1)  # batches in a step, of each process: one process with 2 does what 2 do
     crop: int = 300  # residues of one chain at most
     clusters: float = Field(default=1.0, gt=0, le=1)  # share of the training clusters that are used: learning curves
     pair_share: float = Field(default=0.0, ge=0, lt=1)  # of the examples: real models with their natives
@@ -31,6 +32,7 @@ class Experiment(Settings):
     gradient_clip: float = 1.0
     ema: float = 0.998  # decay of the averaged weights that are validated and kept
     validate_every: int = 250  # steps
+    checkpoint_minutes: float = Field(default=10.0, ge=0)  # at most between checkpoints; each validation makes one too
     validation_residues: int = 20_000  # at most
     precision: Literal["32-true", "bf16-mixed"] = "32-true"  # bf16 products pay on GPUs and CPUs with AMX
     seed: int = 0

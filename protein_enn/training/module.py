@@ -13,6 +13,7 @@ from torch import Tensor
 
 from protein_enn.data.batches import seeded
 from protein_enn.nn.representation import drawn_turn
+from protein_enn.training.curves import Curves
 from protein_enn.training.experiment import Experiment
 from protein_enn.training.muon import Muon
 
@@ -21,6 +22,9 @@ class TrainingModule(pl.LightningModule):
     """Loss of a task, AdamW with warm-up and cosine decay, and an exponential average of the weights.
 
     The learning rate follows the share of steps done or, with `max_minutes`, the share of time if that is larger.
+    A step takes `accumulate` batches from each of the processes, all numbered through from the start of the run; what
+    is random in a batch comes from its number. So P processes with A batches each take the steps that one process
+    takes with P x A. `held_out` batches of validation count, spread over the processes alike.
     """
 
     def __init__(
@@ -30,6 +34,7 @@ class TrainingModule(pl.LightningModule):
         experiment: Experiment,
         max_minutes: float | None,
         place: tuple[int, int] = (0, 1),
+        held_out: int = 1,
     ) -> None:
         super().__init__()
         self.rank, self.world = place
@@ -41,6 +46,21 @@ class TrainingModule(pl.LightningModule):
         self.started = time.monotonic()
         self.minutes = 0.0  # training time so far, earlier parts of a resumed run included
         self.residues_seen = 0
+        self.every = min(experiment.validate_every, experiment.max_steps)
+        self.curves, self.figures = Curves(), dict[str, float]()
+        self.parts: list[dict[str, Tensor]] = []  # of the batches of this step so far
+        self.nodes = 0  # in them
+        self.held_out, self.totals = held_out, dict[str, Tensor]()
+
+    @property
+    def log_every(self) -> int:
+        """Steps from one point of the training curves to the next."""
+        return min(20, self.every)
+
+    @property
+    def between_steps(self) -> bool:
+        """Whether the optimiser has made its step of all batches so far."""
+        return not self.parts
 
     def on_train_batch_start(self, *args: Any) -> None:
         # One clock for all processes: the learning rate follows it.
@@ -60,30 +80,59 @@ class TrainingModule(pl.LightningModule):
         return graph.to(device), replace(target, **moved)
 
     def training_step(self, item: tuple[Any, Any], index: int) -> Tensor:
-        # Seeded by step: a run that was stopped and goes on draws the same numbers.
-        torch.manual_seed(self.experiment.seed + self.global_step)
-        generator = seeded("step", self.experiment.seed, self.global_step, *([self.rank] if self.rank else []))
+        # Seeded by the number of the batch: a run that was stopped and goes on draws the same numbers.
+        done = self.global_step * self.experiment.accumulate + len(self.parts)
+        number = done * self.world + self.rank
+        torch.manual_seed(self.experiment.seed + number)
         graph, target = item
         if self.experiment.augment != "none":
-            turn = drawn_turn(generator, self.experiment.augment == "reflections").to(graph.pos)
+            drawn = seeded("turn", self.experiment.seed, number)
+            turn = drawn_turn(drawn, self.experiment.augment == "reflections").to(graph.pos)
             graph, target = graph.moved(turn, turn.new_zeros(3)), target.turned(turn)
-        parts = self.task.loss(self.model, graph, target, generator, training=True)
-        self.residues_seen += int(graph.num_nodes) * self.world  # about: every process counts its own
-        for name, value in parts.items():
-            self.log(f"train/{name}", value.detach(), batch_size=int(graph.num_nodes), prog_bar=name == "loss")
-        loss = parts["loss"]
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"loss is {float(loss)} at step {self.global_step}; records {index}")
-        return loss
+        parts = self.task.loss(self.model, graph, target, seeded("step", self.experiment.seed, number), training=True)
+        self.parts.append({name: value.detach() for name, value in parts.items()})
+        self.nodes += int(graph.num_nodes)
+        if len(self.parts) == self.experiment.accumulate:
+            self._log_step()
+        return parts["loss"]
+
+    def _log_step(self) -> None:
+        """Log the means over the batches of this step, of all processes; FloatingPointError if the loss is none."""
+        names = list(self.parts[0])
+        sums = [torch.stack([parts[name] for parts in self.parts]).double().sum() for name in names]
+        *totals, nodes = self._sum(torch.stack([*sums, sums[0].new_tensor(self.nodes)])).tolist()
+        means = {name: total / (len(self.parts) * self.world) for name, total in zip(names, totals, strict=True)}
+        step, self.residues_seen = self.global_step + 1, self.residues_seen + round(nodes)
+        if not math.isfinite(means["loss"]):
+            raise FloatingPointError(f"loss is {means['loss']} at step {step}")
+        for name, value in means.items():
+            self.log(f"train/{name}", value, prog_bar=name == "loss")
+        if step % self.log_every == 0:
+            self.curves.add(step, self.current_epoch, {f"train/{name}": value for name, value in means.items()})
+
+    def _sum(self, values: Tensor) -> Tensor:
+        """The sum over the processes."""
+        summed = self.trainer.strategy.reduce(values, reduce_op="sum") if self.world > 1 else values
+        assert isinstance(summed, Tensor)
+        return summed
 
     def validation_step(self, item: tuple[Any, Any], index: int) -> None:
         graph, target = item
-        parts = self.task.loss(self.model, graph, target, seeded("validation", index), training=False)
-        for name, value in parts.items():
-            self.log(f"val/{name}", value.detach(), batch_size=int(graph.num_nodes), on_epoch=True)
+        number = index * self.world + self.rank
+        parts = self.task.loss(self.model, graph, target, seeded("validation", number), training=False)
+        counted = float(graph.num_nodes) if number < self.held_out else 0.0
+        for name, value in {**parts, "": torch.ones_like(parts["loss"])}.items():  # "": the residues themselves
+            self.totals[name] = self.totals.get(name, 0.0) + value.detach().double() * counted
 
-    def on_train_batch_end(self, *args: Any) -> None:
-        decay = min(self.experiment.ema, (1 + self.global_step) / (10 + self.global_step))
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        self.parts, self.nodes = [], 0
+        self.average()
+
+    def average(self) -> None:
+        """Move the averaged weights a little towards those after this step, which the trainer has not yet counted."""
+        done = self.global_step + 1
+        decay = min(self.experiment.ema, (1 + done) / (10 + done))
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
                 average = self.averaged[name] = self.averaged[name].to(value.device)
@@ -92,18 +141,25 @@ class TrainingModule(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         self.held = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.model.load_state_dict(self.averaged)
+        self.totals = {}
 
     def on_validation_epoch_end(self) -> None:
+        """Figures are means over residues, the same in every process; what is time stays out of them."""
         self.model.load_state_dict(self.held)
-        self.log("residues_seen", float(self.residues_seen))
-        self.log("minutes", self.minutes)
+        *totals, residues = self._sum(torch.stack(list(self.totals.values()))).tolist()
+        self.figures = {f"val/{name}": total / residues for name, total in zip(self.totals, totals, strict=False)}
+        self.figures["residues_seen"] = float(self.residues_seen)
+        for name, value in {**self.figures, "minutes": self.minutes}.items():
+            self.log(name, value)
+        self.curves.add(self.global_step, self.current_epoch, {**self.figures, "minutes": self.minutes})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["averaged"] = self.averaged
+        checkpoint["averaged"], checkpoint["curves"] = self.averaged, self.curves.state()
         checkpoint["minutes"], checkpoint["residues_seen"] = self.minutes, self.residues_seen
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.averaged = checkpoint["averaged"]
+        self.curves.restore(checkpoint["curves"])
         self.minutes = self.minutes_before = checkpoint["minutes"]
         self.residues_seen = checkpoint["residues_seen"]
         self.started = time.monotonic()

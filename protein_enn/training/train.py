@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from protein_enn.data import Store
 from protein_enn.data.batches import ResidueBudget
-from protein_enn.predictor import build, choose_device, load_predictor
+from protein_enn.data.embeddings import Embeddings
+from protein_enn.data.fingerprint import Fingerprint, fingerprint_path, load_fingerprint
+from protein_enn.predictor import build, load_predictor
 from protein_enn.tasks import TASKS
+from protein_enn.training import checkpoints
 from protein_enn.training.callbacks import KeepBest
 from protein_enn.training.experiment import Experiment, read_experiment
-from protein_enn.training.loaders import loaders
+from protein_enn.training.launch import trainer_of
+from protein_enn.training.loaders import held_out, loaders
 from protein_enn.training.memory import reuse_freed_memory
 from protein_enn.training.module import TrainingModule
 from protein_enn.version import __version__
@@ -37,6 +35,7 @@ class TrainingResult:
     residues: int
     minutes: float
     best: float
+    rank: int = 0  # which of the processes this is; number 0 speaks for all
 
 
 def train(
@@ -44,20 +43,27 @@ def train(
     out: str | Path,
     *,
     data: str | Path,
+    embeddings: str | Path | None = None,
     from_weights: str | Path | None = None,
     max_steps: int | None = None,
     max_minutes: float | None = None,
     resume: bool = False,
+    resume_if_any: bool = False,
     threads: int | None = None,
     processes: int = 1,
+    nodes: int = 1,
     device: str = "auto",
     say: Callable[[str], None] = print,
 ) -> TrainingResult:
     """Trains the experiment; leaves best.safetensors + best.json, last.ckpt, metrics.csv and TensorBoard logs in `out`.
 
-    With several `processes` (a GPU each, or `threads` CPU threads each) every step takes a batch from each of them; the
-    program that calls this is started once more for each (Lightning's DDP), so call it from a script or a command.
-    `from_weights` starts from a predictor's weights and settings (fine-tuning); `resume` goes on from last.ckpt.
+    With several `processes` (a GPU each, or `threads` CPU threads each) every step takes batches from each of them; the
+    program that calls this is started once more for each (Lightning's DDP), so call it from a script or a command. With
+    several `nodes` it has been started on each of them, by SLURM's srun or torchrun; `processes` are those of a node.
+    `embeddings` is a cache that `protein-enn embed` made of the store, for a model with `language` features.
+    `from_weights` starts from a predictor's weights and settings (fine-tuning); `resume` goes on from
+    last.ckpt. `resume_if_any` does so only if there is one, of the same experiment, data, start weights and number of
+    processes, and else starts anew: a run that was killed at any moment and is started so again leaves the same bytes.
     ValueError for a bad experiment, store or folder.
     """
     out, experiment = Path(out), read_experiment(config)
@@ -66,18 +72,26 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     reuse_freed_memory()
-    checkpoint = out / "last.ckpt"
+    checkpoint = out / checkpoints.NAME
     if resume and not checkpoint.is_file():
         raise ValueError(f"{checkpoint}: nothing to resume from")
-    start = _step_of(checkpoint) if resume else 0
+    known, line = checkpoints.read_checkpoint(checkpoint) if resume else None, ""
     store = Store(data)
-    model, settings = _model(experiment, from_weights)
+    model, settings, from_sha256, language = _model(experiment, from_weights)
+    cache = _embeddings(embeddings, store, model, language)
     task_type = TASKS[experiment.task]
     task = task_type(task_type.Config.model_validate(experiment.task_settings), model.config)
-    place = int(os.environ.get("LOCAL_RANK", 0)), processes
-    training, validation = loaders(store, task, experiment, start, place)
-    sampler = cast(ResidueBudget, training.batch_sampler)
-    module = TrainingModule(model, task, experiment, max_minutes, place)
+    run = {
+        "experiment": experiment.model_dump(exclude={"checkpoint_minutes"}),
+        "manifest_sha256": store.sha256,
+        "from_sha256": from_sha256,
+        "language": None if cache is None else cache.weights,
+        "processes": processes * nodes,
+        "package": __version__,
+    }
+    if resume_if_any:
+        known, line = checkpoints.resumed(checkpoint, run)
+    start = 0 if known is None else int(known["global_step"])
     out.mkdir(parents=True, exist_ok=True)
 
     def describe(figures: dict[str, float]) -> dict[str, Any]:
@@ -92,79 +106,80 @@ def train(
             "experiment": experiment.model_dump(),
             "package": __version__,
             "from": str(from_weights or ""),
+            "from_sha256": from_sha256,
         }
-        return {"config": settings, "metrics": {"validation": figures}, "data": provenance, "training": training_facts}
+        spoken = {} if cache is None else {"language": cache.weights}
+        metrics = {"validation": figures}
+        return {"config": settings, **spoken, "metrics": metrics, "data": provenance, "training": training_facts}
 
-    keep = KeepBest(out, describe, say)
-    every = min(experiment.validate_every, experiment.max_steps)
-    trainer = _trainer(out, experiment, every, max_minutes, device, processes, keep)
+    keep = KeepBest(out, run, describe, say, experiment.checkpoint_minutes)
+    trainer = trainer_of(out, keep, experiment, max_minutes, device, (processes, nodes))
+    place = trainer.global_rank, trainer.world_size
+    training, validation = loaders(store, task, experiment, start, place, cache)
+    sampler = cast(ResidueBudget, training.batch_sampler)
+    module = TrainingModule(model, task, experiment, max_minutes, place, len(held_out(store, experiment)))
+    if trainer.is_global_zero:
+        checkpoints.sweep(out)
+        if line:
+            say(line)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers and loggers is not for the user
-        trainer.fit(module, training, validation, ckpt_path=str(checkpoint) if resume else None)
-        if trainer.global_step % every:
+        trainer.fit(module, training, validation, ckpt_path=None if known is None else str(checkpoint))
+        if trainer.global_step % module.every:
             trainer.validate(module, validation, verbose=False)
     if trainer.is_global_zero:
-        _collect_metrics(out)
+        module.curves.write(out / "metrics.csv")
+        _met(store, experiment, from_weights).save(fingerprint_path(out / "best.safetensors"))
+    seen = module.residues_seen
     return TrainingResult(
-        out / "best.safetensors", trainer.global_step, module.residues_seen, module.minutes, keep.best
+        out / "best.safetensors", trainer.global_step, seen, module.minutes, keep.best, trainer.global_rank
     )
 
 
-def _step_of(checkpoint: Path) -> int:
-    """Steps done in a run that stopped; ValueError for a file that is no checkpoint of tensors and plain values."""
-    try:
-        return int(torch.load(checkpoint, weights_only=True)["global_step"])
-    except Exception as error:  # torch has no error of its own for a damaged or hostile file
-        raise ValueError(f"{checkpoint}: not a checkpoint of a training run; start without resuming") from error
+def _met(store: Store, experiment: Experiment, from_weights: str | Path | None) -> Fingerprint:
+    """What the weights have met: the training chains, and those of the weights they started from."""
+    own = Fingerprint.of_store(store, experiment.pair_share > 0)
+    base = None if from_weights is None else load_fingerprint(fingerprint_path(from_weights))
+    return own if base is None else own.union(base)
 
 
-def _model(experiment: Experiment, from_weights: str | Path | None) -> tuple[Any, dict[str, Any]]:
+def _model(experiment: Experiment, from_weights: str | Path | None) -> tuple[Any, dict[str, Any], str, str]:
+    """The model to start from, its settings, the sha256 of its weights and of their language model, "" for none."""
     if from_weights is None:
         torch.manual_seed(experiment.seed)
-        return build(experiment.task, experiment.model), experiment.model
+        return build(experiment.task, experiment.model), experiment.model, "", ""
     predictor = load_predictor(from_weights, device="cpu")
     if predictor.task != experiment.task:
         raise ValueError(
             f"weights {from_weights} are of task {predictor.task}, the experiment's task is {experiment.task}"
         )
-    return predictor.model.train().requires_grad_(True), predictor.info["config"]
+    language = predictor.info.get("language", {}).get("sha256", "")
+    return predictor.model.train().requires_grad_(True), predictor.info["config"], predictor.sha256, language
 
 
-def _trainer(
-    out: Path,
-    experiment: Experiment,
-    every: int,
-    max_minutes: float | None,
-    device: str,
-    processes: int,
-    keep: KeepBest,
-) -> pl.Trainer:
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_utilities"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    return pl.Trainer(
-        accelerator="gpu" if choose_device(device).type == "cuda" else "cpu",
-        devices=processes,
-        # The last layer's tensors may have no reader, and then no gradient.
-        strategy="ddp_find_unused_parameters_true" if processes > 1 else "auto",
-        precision=experiment.precision,
-        max_steps=experiment.max_steps,
-        max_epochs=-1,
-        max_time=timedelta(minutes=max_minutes) if max_minutes else None,
-        val_check_interval=every,
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        gradient_clip_val=experiment.gradient_clip,
-        logger=[CSVLogger(out / "logs", name="csv"), TensorBoardLogger(str(out / "logs"), name="tensorboard")],
-        log_every_n_steps=min(20, every),
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        callbacks=[keep],
-    )
+def _embeddings(folder: str | Path | None, store: Store, model: Any, sha256: str) -> Embeddings | None:
+    """The cache of a model with language features; ValueError where one of them is not for the other, or incomplete.
 
-
-def _collect_metrics(out: Path) -> None:
-    logs = sorted((out / "logs" / "csv").glob("version_*/metrics.csv"), key=lambda p: p.stat().st_mtime)
-    if logs:
-        shutil.copyfile(logs[-1], out / "metrics.csv")
+    `sha256` is that of the language model with which the model was trained before, if it was.
+    """
+    width = getattr(model.config, "language", 0)
+    if folder is None and not width:
+        return None
+    if folder is None:
+        raise ValueError(
+            f"the model takes {width} features of a language model: make a cache of the store with `protein-enn embed` "
+            "and name it with --embeddings"
+        )
+    cache = Embeddings(folder)
+    if cache.width != width:
+        raise ValueError(
+            f"{folder}: {cache.width} features of {cache.weights['name']}, but the model takes {width or 'none'}; "
+            f"write `language: {cache.width}` below `model:` of a design experiment"
+        )
+    if sha256 and cache.weights["sha256"] != sha256:
+        raise ValueError(
+            f"{folder}: features of {cache.weights['name']}, but the start weights were trained with another language "
+            f"model (sha256 {sha256[:12]}...); make a cache with that one"
+        )
+    cache.check(store)
+    return cache

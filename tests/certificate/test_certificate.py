@@ -76,7 +76,7 @@ def test_shipped_weights_pass(name: str, precision: str, natives: list[Structure
         "rotation", "reflection", "translation", "order of nodes", "batch", "chunks", "gradients"
     }  # fmt: skip
     of_structures = {"rotation", "reflection", "translation", "order of chains", "order of atoms"}
-    if name == "design":  # the graph of a mirror image has the CBs of L-amino acids too
+    if name != "refinement":  # the graph of a mirror image has the CBs of L-amino acids too
         of_structures -= {"reflection"}
     assert {move for level, move in moves if level == "structure"} == of_structures
 

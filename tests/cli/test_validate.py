@@ -35,6 +35,16 @@ def test_short_option_and_residues(examples: Path, tmp_path: Path) -> None:
     assert float(line["side_chain_rmsd"]) == pytest.approx(row["side_chain_rmsd"])
 
 
+def test_a_native_of_another_protein_is_doubted(examples: Path) -> None:
+    command = ["validate", str(examples / "1bhl.pdb"), "--json", "-r"]
+    result = RUNNER.invoke(app, [*command, str(examples / "2gtl_chain_a.cif")])
+    (row,) = json.loads(result.stdout)
+    assert result.exit_code == 0 and "is it the right one?" in row["warning"]
+    assert f"warning: 1bhl: {row['warning']}" in result.stderr
+    result = RUNNER.invoke(app, [*command, str(examples / "1bhl_perturbed.pdb")])
+    assert json.loads(result.stdout)[0]["warning"] is None and "warning" not in result.stderr
+
+
 def test_residues_as_json_without_native(examples: Path, tmp_path: Path) -> None:
     out = tmp_path / "residues.json"
     result = RUNNER.invoke(app, ["validate", str(examples / "1bhl.pdb"), "--per-residue", str(out)])

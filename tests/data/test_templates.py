@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from protein_enn import chemistry
-from protein_enn.data.preparation import _Job, _template_jobs
+from protein_enn.data.jobs import Job, template_jobs
 from protein_enn.data.templates import template_model
 from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.metrics.relatives import align_relatives
@@ -61,10 +61,10 @@ def test_strangers_are_no_templates():
 
 
 def test_pairs_are_drawn_inside_a_cluster_and_keep_its_split():
-    jobs = [_Job(f"{c}{i}", "A", c, "val" if c == "b" else "train") for c in "abc" for i in range(1 if c == "c" else 3)]
-    found = _template_jobs(jobs, 2, 0)
-    assert len(found) == 4 and found == _template_jobs(jobs, 2, 0)
+    jobs = [Job(f"{c}{i}", "A", c, "val" if c == "b" else "train") for c in "abc" for i in range(1 if c == "c" else 3)]
+    found = template_jobs(jobs, 2, 0)
+    assert len(found) == 4 and found == template_jobs(jobs, 2, 0)
     for job in found:
         assert job.kind == "template" and job.file[0] == job.model[0] and job.file != job.model
         assert job.cluster == f"template {job.file[0]}" and job.split == ("val" if job.file[0] == "b" else "train")
-    assert not _template_jobs(jobs, 0, 0)
+    assert not template_jobs(jobs, 0, 0)

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from protein_enn.chemistry import CA, CB
 from protein_enn.geometry.symmetry import Symmetry
 from protein_enn.metrics import stereochemistry
-from protein_enn.refinement.gate import KINDS_OF_OUTLIERS, Gate, Verdict, judge
+from protein_enn.refinement.gate import KINDS_OF_OUTLIERS, Gate, Gatekeeper, Verdict
 from protein_enn.structure import Structure
 
 ALL = torch.ones(20, 37)
@@ -29,6 +30,13 @@ def beside(helix: Structure, apart: float) -> Structure:
     shift[20:, :, 0] = apart
     chains = torch.arange(2).repeat_interleave(20)
     return replace(both.with_positions(both.positions + shift), chains=chains, chain_ids=("A", "B"), source=None)
+
+
+def judge(
+    structure: Structure, proposal: Tensor, wanted: Tensor, share: Tensor, settings: Gate,
+    symmetry: Symmetry | None = None,
+) -> Verdict:  # fmt: skip
+    return Gatekeeper(structure, share, settings, symmetry).judge(proposal, wanted)
 
 
 def assert_not_worse(structure: Structure, verdict: Verdict) -> None:

@@ -105,7 +105,13 @@ def test_the_page_shows_residues_audit_and_columns(tmp_path: Path) -> None:
     rows = rank_designs([design("a", -1.0, per_residue=per_residue, audit=audit, audit_severity="warning"), FAILED])
     write_ranking(tmp_path / "r.html", rows, "A title")
     text = (tmp_path / "r.html").read_text()
-    for expected in ("31 are D", "no CA", COLUMNS["separated"].meaning, 'data-table="designs"', 'id="designs"'):
+    for expected in (
+        "31 are D",
+        "no CA",
+        COLUMNS["separated"].meaning,
+        'data-table="designs-table"',
+        'id="designs-table"',
+    ):
         assert expected in text
     assert "default-src &#x27;none&#x27;" in text and "http" not in text.replace("http-equiv", "")
     again = tmp_path / "again.html"

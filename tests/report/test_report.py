@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from protein_enn.report import load_results, write_report
+from protein_enn.report.assets import script
+from protein_enn.report.viewer import viewer_script
 
 HOSTILE = (
     "</script><script src=http://evil.example/x.js></script><img onerror=alert(1) src='https://evil.example'>\"&\x00"
@@ -44,7 +46,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
-        if tag not in ("meta", "br", "link"):
+        if tag not in ("meta", "br", "link", "input"):
             self.stack.append(tag)
         if tag == "script":
             self.scripts.append((dict(attrs), ""))
@@ -96,15 +98,17 @@ def score(name: str, value: float | None, error: str | None = None, **more: obje
 
 def render(tmp_path: Path, **content: object) -> tuple[Page, str]:
     target = tmp_path / "report.html"
-    arguments: dict = {"refinements": [], "scores": [], "metrics": {}, **content}
-    write_report(target, **arguments)
+    write_report(target, **dict(content))  # type: ignore[arg-type]
     text = target.read_text(encoding="utf-8")
     return Page(text), text
 
 
 def test_an_empty_run_is_a_page(tmp_path: Path) -> None:
     page, text = render(tmp_path)
-    assert "No structure was refined" in text and "No design was scored" in text and "No metrics" in text
+    assert "No structure was refined" in text and "no design was scored" in text
+    assert [a["id"] for tag, a in page.elements if tag == "section"] == ["nothing", "provenance"], (
+        "empty ones are left out"
+    )
     assert page.stack == [] and len(page.scripts) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
@@ -126,8 +130,11 @@ def test_all_values_of_a_refinement_are_there(tmp_path: Path) -> None:
     page, _ = render(tmp_path, refinements=[record, {"name": "bad", "input": "bad.pdb", "error": "no CA atoms"}])
     data = [json.loads(text) for attributes, text in page.scripts if attributes.get("type") == "application/json"]
     assert len(data) == 1 and data[0]["phi_before"][-1] is None
-    for column in ("id", "status", "reason", "displacement", "confidence_before", "confidence_after"):
-        assert data[0][column] == record["per_residue"][column]
+    unpacked = {key: c if isinstance(c, list) else [c["words"][i] for i in c["at"]] for key, c in data[0].items()}
+    rows = record["per_residue"]
+    assert [unpacked[column] for column in ("id", "status", "reason")] == [rows["id"], rows["status"], rows["reason"]]
+    for column in ("displacement", "confidence_before", "confidence_after"):
+        assert unpacked[column] == [None if v is None else pytest.approx(v, abs=5e-4) for v in rows[column]]
     words = " ".join(page.words)
     for expected in ("reason reverted", "31 are D", "ab" * 32, "better", "worse", "no CA atoms", "bad.pdb"):
         assert expected in words
@@ -138,8 +145,8 @@ def test_scores_are_ranked_and_failures_stand_apart(tmp_path: Path) -> None:
     rows = [score("low", -2.5), score("top", -1.25), score("bad", None, "truncated"), score("nan", math.nan)]
     page, text = render(tmp_path, scores=rows)
     words = " ".join(page.words)
-    assert text.index("<td>top</td>") < text.index("<td>low</td>") < text.index("<td>bad</td>")
-    assert "truncated" in words and "no value was computed" in words and "cd" * 32 in words
+    assert text.index("<td>top</td>") < text.index("<td>low</td>") < text.index("<td>bad.cif</td>")
+    assert "truncated" in words and "no value was computed" in words and "cd" * 32 in words and "2 in score" in words
     assert sum(1 for tag, a in page.elements if tag == "circle" and a.get("class") == "score") == 2
     for value in ("-1.25", "-2.5", "0.0125", "0.4375", "5.5"):
         assert f'data-value="{value}"' in text
@@ -219,9 +226,31 @@ def test_hostile_strings_stay_text(tmp_path: Path) -> None:
         tmp_path, refinements=[bad, failed], scores=scores, metrics={HOSTILE: {HOSTILE: HOSTILE}}, title=HOSTILE
     )
     assert page.stack == [] and "\x00" not in text
-    assert [attributes.get("type") for attributes, _ in page.scripts] == ["application/json", None]
-    assert "<" not in page.scripts[0][1] and json.loads(page.scripts[0][1])["residue"][0].startswith("</script>")
-    allowed = {"html", "head", "meta", "title", "style", "body", "header", "main", "section", "footer", "nav", "script"}
+    own = [text for attributes, text in page.scripts if not attributes]
+    assert own == [script(), viewer_script()] and page.scripts[-2:] == [({}, text) for text in own]
+    assert all("<" not in data for attributes, data in page.scripts if attributes)
+    assert json.loads(page.scripts[0][1])["residue"]["words"][0].startswith("</script>")
+    allowed = {
+        "i",
+        "option",
+        "select",
+        "input",
+        "label",
+        "h4",
+        "rect",
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "header",
+        "main",
+        "section",
+        "footer",
+        "nav",
+        "script",
+    }
     allowed |= {"h1", "h2", "h3", "p", "a", "b", "ul", "li", "span", "div", "code", "button", "output", "details"}
     allowed |= {"summary", "figure", "figcaption", "table", "caption", "thead", "tbody", "tr", "th", "td"}
     allowed |= {"svg", "desc", "text", "line", "path", "circle", "g", "marker"}
@@ -262,10 +291,10 @@ def test_results_are_read_back(tmp_path: Path) -> None:
         writer.writerows(rows)
     (tmp_path / "a.scores.json").write_text(json.dumps(score("a", -1.5, kind="score")))
     (tmp_path / "guarded.csv").write_text("name,log_likelihood\n'=a,-1.0\n'tis,-2.0\n")
-    refinements, scores, metrics = load_results(tmp_path)
-    assert [r["name"] for r in refinements] == ["model", "lost"] and refinements[1]["error"] == "no atoms"
-    names = sorted(row["name"] for row in scores)
+    found = load_results(tmp_path)
+    assert [r["name"] for r in found.refinements] == ["model", "lost"] and found.refinements[1]["error"] == "no atoms"
+    names = sorted(row["name"] for row in found.scores)
     assert names == ["'tis", "=a", "a", "b"], "a table's row and its record are one score"
-    assert next(row for row in scores if row["name"] == "b") == rows[1]
-    assert metrics["design_metrics"]["perplexity"] == 7.5
-    write_report(tmp_path / "report.html", refinements=refinements, scores=scores, metrics=metrics)
+    assert next(row for row in found.scores if row["name"] == "b") == rows[1]
+    assert found.metrics["design_metrics"]["perplexity"] == 7.5
+    write_report(tmp_path / "report.html", found)

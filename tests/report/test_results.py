@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from protein_enn.report import load_results
+from protein_enn.report import Results, load_results
 
 
 def test_tables_of_other_scores_are_no_ranking(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_tables_of_other_scores_are_no_ranking(tmp_path: Path) -> None:
             load_results([path])
     (tmp_path / "a.metrics.columns.json").write_text('{"columns": {}}')
     (tmp_path / "b.scores.json").write_text('[{"kind": "interface", "per_residue": {"id": ["A:1"]}}]')
-    assert load_results(tmp_path) == ([], [], {})
+    assert load_results(tmp_path) == Results(files=1), "the record of an interface is understood, and no design"
 
 
 @pytest.mark.parametrize(

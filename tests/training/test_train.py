@@ -1,53 +1,20 @@
 """Training end to end on a small store: it learns, it keeps what it should, a resumed run is the same run."""
 
 import csv
-import os
-import subprocess
-import sys
-from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from protein_enn.data import Chain
-from protein_enn.data.store import Record, write_store
 from protein_enn.predictor import load_predictor
-from protein_enn.testing import random_structure
 from protein_enn.training import train
 from protein_enn.training.experiment import read_experiment
 
-SMALL = """
-task: {task}
-max_steps: {steps}
-validate_every: 2
-budget: 60
-crop: 30
-warmup: 1
-model: {{k: 6, encoder_settings: {{layers: 1, scalars: 16, odd: 4, channels: 4, edges: 8, hidden: 8}}}}
-"""
-
-
-@pytest.fixture
-def store(tmp_path):
-    chains = []
-    for i in range(6):
-        chain = Chain.of(replace(random_structure((24,), seed=i), name=f"c{i}"))
-        chains.append((chain, Record(chain.name, 24, str(i), "val" if i == 0 else "train", "native")))
-    write_store(tmp_path / "store", chains, {"source": "random"})
-    return tmp_path / "store"
-
-
-def experiment(tmp_path, task: str, steps: int):
-    path = tmp_path / f"{task}-{steps}.yaml"
-    path.write_text(SMALL.format(task=task, steps=steps))
-    return path
-
 
 @pytest.mark.parametrize("task", ["design", "refinement"])
-def test_a_run_leaves_weights_that_load_without_the_trainer(task, tmp_path, store):
+def test_a_run_leaves_weights_that_load_without_the_trainer(task, tmp_path, store, experiment):
     lines: list[str] = []
-    result = train(experiment(tmp_path, task, 4), tmp_path / "run", data=store, say=lines.append)
+    result = train(experiment(task, 4), tmp_path / "run", data=store, say=lines.append)
     predictor = load_predictor(result.weights, device="cpu")
     assert predictor.task == task
     assert predictor.info["data"]["source"] == "random"
@@ -60,8 +27,8 @@ def test_a_run_leaves_weights_that_load_without_the_trainer(task, tmp_path, stor
 
 
 @pytest.mark.parametrize("task", ["design", "refinement"])
-def test_bfloat16_products_give_nearly_the_same_run(task, tmp_path, store):
-    full, half = experiment(tmp_path, task, 2), tmp_path / "half.yaml"
+def test_bfloat16_products_give_nearly_the_same_run(task, tmp_path, store, experiment):
+    full, half = experiment(task, 2), tmp_path / "half.yaml"
     half.write_text(full.read_text() + "precision: bf16-mixed\n")
     losses = [train(c, tmp_path / c.stem, data=store, say=lambda line: None).best for c in (full, half)]
     assert losses[0] != losses[1]
@@ -69,9 +36,9 @@ def test_bfloat16_products_give_nearly_the_same_run(task, tmp_path, store):
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_a_stopped_run_goes_on_to_the_same_weights(optimizer, tmp_path, store):
+def test_a_stopped_run_goes_on_to_the_same_weights(optimizer, tmp_path, store, experiment):
     """Stopped after 2 of 6 steps (as if killed after its checkpoint) and resumed: bit for bit the straight run."""
-    config = experiment(tmp_path, "design", 6)
+    config = experiment("design", 6)
     config.write_text(config.read_text() + f"optimizer: {optimizer}\n")
     train(config, tmp_path / "straight", data=store, say=lambda line: None)
 
@@ -93,34 +60,15 @@ def test_a_stopped_run_goes_on_to_the_same_weights(optimizer, tmp_path, store):
         assert torch.equal(value, broken["averaged"][name]), name
 
 
-def test_two_processes_train_one_model(tmp_path, store):
-    """Each has its batches, one of them writes; the command starts the other."""
-    config = experiment(tmp_path, "design", 2)
-    script = tmp_path / "program.py"  # the other process is this file, started again
-    script.write_text("from protein_enn.cli import main\n\nmain()\n")
-    wanted = ["train", str(config), "-o", str(tmp_path / "run"), "--data", str(store), "--processes", "2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [sys.executable, str(script), *wanted, "--threads", "1", "--device", "cpu"],
-        env=environment, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("best.safetensors") == 1 and done.stderr.count("step 2,") == 1
-    alone = train(config, tmp_path / "alone", data=store, say=lambda line: None)
-    together, one = (load_file(path) for path in (tmp_path / "run" / "best.safetensors", alone.weights))
-    assert together.keys() == one.keys()
-    assert any(not torch.equal(together[name], one[name]) for name in one), "the second process adds nothing"
-
-
-def test_the_json_counts_the_chains_that_were_used(tmp_path, store):
-    config = experiment(tmp_path, "design", 2)
+def test_the_json_counts_the_chains_that_were_used(tmp_path, store, experiment):
+    config = experiment("design", 2)
     config.write_text(config.read_text() + "clusters: 0.4\n")  # of five
     data = load_predictor(train(config, tmp_path / "run", data=store, say=str).weights, device="cpu").info["data"]
     assert (data["training_chains"], data["training_clusters"]) == (2, 2)
 
 
-def test_fine_tuning_starts_from_given_weights(tmp_path, store):
-    config = experiment(tmp_path, "design", 2)
+def test_fine_tuning_starts_from_given_weights(tmp_path, store, experiment):
+    config = experiment("design", 2)
     first = train(config, tmp_path / "first", data=store, say=lambda line: None)
     tuned = train(config, tmp_path / "tuned", data=store, from_weights=first.weights, say=lambda line: None)
     before, after = load_file(first.weights), load_file(tuned.weights)
@@ -128,11 +76,11 @@ def test_fine_tuning_starts_from_given_weights(tmp_path, store):
     change = max(float((before[k] - after[k]).abs().max()) for k in before)
     assert 0 < change < 0.1
     with pytest.raises(ValueError, match="are of task design, the experiment's task is refinement"):
-        refinement = experiment(tmp_path, "refinement", 2)
+        refinement = experiment("refinement", 2)
         train(refinement, tmp_path / "wrong", data=store, from_weights=first.weights)
 
 
-def test_bad_experiments_are_answered(tmp_path, store):
+def test_bad_experiments_are_answered(tmp_path, store, experiment):
     path = tmp_path / "bad.yaml"
     for text, message in [
         ("task: design\nlearning_rat: 1\n", "did you mean 'learning_rate'"),
@@ -147,4 +95,4 @@ def test_bad_experiments_are_answered(tmp_path, store):
     with pytest.raises(ValueError, match="no such experiment"):
         read_experiment(tmp_path / "none.yaml")
     with pytest.raises(ValueError, match="nothing to resume"):
-        train(experiment(tmp_path, "design", 2), tmp_path / "new", data=store, resume=True)
+        train(experiment("design", 2), tmp_path / "new", data=store, resume=True)

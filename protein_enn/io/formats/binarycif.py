@@ -157,7 +157,7 @@ def read_mask(content: Mapping[str, Any], count: int) -> NDArray | None:
 
 
 def _header(block: Mapping[str, Any], size: int) -> gemmi.cif.Block:
-    small = gemmi.cif.Block("header")
+    small = gemmi.cif.Block(str(block.get("header") or "header"))
     for category in block["categories"]:
         name, count = "_" + category["name"].lstrip("_") + ".", int(category["rowCount"])
         if name not in HEADER_CATEGORIES:

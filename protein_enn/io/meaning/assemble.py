@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from protein_enn import chemistry
 from protein_enn.audit import Finding
-from protein_enn.io.components import component, elements_of, slot
+from protein_enn.io.components import DUMMY, component, elements_of, slot
 from protein_enn.io.errors import EmptyStructureError, FormatError
 from protein_enn.io.meaning.conformers import OTHER_CONFORMER, Grouping, choose_conformers, group_residues
 from protein_enn.io.meaning.context import describe_context, gather_context
@@ -31,9 +31,9 @@ def assemble(table: AtomTable, name: str, file: str, source: Source, record: Rec
     table = _without_unplaced(table, record)
     check_atoms(table, file)
     table = replace(table, elements=elements_of(table.elements, table.names, table.residue_names))
-    table = _name_blank_chains(_without_hydrogens(table, record), record)
+    table = _name_blank_chains(_without_hydrogens(_without_dummies(table, record), record), record)
     if not len(table):
-        raise EmptyStructureError(f"{file}: no atoms other than hydrogen; give a file with heavy atoms")
+        raise EmptyStructureError(f"{file}: no atoms other than hydrogen and dummies; give a file with heavy atoms")
     grouping, joined = group_residues(table)
     grouping, others, conformers = choose_conformers(grouping, file)
     record.findings += joined
@@ -62,6 +62,14 @@ def _without_unplaced(table: AtomTable, record: Record) -> AtomTable:
     record.dropped["no coordinates"] += count
     record.findings.append(Finding("atoms-without-coordinates", "warning", message, count, places))
     return table.take(table.placed)
+
+
+def _without_dummies(table: AtomTable, record: Record) -> AtomTable:
+    """Without the points that are no atoms: OPM and PPM draw the planes of a membrane with some thousands of them."""
+    dummy = table.residue_names.are(DUMMY)
+    count = int(dummy.sum())
+    record.drop("dummy", "dummies-dropped", f"dummy atoms ({DUMMY}, as of a membrane's planes) were dropped", count)
+    return table.take(~dummy) if count else table
 
 
 def _without_hydrogens(table: AtomTable, record: Record) -> AtomTable:

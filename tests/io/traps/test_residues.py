@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from protein_enn import chemistry
 from protein_enn.graph import protein_graph
-from protein_enn.io import EmptyStructureError
+from protein_enn.io import EmptyStructureError, read_structure, write_structure
 from protein_enn.structure import KINDS
 
 
@@ -162,3 +163,28 @@ def test_28_hydrogen_and_deuterium(kind, peptide, atom, file_of, read, elements)
 def test_28_nothing_but_hydrogens(kind, atom, file_of, refused):
     """What is left after the hydrogens may be nothing."""
     refused(file_of([atom("H", 1, 1.0), atom("HA", 1, 2.0)], kind), EmptyStructureError, "hydrogen")
+
+
+def test_22_dummies_of_a_membrane_are_no_ligand(kind, peptide, atom, file_of, read, tmp_path):
+    """OPM and PPM: HETATM rows N and O of residues DUM, thousands of them, in the planes of the membrane."""
+    planes = [
+        atom(name, 6000 + i, 20.0 + 2 * i, y=15.0, residue="DUM", record="HETATM", element=name)
+        for i, name in enumerate("NONO")
+    ]
+    structure = read(file_of([*peptide("AA"), *planes], kind))
+    assert structure.sequence == "AA" and not len(structure.others)
+    assert structure.audit.atoms.dropped == {"dummy": 4} and structure.audit.atoms.balanced
+    assert says(structure, "4 dummy atoms", "DUM")
+    out = tmp_path / "out.cif"
+    write_structure(structure.moved(torch.eye(3), torch.tensor([5.0, 0.0, 0.0])), out)
+    again, stayed = read_structure(out), out.read_text().count("DUM")
+    assert again.audit.atoms.dropped == ({"dummy": 4} if kind == "mmcif" else {}) and bool(stayed) == (kind == "mmcif")
+    if kind == "mmcif":
+        assert "25.000" in out.read_text(), "into the file that was read: the planes go with what moves as one body"
+
+
+def test_22_nothing_but_dummies(kind, atom, file_of, read):
+    """The two planes of a membrane without its protein."""
+    data = file_of([atom("N", 1, 20.0, residue="DUM", record="HETATM", element="N")], kind)
+    with pytest.raises(EmptyStructureError, match="no atoms other than hydrogen and dummies"):
+        read(data)

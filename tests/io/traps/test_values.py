@@ -114,7 +114,7 @@ def test_36_elements_from_the_name_of_the_residue(cif, peptide, atom, file_of, r
 def test_36_a_dummy_is_no_deuterium(kind, peptide, atom, file_of, read):
     """An unknown element whose name starts with D or H: context, not one of the hydrogens that are left out."""
     odd = [
-        atom(n, 300 + i, 30.0 + i, residue="DUM", record="HETATM", element="X") for i, n in enumerate(("DUM", "HUB"))
+        atom(n, 300 + i, 30.0 + i, residue="UNX", record="HETATM", element="X") for i, n in enumerate(("DUM", "HUB"))
     ]
     structure = read(file_of([*peptide("AA"), *odd], kind))
     assert structure.others.names == ("DUM", "HUB") and not structure.audit.atoms.dropped

@@ -1,0 +1,138 @@
+"""`fetch`: structure files by their ids."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from protein_enn.cli.output import Progress, check_writable, printable, stop, writing
+
+if TYPE_CHECKING:
+    from protein_enn.fetching import Identifier, Manners, Outcome
+
+SHOWN = 20
+"""Failures that are listed on standard error at the end; the rest are counted."""
+_PANEL = "How a server is asked"
+
+
+class Format(StrEnum):
+    """What the files are in."""
+
+    cif_gz = "cif.gz"
+    cif = "cif"
+    pdb_gz = "pdb.gz"
+    pdb = "pdb"
+    bcif_gz = "bcif.gz"
+    bcif = "bcif"
+
+
+def fetch(
+    ids: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ID", help="PDB ids, UniProt accessions, AlphaFold ids (AF-P12345-F1), or @LIST: a file of them."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", file_okay=False, help="Folder for files and fetched.tsv.")],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="SOURCE",
+            help="pdb, afdb, an address (https://...) or a folder; also with {id}, {ID}, {middle}, {format} and others "
+            "in it. By default each id's own database.",
+        ),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="Format of the files; packed or unpacked if need be.")] = Format.cif_gz,
+    failed: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="List ids that cannot be had in this TSV file, with reasons, and have exit status 0 all the same.",
+        ),
+    ] = None,
+    link: Annotated[bool, typer.Option("--link", help="From a folder: hard links where possible, not copies.")] = False,
+    connections: Annotated[
+        int, typer.Option(min=1, max=8, rich_help_panel=_PANEL, help="Transfers at the same time.")
+    ] = 2,
+    delay: Annotated[
+        float, typer.Option(min=0.0, rich_help_panel=_PANEL, help="Seconds between the starts of two requests.")
+    ] = 0.1,
+    retries: Annotated[
+        int, typer.Option(min=0, max=20, rich_help_panel=_PANEL, help="Further tries after a passing failure.")
+    ] = 4,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, rich_help_panel=_PANEL, help="Seconds without an answer or without data.")
+    ] = 60.0,
+    max_size: Annotated[
+        int, typer.Option(min=1, max=1024, rich_help_panel=_PANEL, help="MiB of the largest file that is taken.")
+    ] = 1024,
+) -> None:
+    """Fetch structure files from the Protein Data Bank, the AlphaFold database, a mirror or a folder.
+
+    Run it again to go on where it was stopped: what is in the folder and whole stays.
+    """
+    from protein_enn.fetching import Manners
+
+    if failed is not None:
+        check_writable(failed)
+    manners = Manners(connections, delay, retries, timeout, max_size << 20)
+    entries, refused = _identifiers(ids)
+    outcome = _run(entries, source, output, format.value, manners, link)
+    failures = {**refused, **outcome.failures}
+    typer.echo(
+        f"{len(outcome.fetched)} fetched, {len(outcome.kept)} kept, {len(failures)} failed: {output / 'fetched.tsv'}"
+    )
+    shown = failures if sys.stderr.isatty() else refused  # a bar is gone with its lines; plain lines stand there
+    _finish(failures, list(shown), failed)
+
+
+def _identifiers(ids: list[str]) -> tuple[list[Identifier], dict[str, str]]:
+    from protein_enn.fetching import read_identifiers
+
+    try:
+        entries, refused = read_identifiers(ids)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"a list of ids cannot be read: {error}") from error
+    if not entries and not refused:
+        raise typer.BadParameter(f"no id in {', '.join(ids)}; give one, or a list with one a line")
+    return entries, refused
+
+
+def _run(
+    entries: list[Identifier], source: str | None, output: Path, format: str, manners: Manners, link: bool
+) -> Outcome:
+    from protein_enn.fetching import fetch as fetch_all
+    from protein_enn.fetching import source_of
+
+    try:
+        origin = source_of(source)
+    except ValueError as error:
+        raise typer.BadParameter(f"--from {error}") from error
+    with Progress(len(entries)) as progress, writing(output):
+        try:
+            return fetch_all(
+                entries, origin, output, format=format, manners=manners, link=link, progress=progress.advance
+            )
+        except ValueError as error:
+            stop(str(error))
+
+
+def _finish(failures: dict[str, str], shown: list[str], failed: Path | None) -> None:
+    """List what failed, and say it of those to be shown; exit status 1 where no file was named for them."""
+    from protein_enn.io.failures import write_failures
+
+    if failed is not None:
+        with writing(failed):
+            write_failures(failed, failures.items())
+    for name in shown[:SHOWN]:
+        typer.echo(printable(f"{name}: {failures[name]}"), err=True)
+    if len(shown) > SHOWN:
+        where = f": see {failed}" if failed is not None else "; --failed FILE.tsv lists all"
+        typer.echo(f"and {len(shown) - SHOWN} more{where}", err=True)
+    if failures and failed is None:
+        raise typer.Exit(1)

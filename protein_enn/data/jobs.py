@@ -1,0 +1,154 @@
+"""What is to be read for a store: chains of files or of a table, models with their natives, and models on relatives."""
+
+from __future__ import annotations
+
+import csv
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from protein_enn import chemistry
+from protein_enn.data.batches import seeded
+from protein_enn.data.chain import Chain, observed
+from protein_enn.data.clusters import Clustering, cluster
+from protein_enn.data.splits import split_of, splits_of
+from protein_enn.data.store import letters
+from protein_enn.data.surroundings import with_surroundings
+from protein_enn.data.templates import template_model
+from protein_enn.io import StructureError, find_structures, read_structure
+from protein_enn.metrics import match_residues
+from protein_enn.structure import Structure
+
+MIN_RESIDUES = 20
+PAIR_VALID_FRACTION = 0.08
+_AHEAD = 64
+"""Results that workers may be ahead of what is taken: bounds the memory of a large set."""
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A chain to read, or a model and its native (a template's `model` is the file of the relative)."""
+
+    file: str
+    chain: str
+    cluster: str
+    split: str
+    model: str = ""
+    model_chain: str = ""
+    kind: str = "native"  # of its record
+
+
+def in_order(pool: Executor, work: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
+    """What `work` makes of the items, in their order, worked on side by side but never far ahead."""
+    waiting: deque[Future[_Out]] = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) >= _AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def table_jobs(folder: Path) -> list[Job]:
+    """Chains of train and val of `chains.tsv`, and training pairs of `decoys.tsv` where there is one."""
+    with (folder / "chains.tsv").open(newline="", encoding="utf-8") as file:
+        rows = [r for r in csv.DictReader(file, delimiter="\t") if r["split"] in ("train", "val")]
+    jobs = [Job(str(folder / r["file"]), r["chain"], r["cluster"], r["split"]) for r in rows]
+    if (folder / "decoys.tsv").is_file():
+        with (folder / "decoys.tsv").open(newline="", encoding="utf-8") as file:
+            for r in csv.DictReader(file, delimiter="\t"):
+                if r["split"] == "train":
+                    name = f"pair {r['native']}"
+                    split = split_of(name, PAIR_VALID_FRACTION, 0)
+                    pair = (str(folder / r["model"]), r["model_chain"])
+                    jobs.append(Job(str(folder / r["native"]), r["native_chain"], name, split, *pair, "pair"))
+    return jobs
+
+
+def file_jobs(
+    inputs: Sequence[str],
+    pool: Executor,
+    clustering: Clustering,
+    valid_fraction: float,
+    seed: int,
+    seen: Callable[[str], bool] | None = None,
+) -> list[Job]:
+    """Chains of structure files, clustered and split by cluster; `seen` sequences keep their clusters in train."""
+    found: list[tuple[str, str, str]] = []
+    jobs = []
+    paths = [str(path) for path in find_structures(inputs)]
+    for path, sequences in zip(paths, in_order(pool, _sequences, paths), strict=True):
+        if sequences is None:
+            jobs.append(Job(path, "", "", "train"))  # loading reports why
+            continue
+        found += [(path, chain, sequence) for chain, sequence in sequences if len(sequence) >= MIN_RESIDUES]
+    clusters = [str(number) for number in cluster([sequence for *_, sequence in found], clustering)]
+    known = set() if seen is None else {name for (*_, s), name in zip(found, clusters, strict=True) if seen(s)}
+    if known == set(clusters):  # then some are held out all the same, which the last check says
+        known = set()
+    splits = splits_of(clusters, valid_fraction, seed, known, at_least_one=seen is not None)
+    for (path, chain, _), name in zip(found, clusters, strict=True):
+        jobs.append(Job(path, chain, name, splits[name]))
+    return jobs
+
+
+def _sequences(path: str) -> list[tuple[str, str]] | None:
+    """Letters of the residues with a CA of each chain of a file, or None if it cannot be read."""
+    try:
+        structure = read_structure(path)
+    except StructureError:
+        return None
+    chains = ((name, structure.chain(name)) for name in dict.fromkeys(structure.chain_ids))
+    return [(name, letters(chain.residues[observed(chain)[:, chemistry.CA]])) for name, chain in chains]
+
+
+def template_jobs(jobs: Sequence[Job], count: int, seed: int) -> list[Job]:
+    """For each cluster up to `count` pairs of a chain and a relative to model it on, drawn from the seed."""
+    members: dict[str, list[Job]] = {}
+    for job in jobs:
+        if job.kind == "native":
+            members.setdefault(job.cluster, []).append(job)
+    found = []
+    for name, chains in members.items():
+        pairs = [(a, b) for a in chains for b in chains if (a.file, a.chain) != (b.file, b.chain)]
+        order = torch.randperm(len(pairs), generator=seeded("templates", seed, name))[:count].tolist()
+        for native, other in (pairs[i] for i in order):
+            made = f"template {name}"
+            found.append(Job(native.file, native.chain, made, native.split, other.file, other.chain, "template"))
+    return found
+
+
+def load(job: Job) -> tuple[Chain, str] | str:
+    """The chain of a job with its audit in short, or the reason why there is none. Runs in a worker process."""
+    try:
+        whole = read_structure(Path(job.file))
+        read = [whole.audit]
+        if not job.model:
+            chain = with_surroundings(whole, job.chain) if job.chain else Chain.of(whole)
+        else:
+            native = _one_chain(whole, job.chain)
+            model = _one_chain(read_structure(Path(job.model)), job.model_chain)
+            read.append(model.audit)
+            if job.kind == "template":
+                model, native = template_model(native, model)
+            else:
+                rows, model_rows = reversed(match_residues(model, native, None, None))
+                model, native = model.take(model_rows), native.take(rows)
+            chain = Chain.of(native, model)
+    except (StructureError, ValueError) as error:
+        return str(error)
+    known = int((chain.residues[chain.own] != chemistry.UNKNOWN).sum())
+    if known < MIN_RESIDUES:
+        return f"only {known} known residues, {MIN_RESIDUES} are needed"
+    return chain, "; ".join(f"{audit.severity}: {' '.join(audit.codes)}" for audit in read if audit.findings)
+
+
+def _one_chain(structure: Structure, chain_id: str) -> Structure:
+    return structure.chain(chain_id) if chain_id else structure

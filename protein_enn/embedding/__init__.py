@@ -1,0 +1,6 @@
+"""Masked protein language models (ESM-2, ESM C), the only room that sees `esm`: features of residues from sequence."""
+
+from protein_enn.embedding.checkpoint import load_language_model
+from protein_enn.embedding.model import LanguageModel, chain_rows, letters
+
+__all__ = ["LanguageModel", "chain_rows", "letters", "load_language_model"]

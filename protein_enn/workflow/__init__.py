@@ -1,0 +1,12 @@
+"""What the Snakefile is told: settings, what is wrong with them, and which job works on which files.
+
+Snakemake imports this each time it reads the Snakefile, so nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+from protein_enn.workflow.lock import one_run
+from protein_enn.workflow.plan import Plan, plan
+from protein_enn.workflow.settings import Workflow, WorkflowSettingsError, schema
+
+__all__ = ["Plan", "Workflow", "WorkflowSettingsError", "one_run", "plan", "schema"]

@@ -1,0 +1,222 @@
+"""The settings of the workflow: the keys of its configuration, their types, defaults and meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, Literal, get_args
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from protein_enn.settings import Settings
+
+SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+
+
+class Section(Settings):
+    """A part of the configuration. Types are taken as they are: "4" is no number."""
+
+    model_config = ConfigDict(strict=True, use_attribute_docstrings=True)
+
+
+class Fetch(Section):
+    """Structures that are fetched first. Off without `ids` and `ids_file`."""
+
+    ids: list[str] = Field(default_factory=list)
+    """Ids of the Protein Data Bank (1abc) or the AlphaFold DB (AF-P12345-F1). They are added to `structures`."""
+    ids_file: str = ""
+    """File with further ids, divided by blanks, commas or line ends; # begins a comment."""
+    source: str = ""
+    """Where they are fetched from: pdb, afdb, the address of a mirror, or a folder. Empty: each id's own database."""
+    format: Literal["cif.gz", "cif", "pdb.gz", "pdb", "bcif.gz", "bcif"] = "cif.gz"
+    """Ending of the files that are fetched."""
+    options: str = ""
+    """Further options of `protein-enn fetch`."""
+
+
+class Audit(Section):
+    """What was read of each file."""
+
+    options: str = ""
+    """Further options of `protein-enn audit`."""
+
+
+class Prepare(Section):
+    """The store of training examples. Made only where something learns from it or is measured on it."""
+
+    data: str = ""
+    """Folder with chains.tsv (and decoys.tsv), which is taken in place of `structures`."""
+    valid_fraction: float = Field(default=0.1, ge=0, le=1)
+    """Share of the clusters held back to choose the best weights."""
+    templates: int = Field(default=0, ge=0)
+    """Models a cluster of one of its chains on another, which refinement learns from."""
+    cluster: Literal["auto", "words", "mmseqs"] = "auto"
+    """How related chains are found: MMseqs2, shared words, or MMseqs2 where it is installed (auto)."""
+    options: str = ""
+    """Further options of `protein-enn prepare`."""
+
+
+class Embed(Section):
+    """Features of a protein language model for the chains of the store."""
+
+    weights: str = ""
+    """ESM weights: a file or a name. Empty: no embedding."""
+    options: str = ""
+    """Further options of `protein-enn embed`."""
+
+
+class Training(Section):
+    """The training of one task. `protein-enn train` from an experiment, or `protein-enn finetune`."""
+
+    method: Literal["train", "finetune"] = "train"
+    """`train` follows `experiment` on the store; `finetune` adapts `start`, and keeps it where that does not help."""
+    experiment: str = ""
+    """Experiment file of `train`."""
+    start: str = ""
+    """Weights to start from: a shipped name or a .safetensors file. Empty: random weights."""
+    data: str = ""
+    """A store that is there already. Empty: the store made here."""
+    max_steps: int | None = Field(default=None, ge=1)
+    """Optimiser steps. Empty: as many as the experiment says."""
+    options: str = ""
+    """Further options of the command."""
+
+
+class Train(Section):
+    """Which tasks are trained. A task without an entry uses `weights`."""
+
+    design: Training | None = None
+    """Inverse folding, whose weights score."""
+    refinement: Training | None = None
+    """Coordinates and their confidence, whose weights refine."""
+
+
+class Weights(Section):
+    """Weights of the tasks that are not trained here."""
+
+    design: str = "design"
+    """A shipped name or a .safetensors file."""
+    refinement: str = "refinement"
+    """A shipped name or a .safetensors file."""
+
+
+class Calibrate(Section):
+    """From nats to kcal/mol, for the design weights. Off without `data`."""
+
+    data: str = ""
+    """Folder with mutations/*.csv."""
+    split: str = "s2648"
+    """The mutation table that is fitted."""
+
+
+class Measurement(Section):
+    """One evaluation."""
+
+    data: str = ""
+    """Folder with chains.tsv, decoys.tsv or mutations/*.csv. Empty: the store made here (design alone)."""
+    split: str = "all"
+    """A split or set of its table, or the name of a mutation table."""
+    options: str = ""
+    """Further options of `protein-enn evaluate`."""
+
+
+class Evaluate(Section):
+    """On which data the weights are measured. A task without an entry is not."""
+
+    design: Measurement | None = None
+    """Inverse folding: perplexity and recovery."""
+    refinement: Measurement | None = None
+    """Refinement: gain in lDDT, clashes, the predicted lDDT against the true one."""
+    mutations: Measurement | None = None
+    """Scores of mutations against measured effects."""
+
+
+class Inference(Section):
+    """A command that is run on every target."""
+
+    options: str = ""
+    """Further options of the command: `--steps 5` of refine, `--orders 16` of score, how files are read of both."""
+
+
+class Report(Section):
+    """The page at the end."""
+
+    title: str = "protein_enn report"
+    """Its title."""
+    benchmarks: bool = False
+    """Also show time and memory of each job. Two runs then no longer give the same bytes."""
+    options: str = ""
+    """Further options of `protein-enn report`."""
+
+
+class Workflow(Section):
+    """The configuration of the Snakefile; YAML files hold what differs from these defaults."""
+
+    structures: list[str] = Field(default_factory=list)
+    """Structures to learn from: files, folders (searched through), globs (`**` too), `@FILE` with one a line."""
+    targets: list[str] | None = None
+    """Structures to refine and score, given like `structures`. Empty: the same ones."""
+    results: str = "results"
+    """Folder of everything that is made."""
+    shards: int = Field(default=1, ge=1, le=9999)
+    """Jobs into which audit, refine and score are divided; thousands of structures a job are fine."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where networks run. `cuda` also asks the scheduler for a GPU a job."""
+    threads: int = Field(default=2, ge=1)
+    """CPU threads of each job that runs a network."""
+    fetch: Fetch = Fetch()
+    audit: Audit = Audit()
+    prepare: Prepare = Prepare()
+    embed: Embed = Embed()
+    train: Train = Train()
+    weights: Weights = Weights()
+    calibrate: Calibrate = Calibrate()
+    evaluate: Evaluate = Evaluate()
+    refine: Inference = Inference()
+    """The refinement of the targets."""
+    score: Inference = Inference()
+    """The scores of the refined targets."""
+    report: Report = Report()
+
+
+class WorkflowSettingsError(ValueError):
+    """Everything that is wrong with a configuration, one line each."""
+
+
+def read_settings(config: Mapping[str, Any]) -> Workflow:
+    """The settings in a configuration; WorkflowSettingsError names every unknown key, wrong type and value."""
+    if unknown := list(_unknown(config, Workflow)):
+        raise WorkflowSettingsError("\n".join(unknown))
+    try:
+        return Workflow.model_validate(dict(config))
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors():
+            where = ".".join(str(part) for part in fault["loc"])
+            lines.append(f"{where}: {_message(fault)}" if where else _message(fault))
+        raise WorkflowSettingsError("\n".join(lines)) from None
+
+
+def _unknown(values: Mapping[str, Any], section: type[Settings], inside: str = "") -> Iterator[str]:
+    """A line for each key that there is not, at any depth."""
+    for key, value in values.items():
+        field = section.model_fields.get(key)
+        if field is None:
+            close = get_close_matches(str(key), section.model_fields, n=1)
+            hint = f"did you mean {inside}{close[0]}?" if close else f"known: {', '.join(section.model_fields)}"
+            yield f"{inside}{key}: unknown setting; {hint}"
+        elif isinstance(value, Mapping):
+            for kind in (field.annotation, *get_args(field.annotation)):
+                if isinstance(kind, type) and issubclass(kind, Settings):
+                    yield from _unknown(value, kind, f"{inside}{key}.")
+
+
+def _message(fault: Mapping[str, Any]) -> str:
+    if fault["type"] == "value_error":
+        return str(fault["ctx"]["error"])
+    return f"{fault['msg'][:1].lower()}{fault['msg'][1:]}, not {fault['input']!r}"
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of the configuration, for editors and for Snakemake; `configs/workflow.schema.json` is this."""
+    return {"$schema": SCHEMA, **Workflow.model_json_schema()}

@@ -1,0 +1,74 @@
+"""For the API pages: docstrings, written to be read as text, as Markdown that shows the same characters.
+
+A griffe extension, named in mkdocs.yml. Formulas keep their asterisks and underscores, arXiv numbers become links, and
+the comments behind the fields of a class become its table of attributes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import griffe
+
+ARGUMENT = re.compile(r"( {4,}\w+(?: \([^)]*\))?:)( .*)")
+ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
+COMMENT = re.compile(r"  # (?!type: |noqa)(.+)")
+SPECIAL = re.compile(r"([*_\[\]\\])")
+
+
+class DocstringText(griffe.Extension):
+    """Changes the text of every docstring of the package before it is taken apart."""
+
+    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+        if obj.docstring is not None:
+            obj.docstring.value = as_markdown(obj.docstring.value)
+
+    def on_class_members(self, *, cls: griffe.Class, **_: Any) -> None:
+        if described := list(_field_comments(cls)):
+            fields = "Attributes:" + "".join(f"\n    {name}: {comment}" for name, comment in described)
+            if cls.docstring is None:
+                cls.docstring = griffe.Docstring(fields, parent=cls, parser="google")
+            else:
+                cls.docstring.value += f"\n\n{fields}"
+
+
+def _field_comments(cls: griffe.Class) -> Iterator[tuple[str, str]]:
+    """Fields whose only description is the comment behind them."""
+    for name, member in cls.members.items():
+        if member.is_attribute and member.docstring is None and member.lineno and "property" not in member.labels:
+            if isinstance(cls.filepath, list):  # a namespace package has several, and no classes
+                return
+            if match := COMMENT.search(cls.lines_collection[cls.filepath][member.lineno - 1]):
+                yield name, match[1]
+
+
+def as_markdown(text: str) -> str:
+    """Plain text with `code` in backquotes and indented blocks of code, as Markdown.
+
+    The names of arguments in a section such as "Args:" stay as they are, for those are looked up.
+    """
+    lines: list[str] = []
+    code, previous = False, ""
+    for line in text.split("\n"):
+        if line.strip():
+            code = line.startswith("    ") and (code or not previous.strip())
+        if code or not line.strip():
+            lines.append(line)
+        elif argument := ARGUMENT.fullmatch(line):
+            lines.append(argument[1] + _escaped(argument[2]))
+        else:
+            lines.append(_escaped(line))
+        previous = line
+    return "\n".join(lines)
+
+
+def _escaped(line: str) -> str:
+    """One line; what stands between backquotes stays, also where they begin or end on another line."""
+    parts = line.split("`")
+    if len(parts) % 2 == 0:  # an odd number of backquotes: nothing to go by
+        return line
+    plain = (SPECIAL.sub(r"\\\1", part).replace("<", "&lt;") for part in parts[::2])
+    parts[::2] = [ARXIV.sub(r"[\g<0>](https://arxiv.org/abs/\1)", part) for part in plain]
+    return "`".join(parts)

@@ -1,0 +1,102 @@
+"""A server on this machine that behaves as it is told, and what it serves."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+Answer = Callable[["Handler"], None]
+
+
+@dataclass
+class Web:
+    """What a server holds, what it does instead, and what it was asked: (path, headers, time)."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)  # ETag by path; none without
+    ranges: bool = True
+    plan: dict[str, list[Answer]] = field(default_factory=dict)  # answers to the next requests, then as usual
+    asked: list[tuple[str, dict[str, str], float]] = field(default_factory=list)
+    address: str = ""
+
+    def paths(self) -> list[str]:
+        return [path for path, _, _ in self.asked]
+
+    def headers(self, i: int) -> dict[str, str]:
+        return self.asked[i][1]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves `Web`, with ranges (RFC 9110) if it may."""
+
+    web: Web
+
+    def do_GET(self) -> None:
+        web = self.web
+        web.asked.append((self.path, dict(self.headers), time.monotonic()))
+        if web.plan.get(self.path):
+            web.plan[self.path].pop(0)(self)
+        elif self.path in web.files:
+            self.give(web.files[self.path])
+        else:
+            self.send_error(404)
+
+    def give(self, data: bytes, *, sent: int | None = None, length: int | None = None) -> None:
+        """The file or the part asked for; `sent`: of these bytes only so many; `length`: what is said instead."""
+        tag = self.web.tags.get(self.path)
+        wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        same = self.headers.get("If-Range") in (None, tag)
+        if wanted and self.web.ranges and same:
+            first = int(wanted[1])
+            body = data[first:]
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
+        else:
+            body = data
+            self.send_response(200)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        if tag:
+            self.send_header("ETag", tag)
+        self.end_headers()
+        self.wfile.write(body if sent is None else body[:sent])
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    held = Web()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Told", (Handler,), {"web": held}))
+    server.daemon_threads = False  # none outlives its test
+    held.address = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield held
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def entry(examples: Path) -> bytes:
+    """The entry 1bhl in PDB format."""
+    return (examples / "1bhl.pdb").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def packed(entry: bytes) -> bytes:
+    """The same, gzipped."""
+    return gzip.compress(entry, mtime=0)

@@ -1,0 +1,110 @@
+"""The jobs that Snakemake would run for several configurations, and what it says of those it cannot run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from protein_enn.workflow import one_run
+from tests.workflow.conftest import ROOT
+
+Run = Callable[..., tuple[int, str]]
+ALWAYS = {"provenance": 1, "gather": 1, "report": 1, "all": 1}
+
+
+def jobs(said: str) -> dict[str, int]:
+    """Rules with the number of their jobs, as a dry run lists them."""
+    listed = said.split("Job stats:")[1].split("\n\n")[0]
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", listed, re.MULTILINE))
+    return {rule: int(count) for rule, count in counts.items() if rule != "total"}
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("1bhl.pdb", "1bhl_perturbed.pdb", "2gtl_chain_a.bcif"):
+        shutil.copy(ROOT / "examples" / name, folder)
+    (tmp_path / "experiment.yaml").write_text("task: design\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        pytest.param(
+            {"targets": ["in"]},
+            {"list_files": 2, "audit": 1, "weights": 2, "refine": 1, "score": 1},
+            id="shipped weights",
+        ),
+        pytest.param(
+            {"targets": ["in"], "shards": 4},  # two of which hold the three files
+            {"list_files": 4, "audit": 2, "weights": 2, "refine": 2, "score": 2},
+            id="shards",
+        ),
+        pytest.param(
+            {"fetch": {"ids": ["1bhl", "2gtl"], "source": "in", "format": "pdb"}},
+            {"fetch": 1, "list_files": 3, "audit": 1, "weights": 2, "refine": 1, "score": 1},
+            id="fetch",
+        ),
+        pytest.param(
+            {
+                "structures": ["in"],
+                "embed": {"weights": "esm.pt"},
+                "train": {"design": {"experiment": "experiment.yaml"}},
+            },
+            {"list_files": 3, "audit": 1, "prepare": 1, "embed": 1, "train": 1, "curves": 1, "weights": 2, "refine": 1,
+             "score": 1},
+            id="embed",
+        ),
+        pytest.param(
+            {"structures": ["in"], "train": {"design": {"method": "finetune", "start": "design"}}},
+            {"list_files": 3, "audit": 1, "train": 1, "curves": 1, "weights": 2, "refine": 1, "score": 1},
+            id="finetune",
+        ),
+    ],
+)  # fmt: skip
+def test_jobs(inputs: Path, run: Run, config: dict[str, Any], expected: dict[str, int]) -> None:
+    status, said = run(config, "-n", "--quiet", "rules")
+    assert status == 0, said
+    assert jobs(said) == {**expected, **ALWAYS}
+
+
+def test_the_example_trains_and_evaluates(tmp_path: Path, run: Run) -> None:
+    for name in ("examples", "configs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    status, said = run(None, "-n", "--quiet", "rules")
+    assert status == 0, said
+    assert {"prepare": 1, "train": 2, "evaluate": 1}.items() <= jobs(said).items()
+
+
+def test_a_calibration_stands_between_training_and_scores(inputs: Path, run: Run) -> None:
+    table = inputs.parent / "measured" / "mutations" / "s2648.csv"
+    table.parent.mkdir(parents=True)
+    table.write_text("")
+    status, said = run({"targets": ["in"], "calibrate": {"data": "measured"}}, "-n", "--quiet", "progress")
+    assert status == 0, said
+    score = said.split("rule score:")[1].split("rule ")[0]
+    assert "results/weights/design.safetensors" in score
+    calibrate = said.split("rule calibrate:")[1].split("rule ")[0]
+    assert "output: results/weights/design.safetensors" in calibrate
+
+
+def test_a_bad_configuration_ends_in_a_few_lines(inputs: Path, run: Run) -> None:
+    status, said = run({"targets": ["in"], "train": {"desing": {}}, "shard": 2}, "-n")
+    assert status == 1 and "Traceback" not in said
+    assert "train.desing: unknown setting; did you mean train.design?" in said
+    assert "shard: unknown setting; did you mean shards?" in said
+    assert len(said.splitlines()) < 10
+
+
+def test_two_runs_do_not_get_in_each_others_way(inputs: Path, run: Run) -> None:
+    with one_run(inputs.parent / "results"):
+        status, said = run({"targets": ["in"]}, "--quiet", "rules")
+    assert status == 1 and "another run is at work in this folder" in said and "Traceback" not in said
+    assert not (inputs.parent / "results" / "lists").exists()

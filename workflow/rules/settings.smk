@@ -1,0 +1,43 @@
+"""The configuration, checked, and what all rules share."""
+
+import sys
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+try:
+    from protein_enn.workflow import WorkflowSettingsError, one_run, plan
+except ImportError as error:
+    raise WorkflowError(f"{error}; Snakemake and protein_enn must be in one environment: pip install '.[workflow]'")
+
+try:
+    PLAN = plan(config)
+except WorkflowSettingsError as error:
+    raise WorkflowError(f"the configuration cannot be used\n{error}") from None
+validate(config, "../../configs/workflow.schema.json", set_default=False)  # PLAN has the defaults
+
+SETTINGS = PLAN.settings
+RESULTS = SETTINGS.results
+GPU = int(SETTINGS.device == "cuda")
+
+# Each job holds this file for sharing while it works, also where the Snakemake that started it was killed.
+shell.prefix(f"exec 9>>'{RESULTS}/.jobs'; if command -v flock > /dev/null; then flock -s 9; fi; ")
+
+
+wildcard_constraints:
+    task="design|refinement",
+    measured="design|refinement|mutations",
+    kind="inputs|structures|targets|ids",
+    shard=r"(/\d+-of-\d+)?",
+
+
+def megabytes(most):
+    """Memory of a job in MB; a job that is tried again gets more."""
+    return lambda wildcards, attempt: most * attempt
+
+
+onstart:
+    try:
+        workflow.one_run = one_run(RESULTS, lambda line: print(line, file=sys.stderr))
+    except WorkflowSettingsError as error:
+        raise WorkflowError(str(error)) from None
