@@ -5,8 +5,7 @@
 Each heavy atom of model 1 that a `Structure` holds must be among gemmi's (PDB, mmCIF) and biotite's atoms by
 author chain, number, insertion code, residue and atom name, coordinates to 0.001 Å, occupancy and B factor; and each of
 theirs that it does not hold must be one that the audit lists as dropped, with equal counts for each reason.
-gemmi reads no BinaryCIF. Exit status 1 when there is a disagreement about a file on which the other two agree, or which
-only one of them reads.
+gemmi reads no BinaryCIF. Exit status 1: a disagreement about a file on which the others agree, or that one alone reads.
 """
 
 from __future__ import annotations

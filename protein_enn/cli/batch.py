@@ -44,14 +44,14 @@ def items(
     """Files behind the inputs, each once, in the order of the inputs; an input that leads to none keeps its error.
 
     They are the files of all shares: their names, and what must not be overwritten, depend on no share. The command
-    works on `share` of them. typer.BadParameter: standard input is a terminal, named twice or to be shared, or a file
-    in `writes`, to which the list of failures is added, is one of the inputs, of what else the command `reads`, or
-    written twice. The command stops where a file in `writes` cannot be written.
+    works on `share` of them. typer.BadParameter: a list cannot be read; standard input is a terminal, named twice or to
+    be shared; a file in `writes`, to which the list of failures is added, is one of the inputs, of what else the
+    command `reads`, or written twice. The command stops where a file in `writes` cannot be written.
     """
     from protein_enn.io import find_structures
 
     found: dict[object, tuple[str, str | None]] = {}
-    for given in _listed(inputs, found):
+    for given in _listed(inputs):
         if given == STDIN:
             if given in found:
                 raise typer.BadParameter("- is standard input, which can be read once only")
@@ -80,21 +80,24 @@ def items(
     return batch
 
 
-def _listed(inputs: Sequence[str], found: dict[object, tuple[str, str | None]]) -> Iterator[str]:
-    """The inputs with those of each @LIST in its place; a list that cannot be read leaves its error in `found`."""
+def _listed(inputs: Sequence[str]) -> Iterator[str]:
+    """The inputs with those of each @LIST in its place; typer.BadParameter for a list that cannot be read."""
     from protein_enn.io.inputs import without_lists
 
     for given in inputs:
         try:
             yield from map(str, without_lists([given]))
         except (ValueError, OSError) as error:
-            found.setdefault(("nothing at", given), (given, explain(error)))
+            raise typer.BadParameter(explain(error)) from error
 
 
 def share(batch: Sequence[Item], portion: Portion) -> list[Item]:
     """The items that fall to a portion: by the names of their files, so that every item falls to one share alone."""
     part = portion.part()
-    return [item for item in batch if part is None or part.holds(item.path)]
+    chosen = [item for item in batch if part is None or part.holds(item.path)]
+    if batch and not chosen:
+        typer.echo(f"none of {len(batch)} files falls into shard {portion.shard}", err=True)
+    return chosen
 
 
 def stem(path: Path) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from protein_enn.evaluation.design import LENGTHS, DesignEvaluation, summarise
+from protein_enn.evaluation.markdown import formed, markdown_table
 
 COLUMNS = (
     ("chains", "proteins", "d"),
@@ -29,29 +27,18 @@ def markdown(evaluation: DesignEvaluation) -> str:
         name: summarise([evaluation.tallies[p] for p in members if p in evaluation.tallies])
         for name, members in evaluation.sets.items()
     }
-    rows = [[f"`{name}`", *[_form(m.get(key), form) for _, key, form in COLUMNS]] for name, m in by_set.items()]
-    parts = [f"Teacher-forced; {', '.join(facts)}.", _table(["set", *[head for head, _, _ in COLUMNS]], rows)]
+    rows = [[f"`{name}`", *[formed(m.get(key), form) for _, key, form in COLUMNS]] for name, m in by_set.items()]
+    parts = [f"Teacher-forced; {', '.join(facts)}.", markdown_table(["set", *[head for head, _, _ in COLUMNS]], rows)]
     lengths = []
     for name, m in by_set.items():
         for low, high in zip(LENGTHS, (*LENGTHS[1:], None), strict=True):
             suffix = f"length_{low}_{high or 'up'}"
             if m[f"proteins_{suffix}"]:
                 figures = (("proteins", "d"), ("perplexity", ".2f"), ("recovery_median", "%"))
-                cells = [_form(m.get(f"{key}_{suffix}"), form) for key, form in figures]
+                cells = [formed(m.get(f"{key}_{suffix}"), form) for key, form in figures]
                 lengths.append([f"`{name}`", f"{low} to {high - 1}" if high else f"{low} and more", *cells])
-    parts.append(_table(["set", "scored residues", "chains", "perplexity", "recovery, median %"], lengths))
+    parts.append(markdown_table(["set", "scored residues", "chains", "perplexity", "recovery, median %"], lengths))
     failed = {n: sum(p in evaluation.failures for p in members) for n, members in evaluation.sets.items()}
     if any(failed.values()):
         parts.append("Could not be evaluated: " + ", ".join(f"{n} of {name}" for name, n in failed.items() if n) + ".")
     return "\n\n".join(parts)
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _form(value: Any, form: str) -> str:
-    if value is None:
-        return "–"
-    return f"{100 * value:.1f}" if form == "%" else f"{value:{form}}"

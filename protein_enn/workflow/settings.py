@@ -185,13 +185,17 @@ class WorkflowSettingsError(ValueError):
 
 def read_settings(config: Mapping[str, Any]) -> Workflow:
     """The settings in a configuration; WorkflowSettingsError names every unknown key, wrong type and value."""
-    if unknown := list(_unknown(config, Workflow)):
-        raise WorkflowSettingsError("\n".join(unknown))
+    lines = list(_unknown(config, Workflow))
+    known = {key: value for key, value in config.items() if key in Workflow.model_fields}
     try:
-        return Workflow.model_validate(dict(config))
+        found = Workflow.model_validate(known)
+        if not lines:
+            return found
+        raise WorkflowSettingsError("\n".join(lines))
     except ValidationError as error:
-        lines = []
         for fault in error.errors():
+            if fault["type"] == "value_error" and str(fault["ctx"]["error"]).startswith("unknown setting"):
+                continue  # told already, by its whole name
             where = ".".join(str(part) for part in fault["loc"])
             lines.append(f"{where}: {_message(fault)}" if where else _message(fault))
         raise WorkflowSettingsError("\n".join(lines)) from None
@@ -214,6 +218,10 @@ def _unknown(values: Mapping[str, Any], section: type[Settings], inside: str = "
 def _message(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "value_error":
         return str(fault["ctx"]["error"])
+    if fault["type"] == "list_type" and isinstance(fault["input"], str):
+        return f"a list is wanted: write [{fault['input']}]"
+    if fault["type"] in ("model_type", "dict_type"):
+        return f"keys of its own are wanted below it, not {fault['input']!r}; docs/pipeline.md has them"
     return f"{fault['msg'][:1].lower()}{fault['msg'][1:]}, not {fault['input']!r}"
 
 

@@ -114,7 +114,14 @@ def test_inputs_from_a_list(files: Path, tmp_path: Path, helix: Helix, monkeypat
     Path("empty.txt").write_text("\n \n")
     Path("binary.txt").write_bytes(b"\0\1")
     for name, reason in [("none", "cannot be read"), ("empty", "names no file"), ("binary", "not a list of paths")]:
-        assert reason in run("audit", [f"@{name}.txt"], table, {}, "--table", status=1)
+        told = run("audit", [f"@{name}.txt"], table, {}, "--failed", "failed.tsv", status=2)
+        assert reason in " ".join(told.replace("│", " ").split())
+
+
+def test_a_share_without_a_file_says_so(files: Path, tmp_path: Path) -> None:
+    one = str(files / "a" / "x.pdb")
+    told = [run("audit", [one], tmp_path / "t.csv", {}, "--shard", f"{i}/3") for i in (1, 2, 3)]
+    assert ["none of 1 files falls into shard" in line for line in told].count(True) == 2
 
 
 def test_names_that_are_no_text_come_from_a_list(tmp_path: Path, helix: Helix) -> None:

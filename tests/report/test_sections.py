@@ -172,6 +172,10 @@ def test_audits_of_tables_and_records_are_one_table() -> None:
     audit = {"severity": "note", "findings": [{"message": "three"}], "atoms": {"protein": 9, "dropped": {"H": 2}}}
     rows = audited(table, [record("a", audit=audit), record("b", audit=audit)])
     assert [(r["name"], r["findings"]) for r in rows] == [("a", ["one", "two"]), ("b", ["three"])]
+    refined = {**record("c", audit=audit), "input": "in/c.pdb", "output": "out/c-2.cif"}
+    scored = [{"name": n, "file": f, "audit": audit} for n, f in (("c-2", "/run/out/c-2.cif"), ("a", "other/a.pdb"))]
+    rows = audited(table, [refined, *scored])
+    assert [r["file"] for r in rows] == ["in/a.pdb", "in/c.pdb", "other/a.pdb"], "what was refined is no input"
     text = page(Results(audits=table), "t")
     assert "refused" in words(text) and 'data-role="class"' in text and ">warning or worse<" in text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from protein_enn.evaluation.markdown import formed, markdown_table
 from protein_enn.evaluation.refinement.confidence import calibration
 from protein_enn.evaluation.refinement.measure import RefinementEvaluation
 from protein_enn.evaluation.refinement.outcome import Outcome
@@ -56,17 +57,17 @@ def markdown(evaluation: RefinementEvaluation) -> str:
     heads = ["", *[f"`{name}` {variant}" for name, variant in groups]]
     rows = [[head, *[_span(m, key, form) for m in summaries.values()]] for head, key, form in SINGLE]
     rows += [
-        [head, *[f"{_form(m[f'{key}_before'], form)} → {_form(m[f'{key}_after'], form)}" for m in summaries.values()]]
+        [head, *[f"{formed(m[f'{key}_before'], form)} → {formed(m[f'{key}_after'], form)}" for m in summaries.values()]]
         for head, key, form in FIGURES
     ]
-    parts = [f"{', '.join(facts)}.", _table(heads, rows)]
+    parts = [f"{', '.join(facts)}.", markdown_table(heads, rows)]
     bins = ["starting lDDT", "models", "mean gain", "95 % interval", "improved, %", "worse, %"]
     for group, m in summaries.items():
         lines = [_bin(m, name, low, high) for name, low, high in BINS if m[f"pairs_bin_{name}"]]
-        parts += [f"`{group[0]}` {group[1]} by starting quality", _table(bins, lines)]
+        parts += [f"`{group[0]}` {group[1]} by starting quality", markdown_table(bins, lines)]
         parts += _calibration(group, found[group])
-    worst = [[_form(row[key], form) for key, form in WORST] for row in evaluation.worst()]
-    parts += [f"Worst by {groups[0][1]}", _table([key for key, _ in WORST], worst)]
+    worst = [[formed(row[key], form) for key, form in WORST] for row in evaluation.worst()]
+    parts += [f"Worst by {groups[0][1]}", markdown_table([key for key, _ in WORST], worst)]
     failed = [f"{f['set']} {f['name']} ({f['variant']}): {f['failure']}" for f in evaluation.failures]
     return "\n\n".join([*parts, *(["Could not be measured: " + "; ".join(failed) + "."] if failed else [])])
 
@@ -91,23 +92,14 @@ def _calibration(group: tuple[str, str], outcomes: Sequence[Outcome]) -> list[st
         for b in calibration([o.lddt_after for o in outcomes])
     ]
     heads = ["predicted lDDT", "residues", "mean predicted", "mean true", "10 % below", "90 % below"]
-    return [f"`{group[0]}` {group[1]}: predicted and true lDDT of the result", _table(heads, rows)] if rows else []
+    return (
+        [f"`{group[0]}` {group[1]}: predicted and true lDDT of the result", markdown_table(heads, rows)] if rows else []
+    )
 
 
 def _span(m: dict[str, Any], key: str | tuple[str, ...], form: str) -> str:
     """One figure, or the two of a pair."""
     if isinstance(key, str):
-        return _form(m[key], form)
-    first, second = (_form(m[k], form) for k in key)
+        return formed(m[key], form)
+    first, second = (formed(m[k], form) for k in key)
     return f"{first} to {second}" if key[0].startswith("lddt_gain_low") else f"{first} ({second})"
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _form(value: Any, form: str) -> str:
-    if value is None:
-        return "–"
-    return f"{100 * value:.1f}" if form == "%" else f"{value:{form}}"

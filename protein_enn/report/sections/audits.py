@@ -48,19 +48,23 @@ def _cell(key: str, value: object) -> object:
 
 
 def audited(tables_rows: Sequence[dict], records: Sequence[dict]) -> list[dict]:
-    """Rows of audit tables, and the audits within records of files that no table has; failures are left out."""
+    """Rows of audit tables, and the audits within records of files that no table has; failures are left out, and
+    files that a refinement of these wrote: they are no inputs of the run."""
     rows = []
     for row in tables_rows:
         if not row.get("error"):
             notes = row.get("notes")
             rows.append({**row, "findings": notes.split("; ") if isinstance(notes, str) else []})
-    known = {PurePath(str(row.get("file"))).name for row in rows}
+    known: dict[str, list[PurePath]] = {}
+    for path in (*(row.get("file") for row in rows), *(record.get("output") for record in records)):
+        known.setdefault(PurePath(str(path)).name, []).append(PurePath(str(path)))
     for record in records:
         audit = record.get("audit")
         file = record.get("input") or record.get("file")
-        if not isinstance(audit, dict) or record.get("error") or PurePath(str(file)).name in known:
+        path = PurePath(str(file))
+        if not isinstance(audit, dict) or record.get("error") or _among(path, known.get(path.name, [])):
             continue
-        known.add(PurePath(str(file)).name)
+        known.setdefault(path.name, []).append(path)
         atoms = audit.get("atoms")
         numbers = atoms if isinstance(atoms, dict) else {}
         dropped = numbers.get("dropped")
@@ -73,6 +77,15 @@ def audited(tables_rows: Sequence[dict], records: Sequence[dict]) -> list[dict]:
             "findings": [show(finding.get("message")) for finding in _records(audit, "findings")],
         })  # fmt: skip
     return rows
+
+
+def _among(path: PurePath, others: Sequence[PurePath]) -> bool:
+    """Whether one of the others is the same file, as far as names tell: relative and absolute ones agree at the end."""
+    for other in others:
+        shared = min(len(path.parts), len(other.parts))
+        if path.parts[-shared:] == other.parts[-shared:]:
+            return True
+    return False
 
 
 def audit_section(audit: object) -> Markup:
