@@ -2,6 +2,7 @@
 
     snakemake -c2                              the embedded example: configs/workflow.yaml
     snakemake -c2 --configfile mine.yaml       your own structures: mine.yaml holds what differs from the defaults
+    snakemake symmetry_study -c2               what symmetry buys: docs/symmetry.md
 """
 
 # A configuration of your own replaces the example's; --config alone changes the example.
@@ -15,6 +16,7 @@ include: "workflow/rules/inputs.smk"
 include: "workflow/rules/learning.smk"
 include: "workflow/rules/targets.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/symmetry_study.smk"
 
 
 rule all:

@@ -1,24 +1,12 @@
-"""Writes the experiment of one cell of a symmetry study: `study_experiment.py STUDY.yaml TASK/WAY/SHARE_SEED OUT.yaml`."""
+"""Snakemake rule study_experiment: what `protein-enn train` reads for one cell of a study."""
 
-from __future__ import annotations
-
-import sys
+from pathlib import Path
+from typing import Any
 
 import yaml
 
-from protein_enn.evaluation.symmetry.study import Cell, experiment_of, read_study
-from protein_enn.io.atomic import write_text
-
-
-def main(arguments: list[str]) -> None:
-    """Ends with one line and exit status 2 for a study or a cell that cannot be read."""
-    try:
-        path, cell, out = arguments
-        study = read_study(path)
-        write_text(out, yaml.safe_dump(experiment_of(study, Cell.of(cell)), sort_keys=False))
-    except (ValueError, KeyError) as error:
-        sys.exit(f"study_experiment.py STUDY.yaml TASK/WAY/SHARE_SEED OUT.yaml: {error}")
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    snakemake: Any  # Snakemake puts it here
+
+    Path(snakemake.output[0]).write_text(yaml.safe_dump(snakemake.params.experiment, sort_keys=False), encoding="utf-8")
+    Path(snakemake.log[0]).write_text(f"{snakemake.wildcards.cell}\n", encoding="utf-8")

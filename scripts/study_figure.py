@@ -1,39 +1,38 @@
-"""Table and figure of a symmetry study: `study_figure.py STUDY.yaml OUT.md OUT.svg CELL.json...`."""
-
-from __future__ import annotations
+"""Snakemake rule symmetry_study: the measured cells of a study as one table in Markdown, one figure, and plain rows."""
 
 import json
-import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from protein_enn.evaluation.symmetry.study import read_study
-from protein_enn.evaluation.symmetry.table import FIGURES, curves, markdown
-from protein_enn.io.atomic import write_text
+from protein_enn.evaluation.symmetry.study import FIGURES, Study, read_study
+from protein_enn.evaluation.symmetry.table import Cells, curves, flat, markdown
 from protein_enn.report.learning_curves import STYLE, learning_curves
 from protein_enn.report.svg import alone
 
 
-def main(arguments: list[str]) -> None:
-    """Ends with one line and exit status 2 for what cannot be read."""
-    try:
-        path, table, picture, *files = arguments
-        study = read_study(path)
-        rows = [json.loads(Path(file).read_text()) for file in files]
-        panels = {}
-        for task in study.tasks:
-            found = curves(study, rows, task)
-            points = {way: [(p.share, p.value, p.spread) for p in line] for way, line in found.items()}
-            if points:
-                panels[task] = (FIGURES[task][1], points)
-        if not panels:
-            raise ValueError("no measured cell is given")
-    except (ValueError, OSError, KeyError) as error:
-        sys.exit(f"study_figure.py STUDY.yaml OUT.md OUT.svg CELL.json...: {error}")
+def picture(study: Study, rows: Cells) -> str:
+    """A panel for each task that was measured."""
+    panels = {}
+    for task in study.tasks:
+        points = {way: [(p.share, p.value, p.spread) for p in line] for way, line in curves(study, rows, task).items()}
+        if points:
+            panels[task] = (FIGURES[task][1], points)
     names = {key: way.name for key, way in study.ways.items()}
     where = {key: way.where for key, way in study.ways.items()}
-    write_text(table, markdown(study, rows))
-    write_text(picture, alone(learning_curves(panels, names, where), STYLE))
+    return alone(learning_curves(panels, names, where), STYLE)
+
+
+def read_cells(files: Sequence[str]) -> Cells:
+    """What was measured of each cell."""
+    return [json.loads(Path(file).read_text(encoding="utf-8")) for file in files]
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    snakemake: Any  # Snakemake puts it here
+
+    plan, rows = read_study(snakemake.params.plan), read_cells(snakemake.input)
+    Path(snakemake.output.table).write_text(markdown(plan, rows), encoding="utf-8")
+    Path(snakemake.output.figure).write_text(picture(plan, rows), encoding="utf-8")
+    Path(snakemake.output.cells).write_text(flat(rows), encoding="utf-8")
+    Path(snakemake.log[0]).write_text(f"{len(rows)} cells\n", encoding="utf-8")

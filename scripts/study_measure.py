@@ -1,40 +1,20 @@
-"""Measures one trained cell of a symmetry study: `study_measure.py STUDY.yaml CELL WEIGHTS DATA OUT.json`."""
-
-from __future__ import annotations
+"""Snakemake rule study_measure: how good one trained cell of a study is, and how symmetric."""
 
 import json
-import sys
+from pathlib import Path
+from typing import Any
 
 import torch
 
-from protein_enn.evaluation.symmetry.measure import chains_of, figures, parameters, symmetries
+from protein_enn.evaluation.symmetry.measure import measure_cell
 from protein_enn.evaluation.symmetry.study import Cell, read_study
-from protein_enn.io.atomic import write_text
-from protein_enn.predictor import load_predictor
-
-
-def main(arguments: list[str]) -> None:
-    """Ends with one line and exit status 2 for what cannot be read."""
-    try:
-        path, name, weights, data, out = arguments
-        study, cell = read_study(path), Cell.of(name)
-        settings = study.tasks[cell.task].get("task_settings", {})
-        predictor = load_predictor(weights, device="cpu")
-        test = chains_of(data, study.test, study.chains)
-        found = {
-            **vars(cell),
-            "where": study.ways[cell.way].where,
-            "parameters": parameters(predictor),
-            "weights_sha256": predictor.sha256,
-            "val": figures(predictor, settings, chains_of(data, study.val, study.chains)),
-            "test": figures(predictor, settings, test),
-            "symmetry": symmetries(predictor, settings, test[: study.probes]),
-        }
-    except (ValueError, OSError, KeyError) as error:
-        sys.exit(f"study_measure.py STUDY.yaml CELL WEIGHTS DATA OUT.json: {error}")
-    write_text(out, json.dumps(found, indent=1) + "\n")
-
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    main(sys.argv[1:])
+    snakemake: Any  # Snakemake puts it here
+
+    torch.set_num_threads(snakemake.threads)
+    plan, cell = read_study(snakemake.params.plan), Cell.of(snakemake.wildcards.cell)
+    found = measure_cell(plan, cell, snakemake.input.weights, snakemake.input.data)
+    Path(snakemake.output[0]).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    losses = [f"{split} {found[split]['loss']:.4f}" for split in ("val", "test")]
+    Path(snakemake.log[0]).write_text(f"{cell.path}: {', '.join(losses)}\n", encoding="utf-8")

@@ -177,6 +177,8 @@ class Workflow(Section):
     score: Inference = Inference()
     """The scores of the refined targets."""
     report: Report = Report()
+    symmetry_study: str = "configs/study/symmetry.yaml"
+    """Plan of the study that the target `symmetry_study` trains and measures, on the store made here."""
 
 
 class WorkflowSettingsError(ValueError):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +14,7 @@ from protein_enn.data.chain import Chain
 from protein_enn.evaluation.symmetry.measure import chains_of, figures, parameters, symmetries
 from protein_enn.evaluation.symmetry.probes import FOLD, assembly, outputs, rotation_about
 from protein_enn.evaluation.symmetry.study import Cell, Study, cells, experiment_of, read_study
-from protein_enn.evaluation.symmetry.table import curves, figure_of, markdown
+from protein_enn.evaluation.symmetry.table import curves, figure_of, flat, markdown
 from protein_enn.io import read_structure
 from protein_enn.predictor import build, untrained
 from protein_enn.report.learning_curves import learning_curves
@@ -37,7 +40,9 @@ def test_all_cells_are_experiments_of_one_budget(study: Study) -> None:
     found = [(c, Experiment.model_validate(experiment_of(study, c))) for c in cells(study)]
     assert len({c.path for c, _ in found}) == len(found)
     assert all(Cell.of(c.path) == c for c, _ in found)
-    assert len({(e.max_steps, e.budget, e.crop, e.learning_rate) for _, e in found}) == 1
+    for task in study.tasks:
+        own = [e for c, e in found if c.task == task]
+        assert len({(e.max_steps, e.budget, e.crop, e.learning_rate, str(e.task_settings)) for e in own}) == 1
     assert {e.augment for _, e in found} == {"none", "rotations", "reflections"}
     assert {w.where for w in study.ways.values()} == {"nowhere", "loss", "input", "architecture"}
 
@@ -98,6 +103,8 @@ def test_symmetries_tell_the_ways_apart(study: Study, chain: Chain, task: str) -
     assert found["frames"]["mirror_error"] > 0.01
     assert found["l2_even"]["mirror_error"] < 1e-5
     assert losses["l2_even"]["mirror_loss"] == pytest.approx(losses["l2_even"]["loss"], abs=1e-4)
+    if task == "design":  # in a mirrored file ideal CBs are on the wrong side, so even it sees a difference
+        assert losses["l2_even"]["reflected_loss"] != pytest.approx(losses["l2_even"]["loss"], abs=1e-4)
     assert (found["l2"]["mirror_error"] > 0.01) == (task == "design")
 
 
@@ -122,16 +129,25 @@ def test_chains_are_cropped_and_missing_ones_are_an_error(tmp_path: Path) -> Non
 
 def test_table_and_figure_show_what_was_measured(study: Study) -> None:
     symmetry = dict.fromkeys(("rotation_error", "rotation_change", "mirror_error", "assembly_change"), 0.25)
-    rows = [
-        {"task": "design", "way": way, "share": share, "seed": seed, "parameters": 7,
-         "test": {"loss": 2.0 + seed + share, "mirror_loss": 3.5}, "symmetry": symmetry | {"assembly_size": 1.0}}
+
+    def losses(loss: float) -> dict[str, float]:
+        return {"loss": loss, "mirror_loss": 3.5, "reflected_loss": 4.5}
+
+    rows: list[dict[str, Any]] = [
+        {"task": "design", "way": way, "share": share, "seed": seed, "parameters": 7, "val": losses(1.0 + share),
+         "test": losses(2.0 + seed + share), "symmetry": symmetry | {"assembly_size": 0.5}}
         for way in ("none", "l2") for share in (0.01, 1.0) for seed in (0, 1)
     ]  # fmt: skip
     line = curves(study, rows, "design")["l2"]
     assert [(p.share, p.value, p.spread, p.seeds) for p in line] == [(0.01, 2.51, 0.5, 2), (1.0, 3.5, 0.5, 2)]
     text = markdown(study, rows)
-    assert "| l up to 2 | 2.510 ± 0.500 | 3.500 ± 0.500 | 2e-01 | 25.0 % |" in text and "3.500 | 2e-01 | 7 |" in text
+    symmetries = "2.000 ± 0.000 | 2e-01 | 25.0 | 2e-01 | 3.500 | 4.500 | 50 | 7 |"
+    assert f"| l up to 2 | 2.510 ± 0.500 | 3.500 ± 0.500 | {symmetries}" in text
     assert "refinement" not in text
+    lines = list(csv.DictReader(io.StringIO(flat(rows))))
+    assert len(lines) == 8 and lines[0]["way"] == "none" and float(lines[1]["test.loss"]) == pytest.approx(3.01)
+    one = [row for row in rows if row["share"] == 0.01 or row["way"] == "none"]  # a way without its largest share
+    assert "| l up to 2 | 2.510 ± 0.500 | – | – | – |" in markdown(study, one)
     names = {key: way.name for key, way in study.ways.items()}
     where = {key: way.where for key, way in study.ways.items()}
     image = learning_curves({"design": ("nats", {"l2": [(0.01, 2.5, 0.5), (1.0, 3.5, 0.0)]})}, names, where)

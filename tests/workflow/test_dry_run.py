@@ -75,6 +75,21 @@ def test_jobs(inputs: Path, run: Run, config: dict[str, Any], expected: dict[str
     assert jobs(said) == {**expected, **ALWAYS}
 
 
+def test_the_symmetry_study_has_a_job_for_each_cell_and_step(tmp_path: Path, run: Run) -> None:
+    for name in ("examples", "configs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    plan = {"structures": ["examples"], "symmetry_study": "configs/study/smoke.yaml"}
+    status, said = run(plan, "-n", "--quiet", "rules", "--", "symmetry_study")
+    assert status == 0, said
+    six = dict.fromkeys(("study_experiment", "study_train", "study_measure"), 6)
+    assert jobs(said) == {"list_files": 1, "prepare": 1, **six, "symmetry_study": 1}
+    status, said = run({"structures": ["examples"]}, "-n", "--", "symmetry_study")
+    assert status == 1 and "measures on 'test', which only a data folder has: give prepare.data" in said
+    (tmp_path / "bad.yaml").write_text("tasks: {folding: {}}\nways: {}\n")
+    status, said = run({**plan, "symmetry_study": "bad.yaml"}, "-n", "--", "symmetry_study")
+    assert status == 1 and "bad.yaml: no task 'folding'; there are design, displacement, refinement" in said
+
+
 def test_the_example_trains_and_evaluates(tmp_path: Path, run: Run) -> None:
     for name in ("examples", "configs"):
         (tmp_path / name).symlink_to(ROOT / name)

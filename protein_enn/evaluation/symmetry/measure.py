@@ -16,12 +16,29 @@ from protein_enn.data.batches import seeded
 from protein_enn.data.chain import Chain
 from protein_enn.evaluation.datasets import chain_cases
 from protein_enn.evaluation.symmetry.probes import assembly, moved_outputs, outputs, turns, vectors_of
-from protein_enn.predictor import Predictor
+from protein_enn.evaluation.symmetry.study import Cell, Study
+from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.tasks import TASKS
 
 LONGEST = 160
 """Residues; longer chains are cropped, as they are in training."""
 ROTATIONS = 2
+
+
+def measure_cell(study: Study, cell: Cell, weights: str | Path, data: str | Path) -> dict[str, Any]:
+    """All that is known of a trained cell: what it is, its figures on `val` and `test`, and its symmetries."""
+    predictor = load_predictor(weights, device="cpu")
+    settings = study.tasks[cell.task].get("task_settings", {})
+    test = chains_of(data, study.test, study.chains)
+    return {
+        **vars(cell),
+        "where": study.ways[cell.way].where,
+        "parameters": parameters(predictor),
+        "weights_sha256": predictor.sha256,
+        "val": figures(predictor, settings, chains_of(data, study.val, study.chains)),
+        "test": figures(predictor, settings, test),
+        "symmetry": symmetries(predictor, settings, test[: study.probes]),
+    }
 
 
 def chains_of(data: str | Path, split: str, count: int) -> list[Chain]:
@@ -43,7 +60,11 @@ def chains_of(data: str | Path, split: str, count: int) -> list[Chain]:
 
 @torch.no_grad()
 def figures(predictor: Predictor, settings: dict[str, Any], chains: Sequence[Chain]) -> dict[str, float]:
-    """Means over chains of what the task's loss says of them, and of their mirror images (`mirror_...`)."""
+    """Means over chains of what the task's loss says of them and of their mirror images.
+
+    `mirror_...`: every vector of the graph reflected. `reflected_...`: all atoms reflected and the graph made of them,
+    with the ideal CB that a left-handed residue would have (`geometry`), as when a file of such a protein is read.
+    """
     model, task = predictor.model, _task(predictor, settings)
     rows: list[dict[str, float]] = []
     mirror = -torch.eye(3)
@@ -52,17 +73,20 @@ def figures(predictor: Predictor, settings: dict[str, Any], chains: Sequence[Cha
         row = {k: float(v) for k, v in task.loss(model, graph, target, seeded("study", i), False).items()}
         image = graph.moved(mirror, torch.zeros(3))
         found = task.loss(model, image, target.turned(mirror), seeded("study", i), False)
-        rows.append(row | {f"mirror_{k}": float(v) for k, v in found.items()})
+        row |= {f"mirror_{k}": float(v) for k, v in found.items()}
+        graph, target = task.example(replace(chain, compact=-chain.compact), seeded("study example", i), False)
+        found = task.loss(model, graph, target, seeded("study", i), False)
+        rows.append(row | {f"reflected_{k}": float(v) for k, v in found.items()})
     return {name: fmean(row[name] for row in rows) for name in rows[0]}
 
 
 def symmetries(predictor: Predictor, settings: dict[str, Any], chains: Sequence[Chain]) -> dict[str, float]:
     """How far the model is from the laws, as means over chains.
 
-    `rotation_error` and `mirror_error`: max |f(g x) - g f(x)| / max |f(x)| (largest over chains); `rotation_change` and
-    `mirror_change`: the same as root mean squares, in Å, or for design the share of residues whose most probable type
-    changes; `assembly_change`: root mean square difference (Å, or of logits) between what is said of the copies of a
-    C3-symmetric assembly, each turned into the place of the next, and `assembly_size` that of what is said.
+    `rotation_error` and `mirror_error`: max |f(g x) - g f(x)| / max |f(x)|, largest over chains; `rotation_change` and
+    `mirror_change`: the root mean square of that difference over atoms, Å, or for design the share of residues whose
+    most probable type changes. `assembly_change`: root mean square difference (Å, or of logits) between what is said of
+    the copies of a C3-symmetric assembly, each turned into the place of the next; `assembly_size`: of what is said.
     """
     task, model, name = _task(predictor, settings), predictor.model, predictor.task
     found: dict[str, list[float]] = {}
@@ -98,7 +122,7 @@ def _assembly(name: str, model: Any, task: Any, graph: Any, chain: Chain) -> dic
     parts = said.split(len(compact))
     placed = [part @ turn.T if vectors_of(name) else part for part in parts]
     off = [following - before for before, following in zip(placed, [*parts[1:], parts[0]], strict=True)]
-    return {"assembly_change": _rms(torch.cat(off)), "assembly_size": _rms(said)}
+    return {"assembly_change": _rms(torch.cat(off), said), "assembly_size": _rms(said, said)}
 
 
 def _no_context(graph: Any, n: int) -> tuple[Tensor, Tensor]:
@@ -109,14 +133,14 @@ def _no_context(graph: Any, n: int) -> tuple[Tensor, Tensor]:
 
 def _change(name: str, law: Tensor, said: Tensor) -> float:
     if vectors_of(name):
-        return _rms(said - law)
+        return _rms(said - law, law)
     return float((said.argmax(-1) != law.argmax(-1)).double().mean())
 
 
-def _rms(values: Tensor) -> float:
-    """Root mean square length over what is not zero everywhere, Å."""
-    lengths = values.square().sum(-1)
-    return float(lengths.mean().sqrt())
+def _rms(values: Tensor, said: Tensor) -> float:
+    """Root mean square length over the atoms of which anything is said; absent ones do not move."""
+    there = (said != 0).any(-1)
+    return float(values[there].square().sum(-1).mean().sqrt())
 
 
 def _task(predictor: Predictor, settings: dict[str, Any]) -> Any:

@@ -11,7 +11,13 @@ import yaml
 from pydantic import Field
 
 from protein_enn.settings import Settings
-from protein_enn.tasks import TASKS
+
+FIGURES = {
+    "design": ("loss", "nats per residue (lower is better)"),
+    "displacement": ("loss", "error / Å (lower is better)"),
+    "refinement": ("gain", "gain of lDDT (higher is better)"),
+}
+"""Tasks that a study can have; of each the name of its own figure, and what it is."""
 
 
 class Way(Settings):
@@ -60,7 +66,8 @@ class Cell:
             share, seed = last.split("_")
             return Cell(task, way, float(share), int(seed))
         except ValueError:
-            raise ValueError(f"{path!r} is no cell of a study; give TASK/WAY/SHARE_SEED, such as design/none/0.1_0")
+            wanted = "give TASK/WAY/SHARE_SEED, such as design/none/0.1_0"
+            raise ValueError(f"{path!r} is no cell of a study; {wanted}") from None
 
 
 def read_study(path: str | Path) -> Study:
@@ -70,8 +77,8 @@ def read_study(path: str | Path) -> Study:
     except (OSError, yaml.YAMLError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
     for name in study.tasks:
-        if name not in TASKS:
-            raise ValueError(f"{path}: no task {name!r}; there are {', '.join(TASKS)}")
+        if name not in FIGURES:
+            raise ValueError(f"{path}: no task {name!r}; there are {', '.join(FIGURES)}")
     return study
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from protein_enn.evaluation.symmetry.study import Study
+from protein_enn.evaluation.markdown import formed, markdown_table
+from protein_enn.evaluation.symmetry.study import FIGURES, Study
 
-FIGURES = {
-    "design": ("loss", "nats per residue (lower is better)"),
-    "displacement": ("loss", "error of the displacement / Å (lower is better)"),
-    "refinement": ("gain", "gain of lDDT (higher is better)"),
-}
-"""Of each task: the name of its own figure, and what it is."""
+Cells = Sequence[dict[str, Any]]
+"""What `study_measure.py` wrote of each cell."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +26,15 @@ class Point:
     seeds: int
 
 
-def figure_of(task: str, found: dict[str, float], mirror: bool = False) -> float:
-    """A task's own figure among what was measured, of the proteins or of their mirror images."""
-    start = "mirror_" if mirror else ""
+def figure_of(task: str, found: dict[str, float], of: str = "") -> float:
+    """A task's own figure among what was measured, of the proteins ("") or of images ("mirror", "reflected")."""
+    start = f"{of}_" if of else ""
     if task == "refinement":
         return found[f"{start}lddt_after"] - found[f"{start}lddt_before"]
     return found[f"{start}{FIGURES[task][0]}"]
 
 
-def curves(study: Study, rows: Sequence[dict[str, Any]], task: str, split: str = "test") -> dict[str, list[Point]]:
+def curves(study: Study, rows: Cells, task: str, split: str = "test") -> dict[str, list[Point]]:
     """By way: points in the order of their shares; ways that were not measured are left out."""
     found: dict[str, list[Point]] = {}
     for way in study.ways:
@@ -48,57 +47,74 @@ def curves(study: Study, rows: Sequence[dict[str, Any]], task: str, split: str =
     return found
 
 
-def markdown(study: Study, rows: Sequence[dict[str, Any]]) -> str:
+def markdown(study: Study, rows: Cells) -> str:
     """A table for each task: a line a way, its figures by share of the clusters, and its symmetries at the largest."""
-    parts = []
-    for task in study.tasks:
-        points = curves(study, rows, task)
-        if not points:
-            continue
-        shares = sorted({p.share for line in points.values() for p in line})
-        heads = [f"{100 * share:g} %" for share in shares]
-        lines = []
-        for way, line in points.items():
-            by_share = {p.share: p for p in line}
-            cells = [_value(by_share.get(share)) for share in shares]
-            lines.append([study.ways[way].name, *cells, *_symmetries(rows, task, way, shares[-1])])
-        headings = ["way", *heads, *_headings(task)]
-        name, meaning = task, FIGURES[task][1]
-        parts.append(f"### {name}: {meaning}, `test`\n\n{_table(headings, lines)}")
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part for task in study.tasks if (part := _of_task(study, rows, task))) + "\n"
+
+
+def flat(rows: Cells) -> str:
+    """CSV with a line a cell: task, way, share and seed, then its figures as `val.loss`, `symmetry.mirror_error`."""
+    records = [
+        {k: v for k, v in row.items() if not isinstance(v, dict)}
+        | {f"{part}.{k}": f"{v:.6g}" for part in ("val", "test", "symmetry") for k, v in row[part].items()}
+        for row in rows
+    ]
+    text = io.StringIO()
+    columns = dict.fromkeys(key for record in records for key in record)
+    writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue()
+
+
+def _of_task(study: Study, rows: Cells, task: str) -> str:
+    points = curves(study, rows, task)
+    if not points:
+        return ""
+    shares = sorted({p.share for line in points.values() for p in line})
+    last = shares[-1]
+    val = {way: line[-1] for way, line in curves(study, rows, task, "val").items()}
+    lines = []
+    for way, line in points.items():
+        by_share = {p.share: p for p in line}
+        values = [_value(by_share.get(share)) for share in shares]
+        at_val = val[way] if val[way].share == last else None
+        symmetries = _symmetries(task, _cells(rows, task, way, last))
+        lines.append([study.ways[way].name, *values, _value(at_val), *symmetries])
+    headings = ["way", *(f"{100 * share:g} %" for share in shares), f"`val`, {100 * last:g} %", *_headings(task)]
+    return f"### {task}: {FIGURES[task][1]}\n\n{markdown_table(headings, lines)}"
 
 
 def _headings(task: str) -> list[str]:
-    change = "types changed by a rotation" if task == "design" else "change by a rotation / Å"
-    return ["rotation error", change, "mirror error", "figure of mirror images", "C3 deviation", "parameters"]
+    change = "types changed by a rotation / %" if task == "design" else "change by a rotation / Å"
+    mirrored = ["mirror image", "mirrored file"] if task == "design" else ["mirror image"]
+    return ["rotation error", change, "mirror error", *mirrored, "C3 deviation / %", "parameters"]
 
 
-def _symmetries(rows: Sequence[dict[str, Any]], task: str, way: str, share: float) -> list[str]:
-    cells = _cells(rows, task, way, share)
-    if not cells:
-        return ["–"] * 6
+def _symmetries(task: str, cells: Cells) -> list[str]:
+    def mean(name: str) -> float | None:
+        return fmean(row["symmetry"][name] for row in cells) if cells else None
 
-    def mean(name: str) -> float:
-        return fmean(row["symmetry"][name] for row in cells)
+    def image(of: str) -> float | None:
+        return fmean(figure_of(task, row["test"], of) for row in cells) if cells else None
 
-    change = f"{100 * mean('rotation_change'):.1f} %" if task == "design" else f"{mean('rotation_change'):.2g}"
-    mirrored = fmean(figure_of(task, row["test"], mirror=True) for row in cells)
-    deviation = mean("assembly_change") / mean("assembly_size")
+    deviation = fmean(r["symmetry"]["assembly_change"] / r["symmetry"]["assembly_size"] for r in cells) if cells else 0
     return [
-        f"{mean('rotation_error'):.0e}", change, f"{mean('mirror_error'):.0e}", f"{mirrored:.3f}", f"{deviation:.0e}",
-        f"{cells[0]['parameters']:,d}",
-    ]  # fmt: skip
+        formed(mean("rotation_error"), ".0e"),
+        formed(mean("rotation_change"), "%" if task == "design" else ".2g"),
+        formed(mean("mirror_error"), ".0e"),
+        formed(image("mirror"), ".3f"),
+        *([formed(image("reflected"), ".3f")] if task == "design" else []),
+        formed(100 * deviation if cells else None, ".2g"),
+        formed(cells[0]["parameters"] if cells else None, ",d"),
+    ]
 
 
-def _cells(rows: Sequence[dict[str, Any]], task: str, way: str, share: float) -> list[dict[str, Any]]:
+def _cells(rows: Cells, task: str, way: str, share: float) -> Cells:
     return [r for r in rows if (r["task"], r["way"]) == (task, way) and abs(r["share"] - share) < 1e-9]
 
 
 def _value(point: Point | None) -> str:
     if point is None:
-        return "–"
+        return formed(None, "")
     return f"{point.value:.3f}" + (f" ± {point.spread:.3f}" if point.seeds > 1 else "")
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(line)} |" for line in [headings, ["---"] * len(headings), *rows])
