@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from protein_enn.evaluation.symmetry.study import FIGURES, Study, read_study
-from protein_enn.evaluation.symmetry.table import Cells, curves, flat, markdown
+from protein_enn.evaluation.symmetry.table import Cells, curves, flat, markdown, parsed
 from protein_enn.report.learning_curves import STYLE, learning_curves
 from protein_enn.report.svg import alone
 
@@ -31,8 +31,9 @@ def read_cells(files: Sequence[str]) -> Cells:
 if __name__ == "__main__":
     snakemake: Any  # Snakemake puts it here
 
-    plan, rows = read_study(snakemake.params.plan), read_cells(snakemake.input)
+    plan, cells = read_study(snakemake.params.plan), flat(read_cells(snakemake.input))
+    rows = parsed(cells)  # of the digits that are written: table and figure can be made of the rows again
     Path(snakemake.output.table).write_text(markdown(plan, rows), encoding="utf-8")
     Path(snakemake.output.figure).write_text(picture(plan, rows), encoding="utf-8")
-    Path(snakemake.output.cells).write_text(flat(rows), encoding="utf-8")
+    Path(snakemake.output.cells).write_text(cells, encoding="utf-8")
     Path(snakemake.log[0]).write_text(f"{len(rows)} cells\n", encoding="utf-8")

@@ -34,12 +34,14 @@ DOCS = ROOT / "docs"
 PAGES = [
     ROOT / "README.md",
     DOCS / "index.md",
+    DOCS / "symmetry.md",
     *sorted((DOCS / "tutorials").glob("*.md")),
     *sorted((DOCS / "concepts").glob("*.md")),
 ]
 NOT_RUN = {
     "make ": "sets up an environment, runs everything",
     "snakemake -c": "minutes; CI runs the workflow, and dry runs of it are run here",
+    "snakemake symmetry_study": "hours; CI runs a small version of it",
     "protein-enn certify": "half a minute; tests/cli/test_certify.py runs it",
     "protein-enn doctor": "looks at the machine, which is not the reader's; its own tests run it",
     "protein-enn fetch": "needs a network; its own tests run it against a server of theirs",

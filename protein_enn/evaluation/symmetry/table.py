@@ -59,12 +59,27 @@ def flat(rows: Cells) -> str:
         | {f"{part}.{k}": f"{v:.6g}" for part in ("val", "test", "symmetry") for k, v in row[part].items()}
         for row in rows
     ]
-    text = io.StringIO()
+    text = io.StringIO(newline="")
     columns = dict.fromkeys(key for record in records for key in record)
     writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
     return text.getvalue()
+
+
+def parsed(text: str) -> Cells:
+    """The cells of a table that `flat` made."""
+    rows = []
+    for line in csv.DictReader(io.StringIO(text, newline="")):
+        row: dict[str, Any] = {}
+        for key, value in line.items():
+            part, _, name = key.rpartition(".")
+            if value and part:
+                row.setdefault(part, {})[name] = float(value)
+            elif value:
+                row[key] = {"share": float, "seed": int, "parameters": int}.get(key, str)(value)
+        rows.append(row)
+    return rows
 
 
 def _of_task(study: Study, rows: Cells, task: str) -> str:
