@@ -152,4 +152,4 @@ def test_table_and_figure_show_what_was_measured(study: Study) -> None:
     where = {key: way.where for key, way in study.ways.items()}
     image = learning_curves({"design": ("nats", {"l2": [(0.01, 2.5, 0.5), (1.0, 3.5, 0.0)]})}, names, where)
     assert "no odd scalars" in image and "100 %" in image
-    assert figure_of("refinement", {"lddt_after": 0.9, "lddt_before": 0.7}) == pytest.approx(0.2)
+    assert figure_of("refinement", {"lddt_after": 0.9, "lddt_before": 0.7}) == pytest.approx(20)

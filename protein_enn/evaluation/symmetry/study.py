@@ -15,7 +15,7 @@ from protein_enn.settings import Settings
 FIGURES = {
     "design": ("loss", "nats per residue (lower is better)"),
     "displacement": ("loss", "error / Å (lower is better)"),
-    "refinement": ("gain", "gain of lDDT (higher is better)"),
+    "refinement": ("gain", "gain of lDDT / 0.01 (higher is better)"),
 }
 """Tasks that a study can have; of each the name of its own figure, and what it is."""
 

@@ -30,7 +30,7 @@ def figure_of(task: str, found: dict[str, float], of: str = "") -> float:
     """A task's own figure among what was measured, of the proteins ("") or of images ("mirror", "reflected")."""
     start = f"{of}_" if of else ""
     if task == "refinement":
-        return found[f"{start}lddt_after"] - found[f"{start}lddt_before"]
+        return 100 * (found[f"{start}lddt_after"] - found[f"{start}lddt_before"])
     return found[f"{start}{FIGURES[task][0]}"]
 
 
@@ -102,8 +102,7 @@ def _of_task(study: Study, rows: Cells, task: str) -> str:
 
 def _headings(task: str) -> list[str]:
     change = "types changed by a rotation / %" if task == "design" else "change by a rotation / Å"
-    mirrored = ["mirror image", "mirrored file"] if task == "design" else ["mirror image"]
-    return ["rotation error", change, "mirror error", *mirrored, "C3 deviation / %", "parameters"]
+    return ["rotation error", change, "mirror error", "mirror image", "mirrored file", "C3 deviation / %", "parameters"]
 
 
 def _symmetries(task: str, cells: Cells) -> list[str]:
@@ -119,7 +118,7 @@ def _symmetries(task: str, cells: Cells) -> list[str]:
         formed(mean("rotation_change"), "%" if task == "design" else ".2g"),
         formed(mean("mirror_error"), ".0e"),
         formed(image("mirror"), ".3f"),
-        *([formed(image("reflected"), ".3f")] if task == "design" else []),
+        formed(image("reflected"), ".3f"),
         formed(100 * deviation if cells else None, ".2g"),
         formed(cells[0]["parameters"] if cells else None, ",d"),
     ]

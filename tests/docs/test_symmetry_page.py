@@ -1,0 +1,30 @@
+"""The page on symmetry shows what was measured: its table and its figure follow from the rows beside it."""
+
+from __future__ import annotations
+
+import re
+
+from study_figure import picture
+
+from protein_enn.evaluation.symmetry.study import cells, read_study
+from protein_enn.evaluation.symmetry.table import flat, markdown, parsed
+from tests.docs.test_examples import DOCS, ROOT
+
+ROWS = (DOCS / "assets" / "symmetry_study.csv").read_text(encoding="utf-8")
+STUDY = read_study(ROOT / "configs" / "study" / "symmetry.yaml")
+
+
+def test_the_rows_are_those_of_the_plan() -> None:
+    rows = parsed(ROWS)
+    assert flat(rows) == ROWS
+    assert sorted((r["task"], r["way"], r["share"], r["seed"]) for r in rows) == sorted(
+        (c.task, c.way, c.share, c.seed) for c in cells(STUDY)
+    )
+
+
+def test_table_and_figure_are_those_of_the_rows() -> None:
+    rows = parsed(ROWS)
+    page = (DOCS / "symmetry.md").read_text(encoding="utf-8")
+    for table in re.split(r"\n*### [^\n]*\n\n", markdown(STUDY, rows))[1:]:
+        assert table.strip() in page
+    assert (DOCS / "images" / "symmetry.svg").read_text(encoding="utf-8") == picture(STUDY, rows)
