@@ -16,6 +16,7 @@ include: "workflow/rules/inputs.smk"
 include: "workflow/rules/learning.smk"
 include: "workflow/rules/targets.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/symmetry_plan.smk"
 include: "workflow/rules/symmetry_study.smk"
 
 
