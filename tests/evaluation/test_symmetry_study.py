@@ -141,13 +141,13 @@ def test_table_and_figure_show_what_was_measured(study: Study) -> None:
     line = curves(study, rows, "design")["l2"]
     assert [(p.share, p.value, p.spread, p.seeds) for p in line] == [(0.01, 2.51, 0.5, 2), (1.0, 3.5, 0.5, 2)]
     text = markdown(study, rows)
-    symmetries = "2.000 ± 0.000 | 2e-01 | 25.0 | 2e-01 | 3.500 | 4.500 | 50 | 7 |"
-    assert f"| l up to 2 | 2.510 ± 0.500 | 3.500 ± 0.500 | {symmetries}" in text
+    symmetries = "2.000(0) | 2e-01 | 25.0 | 2e-01 | 3.500 | 4.500 | 50 |"
+    assert f"| l up to 2 | 2.510(500) | 3.500(500) | {symmetries}" in text
     assert "refinement" not in text
     lines = list(csv.DictReader(io.StringIO(flat(rows))))
     assert len(lines) == 8 and lines[0]["way"] == "none" and float(lines[1]["test.loss"]) == pytest.approx(3.01)
     one = [row for row in rows if row["share"] == 0.01 or row["way"] == "none"]  # a way without its largest share
-    assert "| l up to 2 | 2.510 ± 0.500 | – | – | – |" in markdown(study, one)
+    assert "| l up to 2 | 2.510(500) | – | – | – |" in markdown(study, one)
     names = {key: way.name for key, way in study.ways.items()}
     where = {key: way.where for key, way in study.ways.items()}
     image = learning_curves({"design": ("nats", {"l2": [(0.01, 2.5, 0.5), (1.0, 3.5, 0.0)]})}, names, where)

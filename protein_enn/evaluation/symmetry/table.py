@@ -48,7 +48,10 @@ def curves(study: Study, rows: Cells, task: str, split: str = "test") -> dict[st
 
 
 def markdown(study: Study, rows: Cells) -> str:
-    """A table for each task: a line a way, its figures by share of the clusters, and its symmetries at the largest."""
+    """A table for each task: a line a way, its figures by share of the clusters, and its symmetries at the largest.
+
+    2.544(1): the mean of several seeds, and half their range in units of the last digit.
+    """
     return "\n\n".join(part for task in study.tasks if (part := _of_task(study, rows, task))) + "\n"
 
 
@@ -101,8 +104,8 @@ def _of_task(study: Study, rows: Cells, task: str) -> str:
 
 
 def _headings(task: str) -> list[str]:
-    change = "types changed by a rotation / %" if task == "design" else "change by a rotation / Å"
-    return ["rotation error", change, "mirror error", "mirror image", "mirrored file", "C3 deviation / %", "parameters"]
+    change = "turned / % types" if task == "design" else "turned / Å"
+    return ["rotation error", change, "mirror error", "mirror image", "mirrored file", "C3 / %"]
 
 
 def _symmetries(task: str, cells: Cells) -> list[str]:
@@ -120,7 +123,6 @@ def _symmetries(task: str, cells: Cells) -> list[str]:
         formed(image("mirror"), ".3f"),
         formed(image("reflected"), ".3f"),
         formed(100 * deviation if cells else None, ".2g"),
-        formed(cells[0]["parameters"] if cells else None, ",d"),
     ]
 
 
@@ -131,4 +133,4 @@ def _cells(rows: Cells, task: str, way: str, share: float) -> Cells:
 def _value(point: Point | None) -> str:
     if point is None:
         return formed(None, "")
-    return f"{point.value:.3f}" + (f" ± {point.spread:.3f}" if point.seeds > 1 else "")
+    return f"{point.value:.3f}" + (f"({1000 * point.spread:.0f})" if point.seeds > 1 else "")
