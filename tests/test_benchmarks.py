@@ -84,7 +84,7 @@ def test_training(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
     training, out = script("training"), tmp_path / "training.json"
     settings = {"encoder_settings": TINY, "k": 4}
     options = ["--length", "10", "--budget", "20", "--repeats", "1", "--threads", "1", "--json", str(out)]
-    models = {"design": settings, "refinement": settings}
+    models = dict.fromkeys(("design", "refinement", "displacement"), settings)
     result = training.main(options, run=script("measurement").this_process, models=models)
     written(out, result, {f"{t}_{k}" for t in models for k in ("residues_per_second", "examples_ms", "step_ms")})
     assert result["design_residues"] == result["refinement_residues"] == 20
