@@ -11,11 +11,10 @@ from torch.nn.functional import silu
 
 from protein_enn.geometry.frames import backbone_frames
 from protein_enn.graph.fields import GeometricGraph, Widths
-from protein_enn.models.coordinates import LENGTH, CoordinatesLayer
+from protein_enn.models.coordinates import LENGTH, Coordinates, CoordinatesLayer
 from protein_enn.models.edges import Edges, gather
 from protein_enn.nn.features import Features, Layout
 from protein_enn.nn.radial import GaussianBasis, safe_norm, smooth_cutoff
-from protein_enn.settings import Settings
 
 N, C = 0, 1
 """Places of N and C among the vectors of residue graphs."""
@@ -33,16 +32,9 @@ class LocalFrames(nn.Module):
 
     equivariant: ClassVar[bool] = False  # of the whole of O(3), only rotations
 
-    class Config(Settings):
-        layers: int = 4
-        scalars: int = 128
-        odd: int = 16
-        channels: int = 16
-        edges: int = 64
-        hidden: int = 128  # width of a message
-        cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
+    Config = Coordinates.Config  # the two differ in what they see alone
 
-    def __init__(self, config: Config, widths: Widths) -> None:
+    def __init__(self, config: Coordinates.Config, widths: Widths) -> None:
         super().__init__()
         if widths.vectors < 2:
             raise ValueError(

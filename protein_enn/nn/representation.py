@@ -11,9 +11,7 @@ from protein_enn.nn.spherical import degree_slice, spherical_harmonics
 
 def random_rotation(seed: int = 0) -> Float[Tensor, "3 3"]:
     """A proper rotation, float64."""
-    q, r = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64))
-    q = q * r.diagonal().sign()
-    return q * q.det().sign()
+    return drawn_turn(torch.Generator().manual_seed(seed))
 
 
 def drawn_turn(generator: torch.Generator, reflections: bool = False) -> Float[Tensor, "3 3"]:

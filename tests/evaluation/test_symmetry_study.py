@@ -12,7 +12,7 @@ import torch
 
 from protein_enn.data.chain import Chain
 from protein_enn.evaluation.symmetry.measure import chains_of, figures, parameters, symmetries
-from protein_enn.evaluation.symmetry.probes import FOLD, assembly, outputs, rotation_about
+from protein_enn.evaluation.symmetry.probes import FOLD, assembly, outputs
 from protein_enn.evaluation.symmetry.study import Cell, Study, cells, experiment_of, read_study
 from protein_enn.evaluation.symmetry.table import curves, figure_of, flat, markdown
 from protein_enn.io import read_structure
@@ -78,12 +78,6 @@ def test_the_assembly_is_symmetric_and_its_chains_meet(chain: Chain) -> None:
     assert torch.det(turn) > 0
     other = (graph.neighbors // n != torch.arange(FOLD * n)[:, None] // n) & graph.neighbor_mask
     assert other.any(), "no residue sees another copy"
-
-
-def test_rotation_about_is_right_handed() -> None:
-    turn = rotation_about(torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64), torch.pi / 2)
-    torch.testing.assert_close(turn @ torch.tensor([1.0, 0, 0], dtype=torch.float64),
-                               torch.tensor([0.0, 1, 0], dtype=torch.float64))  # fmt: skip
 
 
 @pytest.mark.parametrize("task", ["design", "displacement", "refinement"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from protein_enn.graph import atom_graph, protein_graph
+from protein_enn.graph import protein_graph
 from protein_enn.graph.atom_graph import ATOM_WIDTHS
 from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.models import encoder
@@ -33,9 +33,6 @@ def test_a_residue_without_a_frame_gives_no_vectors() -> None:
 
 
 def test_graphs_without_backbones_are_refused() -> None:
-    graph = atom_graph(random_structure((5,)), 8)
-    if graph.vectors.shape[1] >= 2:
-        pytest.skip("atom graphs have vectors now")
     with pytest.raises(ValueError, match="local_frames needs"):
         encoder("local_frames", {}, ATOM_WIDTHS)
 

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn.data.chain import Chain
+from protein_enn.geometry.operators import rotation_about
 from protein_enn.graph.fields import GeometricGraph
 from protein_enn.graph.protein_graph import graph_of_atoms
 from protein_enn.nn.representation import drawn_turn
@@ -82,10 +83,3 @@ def assembly(
     )
     graph.compact, graph.mask, graph.residues = positions * masks[..., None], masks, residues
     return graph, turn
-
-
-def rotation_about(axis: Float[Tensor, "3"], angle: float) -> Float[Tensor, "3 3"]:
-    """Rodrigues' formula: 1 + sin(a) K + (1 - cos(a)) K^2, K v = axis x v."""
-    x, y, z = axis.tolist()
-    cross = torch.tensor([[0, -z, y], [z, 0, -x], [-y, x, 0]], dtype=axis.dtype)
-    return torch.eye(3, dtype=axis.dtype) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
