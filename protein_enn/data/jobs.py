@@ -6,7 +6,7 @@ import csv
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,7 +42,7 @@ class Job:
     split: str
     model: str = ""
     model_chain: str = ""
-    kind: str = "native"  # of its record
+    kind: str = "native"  # of its record: native, pair, template or designed
 
 
 def in_order(pool: Executor, work: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
@@ -57,7 +57,10 @@ def in_order(pool: Executor, work: Callable[[_In], _Out], items: Iterable[_In]) 
 
 
 def table_jobs(folder: Path) -> list[Job]:
-    """Chains of train and val of `chains.tsv`, and training pairs of `decoys.tsv` where there is one."""
+    """Chains of train and val of `chains.tsv`, and training pairs of `decoys.tsv` where there is one.
+
+    Backbones of `designed.tsv`, where there is one, are for training; their sequences are not taken for native ones.
+    """
     with (folder / "chains.tsv").open(newline="", encoding="utf-8") as file:
         rows = [r for r in csv.DictReader(file, delimiter="\t") if r["split"] in ("train", "val")]
     jobs = [Job(str(folder / r["file"]), r["chain"], r["cluster"], r["split"]) for r in rows]
@@ -69,6 +72,11 @@ def table_jobs(folder: Path) -> list[Job]:
                     split = split_of(name, PAIR_VALID_FRACTION, 0)
                     pair = (str(folder / r["model"]), r["model_chain"])
                     jobs.append(Job(str(folder / r["native"]), r["native_chain"], name, split, *pair, "pair"))
+    if (folder / "designed.tsv").is_file():
+        with (folder / "designed.tsv").open(newline="", encoding="utf-8") as file:
+            for r in csv.DictReader(file, delimiter="\t"):
+                name = f"designed {r['cluster']}"
+                jobs.append(Job(str(folder / r["file"]), r["chain"], name, "train", kind="designed"))
     return jobs
 
 
@@ -142,12 +150,23 @@ def load(job: Job) -> tuple[Chain, str] | str:
                 rows, model_rows = reversed(match_residues(model, native, None, None))
                 model, native = model.take(model_rows), native.take(rows)
             chain = Chain.of(native, model)
+        if job.kind == "designed":
+            chain = _without_sequence(chain)
     except (StructureError, ValueError) as error:
         return str(error)
     known = int((chain.residues[chain.own] != chemistry.UNKNOWN).sum())
+    if job.kind == "designed" and int(chain.own.sum()) >= MIN_RESIDUES:
+        known = MIN_RESIDUES
     if known < MIN_RESIDUES:
         return f"only {known} known residues, {MIN_RESIDUES} are needed"
     return chain, "; ".join(f"{audit.severity}: {' '.join(audit.codes)}" for audit in read if audit.findings)
+
+
+def _without_sequence(chain: Chain) -> Chain:
+    """The backbone alone, of residues that nobody knows: in this chain and its partners."""
+    mask = chain.mask & (torch.arange(chemistry.COMPACT_WIDTH) < len(chemistry.BACKBONE))
+    residues = torch.full_like(chain.residues, chemistry.UNKNOWN)
+    return replace(chain, compact=chain.compact * mask[..., None], mask=mask, residues=residues)
 
 
 def _one_chain(structure: Structure, chain_id: str) -> Structure:

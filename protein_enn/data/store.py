@@ -38,7 +38,7 @@ class Record:
     length: int  # residues, those of its partners included
     cluster: str
     split: str  # train, val or test
-    kind: str  # native, or a model and its native: pair (a real one), template (`data.templates`)
+    kind: str  # native; a model and its native: pair (a real one), template (`data.templates`); designed: no sequence
     shard: int = -1
     residue_start: int = -1
     atom_start: int = -1

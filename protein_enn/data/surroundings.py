@@ -14,6 +14,8 @@ from protein_enn.structure import Structure
 
 PARTNER_RADIUS = 6.0
 """Å between heavy atoms within which a residue of another chain is a partner."""
+PARTNER_CA_RADIUS = 12.0
+"""Å between CA atoms within which it is one too: what the residue graphs of the chain reach."""
 PARTNER_RESIDUES = 200
 KEPT_RADIUS = 8.0
 """Å from a backbone atom or CB of any residue within which an atom is kept; residues then see up to
@@ -34,7 +36,7 @@ def with_surroundings(whole: Structure, chain_id: str) -> Chain:
     if len(others):
         residue, slot = seen[others].nonzero(as_tuple=True)
         distances = _distances(whole.positions[others][residue, slot], whole.positions[own][seen[own]], PARTNER_RADIUS)
-        nearest = torch.full((len(others),), torch.inf, dtype=distances.dtype)
+        nearest = _distances(whole.ca[others], whole.ca[own & seen[:, chemistry.CA]], PARTNER_CA_RADIUS)
         nearest.scatter_reduce_(0, residue, distances, "amin")
         partners = whole.take(others[_nearest(nearest, PARTNER_RESIDUES)])
     positions, kinds = context_of(whole)

@@ -1,0 +1,73 @@
+"""The graph that ProteinMPNN sees: residues with N, CA, C and O, each with its nearest others."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.geometry.neighbors import nearest_neighbors
+from protein_enn.graph.features import bonded_to_next
+from protein_enn.graph.fields import GeometricGraph
+from protein_enn.structure import Structure
+
+MAX_OFFSET = 32
+OTHER_CHAIN = 2 * MAX_OFFSET + 1
+"""Edge type of a neighbour in another chain; the others are offsets i - j in sequence from -32 to 32, plus 32."""
+POSITION_TYPES = 2 * MAX_OFFSET + 2
+
+
+class BackboneGraph(GeometricGraph):
+    """A node per residue with N, CA, C and O; its vectors are N, C and O from CA."""
+
+
+def backbone_graph(structure: Structure, k: int) -> BackboneGraph:
+    """The graph of a structure with `k` - 1 neighbours a node; ValueError if no residue has N, CA, C and O."""
+    rows = structure.present[:, chemistry.CA].nonzero()[:, 0]
+    if not len(rows):
+        raise ValueError(f"{structure.name}: no residue with a CA atom; the residue graph needs one at least")
+    center = structure.ca[rows].double().mean(0)
+    backbone = torch.tensor(chemistry.BACKBONE)
+    mask = structure.present[rows[:, None], backbone]
+    positions = (structure.positions[rows[:, None], backbone].double() - center).to(structure.positions.dtype)
+    graph = graph_of_backbone(positions * mask[..., None], mask, structure.chains[rows], structure.numbers[rows], k)
+    if not len(graph.rows):
+        raise ValueError(f"{structure.name}: no residue with N, CA, C and O, which ProteinMPNN needs; rebuild it first")
+    graph.rows = rows[graph.rows]
+    graph.pos = structure.ca[graph.rows]  # adding the centre again would round
+    return graph
+
+
+def graph_of_backbone(
+    atoms: Float[Tensor, "n 4 3"], mask: Bool[Tensor, "n 4"], chains: Int[Tensor, "n"], numbers: Int[Tensor, "n"], k: int
+) -> BackboneGraph:
+    """The graph of residues with a CA, given N, CA, C, O (Å); `rows` are those whose four atoms are there.
+
+    Every node is its own first neighbour for the network, but not in `neighbors`, which has `k` - 1 others.
+    """
+    index = _sequence_index(chains, numbers, bonded_to_next(atoms, mask, chains))
+    rows = mask.all(1).nonzero()[:, 0]
+    atoms, chains, index = atoms[rows], chains[rows], index[rows]
+    if not len(rows):
+        return BackboneGraph(rows=rows)
+    neighbors, neighbor_mask = nearest_neighbors(atoms[:, 1], k - 1)
+    offset = (index[:, None] - index[neighbors]).clamp_(-MAX_OFFSET, MAX_OFFSET) + MAX_OFFSET
+    return BackboneGraph(
+        pos=atoms[:, 1],
+        scalars=atoms.new_zeros(len(rows), 0),
+        pseudoscalars=atoms.new_zeros(len(rows), 0),
+        vectors=atoms[:, [0, 2, 3]] - atoms[:, 1:2],
+        neighbors=neighbors,
+        neighbor_mask=neighbor_mask,
+        edge_types=torch.where(chains[neighbors] == chains[:, None], offset, OTHER_CHAIN),
+        rows=rows,
+    )
+
+
+def _sequence_index(
+    chains: Int[Tensor, "n"], numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]
+) -> Int[Tensor, "n"]:
+    """Places along the chain: bonded residues follow each other whatever their numbers; a gap counts as they say."""
+    step = torch.where(bonded[:-1], 1, (numbers[1:] - numbers[:-1]).clamp(1, MAX_OFFSET + 1))
+    return torch.cat([step.new_zeros(1), step.cumsum(0)])
