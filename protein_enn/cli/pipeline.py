@@ -126,6 +126,10 @@ def train(
         Path | None,
         typer.Option(exists=True, file_okay=False, help="Cache that `embed` made of the store, for language features."),
     ] = None,
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, file_okay=False, help="Labels that `label` made of the store; one for each condition."),
+    ] = None,
     from_weights: Annotated[
         str | None, typer.Option("--from", help="Start from these weights: a shipped name or a .safetensors file.")
     ] = None,
@@ -155,6 +159,7 @@ def train(
             output,
             data=data,
             embeddings=embeddings,
+            labels=labels or (),
             from_weights=from_weights,
             max_steps=max_steps,
             max_minutes=max_minutes,

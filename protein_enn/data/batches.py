@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import torch
 
@@ -26,7 +26,8 @@ class ResidueBudget:
 
     In an epoch every cluster gives one member, drawn at random; pairs of a real model, or of one on a template, and its
     native have clusters of their own, drawn from as often as needed to make up `pair_share` and `template_share`.
-    `clusters` is the share of them that is used: a smaller share is a part of a larger one.
+    `clusters` is the share of them that is used: a smaller share is a part of a larger one. Designed backbones, whose
+    sequence is not known, make up `designed_share`. Where `usable` is given, no other records are drawn.
     """
 
     def __init__(
@@ -39,16 +40,18 @@ class ResidueBudget:
         seed: int,
         pair_share: float = 0.0,
         template_share: float = 0.0,
+        designed_share: float = 0.0,
+        usable: Container[int] | None = None,
         clusters: float = 1.0,
         start: int = 0,
         place: tuple[int, int] = (0, 1),
     ) -> None:
         self.budget, self.crop, self.seed = budget, min(crop, budget), seed
-        self.shares = {"pair": pair_share, "template": template_share}
+        self.shares = {"pair": pair_share, "template": template_share, "designed": designed_share}
         self.lengths = [min(r.length, self.crop) for r in records]
-        members: dict[str, dict[str, list[int]]] = {"native": {}, "pair": {}, "template": {}}
+        members: dict[str, dict[str, list[int]]] = {"native": {}, **{kind: {} for kind in self.shares}}
         for i, record in enumerate(records):
-            if record.split == split:
+            if record.split == split and (usable is None or i in usable):
                 members[record.kind].setdefault(record.cluster, []).append(i)
         self.members = {kind: _share(chains, clusters, seed) for kind, chains in members.items()}
         self.natives = self.members["native"]

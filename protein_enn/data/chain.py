@@ -40,6 +40,11 @@ class Chain:
     context_kinds: Int[Tensor, "m"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
     language: Float[Tensor, "n l"] | None = None  # features of a language model, 0 where it says nothing
     hidden: Bool[Tensor, "n"] | None = None  # residues that the language model did not see
+    labels: Float[Tensor, "n 20"] | None = None  # log-probabilities of a teacher, nats (`data.labels`)
+    labelled: Bool[Tensor, "n"] | None = None  # residues of which it said something
+    rank: Int[Tensor, "n"] | None = None  # order in which it saw them
+    shown: Int[Tensor, "n"] | None = None  # residue types that it was shown
+    condition: Int[Tensor, "n"] | None = None  # which teacher to answer like, an index into the model's conditions
 
     def __len__(self) -> int:
         return len(self.residues)

@@ -38,6 +38,7 @@ class ProteinGraph(GeometricGraph):
     context_vectors: Float[Tensor, "n c 3"]  # atoms that are no nodes (`graph.context`), Å from pos, zero where none
     context_kinds: Int[Tensor, "n c"]  # class of their elements, 0 where none
     language: Float[Tensor, "n l"]  # l x 0e of a language model, 0 where it says nothing; only for models that take it
+    condition: Int[Tensor, "n"]  # which teacher to answer like; only for models that are told
 
 
 def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGraph:

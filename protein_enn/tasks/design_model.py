@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from protein_enn import chemistry
 from protein_enn.graph import ProteinGraph, protein_graph
@@ -57,12 +58,14 @@ class DesignModel(nn.Module):
         transition: int = 2  # inner width of a transition, times `hidden`
         dropout: float = Field(default=0.0, ge=0, lt=1)  # of the decoder, in training
         language: int = Field(default=0, ge=0)  # features of a residue from a language model: its width, 0 for none
+        conditions: tuple[str, ...] = ()  # names of teachers, one of which the model is told to answer like
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
         language = LANGUAGE_FEATURES if config.language else 0
-        frame, seen = BACKBONE_WIDTHS.frame, BACKBONE_WIDTHS.scalars + config.context + language
+        frame = BACKBONE_WIDTHS.frame
+        seen = BACKBONE_WIDTHS.scalars + config.context + language + len(config.conditions)
         self.context = ContextEmbedding(CONTEXT_KINDS, frame, config.context, CONTEXT_RADIUS)
         self.encoder = encoder(config.encoder, config.encoder_settings, replace(BACKBONE_WIDTHS, scalars=seen))
         given = self.encoder.layout
@@ -76,12 +79,18 @@ class DesignModel(nn.Module):
         self.exit = nn.Sequential(nn.LayerNorm(config.hidden), nn.Linear(config.hidden, len(chemistry.AMINO_ACIDS)))
         self.language = LanguageEmbedding(config.language, language) if language else None
 
-    def graph(self, structure: Structure, language: Float[Tensor, "n l"] | None = None) -> ProteinGraph:
+    def graph(
+        self, structure: Structure, language: Float[Tensor, "n l"] | None = None, condition: str = ""
+    ) -> ProteinGraph:
         """The backbone as the model sees it; ValueError if no residue has a CA.
 
         `language` are features of all n residues, for a model that takes some; without them it knows of none.
+        `condition` is one of the model's, the first by default.
         """
         graph = protein_graph(structure, self.config.k, side_chains=False)
+        if self.config.conditions:
+            chosen = self.config.conditions.index(condition) if condition else 0
+            graph.condition = torch.full_like(graph.rows, chosen)
         if self.config.language:
             graph.language = graph.scalars.new_zeros(len(graph.rows), self.config.language)
             if language is not None:
@@ -100,7 +109,8 @@ class DesignModel(nn.Module):
         around = self.context(graph.context_vectors, graph.context_kinds, points)
         seen = copy(graph)
         spoken = [] if self.language is None else [self.language(graph.language)]
-        seen.scalars = torch.cat([graph.scalars, around, *spoken], 1)
+        told = [one_hot(graph.condition, len(self.config.conditions)).to(around)] if self.config.conditions else []
+        seen.scalars = torch.cat([graph.scalars, around, *spoken, *told], 1)
         return seen
 
     def logits(

@@ -18,6 +18,7 @@ MEANING = {
     "manifest_sha256": "the data",
     "from_sha256": "the start weights",
     "language": "the language model",
+    "teachers": "the teachers",
     "processes": "the number of processes",
     "package": "the version of the package",
 }

@@ -24,6 +24,7 @@ class Experiment(Settings):
     clusters: float = Field(default=1.0, gt=0, le=1)  # share of the training clusters that are used: learning curves
     pair_share: float = Field(default=0.0, ge=0, lt=1)  # of the examples: real models with their natives
     template_share: float = Field(default=0.0, ge=0, lt=1)  # and models on a relative; both together below 1
+    designed_share: float = Field(default=0.0, ge=0, lt=1)  # designed backbones, which teachers alone have labels for
     augment: Literal["none", "rotations", "reflections"] = "none"  # batches turned at random; half of them mirrored
     optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 2e-3

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from protein_enn.data.batches import ResidueBudget, seeded
+from protein_enn.data.chain import Chain
 from protein_enn.data.embeddings import SHARES, Embeddings
+from protein_enn.data.labels import VIEWS, LabelSet
 from protein_enn.data.store import Store
 from protein_enn.graph import batch
 from protein_enn.training.experiment import Experiment
@@ -18,10 +22,17 @@ class Examples(Dataset[tuple[Any, Any]]):
     """(graph, target) of (epoch, record): all randomness comes from these two and the seed."""
 
     def __init__(
-        self, store: Store, task: Any, crop: int, seed: int, training: bool, embeddings: Embeddings | None = None
+        self,
+        store: Store,
+        task: Any,
+        crop: int,
+        seed: int,
+        training: bool,
+        embeddings: Embeddings | None = None,
+        labels: Sequence[LabelSet] = (),
     ) -> None:
         self.store, self.task, self.crop, self.seed, self.training = store, task, crop, seed, training
-        self.embeddings = embeddings
+        self.embeddings, self.labels = embeddings, labels
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Any, Any]:
         generator = seeded("example", self.seed, *key)
@@ -29,7 +40,30 @@ class Examples(Dataset[tuple[Any, Any]]):
         if self.embeddings is not None:  # in validation all residues are hidden from the language model
             pattern = int(torch.randint(len(SHARES), (), generator=generator)) if self.training else 0
             chain = self.embeddings.shown(chain, pattern)
+        if self.labels:
+            chain = self._labelled(chain, key[1], generator)
         return self.task.example(chain.cropped(self.crop, generator), generator, self.training)
+
+    def _labelled(self, chain: Chain, record: int, generator: torch.Generator) -> Chain:
+        """The chain with what a teacher said of it in some view; in validation the first teacher on the native one.
+
+        A chain that none has labelled is learned from its native letters, under the first condition.
+        """
+        teachers = [i for i, labels in enumerate(self.labels) if record in labels]
+        if not self.training:
+            teachers = [i for i in teachers if i == 0]
+        if not teachers:
+            return chain
+        teacher, view = teachers[0], VIEWS.index("native")
+        if self.training:
+            teacher = teachers[int(torch.randint(len(teachers), (), generator=generator))]
+            view = int(torch.multinomial(torch.tensor(VIEW_SHARES), 1, generator=generator))
+        chain = self.labels[teacher].shown(chain, record, view)
+        return replace(chain, condition=torch.full_like(chain.residues, teacher))
+
+
+VIEW_SHARES = (0.2, 0.4, 0.4)
+"""Of the views of a teacher (`data.labels.VIEWS`) in training."""
 
 
 def loaders(
@@ -39,12 +73,14 @@ def loaders(
     start: int = 0,
     place: tuple[int, int] = (0, 1),
     embeddings: Embeddings | None = None,
+    labels: Sequence[LabelSet] = (),
 ) -> tuple[DataLoader[Any], DataLoader[Any]]:
     """Loaders for training, from step `start` on, and validation, which always sees the same examples.
 
     `place` is which process of how many this is: each takes its own batches of either. In validation each has as many
     as every other: where one is missing the first batch stands in, which the module does not count (`held_out`).
-    `embeddings` hold the features of a language model that the examples show.
+    `embeddings` hold the features of a language model that the examples show. With `labels` training takes the chains
+    that are labelled, in the order of the model's conditions.
     """
 
     def collate(examples: list[tuple[Any, Any]]) -> tuple[Any, Any]:
@@ -52,9 +88,11 @@ def loaders(
         return batch(graphs), task.collate(list(targets))
 
     drawn: dict[str, Any] = {"clusters": experiment.clusters, "start": start * experiment.accumulate, "place": place}
-    sampler = ResidueBudget(store.records, "train", **drawn, **sampling(experiment))
-    training = Examples(store, task, experiment.crop, experiment.seed, training=True, embeddings=embeddings)
-    validation = Examples(store, task, experiment.crop, experiment.seed, training=False, embeddings=embeddings)
+    usable = {i for i in range(len(store)) if any(i in one for one in labels)} if labels else None
+    sampler = ResidueBudget(store.records, "train", usable=usable, **drawn, **sampling(experiment))
+    shared = (store, task, experiment.crop, experiment.seed)
+    training = Examples(*shared, training=True, embeddings=embeddings, labels=labels)
+    validation = Examples(*shared, training=False, embeddings=embeddings, labels=labels)
     (rank, world), kept = place, held_out(store, experiment)
     shares = [kept[i] if i < len(kept) else kept[0] for i in range(rank, len(kept) + -len(kept) % world, world)]
     return (
@@ -78,5 +116,6 @@ def held_out(store: Store, experiment: Experiment) -> list[list[tuple[int, int]]
 
 def sampling(experiment: Experiment) -> dict[str, Any]:
     """How batches are drawn, in training and in validation."""
-    shares = {"pair_share": experiment.pair_share, "template_share": experiment.template_share}
+    names = ("pair_share", "template_share", "designed_share")
+    shares = {name: getattr(experiment, name) for name in names}
     return {"budget": experiment.budget, "crop": experiment.crop, "seed": experiment.seed, **shares}

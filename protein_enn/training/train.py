@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +13,7 @@ import torch
 from protein_enn.data import Store
 from protein_enn.data.batches import ResidueBudget
 from protein_enn.data.embeddings import Embeddings
+from protein_enn.data.labels import LabelSet
 from protein_enn.data.fingerprint import Fingerprint, fingerprint_path, load_fingerprint
 from protein_enn.predictor import build, load_predictor
 from protein_enn.tasks import TASKS
@@ -44,6 +45,7 @@ def train(
     *,
     data: str | Path,
     embeddings: str | Path | None = None,
+    labels: Sequence[str | Path] = (),
     from_weights: str | Path | None = None,
     max_steps: int | None = None,
     max_minutes: float | None = None,
@@ -60,7 +62,8 @@ def train(
     With several `processes` (a GPU each, or `threads` CPU threads each) every step takes batches from each of them; the
     program that calls this is started once more for each (Lightning's DDP), so call it from a script or a command. With
     several `nodes` it has been started on each of them, by SLURM's srun or torchrun; `processes` are those of a node.
-    `embeddings` is a cache that `protein-enn embed` made of the store, for a model with `language` features.
+    `embeddings` is a cache that `protein-enn embed` made of the store, for a model with `language` features. `labels`
+    are folders that `protein-enn label` made of it, one for each of the model's `conditions`.
     `from_weights` starts from a predictor's weights and settings (fine-tuning); `resume` goes on from
     last.ckpt. `resume_if_any` does so only if there is one, of the same experiment, data, start weights and number of
     processes, and else starts anew: a run that was killed at any moment and is started so again leaves the same bytes.
@@ -79,6 +82,7 @@ def train(
     store = Store(data)
     model, settings, from_sha256, language = _model(experiment, from_weights)
     cache = _embeddings(embeddings, store, model, language)
+    taught = _labels(labels, store, model)
     task_type = TASKS[experiment.task]
     task = task_type(task_type.Config.model_validate(experiment.task_settings), model.config)
     run = {
@@ -86,6 +90,7 @@ def train(
         "manifest_sha256": store.sha256,
         "from_sha256": from_sha256,
         "language": None if cache is None else cache.weights,
+        "teachers": [one.teacher for one in taught] or None,
         "processes": processes * nodes,
         "package": __version__,
     }
@@ -109,13 +114,15 @@ def train(
             "from_sha256": from_sha256,
         }
         spoken = {} if cache is None else {"language": cache.weights}
+        if taught:
+            training_facts["teachers"] = {one.condition: one.teacher for one in taught}
         metrics = {"validation": figures}
         return {"config": settings, **spoken, "metrics": metrics, "data": provenance, "training": training_facts}
 
     keep = KeepBest(out, run, describe, say, experiment.checkpoint_minutes)
     trainer = trainer_of(out, keep, experiment, max_minutes, device, (processes, nodes))
     place = trainer.global_rank, trainer.world_size
-    training, validation = loaders(store, task, experiment, start, place, cache)
+    training, validation = loaders(store, task, experiment, start, place, cache, taught)
     sampler = cast(ResidueBudget, training.batch_sampler)
     module = TrainingModule(model, task, experiment, max_minutes, place, len(held_out(store, experiment)))
     if trainer.is_global_zero:
@@ -155,6 +162,21 @@ def _model(experiment: Experiment, from_weights: str | Path | None) -> tuple[Any
         )
     language = predictor.info.get("language", {}).get("sha256", "")
     return predictor.model.train().requires_grad_(True), predictor.info["config"], predictor.sha256, language
+
+
+def _labels(folders: Sequence[str | Path], store: Store, model: Any) -> list[LabelSet]:
+    """Labels in the order of the model's conditions; ValueError where they are of other ones, or of another store."""
+    conditions: tuple[str, ...] = getattr(model.config, "conditions", ())
+    found = {one.condition: one for one in (LabelSet(folder, store) for folder in folders)}
+    if not found and not conditions:
+        return []
+    if len(found) < len(folders) or set(found) != set(conditions):
+        raise ValueError(
+            f"the model's conditions are {', '.join(conditions) or 'none'}, the labels are for "
+            f"{', '.join(found) or 'none'}: name one folder of labels for each with --labels, or write "
+            "`conditions: [...]` below `model:` of a design experiment"
+        )
+    return [found[name] for name in conditions]
 
 
 def _embeddings(folder: str | Path | None, store: Store, model: Any, sha256: str) -> Embeddings | None:

@@ -1,0 +1,162 @@
+"""Labels of a store's chains by a teacher: the network of `tasks.mpnn` in its surroundings, under three views."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.data.batches import seeded
+from protein_enn.data.chain import Chain
+from protein_enn.data.jobs import in_order
+from protein_enn.data.labels import Labels, View, write_labels
+from protein_enn.data.store import Record, Store
+from protein_enn.tasks.mpnn.graph import BackboneGraph, graph_of_backbone
+from protein_enn.tasks.mpnn.network import MPNN, Encoding
+from protein_enn.tasks.mpnn.published import read_published
+from protein_enn.training.memory import reuse_freed_memory
+
+PARTS = ("val", "native", "designed")
+"""In which order a store is labelled."""
+REPLACED = 0.3
+"""Share of the own residues that the view `mixed` shows as the teacher would have them."""
+DESIGN_TEMPERATURE = 0.1
+"""At which the teacher draws a sequence for a backbone that has none."""
+
+
+def label_store(
+    store: str | Path,
+    teacher: str | Path,
+    out: str | Path,
+    *,
+    condition: str,
+    alone: float = 0.5,
+    fraction: float = 1.0,
+    seed: int = 0,
+    workers: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """Labels the chains of training and validation, and designed backbones, by published weights; how many were added.
+
+    Chains come in rounds, one of each cluster in the first. Of chains with partners a share `alone` is labelled without
+    them; a `fraction` of the training chains is labelled in all, one of each cluster at least. What is there is kept, so
+    a run that was stopped goes on. ValueError for a bad store or teacher, or labels of another.
+    """
+    opened, network = Store(store), read_published(Path(teacher))
+    records = rounds(opened.records, fraction, seed)
+    described = description(Path(teacher), network)
+    setup = (str(store), str(teacher), alone, f"{described['sha256']} {seed}")
+    with ProcessPoolExecutor(workers, initializer=_prepare, initargs=setup) as pool:
+
+        def label(numbers: list[int]) -> Iterator[tuple[Chain, Labels]]:
+            return in_order(pool, _labelled, numbers)
+
+        return write_labels(out, opened, described, condition, records, label, progress)
+
+
+def description(path: Path, network: MPNN) -> dict[str, Any]:
+    """The teacher, as labels record it."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"name": path.stem, "sha256": digest, "architecture": "proteinmpnn", "k": network.config.k}
+
+
+def rounds(records: Sequence[Record], fraction: float, seed: int) -> list[int]:
+    """Numbers of records in rounds, one of each cluster in each: validation, then training, then designed backbones."""
+    members: dict[tuple[str, str], list[int]] = {}
+    for number, record in enumerate(records):
+        if record.split in ("train", "val") and record.kind in ("native", "designed"):
+            part = "val" if record.split == "val" else record.kind
+            members.setdefault((part, record.cluster), []).append(number)
+    placed = []
+    for (part, cluster), numbers in members.items():
+        order = torch.randperm(len(numbers), generator=seeded("rounds", seed, cluster)).tolist()
+        kept = len(numbers) if part == "val" else math.ceil(fraction * len(numbers))
+        placed += [(PARTS.index(part), turn, numbers[i]) for turn, i in enumerate(order[:kept])]
+    return [number for *_, number in sorted(placed, key=lambda item: item[:2])]
+
+
+@dataclass
+class _Worker:
+    """What a process that labels holds."""
+
+    store: Store
+    network: MPNN
+    alone: float
+    seed: str
+
+
+_worker: list[_Worker] = []
+
+
+def _prepare(store: str, teacher: str, alone: float, seed: str) -> None:
+    torch.set_num_threads(1)
+    reuse_freed_memory()
+    network = read_published(Path(teacher)).eval().requires_grad_(False)
+    _worker[:] = [_Worker(Store(store, verify=False), network, alone, seed)]
+
+
+def _labelled(number: int) -> tuple[Chain, Labels]:
+    """The chain of a record as the teacher sees it, and its labels; runs in a worker process."""
+    (worker,) = _worker
+    record, chain = worker.store.records[number], worker.store[number]
+    generator = seeded("labels", worker.seed, record.name, number)
+    alone = bool(record.partners) and float(torch.rand((), generator=generator)) < worker.alone
+    if alone or record.split == "val":  # validation is of chains alone
+        chain, alone = chain.take(chain.own), True
+    with torch.autocast("cpu", torch.bfloat16):  # a KL divergence of some 0.0002 from float32, and faster
+        return chain, Labels(tuple(views(worker.network, chain, generator)), alone)
+
+
+@torch.inference_mode()
+def views(network: MPNN, chain: Chain, generator: torch.Generator) -> Iterator[View]:
+    """The three views of a chain, in the order of `data.labels.VIEWS`."""
+    graph = graph_of_backbone(chain.compact[:, :4], chain.mask[:, :4], chain.chains, chain.numbers, network.config.k)
+    if not len(graph.rows):
+        raise ValueError(f"{chain.name}: no residue with N, CA, C and O")
+    encoding = network.encode(graph)
+    native = chain.residues
+    if bool((native == chemistry.UNKNOWN).all()):
+        native = drawn_sequence(network, graph, encoding, len(chain), DESIGN_TEMPERATURE, generator)
+    ranks = [torch.randperm(len(chain), generator=generator) for _ in range(2)]
+    hidden = torch.zeros(len(chain), dtype=torch.long)
+    first = _log_probs(network, graph, encoding, [native, native], [hidden, ranks[0]])
+    replaced = torch.zeros(len(chain), dtype=torch.bool)
+    replaced[graph.rows] = torch.rand(len(graph.rows), generator=generator) < REPLACED
+    draws = torch.multinomial(first[1].exp(), 1, generator=generator)[:, 0]
+    mixed = native.clone()
+    mixed[graph.rows] = draws
+    mixed = torch.where(replaced & chain.own, mixed, native)
+    second = _log_probs(network, graph, encoding, [mixed], [ranks[1]])
+    seen = ((first[0], hidden, native), (first[1], ranks[0], native), (second[0], ranks[1], mixed))
+    for log_probs, rank, sequence in seen:
+        whole = torch.zeros(len(chain), 20)
+        labelled = torch.zeros(len(chain), dtype=torch.bool)
+        whole[graph.rows], labelled[graph.rows] = log_probs, True
+        yield View(whole, labelled & chain.own, rank, sequence)
+
+
+def _log_probs(
+    network: MPNN, graph: BackboneGraph, encoding: Encoding, sequences: Sequence[Tensor], ranks: Sequence[Tensor]
+) -> Float[Tensor, "o g 20"]:
+    """Of the nodes of the graph, for sequences and ranks of all residues of the chain."""
+    rank = torch.stack([r[graph.rows] for r in ranks])
+    visible = graph.neighbor_mask & (rank[:, graph.neighbors] < rank[..., None])
+    return network.logits_by_order(
+        encoding, torch.stack([s[graph.rows] for s in sequences]), visible
+    ).float().log_softmax(-1)
+
+
+def drawn_sequence(
+    network: MPNN, graph: BackboneGraph, encoding: Encoding, n: int, temperature: float, generator: torch.Generator
+) -> Int[Tensor, "n"]:
+    """A sequence of n residues drawn by the network for a backbone; X where a residue is no node."""
+    raise NotImplementedError
