@@ -40,7 +40,11 @@ def backbone_graph(structure: Structure, k: int) -> BackboneGraph:
 
 
 def graph_of_backbone(
-    atoms: Float[Tensor, "n 4 3"], mask: Bool[Tensor, "n 4"], chains: Int[Tensor, "n"], numbers: Int[Tensor, "n"], k: int
+    atoms: Float[Tensor, "n 4 3"],
+    mask: Bool[Tensor, "n 4"],
+    chains: Int[Tensor, "n"],
+    numbers: Int[Tensor, "n"],
+    k: int,
 ) -> BackboneGraph:
     """The graph of residues with a CA, given N, CA, C, O (Å); `rows` are those whose four atoms are there.
 
@@ -65,9 +69,7 @@ def graph_of_backbone(
     )
 
 
-def _sequence_index(
-    chains: Int[Tensor, "n"], numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]
-) -> Int[Tensor, "n"]:
+def _sequence_index(chains: Int[Tensor, "n"], numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "n"]:
     """Places along the chain: bonded residues follow each other whatever their numbers; a gap counts as they say."""
     step = torch.where(bonded[:-1], 1, (numbers[1:] - numbers[:-1]).clamp(1, MAX_OFFSET + 1))
     return torch.cat([step.new_zeros(1), step.cumsum(0)])

@@ -9,12 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from protein_enn.tasks.mpnn.network import CENTERS, LETTERS, MPNN
+from protein_enn.tasks.mpnn.layers import CENTERS
+from protein_enn.tasks.mpnn.network import LETTERS, MPNN
 
-_PAIRS = (
-    "CA-CA N-N C-C O-O CB-CB CA-N CA-C CA-O CA-CB N-C N-O N-CB CB-C CB-O O-C N-CA C-CA O-CA CB-CA C-N O-N CB-N C-CB "
-    "O-CB C-O"
-).split()
+_PAIRS = ["CA-CA", "N-N", "C-C", "O-O", "CB-CB", "CA-N", "CA-C", "CA-O", "CA-CB", "N-C", "N-O", "N-CB", "CB-C", "CB-O", "O-C", "N-CA", "C-CA", "O-CA", "CB-CA", "C-N", "O-N", "CB-N", "C-CB", "O-CB", "C-O"]
 """Pairs of atoms (of a node and of its neighbour) in the order of the published features."""
 _FRAME = ("N", "CA", "C", "O", "CB")
 _POSITIONS = 16
