@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
+from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.functional import silu
 
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.models.edges import EdgeEmbedding, Edges
@@ -34,6 +36,9 @@ class Invariant(nn.Module):
         edges: int = 64
         hidden: int = 128
         edge_updates: bool = True  # edges learn from both ends after every layer
+        depth: int = Field(default=1, ge=1, le=2)  # linear maps of a message before the one after the sum
+        transition: int = 2  # inner width of a transition, times `scalars`
+        dropout: float = Field(default=0.0, ge=0, lt=1)  # of summed messages and of transitions, in training
         cutoff: float = 24.0  # Å
 
     def __init__(self, config: Config, widths: Widths) -> None:
@@ -63,7 +68,9 @@ class InvariantLayer(nn.Module):
         self.messages = PairMessages(config.scalars, config.edges, config.hidden)
         self.even = nn.Linear(config.hidden, config.scalars)
         self.odd = OddMessages(config.odd, triples, config.hidden)
-        self.transition = Transition(config.scalars, extra=config.odd)
+        self.deeper = nn.Linear(config.hidden, config.hidden) if config.depth == 2 else None
+        self.transition = Transition(config.scalars, config.transition, config.odd, config.dropout)
+        self.dropout = nn.Dropout(config.dropout)
         self.edge_update = EdgeUpdate(config.scalars, config.edges) if config.edge_updates else None
 
     def forward(self, x: Features, edges: Edges) -> tuple[Features, Edges]:
@@ -72,7 +79,7 @@ class InvariantLayer(nn.Module):
         values = (self.messages.source(normed), self.odd.node(x.pseudoscalars))
         even, odd = in_chunks(self._sums, rows, values, edges.neighbors, tuple(self.parameters()))
         odd = x.pseudoscalars + odd
-        scalars = self.transition(x.scalars + self.even(even), odd.square())
+        scalars = self.transition(x.scalars + self.dropout(self.even(even)), odd.square())
         if self.edge_update is not None:
             edges = self.edge_update(scalars, edges)
         return replace(x, scalars=scalars, pseudoscalars=odd), edges
@@ -82,4 +89,6 @@ class InvariantLayer(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """What some nodes take from their neighbours."""
         messages = self.messages.joined(target, source.gathered(), e)
+        if self.deeper is not None:
+            messages = silu(self.deeper(messages))
         return neighbor_sum(weight, messages), self.odd.joined(odd.gathered(), messages, triples, weight)

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
+from torch.nn.functional import one_hot, silu
 
 from protein_enn import chemistry
 from protein_enn.graph import ProteinGraph, protein_graph
@@ -55,6 +55,7 @@ class DesignModel(nn.Module):
         context: int = 32  # features of the ligands, ions and nucleic acids around a residue
         decoder_layers: int = 3
         hidden: int = 128
+        decoder_depth: int = Field(default=1, ge=1, le=2)  # linear maps of a message before the one after the sum
         transition: int = 2  # inner width of a transition, times `hidden`
         dropout: float = Field(default=0.0, ge=0, lt=1)  # of the decoder, in training
         language: int = Field(default=0, ge=0)  # features of a residue from a language model: its width, 0 for none
@@ -73,7 +74,9 @@ class DesignModel(nn.Module):
         # Keys are sums of what a neighbour is and who it is: unbounded features would drown the identity.
         self.norm = nn.LayerNorm(config.hidden)
         self.decoder = nn.ModuleList(
-            DecoderLayer(config.hidden, self.encoder.edge_width, config.transition, config.dropout)
+            DecoderLayer(
+                config.hidden, self.encoder.edge_width, config.transition, config.dropout, config.decoder_depth
+            )
             for _ in range(config.decoder_layers)
         )
         self.exit = nn.Sequential(nn.LayerNorm(config.hidden), nn.Linear(config.hidden, len(chemistry.AMINO_ACIDS)))
@@ -142,15 +145,19 @@ class DesignModel(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """x_i + W sum_j w_ij silu(Q x_i + K h_j + E e_ij + S[s_j if visible, else unseen]), then a transition."""
+    """x_i + W sum_j w_ij silu(Q x_i + K h_j + E e_ij + S[s_j if visible, else unseen]), then a transition.
 
-    def __init__(self, hidden: int, edges: int, transition: int = 2, dropout: float = 0.0) -> None:
+    At depth 2 a message m becomes silu(V m) before the sum: more is said of a pair.
+    """
+
+    def __init__(self, hidden: int, edges: int, transition: int = 2, dropout: float = 0.0, depth: int = 1) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(hidden)
         self.query = nn.Linear(hidden, hidden)
         self.key = nn.Linear(hidden, hidden, bias=False)
         self.edge = nn.Linear(edges, hidden, bias=False)
         self.identity = nn.Embedding(UNSEEN + 1, hidden)
+        self.deeper = nn.Linear(hidden, hidden) if depth == 2 else None
         self.value = nn.Linear(hidden, hidden)
         self.transition = Transition(hidden, transition, dropout=dropout)
         self.dropout = nn.Dropout(dropout)
@@ -163,7 +170,10 @@ class DecoderLayer(nn.Module):
     def _summed(self, query: Tensor, edges: Tensor, weight: Tensor, seen: Tensor, key: Source) -> tuple[Tensor]:
         """The sum over neighbours of some nodes."""
         source = key.gathered() + self.identity(seen)
-        return (neighbor_sum(weight, activated_sum(source, edges, self.edge.weight, query)),)
+        messages = activated_sum(source, edges, self.edge.weight, query)
+        if self.deeper is not None:
+            messages = silu(self.deeper(messages))
+        return (neighbor_sum(weight, messages),)
 
 
 def order_visibility(graph: ProteinGraph, rank: Float[Tensor, "n"]) -> Bool[Tensor, "n k"]:
