@@ -12,7 +12,15 @@ from torch import Tensor
 from protein_enn.tasks.mpnn.layers import CENTERS
 from protein_enn.tasks.mpnn.network import LETTERS, MPNN
 
-_PAIRS = ["CA-CA", "N-N", "C-C", "O-O", "CB-CB", "CA-N", "CA-C", "CA-O", "CA-CB", "N-C", "N-O", "N-CB", "CB-C", "CB-O", "O-C", "N-CA", "C-CA", "O-CA", "CB-CA", "C-N", "O-N", "CB-N", "C-CB", "O-CB", "C-O"]
+_PAIRS = tuple(
+    f"{a}-{b}"
+    for a, others in (
+        ("CA", "CA"), ("N", "N"), ("C", "C"), ("O", "O"), ("CB", "CB"), ("CA", "N C O CB"), ("N", "C O CB"),
+        ("CB", "C O"), ("O", "C"), ("N", "CA"), ("C", "CA"), ("O", "CA"), ("CB", "CA"), ("C", "N"), ("O", "N"),
+        ("CB", "N"), ("C", "CB"), ("O", "CB"), ("C", "O"),
+    )
+    for b in others.split()
+)  # fmt: skip
 """Pairs of atoms (of a node and of its neighbour) in the order of the published features."""
 _FRAME = ("N", "CA", "C", "O", "CB")
 _POSITIONS = 16
