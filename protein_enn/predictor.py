@@ -1,7 +1,8 @@
 """A trained model on disk and in memory: safetensors + JSON + sha256; no pickle, no trainer.
 
 `name.safetensors` holds the tensors; `name.json` holds the task, the model's settings, the sha256 of the tensors, and
-what is known of the training (data, figures). Weights that take features of a language model record its name and sha256
+what is known of the training (data, figures). The published checkpoints of ProteinMPNN, the only pickles that are opened,
+are kept in that form from their first use on, and their JSON names the architecture. Weights that take features of a language model record its name and sha256
 and do not hold it: it is loaded beside them.
 """
 
@@ -23,7 +24,8 @@ from torch import Tensor, nn
 
 from protein_enn.embedding import LanguageModel, load_language_model
 from protein_enn.io.atomic import write_bytes, write_text
-from protein_enn.tasks import TASKS
+from protein_enn.tasks import ARCHITECTURES, TASKS
+from protein_enn.tasks.mpnn.published import opened
 
 FORMAT = 2
 """Version of the files; raised, with an upgrade in `_upgraded`, when their meaning changes."""
@@ -91,7 +93,7 @@ def choose_device(device: str) -> torch.device:
 
 
 def load_predictor(name_or_path: str | Path, device: str = "auto", *, language: str | Path | None = None) -> Predictor:
-    """Shipped weights by name, or a `.safetensors` file with its JSON beside it.
+    """Shipped weights by name, a `.safetensors` file with its JSON beside it, or a published ProteinMPNN `.pt` file.
 
     `language` is the file (or official name) of the language model whose features the weights take; by default what the
     environment variable `PROTEIN_ENN_ESM_WEIGHTS` says now. Weights that take some load without it, but cannot be used.
@@ -100,8 +102,10 @@ def load_predictor(name_or_path: str | Path, device: str = "auto", *, language: 
     """
     where = choose_device(device)
     path = Path(name_or_path)
-    if path.suffix in (".ckpt", ".pt", ".pth", ".pkl"):
+    if path.suffix in (".ckpt", ".pth", ".pkl"):
         raise ValueError(f"{path}: pickled checkpoints are not read; give the .safetensors file that training wrote")
+    if path.suffix == ".pt":
+        path = _converted(path)
     if path.suffix == ".safetensors":
         if not path.is_file():
             raise ValueError(f"{path}: no such file")
@@ -117,6 +121,48 @@ def load_predictor(name_or_path: str | Path, device: str = "auto", *, language: 
         text = (folder / f"{name}.json").read_text()
     predictor = _assemble(name, data, _checked(name, json.loads(text)), where)
     return _with_language(predictor, language)
+
+
+def _converted(path: Path) -> Path:
+    """The `.safetensors` file that holds the tensors of a published `.pt`: beside it, or in the user's cache.
+
+    It is written when it is not there, is of another `.pt`, or is damaged; never over weights of another origin.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "protein_enn" / "weights"
+    places = [path.with_suffix(".safetensors"), cache / digest[:16] / f"{path.stem}.safetensors"]
+    for place in places:
+        if _holds(place, digest):
+            return place
+    model, info = opened(path, data)
+    predictor = Predictor("design", frozen(model), path.stem, "", info, torch.device("cpu"))
+    beside, other = places[0], places[0].with_suffix(".json")
+    if not (beside.exists() or other.exists()) or _published_sha256(other):
+        try:
+            return predictor.save(beside)
+        except OSError:  # a folder of somebody else
+            pass
+    return predictor.save(places[1])
+
+
+def _holds(place: Path, digest: str) -> bool:
+    """Whether that file, whole, was made of the published file of this sha256."""
+    if not place.is_file() or _published_sha256(place.with_suffix(".json")) != digest:
+        return False
+    written = json.loads(place.with_suffix(".json").read_text())
+    return bool(written.get("sha256") == hashlib.sha256(place.read_bytes()).hexdigest())
+
+
+def _published_sha256(path: Path) -> str | None:
+    """Of the published file that weights with this JSON were made of; None where they were not."""
+    try:
+        found = json.loads(path.read_text())["published"]["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(found)
 
 
 def _with_language(predictor: Predictor, language: str | Path | None) -> Predictor:
@@ -168,7 +214,7 @@ def _assemble(name: str, data: bytes, info: dict[str, Any], device: torch.device
         raise ValueError(
             f"weights {name!r}: sha256 is {digest[:12]}..., the JSON says {info['sha256'][:12]}...: damaged file"
         )
-    model = build(info["task"], info["config"])
+    model = build(info["task"], info["config"], info.get("architecture"))
     try:
         model.load_state_dict(_upgraded(load(data), info["format"]))
     except SafetensorError as error:
@@ -178,11 +224,15 @@ def _assemble(name: str, data: bytes, info: dict[str, Any], device: torch.device
     return Predictor(info["task"], frozen(model).to(device), name, digest, info, device)
 
 
-def build(task: str, config: dict[str, Any]) -> Any:
-    """A model of a task with fresh weights; ValueError for an unknown task or setting."""
+def build(task: str, config: dict[str, Any], architecture: str | None = None) -> Any:
+    """A model with fresh weights, that of the task or of a published architecture; ValueError for unknown ones."""
     if task not in TASKS:
         raise ValueError(f"no task {task!r}; there are {', '.join(TASKS)}")
-    kind = TASKS[task].Model
+    if architecture is not None and (architecture not in ARCHITECTURES or task != "design"):
+        raise ValueError(
+            f"no architecture {architecture!r} for {task}; for design there are {', '.join(ARCHITECTURES)}"
+        )
+    kind = TASKS[task].Model if architecture is None else ARCHITECTURES[architecture]
     return kind(kind.Config.model_validate(config))
 
 
@@ -191,11 +241,14 @@ def frozen(model: nn.Module) -> nn.Module:
     return model.eval().requires_grad_(False)
 
 
-def untrained(task: str, config: dict[str, Any] | None = None, seed: int = 0) -> Predictor:
+def untrained(
+    task: str, config: dict[str, Any] | None = None, seed: int = 0, architecture: str | None = None
+) -> Predictor:
     """A predictor with random weights drawn from `seed`, on the CPU: for tests and timings."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = build(task, config or {})
+        model = build(task, config or {}, architecture)
     digest = hashlib.sha256(_tensors(model)).hexdigest()
     info = {"config": config or {}, "metrics": {}, "data": "none: random weights"}
+    info |= {} if architecture is None else {"architecture": architecture}
     return Predictor(task, frozen(model), "untrained", digest, info, torch.device("cpu"))

@@ -24,9 +24,8 @@ from torch import Tensor
 from protein_enn.evaluation.datasets import Case, DataError, chain_cases
 from protein_enn.evaluation.provenance import model_facts, provenance, subset
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone, scorable
+from protein_enn.scoring.backbone import Backbone, scorable, usable
 from protein_enn.scoring.constraints import Constraints
-from protein_enn.scoring.decoding import Decoder
 from protein_enn.scoring.designs import problem_of
 from protein_enn.scoring.sampling import sample
 from protein_enn.structure import Structure
@@ -103,7 +102,7 @@ class DesignEvaluation:
 def tally(name: str, structure: Structure, predictor: Predictor, orders: int, seed: int, decode: bool) -> Tally:
     """Negative log-likelihoods and hits of one protein; ValueError if no residue has a backbone and an identity."""
     start = time.perf_counter()
-    scored = scorable(structure)
+    scored = scorable(structure, predictor)
     backbone = Backbone(structure, predictor)
     native = structure.residues[scored]
 
@@ -120,7 +119,8 @@ def tally(name: str, structure: Structure, predictor: Predictor, orders: int, se
     decoded = None
     if decode:
         # As `scoring.design` does, on the encoding that is there already.
-        problem, decoder = problem_of(backbone, Constraints.of(structure)), Decoder(backbone.model, backbone.encoding)
+        constraints = Constraints.of(structure, usable(structure, predictor))
+        problem, decoder = problem_of(backbone, constraints), backbone.decoder()
         (draw,) = sample(decoder, problem, 0.0, seed, 1)
         decoded = float((draw.sequence == backbone.sequence)[backbone.scored].sum())
     return Tally(name, int(scored.sum()), nll, correct, decoded, *unconditional, seconds=seconds)

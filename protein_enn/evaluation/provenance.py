@@ -29,9 +29,10 @@ def model_facts(predictor: Predictor) -> dict[str, Any]:
     training, data = (predictor.info.get(key) for key in ("training", "data"))
     experiment = training.get("experiment") if isinstance(training, dict) else None  # else words: trained by nobody
     default = DesignTask.Config().noise  # the JSON holds what differs from the defaults
+    published = training.get("noise") if isinstance(training, dict) else None
     return {
-        "k": predictor.model.config.k,  # type: ignore[union-attr]  # a DesignModel
-        "noise": None if experiment is None else experiment["task_settings"].get("noise", default),
+        "k": predictor.model.config.k,  # type: ignore[union-attr]  # every design model has it
+        "noise": published if experiment is None else experiment["task_settings"].get("noise", default),
         "training_chains": data.get("training_chains") if isinstance(data, dict) else None,
     }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import fields
+from functools import cached_property
 from typing import Any, cast
 
 import torch
@@ -13,9 +15,11 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.embedding import chain_rows, letters
 from protein_enn.predictor import Predictor, load_predictor
+from protein_enn.scoring.decoding import Decoder
 from protein_enn.scoring.orders import decoding_ranks
 from protein_enn.selection import SelectionError, select
 from protein_enn.structure import Structure
+from protein_enn.tasks.decoding import SequenceModel, Sets
 
 MODES = ("conditional", "single", "unconditional")
 """What a residue sees of the sequence, as `scoring.likelihood` explains."""
@@ -24,16 +28,17 @@ MODES = ("conditional", "single", "unconditional")
 class Backbone:
     """A backbone encoded once, of which sequences and views of the neighbours' identities can be asked.
 
-    g nodes are the residues with CA, k their neighbours; results are on the CPU for all n residues, nan without node.
+    g nodes are the residues that the model sees (with CA, or with all atoms it needs), k their neighbours; results are
+    on the CPU for all n residues, nan without node.
     Residues that are not `scored` (all scorable ones are by default) come first in every order, and are what a
     language model is shown, where the predictor has one.
     """
 
     @torch.inference_mode()
     def __init__(self, structure: Structure, predictor: Predictor, scored: Bool[Tensor, "n"] | None = None) -> None:
-        self.model = cast(Any, predictor.model)  # a DesignModel
+        self.model = cast(SequenceModel, predictor.model)
         self.device, self.n = predictor.device, len(structure)
-        scored = scorable(structure) if scored is None else scored
+        scored = scorable(structure, predictor) if scored is None else scored
         self.graph: Any = graph_of(structure, predictor, scored).to(self.device)
         self.rows: Int[Tensor, "g"] = self.graph.rows.cpu()
         self.sequence: Int[Tensor, "g"] = structure.residues[self.rows]
@@ -49,12 +54,14 @@ class Backbone:
         return torch.zeros_like(self.mask)
 
     def seen_by_all(self) -> Bool[Tensor, "g k"]:
-        """Every neighbour whose identity is known."""
+        """Every neighbour whose identity may be seen: known ones, and X where the model knows of it."""
+        if self.model.shows_unknown:
+            return self.mask
         return self.mask & (self.sequence != chemistry.UNKNOWN)[self.neighbors]
 
     def seen_in_order(self, rank: Int[Tensor, "g"]) -> Bool[Tensor, "g k"]:
-        """Known neighbours of lower rank; known residues that are not scored come before all others."""
-        rank = torch.where(self.scored, rank, -1)
+        """Seen neighbours of lower rank; residues that are not scored come before all others, in their own order."""
+        rank = torch.where(self.scored, rank, rank - len(rank))
         return self.seen_by_all() & (rank[self.neighbors] < rank[:, None])
 
     @torch.inference_mode()
@@ -64,8 +71,36 @@ class Backbone:
 
     def log_probs(self, visible: Bool[Tensor, "g k"]) -> Float[Tensor, "n 20"]:
         """Natural-log probabilities given the structure's own sequence as far as it is visible."""
+        return self._of_all(self.logits(self.sequence, visible))
+
+    @torch.inference_mode()
+    def single(self) -> Float[Tensor, "n 20"]:
+        """Natural-log probabilities of each residue given all others.
+
+        Where the order of the others matters to the model, it is that of seed 0: each residue is moved to its end.
+        """
+        sequence, shown, rank = (value.to(self.device) for value in (self.sequence, self.seen_by_all(), self.base))
+        return self._of_all(self.model.single(self.encoding, sequence, shown, rank).float().cpu())
+
+    @torch.inference_mode()
+    def last(self, sets: Sets) -> Float[Tensor, "m 20"]:
+        """Logits of nodes that come last in small sets, after all others in the order of `single`; on the CPU."""
+        sequence, shown, rank = (value.to(self.device) for value in (self.sequence, self.seen_by_all(), self.base))
+        moved = Sets(*(getattr(sets, field.name).to(self.device) for field in fields(Sets)))
+        return self.model.last(self.encoding, sequence, shown, rank, moved).float().cpu()
+
+    def decoder(self) -> Decoder:
+        """For new sequences; kept residues come first, in the order of `single`."""
+        return Decoder(self.model, self.encoding, self.base)
+
+    @cached_property
+    def base(self) -> Int[Tensor, "g"]:
+        """The rank of every node in one order that is always the same."""
+        return self.decoding_ranks(1, 0)[0]
+
+    def _of_all(self, logits: Float[Tensor, "g 20"]) -> Float[Tensor, "n 20"]:
         result = torch.full((self.n, 20), math.nan)
-        result[self.rows] = self.logits(self.sequence, visible).log_softmax(-1)
+        result[self.rows] = logits.log_softmax(-1)
         return result
 
     def decoding_ranks(self, orders: int, seed: int) -> list[Int[Tensor, "g"]]:
@@ -76,7 +111,7 @@ class Backbone:
         """Natural-log probabilities in each order, or in the one pass of a mode that has none."""
         if mode == "conditional":
             return torch.stack([self.log_probs(self.seen_in_order(rank)) for rank in ranks])
-        return self.log_probs(self.seen_by_all() if mode == "single" else self.seen_by_none())[None]
+        return (self.single() if mode == "single" else self.log_probs(self.seen_by_none()))[None]
 
 
 def graph_of(structure: Structure, predictor: Predictor, hidden: Bool[Tensor, "n"]) -> Any:
@@ -132,14 +167,22 @@ def designed_residues(structure: Structure, designed: str | Bool[Tensor, "m"] | 
     return designed
 
 
-def scorable(structure: Structure, designed: Bool[Tensor, "n"] | None = None) -> Bool[Tensor, "n"]:
-    """Residues (of those designed) of known identity with N, CA and C; ValueError if there is none."""
+def usable(structure: Structure, predictor: Predictor) -> Bool[Tensor, "n"]:
+    """Residues with the atoms that the predictor needs: N, CA and C, and O as well for some."""
+    return structure.present[:, [chemistry.ATOM_INDEX[name] for name in cast(Any, predictor.model).atoms]].all(1)
+
+
+def scorable(
+    structure: Structure, predictor: Predictor, designed: Bool[Tensor, "n"] | None = None
+) -> Bool[Tensor, "n"]:
+    """Residues (of those designed) of known identity with the atoms it takes; ValueError if there is none."""
     asked = torch.ones(len(structure), dtype=torch.bool) if designed is None else designed
-    scored = asked & structure.has_backbone & (structure.residues != chemistry.UNKNOWN)
+    scored = asked & usable(structure, predictor) & (structure.residues != chemistry.UNKNOWN)
     if not scored.any():
         which = f"{len(structure)} residues" if asked.all() else f"{int(asked.sum())} designed residues"
+        *names, name = cast(Any, predictor.model).atoms
         raise ValueError(
-            f"{structure.name}: none of its {which} is a known amino acid with N, CA and C; "
+            f"{structure.name}: none of its {which} is a known amino acid with {', '.join(names)} and {name}; "
             "give a structure with a protein backbone (rebuild it first if only CA is there)"
         )
     return scored

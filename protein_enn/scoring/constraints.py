@@ -30,6 +30,7 @@ class Constraints:
     @staticmethod
     def of(
         structure: Structure,
+        usable: Bool[Tensor, "n"] | None = None,
         *,
         fixed: str | Collection[str] = (),
         only: str | Collection[str] = (),
@@ -41,10 +42,15 @@ class Constraints:
         omit: str = "",
         omit_at: Mapping[str, str] | None = None,
     ) -> Constraints:
-        """Words as `design` explains them; ValueError names what the structure does not have or cannot keep to."""
-        free = _free(structure, fixed, only, chains)
+        """Words as `design` explains them; ValueError names what the structure does not have or cannot keep to.
+
+        `usable` are residues with the atoms that the predictor needs, by default N, CA and C; others are kept.
+        """
+        usable = structure.has_backbone if usable is None else usable
+        free = usable & _free(structure, fixed, only, chains)
+        _check_free(structure, free)
         groups, weights = _groups(structure, ties, tie_chains)
-        _check_kept(structure, free, groups)
+        _check_kept(structure, free, groups, usable)
         values = torch.zeros(len(structure), 20)
         for chosen, table in [(free, biases(bias))] + [
             (rows_of(structure, words, "bias"), biases(table)) for words, table in (bias_at or {}).items()
@@ -64,18 +70,22 @@ class Constraints:
 def _free(
     structure: Structure, fixed: str | Collection[str], only: str | Collection[str], chains: str | Collection[str]
 ) -> Bool[Tensor, "n"]:
-    """Residues to design: with backbone, chosen, and not fixed."""
-    free = structure.has_backbone & ~rows_of(structure, fixed, "fixed")
+    """Residues that are chosen and not fixed."""
+    free = ~rows_of(structure, fixed, "fixed")
     if only:
         free &= rows_of(structure, only, "only")
     if names := listed(chains):
         free &= torch.stack([in_chain(structure, name) for name in names]).any(0)
+    return free
+
+
+def _check_free(structure: Structure, free: Tensor) -> None:
+    """ValueError where nothing is left to design."""
     if not free.any():
         raise ValueError(
-            f"{structure.name}: every residue is fixed, outside of what is to be designed, or lacks N, CA or C;"
-            " free some of them"
+            f"{structure.name}: every residue is fixed, outside of what is to be designed, or lacks N, CA or C (or O,"
+            " where the weights need it); free some of them"
         )
-    return free
 
 
 def _groups(
@@ -138,7 +148,7 @@ def _partners(structure: Structure, names: list[str]) -> list[tuple[int, ...]]:
     return list(zip(*rows, strict=True))
 
 
-def _check_kept(structure: Structure, free: Tensor, groups: Tensor) -> None:
+def _check_kept(structure: Structure, free: Tensor, groups: Tensor, usable: Tensor) -> None:
     """ValueError where tied residues are designed in part."""
     size = torch.zeros(len(free), dtype=torch.long).index_add(0, groups, torch.ones_like(groups))
     designed = torch.zeros_like(size).index_add(0, groups, free.long())
@@ -146,7 +156,8 @@ def _check_kept(structure: Structure, free: Tensor, groups: Tensor) -> None:
     if partly.any():
         members = (groups == int(partly.nonzero()[0])).nonzero()[:, 0]
         kept, other = int(members[~free[members]][0]), int(members[free[members]][0])
-        why = "is kept" if structure.has_backbone[kept] else "lacks N, CA or C and is kept"
+        lacks = "O" if structure.has_backbone[kept] else "N, CA or C"
+        why = "is kept" if usable[kept] else f"lacks {lacks} and is kept"
         raise ValueError(
             f"{structure.name}: residue {structure.residue_id(kept)} {why}, but {structure.residue_id(other)}, which is"
             " tied to it, is designed: keep both, or design both"

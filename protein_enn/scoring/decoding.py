@@ -1,26 +1,48 @@
-"""The decoder of a design model for a few residues at a time, whatever the sequences they are part of."""
+"""The decoder of a predictor for one backbone: the same question to a model that remembers identities or states."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from protein_enn.tasks.decoding import Decoding, SequenceModel
 
+
+@dataclass(frozen=True, eq=False)
 class Decoder:
-    """Logits of any residues of one encoded backbone, in any sequences."""
+    """Starts sequences on an encoded backbone; all tensors here are on the CPU."""
+
+    model: SequenceModel
+    encoding: Any
+    rank: Int[Tensor, "g"]  # order in which given residues are decoded, before all others
 
     @torch.inference_mode()
-    def __init__(self, model: Any, encoding: Any) -> None:
-        self.model, self.encoding, self.keys = model, encoding, model.keys(encoding)
-
-    @torch.inference_mode()
-    def logits(self, rows: Int[Tensor, "r"], seen: Int[Tensor, "r k"]) -> Float[Tensor, "r 20"]:
-        """Logits of residues (one may come several times, in different sequences), float32 on the CPU.
-
-        `seen` holds the identity of each neighbour as an index into chemistry.RESIDUES, or `UNSEEN`.
-        """
+    def start(
+        self, sequence: Int[Tensor, "g"], given: Bool[Tensor, "g"], mask: Bool[Tensor, "g k"], samples: int
+    ) -> Sampled:
+        """So many sequences of which the given residues are there; `mask` says which neighbours there are."""
         device = self.encoding.nodes.device
-        return self.model.logits_of(self.encoding, self.keys, rows.to(device), seen.to(device)).float().cpu()
+        sequence, given, mask = sequence.to(device), given.to(device), mask.to(device)
+        return Sampled(self.model.start(self.encoding, sequence, given, mask, self.rank.to(device), samples), device)
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """Sequences that are being decoded."""
+
+    decoding: Decoding
+    device: torch.device
+
+    @torch.inference_mode()
+    def logits(self, samples: Int[Tensor, "r"], rows: Int[Tensor, "r"]) -> Float[Tensor, "r 20"]:
+        """Logits of residues of samples given what is decoded by now, float32."""
+        return self.decoding.logits(samples.to(self.device), rows.to(self.device)).float().cpu()
+
+    @torch.inference_mode()
+    def place(self, identities: Int[Tensor, "r"]) -> None:
+        """Settles the residues whose logits were asked for last."""
+        self.decoding.place(identities.to(self.device))

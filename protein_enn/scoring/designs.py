@@ -13,10 +13,9 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor
+from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, usable
 from protein_enn.scoring.composition import composition
 from protein_enn.scoring.constraints import Constraints
-from protein_enn.scoring.decoding import Decoder
 from protein_enn.scoring.sampling import Draw, Problem, sample
 from protein_enn.scoring.threaded import threaded
 from protein_enn.structure import Structure
@@ -142,11 +141,11 @@ def design(
         raise ValueError(f"temperature {temperature} must be 0 or more and samples {samples} must be at least 1")
     predictor = design_predictor(predictor, device)
     constraints = Constraints.of(
-        structure, fixed=fixed, only=only, chains=chains, ties=ties, tie_chains=tie_chains, bias=bias, bias_at=bias_at,
-        omit=omit, omit_at=omit_at,
+        structure, usable(structure, predictor), fixed=fixed, only=only, chains=chains, ties=ties,
+        tie_chains=tie_chains, bias=bias, bias_at=bias_at, omit=omit, omit_at=omit_at,
     )  # fmt: skip
     backbone = Backbone(structure, predictor, constraints.free)
-    problem, decoder = problem_of(backbone, constraints), Decoder(backbone.model, backbone.encoding)
+    problem, decoder = problem_of(backbone, constraints), backbone.decoder()
     draws = [(t, draw) for t in temperatures for draw in sample(decoder, problem, t, seed, samples)]
     first: dict[tuple[int, ...], int] = {}
     designs = []

@@ -146,7 +146,7 @@ def interface_score(
     group = torch.tensor([place.get(chain, -1) for chain in structure.chain_ids])[structure.chains]
     named = group >= 0
     bound_structure, group, chosen = structure.take(named), group[named], chosen[named]
-    scored = scorable(bound_structure, chosen)
+    scored = scorable(bound_structure, predictor, chosen)
 
     backbone = Backbone(bound_structure, predictor, scored)
     ranks = backbone.decoding_ranks(orders, seed)

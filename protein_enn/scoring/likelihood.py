@@ -184,7 +184,7 @@ def score(
     check_options(mode, orders)
     predictor = design_predictor(predictor, device)
     chosen = designed_residues(structure, designed)
-    scored = scorable(structure, chosen)
+    scored = scorable(structure, predictor, chosen)
     backbone = Backbone(structure, predictor, scored)
     log_probs = backbone.log_probs_by_order(mode, backbone.decoding_ranks(orders, seed))
     log_probs = torch.where(scored[:, None], log_probs, math.nan)

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from protein_enn import chemistry
@@ -29,6 +29,7 @@ from protein_enn.scoring.calibration import calibration_of
 from protein_enn.scoring.mutations import DDG_LIKE, check_estimator, log_odds
 from protein_enn.scoring.substitutions import Substitution, parse_mutant, places, residue_index
 from protein_enn.structure import Structure
+from protein_enn.tasks.decoding import Sets
 
 Mutant = Sequence[Substitution]
 ORDERS = 8
@@ -100,8 +101,9 @@ def score_mutants(
     index = residue_index(structure)
     where = [places(structure, mutant, index) for mutant in parsed]
     predictor = design_predictor(predictor, device)
-    scorable(structure)
+    scorable(structure, predictor)
     backbone = Backbone(structure, predictor)
+    _check_nodes(backbone, structure, where)
     scores = log_odds(backbone, structure, predictor, {estimator, "single"})
     calibration, reason = calibration_of(predictor, estimator)
     identities = [[chemistry.AMINO_ACIDS.index(change.mutant) for change in mutant] for mutant in parsed]
@@ -217,43 +219,27 @@ def _batches(copies: Sequence[_Copy]) -> Iterator[list[_Copy]]:
         yield batch
 
 
-@torch.inference_mode()
 def _log_probs(backbone: Backbone, copies: Sequence[_Copy]) -> list[Float[Tensor, "_ 20"]]:
-    """Log-probabilities of the nodes of each copy: one pass over the protein's nodes and the added ones."""
-    sizes = torch.tensor([len(copy.nodes) for copy in copies])
-    end = sizes.cumsum(0)
-    first, last = (place.repeat_interleave(sizes) for place in (end - sizes, end - 1))
-    origin = torch.tensor([node for copy in copies for node in copy.nodes])
-    identity = torch.tensor([amino_acid for copy in copies for amino_acid in copy.identities])
-    rank = torch.tensor([copy.order.index(i) for copy in copies for i in range(len(copy.nodes))])
-    theirs, visible = backbone.neighbors[origin], backbone.seen_by_all()[origin]
-    neighbors = theirs
-    for i in range(int(sizes.max())):  # the i-th node of each copy stands in for its original
-        other = (first + i).minimum(last)[:, None]
-        hit = theirs == origin[other]
-        neighbors = torch.where(hit, len(backbone.rows) + other, neighbors)
-        visible = torch.where(hit, visible & (rank[other] < rank[:, None]), visible)
-    logits = _logits_of_copies(backbone, origin, identity, neighbors, visible)
-    return list(logits.double().log_softmax(-1).split(sizes.tolist()))
+    """Log-probabilities of the nodes of each copy, all other residues being known."""
+    sizes = [len(copy.nodes) for copy in copies]
+    sets = Sets(
+        torch.arange(len(copies)).repeat_interleave(torch.tensor(sizes)),
+        torch.tensor([node for copy in copies for node in copy.nodes]),
+        torch.tensor([amino_acid for copy in copies for amino_acid in copy.identities]),
+        torch.tensor([copy.order.index(i) for copy in copies for i in range(len(copy.nodes))]),
+    )
+    return list(backbone.last(sets).double().log_softmax(-1).split(sizes))
 
 
-def _logits_of_copies(
-    backbone: Backbone,
-    origin: Int[Tensor, "c"],
-    identity: Int[Tensor, "c"],
-    neighbors: Int[Tensor, "c v"],
-    visible: Bool[Tensor, "c v"],
-) -> Float[Tensor, "c 20"]:
-    """Logits of copies of nodes that are added after the protein's own, with neighbours of their own."""
-    encoding, device = backbone.encoding, backbone.device
-    origin, neighbors = origin.to(device), neighbors.to(device)
-    added = {f.name: value[origin] for f in fields(encoding) if isinstance(value := getattr(encoding, f.name), Tensor)}
-    added["neighbors"] = neighbors
-    longer = {name: torch.cat([getattr(encoding, name), value]) for name, value in added.items()}
-    sequence = torch.cat([backbone.sequence, identity]).to(device)
-    seen = torch.cat([backbone.seen_by_none(), visible]).to(device)
-    logits = backbone.model.logits(replace(encoding, **longer), sequence, seen)
-    return logits[len(backbone.rows) :].float().cpu()
+def _check_nodes(backbone: Backbone, structure: Structure, where: Sequence[Sequence[int]]) -> None:
+    """ValueError for a residue that lacks an atom which this predictor needs beyond N, CA and C."""
+    nodes = set(backbone.rows.tolist())
+    for i in (row for rows in where for row in rows):
+        if i not in nodes:
+            raise ValueError(
+                f"{structure.name}: residue {structure.residue_id(i)} lacks one of {', '.join(backbone.model.atoms)} "
+                "and cannot be scored with these weights; rebuild it first"
+            )
 
 
 def _nodes(backbone: Backbone, rows: Sequence[int]) -> list[int]:

@@ -33,6 +33,7 @@ from protein_enn.scoring.backbone import Backbone, check_structure, design_predi
 from protein_enn.scoring.calibration import calibration_of
 from protein_enn.scoring.substitutions import parse_mutant, places
 from protein_enn.structure import OtherAtoms, Structure
+from protein_enn.tasks.decoding import SequenceModel
 
 DDG_LIKE = "ddg_like"
 """The estimator that a calibration is for."""
@@ -109,7 +110,7 @@ def scan(
     check_structure(structure)
     check_estimator(estimator)
     predictor = design_predictor(predictor, device)
-    scorable(structure)
+    scorable(structure, predictor)
     scores = log_odds(Backbone(structure, predictor), structure, predictor, [estimator])[estimator]
     calibration, reason = calibration_of(predictor, estimator)
     slope = None if calibration is None else calibration.slope
@@ -129,14 +130,14 @@ def log_odds(
     """Scores by estimator, nats: 0 for the wild type, nan where a residue is not scored."""
     found: dict[str, Tensor] = {}
     if set(estimators) - {"unconditional"}:
-        single = backbone.log_probs(backbone.seen_by_all())
+        single = backbone.single()
         found["single"] = single
     if "unconditional" in estimators:
         found["unconditional"] = backbone.log_probs(backbone.seen_by_none())
     for name, bonded in ((DDG_LIKE, False), (OWN_BACKBONE, True)):
         if name in estimators:
             found[name] = single - context_free(structure, predictor, bonded=bonded)
-    scored, own = scorable(structure)[:, None], structure.residues.clamp(max=19)[:, None]
+    scored, own = scorable(structure, predictor)[:, None], structure.residues.clamp(max=19)[:, None]
     return {name: torch.where(scored, found[name] - found[name].gather(1, own), math.nan) for name in estimators}
 
 
@@ -152,7 +153,7 @@ def context_free(structure: Structure, predictor: Predictor, *, bonded: bool) ->
     if not bonded:
         ids = tuple(str(i) for i in range(n))
         alone = replace(alone, chains=torch.arange(n), chain_ids=ids, label_chain_ids=ids)
-    model = cast(Any, predictor.model)  # a DesignModel
+    model = cast(SequenceModel, predictor.model)
     graph = graph_of(alone, predictor, torch.ones(n, dtype=torch.bool)).to(predictor.device)
     # One neighbour that is not there: edges that carry nothing need not be computed.
     graph.neighbors, graph.edge_types = graph.neighbors[:, :1], graph.edge_types[:, :1]

@@ -1,7 +1,7 @@
 """Sequences for a backbone, sampled autoregressively, exactly, and in few passes.
 
 The residues are coloured so that no two of one colour see each other; the colours are decoded one after the other.
-Within a colour no residue depends on another, so decoding them together gives the same probabilities as one by one.
+Within a colour no residue sees another, so decoding them together gives the same probabilities as one by one.
 A group of tied residues is one node of the coloured graph. Only the residues of the present colour are decoded, those
 of many samples at once. Nothing here knows of structures: a design problem is a handful of tensors.
 """
@@ -15,9 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from protein_enn import chemistry
 from protein_enn.scoring.decoding import Decoder
-from protein_enn.tasks.design_model import UNSEEN
 
 TOGETHER = 16_384
 """Residues of samples that are decoded side by side: enough to have little Python for each, little to hold."""
@@ -77,17 +75,16 @@ def _decode(
 ) -> Iterator[Draw]:
     """Draw the residues of one step of all samples together, step by step."""
     samples, g = order.shape
-    sequence = torch.where(problem.free, chemistry.UNKNOWN, problem.sequence).repeat(samples, 1)
-    log_probs = torch.full((samples, g), torch.nan)
+    sampled = decoder.start(problem.sequence, ~problem.free, problem.mask, samples)
+    sequence, log_probs = problem.sequence.repeat(samples, 1), torch.full((samples, g), torch.nan)
     for step in range(int(order.max()) + 1):
         s, rows = (order == step).nonzero(as_tuple=True)
-        known = sequence[s[:, None], problem.neighbors[rows]]
-        visible = problem.mask[rows] & (known != chemistry.UNKNOWN)  # nobody knows what is yet to be drawn
-        logits = decoder.logits(rows, torch.where(visible, known, UNSEEN))
+        logits = sampled.logits(s, rows)
         groups, place = (s * g + problem.groups[rows]).unique(return_inverse=True)
         weights = problem.weights[rows, None].double()
         shares = weights * logits + weights.abs() * problem.bias[rows]
         drawn = (noise.view(-1, 20)[groups].index_add(0, place, shares)).argmax(-1)[place]
+        sampled.place(drawn)
         sequence[s, rows] = drawn
         log_probs[s, rows] = logits.log_softmax(-1).gather(1, drawn[:, None])[:, 0]
     yield from (Draw(*parts) for parts in zip(sequence, log_probs, order, strict=True))

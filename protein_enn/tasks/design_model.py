@@ -23,9 +23,9 @@ from protein_enn.models.layers import Transition, activated_sum, neighbor_sum
 from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.settings import Settings
 from protein_enn.structure import Structure
+from protein_enn.tasks.decoding import Sets
+from protein_enn.tasks.design_decoding import UNSEEN, IdentityDecoding, last_logits
 
-UNSEEN = len(chemistry.RESIDUES)
-"""In place of the identity of a neighbour that is not shown."""
 LANGUAGE_FEATURES = 64
 """Of a residue, to which those of a language model are mapped."""
 
@@ -47,6 +47,9 @@ class DesignModel(nn.Module):
     depends on exactly the identities that `visible` shows it: the joint likelihood under any order is the sum of its
     conditionals, and every residue given all others takes one pass.
     """
+
+    atoms = ("N", "CA", "C")
+    shows_unknown = False
 
     class Config(Settings):
         encoder: str = "tensor_field"
@@ -122,6 +125,35 @@ class DesignModel(nn.Module):
         """Unnormalised log-probabilities; residue i sees the identity of its neighbour j iff visible[i, j]."""
         seen = torch.where(visible, sequence[encoding.neighbors], UNSEEN)
         return self._decoded(encoding, self.keys(encoding), seen)
+
+    def single(
+        self, encoding: Encoding, sequence: Int[Tensor, "n"], shown: Bool[Tensor, "n k"], rank: Int[Tensor, "n"]
+    ) -> Float[Tensor, "n 20"]:
+        """`logits` of every residue given all others, in whatever order."""
+        return self.logits(encoding, sequence, shown)
+
+    def last(
+        self,
+        encoding: Encoding,
+        sequence: Int[Tensor, "n"],
+        shown: Bool[Tensor, "n k"],
+        rank: Int[Tensor, "n"],
+        sets: Sets,
+    ) -> Float[Tensor, "m 20"]:
+        """`logits` of nodes that come last, in whatever order of the others."""
+        return last_logits(self, encoding, sequence, shown, sets)
+
+    def start(
+        self,
+        encoding: Encoding,
+        sequence: Int[Tensor, "n"],
+        given: Bool[Tensor, "n"],
+        shown: Bool[Tensor, "n k"],
+        rank: Int[Tensor, "n"],
+        samples: int,
+    ) -> IdentityDecoding:
+        """Sequences to be decoded residue by residue."""
+        return IdentityDecoding(self, encoding, sequence, given, shown, samples)
 
     def keys(self, encoding: Encoding) -> list[Float[Tensor, "n d"]]:
         """What the backbone of a neighbour gives in each decoder layer, K h_j: worked out once for any sequences."""

@@ -14,11 +14,10 @@ from protein_enn.predictor import Predictor, untrained
 from protein_enn.scoring import Design, design
 from protein_enn.scoring.backbone import Backbone
 from protein_enn.scoring.constraints import Constraints
-from protein_enn.scoring.decoding import Decoder
 from protein_enn.scoring.designs import problem_of
 from protein_enn.scoring.sampling import Draw, coloring, links, sample
 from protein_enn.structure import Structure
-from protein_enn.tasks.design_model import UNSEEN
+from protein_enn.tasks.design_model import UNSEEN, DesignModel
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -85,7 +84,9 @@ def test_decoding_some_rows_is_decoding_all(bundle: Structure, predictor: Predic
     )
     rows = torch.tensor([40, 3, 3, 17])
     seen = torch.where(visible, backbone.sequence[backbone.neighbors], UNSEEN)[rows]
-    found = Decoder(backbone.model, backbone.encoding).logits(rows, seen)
+    model = predictor.model
+    assert isinstance(model, DesignModel)
+    found = model.logits_of(backbone.encoding, model.keys(backbone.encoding), rows, seen)
     torch.testing.assert_close(found, backbone.logits(backbone.sequence, visible)[rows], atol=1e-5, rtol=0)
 
 
@@ -105,8 +106,7 @@ def pair(bundle: Structure) -> Structure:
 def drawn(structure: Structure, predictor: Predictor, temperature: float, **wishes: Any) -> list[Draw]:
     limits = Constraints.of(structure, **wishes)
     backbone = Backbone(structure, predictor, limits.free)
-    decoder = Decoder(backbone.model, backbone.encoding)
-    return list(sample(decoder, problem_of(backbone, limits), temperature, 0, 2000))
+    return list(sample(backbone.decoder(), problem_of(backbone, limits), temperature, 0, 2000))
 
 
 def chi_square(found: Tensor, probabilities: Tensor) -> float:

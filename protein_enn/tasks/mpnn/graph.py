@@ -35,7 +35,8 @@ def backbone_graph(structure: Structure, k: int) -> BackboneGraph:
     if not len(graph.rows):
         raise ValueError(f"{structure.name}: no residue with N, CA, C and O, which ProteinMPNN needs; rebuild it first")
     graph.rows = rows[graph.rows]
-    graph.pos = structure.ca[graph.rows]  # adding the centre again would round
+    own = structure.positions[graph.rows[:, None], backbone]  # not from the centre, which would round
+    graph.pos, graph.vectors = own[:, 1], own[:, [0, 2, 3]] - own[:, 1:2]
     return graph
 
 

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from protein_enn import chemistry
-from protein_enn.nn.chunks import current_chunk, slices
+from protein_enn.nn.chunks import slices
 from protein_enn.settings import Settings
 from protein_enn.structure import Structure
+from protein_enn.tasks.decoding import Sets
+from protein_enn.tasks.mpnn.decoding import StateDecoding, last_logits
+from protein_enn.tasks.mpnn.encoding import SCALE, Encoding, pieces_of
 from protein_enn.tasks.mpnn.graph import MAX_OFFSET, BackboneGraph, backbone_graph
 from protein_enn.tasks.mpnn.layers import DecoderLayer, EdgeFeatures, EncoderLayer, gathered
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWYX"
 """Its alphabet; X for what is unknown."""
-SHARE = 2
-"""A chunk holds this part of the nodes of other models' chunks: it has more neighbours for each."""
-SCALE = 30.0
-"""Messages are summed over this, whatever their number."""
-
-
-@dataclass(frozen=True, eq=False)
-class Encoding:
-    """A backbone, encoded once. Slot 0 of the neighbours is the node itself."""
-
-    nodes: Float[Tensor, "n d"]
-    edges: Float[Tensor, "n k d"]
-    weight: Float[Tensor, "n k"]  # 1 / SCALE, 0 where there is no neighbour
-    neighbors: Int[Tensor, "n k"]
 
 
 class MPNN(nn.Module):
     """log p(s_i | backbone, identities decoded before i); unlike `DesignModel` it passes decoded states on."""
+
+    atoms = ("N", "CA", "C", "O")
+    shows_unknown = True
+    letters: Tensor
 
     class Config(Settings):
         k: int = 48  # neighbours of each residue, itself included
@@ -65,11 +58,11 @@ class MPNN(nn.Module):
         types = torch.cat([torch.full_like(own, MAX_OFFSET), graph.edge_types], 1)
         mask = torch.cat([torch.ones_like(own, dtype=torch.bool), graph.neighbor_mask], 1)
         weight = mask.to(graph.pos.dtype) / SCALE
-        pieces = _pieces(graph.pos)
+        pieces = slices(len(graph.pos), pieces_of(graph.pos))
         edges = self._edge_features(graph, neighbors, types, pieces)
         nodes = edges[0].new_zeros(len(own), self.config.hidden)
         for layer in self.encoder:
-            nodes, edges = _encoded(layer, nodes, edges, weight, neighbors, pieces)
+            nodes, edges = _encoded(cast(EncoderLayer, layer), nodes, edges, weight, neighbors, pieces)
         return Encoding(nodes, torch.cat(edges), weight, neighbors)
 
     def _edge_features(
@@ -100,13 +93,43 @@ class MPNN(nn.Module):
         identities = self.identity(self.letters[sequences])
         states = encoding.nodes.expand(len(sequences), -1, -1)
         for layer in self.decoder:
-            states = _decoded(layer, states, encoding, identities, index)
-        return self.exit(states)[..., self.letters[: len(chemistry.AMINO_ACIDS)]]
+            states = _decoded(cast(DecoderLayer, layer), states, encoding, identities, index)
+        return self.read(states)
 
+    def single(
+        self, encoding: Encoding, sequence: Int[Tensor, "n"], shown: Bool[Tensor, "n k"], rank: Int[Tensor, "n"]
+    ) -> Float[Tensor, "n 20"]:
+        """Logits of each residue when it is moved from its place in the order `rank` to the end."""
+        every = torch.arange(len(sequence), device=sequence.device)
+        return self.last(encoding, sequence, shown, rank, Sets(every, every, sequence, torch.zeros_like(every)))
 
-def _pieces(like: Tensor) -> list[slice]:
-    """Chunks of nodes whose edges fit a processor's cache."""
-    return slices(len(like), -(-current_chunk(like.device) // SHARE))
+    def last(
+        self,
+        encoding: Encoding,
+        sequence: Int[Tensor, "n"],
+        shown: Bool[Tensor, "n k"],
+        rank: Int[Tensor, "n"],
+        sets: Sets,
+    ) -> Float[Tensor, "m 20"]:
+        """Logits of the residues of each set when they are moved to the end of the order `rank`, in their turns."""
+        return last_logits(self, encoding, sequence, shown, rank, sets)
+
+    def start(
+        self,
+        encoding: Encoding,
+        sequence: Int[Tensor, "n"],
+        given: Bool[Tensor, "n"],
+        shown: Bool[Tensor, "n k"],
+        rank: Int[Tensor, "n"],
+        samples: int,
+    ) -> StateDecoding:
+        """Sequences to be decoded residue by residue, given ones first in the order `rank`."""
+        return StateDecoding(self, encoding, sequence, given, shown, rank, samples)
+
+    def read(self, states: Float[Tensor, "*o n d"]) -> Float[Tensor, "*o n 20"]:
+        """Logits, in the order of chemistry.AMINO_ACIDS, of decoded states."""
+        logits: Tensor = self.exit(states)
+        return logits[..., self.letters[: len(chemistry.AMINO_ACIDS)]]
 
 
 def _encoded(
@@ -143,7 +166,7 @@ def _decoded(
     encoded = messages.source(encoding.nodes).expand(len(states), -1, -1)
     sources, targets = torch.cat([encoded, decoded], 1), messages.target(states)
     sums = []
-    for r in _pieces(encoding.nodes):
+    for r in slices(len(encoding.nodes), pieces_of(encoding.nodes)):
         edge, weight = messages.edge(encoding.edges[r]), encoding.weight[r]
         sums.append(
             torch.stack(

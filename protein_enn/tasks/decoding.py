@@ -1,0 +1,77 @@
+"""What scoring asks of a model of sequences on a backbone, whether or not it passes decoded states on.
+
+Such a model has `graph(structure)`, `encode(graph)` and, for an encoded backbone of n nodes with k neighbours:
+
+- `logits(encoding, sequence, visible)`: every node given the neighbours that are visible to it, as an order says.
+- `single(encoding, sequence, shown, rank)`: every node given all others that are shown, in the order of `rank` where
+  their order matters.
+- `last(encoding, sequence, shown, rank, sets)`: the nodes of small sets that come last, given all others.
+- `start(encoding, sequence, given, shown, rank, samples)`: sequences to be decoded node by node, a `Decoding`.
+
+`shown` are the neighbours whose identity may be seen, `rank` is a place for each node in one decoding order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Sets:
+    """Nodes that are decoded after all others, in sets that know nothing of each other; m nodes in all."""
+
+    of: Int[Tensor, "m"]  # the set of each, ascending from 0 without a gap
+    nodes: Int[Tensor, "m"]  # each at most once in a set
+    identities: Int[Tensor, "m"]  # what it is in that set, as later nodes of the set see it
+    turns: Int[Tensor, "m"]  # its place in the order of the set
+
+
+@runtime_checkable
+class Decoding(Protocol):
+    """Sequences on one backbone, decoded node by node; given nodes are there from the start."""
+
+    def logits(self, samples: Int[Tensor, "r"], rows: Int[Tensor, "r"]) -> Float[Tensor, "r 20"]:
+        """Of nodes of samples, given what is decoded by now."""
+
+    def place(self, identities: Int[Tensor, "r"]) -> None:
+        """Settles the nodes whose logits were asked for last: later ones see them."""
+
+
+@runtime_checkable
+class SequenceModel(Protocol):
+    """The likelihood of sequences given a backbone."""
+
+    atoms: tuple[str, ...]  # that a residue needs to be scored
+    shows_unknown: bool  # whether a residue of unknown identity is seen, as such, by those decoded after it
+
+    def graph(self, structure: Any) -> Any:
+        """The backbone as the model sees it; ValueError where there is none."""
+
+    def encode(self, graph: Any) -> Any:
+        """Features of the backbone."""
+
+    def logits(
+        self, encoding: Any, sequence: Int[Tensor, "n"], visible: Bool[Tensor, "n k"]
+    ) -> Float[Tensor, "n 20"]: ...
+
+    def single(
+        self, encoding: Any, sequence: Int[Tensor, "n"], shown: Bool[Tensor, "n k"], rank: Int[Tensor, "n"]
+    ) -> Float[Tensor, "n 20"]: ...
+
+    def last(
+        self, encoding: Any, sequence: Int[Tensor, "n"], shown: Bool[Tensor, "n k"], rank: Int[Tensor, "n"], sets: Sets
+    ) -> Float[Tensor, "m 20"]: ...
+
+    def start(
+        self,
+        encoding: Any,
+        sequence: Int[Tensor, "n"],
+        given: Bool[Tensor, "n"],
+        shown: Bool[Tensor, "n k"],
+        rank: Int[Tensor, "n"],
+        samples: int,
+    ) -> Decoding: ...
