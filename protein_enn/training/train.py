@@ -13,8 +13,8 @@ import torch
 from protein_enn.data import Store
 from protein_enn.data.batches import ResidueBudget
 from protein_enn.data.embeddings import Embeddings
-from protein_enn.data.labels import LabelSet
 from protein_enn.data.fingerprint import Fingerprint, fingerprint_path, load_fingerprint
+from protein_enn.data.labels import LabelSet
 from protein_enn.predictor import build, load_predictor
 from protein_enn.tasks import TASKS
 from protein_enn.training import checkpoints

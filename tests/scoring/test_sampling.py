@@ -15,7 +15,7 @@ from protein_enn.scoring import Design, design
 from protein_enn.scoring.backbone import Backbone
 from protein_enn.scoring.constraints import Constraints
 from protein_enn.scoring.designs import problem_of
-from protein_enn.scoring.sampling import Draw, coloring, links, sample
+from protein_enn.scoring.sampling import Draw, links, sample
 from protein_enn.structure import Structure
 from protein_enn.tasks.design_model import UNSEEN, DesignModel
 
