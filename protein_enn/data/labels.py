@@ -114,6 +114,7 @@ class LabelSet:
         self.teacher: dict[str, Any] = head["teacher"]
         self.condition: str = head["condition"]
         self.manifest_sha256: str = head["manifest_sha256"]
+        self.digests: list[str] = []  # sha256 of each shard
         self.skipped: dict[int, str] = {}  # records that could not be labelled, with the reason
         self._shards: list[Any] = []
         self._places: dict[int, tuple[int, int, int, bool, str]] = {}  # shard, first row, residues, alone, digest
@@ -133,6 +134,13 @@ class LabelSet:
             self._places[number] = (len(self._shards), start, length, alone, digest)
         self.skipped.update((number, reason) for number, reason in shard["skipped"])
         self._shards.append(opened)
+        self.digests.append(shard["sha256"])
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Who made the labels, and which they are: what must agree when a training goes on."""
+        content = hashlib.sha256(" ".join(self.digests).encode()).hexdigest()
+        return {**self.teacher, "condition": self.condition, "labels_sha256": content}
 
     def __len__(self) -> int:
         """Records that are labelled."""

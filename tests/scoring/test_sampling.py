@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.graph.coloring import coloring
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.scoring import Design, design
 from protein_enn.scoring.backbone import Backbone
