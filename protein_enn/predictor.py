@@ -44,6 +44,25 @@ class Predictor:
     info: dict[str, Any]
     device: torch.device
     language: LanguageModel | None = None  # whose features the model takes, if it takes any
+    asked: str = ""  # the condition that was asked for, if any was
+    use: str = ""  # the command it works for, which may have a condition of its own
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Those of the model: names of teachers that it can answer like."""
+        return tuple(getattr(getattr(self.model, "config", None), "conditions", ()))
+
+    @property
+    def condition(self) -> str | None:
+        """The one it answers by, None without any: as asked, else the default of its use, of the weights, the first."""
+        if not self.conditions:
+            return None
+        of_use = self.info.get("default_conditions", {}).get(self.use)
+        return str(self.asked or of_use or self.info.get("default_condition") or self.conditions[0])
+
+    def used_for(self, use: str) -> Predictor:
+        """The same for a command (score, interface, scan, design, evaluate), by its default condition."""
+        return replace(self, use=use)
 
     def save(self, path: str | Path) -> Path:
         """Writes `path` (.safetensors) and the JSON beside it, each atomically, tensors first."""
@@ -92,13 +111,20 @@ def choose_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def load_predictor(name_or_path: str | Path, device: str = "auto", *, language: str | Path | None = None) -> Predictor:
+def load_predictor(
+    name_or_path: str | Path,
+    device: str = "auto",
+    *,
+    language: str | Path | None = None,
+    condition: str | None = None,
+) -> Predictor:
     """Shipped weights by name, a `.safetensors` file with its JSON beside it, or a published ProteinMPNN `.pt` file.
 
     `language` is the file (or official name) of the language model whose features the weights take; by default what the
     environment variable `PROTEIN_ENN_ESM_WEIGHTS` says now. Weights that take some load without it, but cannot be used.
+    `condition` is one of the weights' own: which of their teachers they answer like; by default as their JSON says.
     ValueError if there are none, if the sha256 does not match, if the file is of another kind, or if the language model
-    cannot be read, is not the one of the training, or is given for weights that take none.
+    cannot be read, is not the one of the training, or is given for weights that take none; a condition likewise.
     """
     where = choose_device(device)
     path = Path(name_or_path)
@@ -120,7 +146,17 @@ def load_predictor(name_or_path: str | Path, device: str = "auto", *, language: 
         data = (folder / f"{name}.safetensors").read_bytes()
         text = (folder / f"{name}.json").read_text()
     predictor = _assemble(name, data, _checked(name, json.loads(text)), where)
-    return _with_language(predictor, language)
+    return _with_language(_with_condition(predictor, condition), language)
+
+
+def _with_condition(predictor: Predictor, condition: str | None) -> Predictor:
+    """The predictor with the condition asked for; ValueError if this or a default of its JSON is none of its own."""
+    info, known = predictor.info, predictor.conditions
+    defaults = {condition, info.get("default_condition"), *info.get("default_conditions", {}).values()} - {None}
+    if unknown := sorted(defaults - set(known)):
+        have = f"choose one of {', '.join(known)}" if known else "they have no conditions"
+        raise ValueError(f"weights {predictor.name!r} know of no condition {unknown[0]!r}: {have}")
+    return replace(predictor, asked=condition or "")
 
 
 def _converted(path: Path) -> Path:

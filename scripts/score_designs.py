@@ -16,6 +16,7 @@ import typer
 import protein_enn as pe
 from protein_enn.cli.batch import SUFFIXES, Item, Row, failure, items, run
 from protein_enn.cli.options import (
+    Condition,
     Device,
     DeviceOption,
     Reading,
@@ -56,6 +57,7 @@ def main(
     ] = None,
     details: Annotated[int, typer.Option(min=0, help="Best designs whose residues the page shows.")] = 10,
     weights: Weights = None,
+    condition: Condition = None,
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
@@ -64,7 +66,7 @@ def main(
     inputs, table = inputs_and_table(paths)
     beside = {suffix: table.with_suffix(suffix) for suffix in (".svg", ".html")}
     batch = items(inputs, writes=[table, *beside.values()], reads=[reference])
-    predictor = predictor_for("design", weights, device, threads)
+    predictor = predictor_for("design", weights, device, threads, condition=condition, use="score")
     native = None if reference is None else read_reference(reference)
     residues: dict[str, Row] = {}
 

@@ -121,8 +121,12 @@ class DesignSubject(Subject):
 
     handed = True
 
+    def __init__(self, model: nn.Module, precision: str, device: torch.device, condition: str | None = None) -> None:
+        super().__init__(model, precision, device)
+        self.condition = condition
+
     def graph(self, structure: Structure) -> GeometricGraph:
-        return cast(GeometricGraph, self.model.graph(structure))
+        return cast(GeometricGraph, self.model.graph(structure, condition=self.condition or ""))
 
     def entering(self, graph: GeometricGraph) -> GeometricGraph:
         return cast(GeometricGraph, self.model.with_context(graph))
@@ -192,7 +196,7 @@ class RefinementSubject(Subject):
 def subject_of(predictor: Predictor, precision: str, device: torch.device) -> Subject:
     """A predictor of either task to be certified; its model is changed to the precision."""
     if predictor.task == "design":
-        return DesignSubject(predictor.model, precision, device)
+        return DesignSubject(predictor.model, precision, device, predictor.condition)
     if predictor.task == "refinement":
         return RefinementSubject(predictor, precision, device)
     raise ValueError(f"no certificate for the task {predictor.task!r}; there is one for design and refinement")

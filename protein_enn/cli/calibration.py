@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from protein_enn.cli.completion import weights_named
-from protein_enn.cli.options import Device, DeviceOption, Json, Seed, Threads, predictor_for
+from protein_enn.cli.options import Condition, Device, DeviceOption, Json, Seed, Threads, predictor_for
 from protein_enn.cli.output import Progress, show_json, show_rows
 from protein_enn.cli.pipeline import explained
 
@@ -22,6 +22,7 @@ def calibrate(
     ],
     data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder with mutations/*.csv.")],
     split: Annotated[str, typer.Option(help="Mutation table to fit on; report figures on others.")] = "s2648",
+    condition: Condition = None,
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
@@ -31,7 +32,7 @@ def calibrate(
     from protein_enn.evaluation import calibrate_mutations
     from protein_enn.scoring.calibration import store
 
-    predictor = predictor_for("design", weights, device, threads)
+    predictor = predictor_for("design", weights, device, threads, condition=condition, use="scan")
     with explained(), Progress() as progress:
         found = calibrate_mutations(data, split, predictor, seed=seed, progress=progress.show)
         store(found, weights)

@@ -11,6 +11,7 @@ import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, EVERYTHING, Item, Row, by_input, failure, items, overwrites, run, share
 from protein_enn.cli.options import (
+    Condition,
     Device,
     DeviceOption,
     Inputs,
@@ -34,7 +35,7 @@ SAMPLE = (
     "sample", "temperature", "sequence", "designed", "log_likelihood", "recovery", "duplicate_of", "low_complexity",
     "net_charge", "cysteines", "glycosylation_motifs", "new_glycosylation_motifs", "hydrophobic", "output",
 )  # fmt: skip
-DESIGN_COLUMNS = ("name", "file", *SAMPLE, "seed", "weights", "weights_sha256", *AUDIT_COLUMNS, "error")
+DESIGN_COLUMNS = ("name", "file", *SAMPLE, "seed", "weights", "weights_sha256", "condition", *AUDIT_COLUMNS, "error")
 DESIGN_SHOWN = (
     "name", "sample", "temperature", "sequence", "log_likelihood", "recovery", "duplicate_of", "audit_severity",
     "error",
@@ -134,6 +135,7 @@ def design(
     ] = False,
     weights: Weights = None,
     language_weights: LanguageWeights = None,
+    condition: Condition = None,
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
@@ -152,8 +154,9 @@ def design(
     wishes |= {"fixed": fixed or [], "only": only or [], "chains": chains, "ties": tie or []}
     wishes |= {"tie_chains": tie_chains or [], "samples": samples, "seed": seed}
     batch = items(inputs, portion, writes=[output, fasta], reads=[bias_file, omit_file])
-    predictor = predictor_for("design", weights, device, threads, language_weights)
-    source = {"seed": seed, "weights": predictor.name, "weights_sha256": predictor.sha256}
+    predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="design")
+    origin = {"weights": predictor.name, "weights_sha256": predictor.sha256, "condition": predictor.condition}
+    source = {"seed": seed, **origin}
     records: list[str] = []
 
     def work(item: Item, structure: Any) -> list[Row]:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.options import Device, DeviceOption, Json, Limit, Seconds, Seed, Threads, Weights, predictor_for
+from protein_enn.cli.options import (
+    Condition,
+    Device,
+    DeviceOption,
+    Json,
+    Limit,
+    Seconds,
+    Seed,
+    Threads,
+    Weights,
+    predictor_for,
+)
 from protein_enn.cli.output import Progress, show_json, show_rows, untimed, write_json, write_rows, write_text
 from protein_enn.cli.pipeline import explained
 
@@ -21,7 +32,7 @@ PROTEIN_COLUMNS = (
     "recovery_unconditional", "seconds", "error",
 )  # fmt: skip
 WORST_COLUMNS = ("set", "name", "residues", "lddt_before", "lddt_after", "lddt_gain", "max_ca")
-DESIGN, REFINEMENT, MUTATIONS = "Design", "Refinement", "Mutations"
+DESIGN, REFINEMENT = "Design", "Refinement"
 """Panels of the help."""
 
 
@@ -100,15 +111,8 @@ def evaluate(
             help="Write the calibration of the lDDT: a picture (SVG), or NAME.calibration.json for `report`.",
         ),
     ] = None,
-    positive_stabilises: Annotated[
-        bool,
-        typer.Option(
-            "--positive-stabilises",
-            rich_help_panel=MUTATIONS,
-            help="A positive ddg of the table is a gain, not a loss.",
-        ),
-    ] = False,
     weights: Weights = None,
+    condition: Condition = None,
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
@@ -122,7 +126,8 @@ def evaluate(
         raise typer.BadParameter("--table and --markdown are for the evaluation of design and of refinement")
     if task is not Task.refinement and (variant or openmm or journal or plot):
         raise typer.BadParameter("--variant, --openmm, --journal and --plot are for the evaluation of refinement")
-    predictor = predictor_for("refinement" if task is Task.refinement else "design", weights, device, threads)
+    kind = "refinement" if task is Task.refinement else "design"
+    predictor = predictor_for(kind, weights, device, threads, condition=condition, use="evaluate")
     text: str | None = None
     rows: list[dict[str, Any]] = []
     worst: list[dict[str, Any]] = []
@@ -139,9 +144,7 @@ def evaluate(
             metrics, rows, text = refined.metrics(), refined.rows(), evaluation.refinement_markdown(refined)
             columns, worst = evaluation.REFINEMENT_COLUMNS, refined.worst()
         else:
-            metrics = evaluation.evaluate_mutations(
-                data, split, predictor, positive_stabilises=positive_stabilises, **shared
-            )
+            metrics = evaluation.evaluate_mutations(data, split, predictor, **shared)
     if not seconds:
         metrics, rows = untimed(metrics), untimed(rows)
     if output is not None:

@@ -54,6 +54,14 @@ LanguageWeights = Annotated[
         help="Checkpoint of the language model, for weights that take one; else PROTEIN_ENN_ESM_WEIGHTS names it."
     ),
 ]
+Condition = Annotated[
+    str | None,
+    typer.Option(
+        help="Which teacher weights with several answer like, such as clean, robust or soluble; by default what the "
+        "weights say for this command.",
+        show_default=False,
+    ),
+]
 Seconds = Annotated[
     bool, typer.Option("--seconds/--no-seconds", help="Say how long each took; without, two runs give the same bytes.")
 ]
@@ -162,20 +170,30 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def predictor_for(
-    task: str, weights: str | None, device: Device, threads: int | None, language: str | None = None
+    task: str,
+    weights: str | None,
+    device: Device,
+    threads: int | None,
+    language: str | None = None,
+    *,
+    condition: str | None = None,
+    use: str = "",
 ) -> Predictor:
-    """The predictor a command works with; typer.BadParameter if weights, language model or device cannot be had."""
+    """The predictor a command works with; typer.BadParameter if weights, condition or device cannot be had.
+
+    `use` names the command for the default condition of the weights.
+    """
     from protein_enn.predictor import load_predictor
 
     use_threads(threads)
     try:
-        predictor = load_predictor(weights or task, device=device.value, language=language)
+        predictor = load_predictor(weights or task, device=device.value, language=language, condition=condition)
         predictor.needed_language()
     except (ValueError, OSError, RuntimeError, KeyError) as error:
         raise typer.BadParameter(f"the predictor could not be loaded: {error}") from error
     if predictor.task != task:
         raise typer.BadParameter(f"--weights {weights} are for {predictor.task}; this command needs {task} weights")
-    return predictor
+    return predictor.used_for(use)
 
 
 def use_threads(threads: int | None) -> None:

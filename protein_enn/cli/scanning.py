@@ -14,6 +14,7 @@ import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, by_input, explain, failure, items, run, share
 from protein_enn.cli.options import (
+    Condition,
     Device,
     DeviceOption,
     Inputs,
@@ -38,7 +39,7 @@ MUTATION = (*PLACE, "mutant", "score", "ddg_like")
 MATRIX = (*PLACE, *"ACDEFGHIKLMNPQRSTVWY")
 MUTANT = ("mutations", "score", "ddg_like", "additive", "interaction", "orders", "seed")
 SOURCE = ("name", "file")
-RUN = ("estimator", "calibration", "weights", "weights_sha256", *AUDIT_COLUMNS, "error")
+RUN = ("estimator", "calibration", "weights", "weights_sha256", "condition", *AUDIT_COLUMNS, "error")
 SCAN_COLUMNS = (*SOURCE, *MUTATION, *RUN)
 SCAN_SHOWN = ("name", *MUTATION, "audit_severity", "error")
 MATRIX_COLUMNS = (*SOURCE, *MATRIX, *RUN)
@@ -83,6 +84,7 @@ def scan(
     ] = False,
     weights: Weights = None,
     language_weights: LanguageWeights = None,
+    condition: Condition = None,
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
@@ -100,8 +102,9 @@ def scan(
     named = [*(mutation or []), *(_listed(mutants) if mutants is not None else [])]
     if named and matrix:
         raise typer.BadParameter("--matrix is of a whole scan: leave out --mutation and --mutants")
-    predictor = predictor_for("design", weights, device, threads, language_weights)
-    run_columns = {"estimator": estimator.value, "weights": predictor.name, "weights_sha256": predictor.sha256}
+    predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="scan")
+    origin = {"weights": predictor.name, "weights_sha256": predictor.sha256, "condition": predictor.condition}
+    run_columns = {"estimator": estimator.value, **origin}
 
     def work(item: Item, structure: Structure) -> list[Row]:
         where = {"name": item.name, "file": item.path, **run_columns, "error": None}

@@ -12,6 +12,7 @@ import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, explain, failure, items, run, share
 from protein_enn.cli.options import (
+    Condition,
     Device,
     DeviceOption,
     Inputs,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 ALL = "all"
 _COUNTS = ("residues", "designed", "scored")
-_ORIGIN = ("seed", "weights", "weights_sha256", "seconds", *AUDIT_COLUMNS, "error")
+_ORIGIN = ("seed", "weights", "weights_sha256", "condition", "seconds", *AUDIT_COLUMNS, "error")
 _LIKELIHOOD = ("log_likelihood", "standard_error", "perplexity", "recovery")
 _ENSEMBLE = ("models", "models_standard_error", "lowest", "lowest_model", "highest")
 _INTERFACE = (
@@ -109,6 +110,7 @@ def score(
     ] = False,
     weights: Weights = None,
     language_weights: LanguageWeights = None,
+    condition: Condition = None,
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
@@ -133,7 +135,8 @@ def score(
         raise typer.BadParameter(f"--output and --records are one file, {output}")
     reading = replace(reading, all_models=True) if ensemble else reading
     batch = share(items(inputs, portion, writes=[output, records]), portion)
-    predictor = predictor_for("design", weights, device, threads, language_weights)
+    use = "score" if interface is None else "interface"
+    predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use=use)
     options: dict[str, Any] = {"mode": mode.value, "orders": orders, "designed": designed, "seed": seed}
     found: dict[str, Result] = {}
 
@@ -147,8 +150,8 @@ def score(
         return [{**scored.row(), **part, **here} for part in (scored.chains() if per_chain else [{}])]
 
     def failed(item: Item, error: str) -> Row:
-        origin = {"seed": seed, "weights": predictor.name, "weights_sha256": predictor.sha256}
-        return {**failure(item, error), "mode": mode.value, **origin}
+        origin = {"weights": predictor.name, "weights_sha256": predictor.sha256, "condition": predictor.condition}
+        return {**failure(item, error), "mode": mode.value, "seed": seed, **origin}
 
     rows = run(batch, reading, work, failed)
     if ensemble:

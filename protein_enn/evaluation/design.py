@@ -160,6 +160,7 @@ def measure_design(
         raise ValueError(f"{predictor.name} is a {predictor.task} predictor; this evaluation needs one for design")
     if orders < 1:
         raise ValueError(f"orders must be at least 1, not {orders}")
+    predictor = predictor.used_for("evaluate")
     names = SETS if split == ALL_SETS else tuple(dict.fromkeys(name.strip() for name in split.split(",")))
     sets: dict[str, list[Case]] = {name: subset(chain_cases(Path(data), name), limit) for name in names}
     cases = {case.name: case for members in sets.values() for case in members}

@@ -3,9 +3,9 @@
 Every estimator of `scoring.mutations` is measured in one run; several mutations at once are scored with their
 interaction (`scoring.multimutants`), `additive` is `ddg_like` without it. Where a table names the partners of a
 complex, `binding` is the log-odds (`single`) in the complex less that in the mutated partner alone. ddG (kcal/mol) is
-positive where a mutation destabilises or weakens binding, so scores are compared with -ddG; of a table with the other
-sign the caller has to say so, and `ddg_median` shows which it is: most mutations destabilise. Choose between
-estimators, and calibrate, on one table (`s2648`); report on others.
+positive where a mutation destabilises or weakens binding, so scores are compared with -ddG; `ddg_median` shows whether
+a table has this sign: most mutations destabilise. Choose between estimators, and calibrate, on one table (`s2648`);
+report on others. Weights with conditions answer by the default of `scan` unless told otherwise.
 """
 
 from __future__ import annotations
@@ -149,16 +149,16 @@ def evaluate_mutations(
     split: str,
     predictor: Predictor,
     *,
-    positive_stabilises: bool = False,
     limit: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Metrics:
     """Flat metrics on `mutations/<split>.csv` ("all": every table there), named `<table>_<estimator>_<metric>`.
 
-    `positive_stabilises` is of the column ddg; `limit` takes only that many structures of each table; `seed` is of the
-    bootstrap. DataError if there is no such table or not two measurements of it could be scored.
+    `limit` takes only that many structures of each table; `seed` is of the bootstrap. DataError if there is no such
+    table or not two measurements of it could be scored.
     """
+    predictor = predictor.used_for("scan")
     folder = Path(data) / "mutations"
     paths = sorted(folder.glob("*.csv")) if split == ALL else [folder / f"{split}.csv"]
     if not paths:
@@ -166,7 +166,7 @@ def evaluate_mutations(
     result: Metrics = {}
     start = time.perf_counter()
     for path in paths:
-        proteins, failed = _score_table(path, predictor, limit, progress, positive_stabilises)
+        proteins, failed = _score_table(path, predictor, limit, progress)
         figures = summarise(proteins, seed, calibration_of(predictor, DDG_LIKE)[0]) | {"failed": failed}
         result |= {f"{path.stem}_{name}": value for name, value in figures.items()}
     return {**result, "seconds": time.perf_counter() - start, "seed": seed, **provenance(predictor, data, split)}
@@ -176,22 +176,20 @@ def calibrate_mutations(
     data: Path, split: str, predictor: Predictor, *, seed: int = 0, progress: Progress | None = None
 ) -> Calibration:
     """The slope from `ddg_like` in nats to -ddG in kcal/mol on `mutations/<split>.csv`; errors as for both steps."""
+    predictor = predictor.used_for("scan")
     proteins, _ = _score_table(Path(data) / "mutations" / f"{split}.csv", predictor, None, progress)
     pairs = [(protein.scores[DDG_LIKE], protein.minus_ddg) for protein in proteins]
-    return fit(pairs, estimator=DDG_LIKE, data=split, weights_sha256=predictor.sha256, seed=seed)
+    sha256, condition = predictor.sha256, predictor.condition
+    return fit(pairs, estimator=DDG_LIKE, data=split, weights_sha256=sha256, condition=condition, seed=seed)
 
 
 def _score_table(
-    path: Path,
-    predictor: Predictor,
-    limit: int | None,
-    progress: Progress | None,
-    positive_stabilises: bool = False,
+    path: Path, predictor: Predictor, limit: int | None, progress: Progress | None
 ) -> tuple[list[Scored], int]:
     """Scores of each protein of a table, and how many structures could not be done: none of theirs is scored."""
     if predictor.task != "design":
         raise ValueError(f"{predictor.name} is a {predictor.task} predictor; this evaluation needs one for design")
-    tables = subset(list(measurements(path, positive_stabilises).items()), limit)
+    tables = subset(list(measurements(path).items()), limit)
     proteins: list[Scored] = []
     failed = 0
     for done, (file, wanted) in enumerate(tables, 1):

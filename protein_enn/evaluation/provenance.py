@@ -12,11 +12,12 @@ from protein_enn.tasks.design import DesignTask
 Item = TypeVar("Item")
 
 
-def provenance(predictor: Predictor, data: Path, split: str) -> dict[str, str]:
-    """Name and hash of the weights, and the data by folder name and split: a whole path means nothing elsewhere."""
+def provenance(predictor: Predictor, data: Path, split: str) -> dict[str, str | None]:
+    """Name, hash and condition of the weights, and the data by folder name and split: a whole path means nothing."""
     return {
         "weights": predictor.name,
         "weights_sha256": predictor.sha256,
+        "condition": predictor.condition,
         "data": f"{Path(data).resolve().name}/{split}",
     }
 

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -80,11 +80,11 @@ def finetune_on_ddg(
     if threads:
         torch.set_num_threads(threads)
     out, started = Path(out), time.monotonic()
-    before = load_predictor(base, "cpu")
+    before = load_predictor(base, "cpu").used_for("scan")
     if before.task != "design":
         raise ValueError(f"weights {base} are of task {before.task}: measured mutations train a design predictor")
     original = cast(DesignModel, before.model)
-    proteins, sequences, skipped, notes = _read(table, folder, original)
+    proteins, sequences, skipped, notes = _read(table, folder, original, before.condition)
     if not proteins:
         raise ValueError(f"{name}: no single mutation of a residue that is there; check files, chains and numbering")
     clustering = choose(cluster_by, identity)
@@ -98,7 +98,7 @@ def finetune_on_ddg(
     for note in notes:
         say(note)
     calibration, _ = calibration_of(before, DDG_LIKE)
-    slope = calibration.slope if calibration else _slope(training, original, before.sha256, name)
+    slope = calibration.slope if calibration else _slope(training, before, name)
     task = DdgTask(DdgTask.Config(slope=slope, **dict(settings or {})))
     model = deepcopy(original).train().requires_grad_(True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.0, betas=(0.9, 0.98))
@@ -149,7 +149,9 @@ def finetune_on_ddg(
     return found
 
 
-def _read(table: Table, folder: Path, model: DesignModel) -> tuple[list[MeasuredProtein], list[str], int, list[str]]:
+def _read(
+    table: Table, folder: Path, model: DesignModel, condition: str | None
+) -> tuple[list[MeasuredProtein], list[str], int, list[str]]:
     """Proteins with their sequences, how many rows were left out, and which files could not be read."""
     proteins, sequences, skipped, notes = [], [], 0, []
     for file, rows in table.items():
@@ -164,7 +166,8 @@ def _read(table: Table, folder: Path, model: DesignModel) -> tuple[list[Measured
         if good:
             at = [place for place, _, _ in good]
             become = [chemistry.AMINO_ACIDS.index(change.mutant) for _, change, _ in good]
-            proteins.append(DdgTask.example(model, structure, at, become, [value for _, _, value in good]))
+            measured = [value for _, _, value in good]
+            proteins.append(DdgTask.example(model, structure, at, become, measured, condition or ""))
             sequences.append(structure.take(structure.chains == structure.chains[at[0]]).sequence)
     return proteins, sequences, skipped, notes
 
@@ -187,18 +190,19 @@ def _ranking(model: DesignModel, proteins: Sequence[MeasuredProtein]) -> tuple[f
     return float(spearmanr(scores, measured).statistic), sum(own) / len(own) if own else math.nan
 
 
-def _slope(proteins: Sequence[MeasuredProtein], model: DesignModel, sha256: str, name: str) -> float:
+def _slope(proteins: Sequence[MeasuredProtein], base: Predictor, name: str) -> float:
     """Of a base without calibration; that of the task's settings where its scores do not rise with -ddG."""
     try:
-        return float(_fitted(proteins, model, sha256, name).slope)
+        return float(_fitted(proteins, base, base.sha256, name).slope)
     except ValueError:
         return DdgTask.Config().slope
 
 
 @torch.inference_mode()
-def _fitted(proteins: Sequence[MeasuredProtein], model: DesignModel, sha256: str, name: str) -> Any:
+def _fitted(proteins: Sequence[MeasuredProtein], predictor: Predictor, sha256: str, name: str) -> Any:
+    model = cast(DesignModel, predictor.model)
     pairs = [(DdgTask.scores(model, p).tolist(), p.minus_ddg.tolist()) for p in proteins]
-    return fit(pairs, estimator=DDG_LIKE, data=name, weights_sha256=sha256)
+    return fit(pairs, estimator=DDG_LIKE, data=name, weights_sha256=sha256, condition=predictor.condition)
 
 
 def _write(
@@ -221,7 +225,7 @@ def _write(
     if found.kept == "finetuned":
         digest = hashlib.sha256(found.weights.read_bytes()).hexdigest()
         try:
-            store(_fitted(training, model, digest, f"{name} (train part)"), found.weights)
+            store(_fitted(training, replace(before, model=model), digest, f"{name} (train part)"), found.weights)
         except ValueError as error:  # too few measurements: then there is no slope, and everything says so
             facts["calibration"] = str(error)
             saved = json.loads(found.weights.with_suffix(".json").read_text(encoding="utf-8"))

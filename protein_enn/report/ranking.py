@@ -29,7 +29,7 @@ FIRST = (
     "rank", "name", "log_likelihood", "standard_error", "difference_to_next", "separated", "perplexity", "recovery",
     "identity", "same_sequence_as",
 )  # fmt: skip
-SHOWN_ONCE = ("mode", "orders", "seed", "weights", "weights_sha256")
+SHOWN_ONCE = ("mode", "orders", "seed", "weights", "weights_sha256", "condition")
 """Columns that tell how the run was made: on the page they stand above the table where all rows agree."""
 
 
@@ -125,6 +125,7 @@ def _ranking(rows: Sequence[Row]) -> Markup:
     """What made the scores, and the table; a column that no row fills is left out."""
     good = [row for row in rows if scored(row)]
     same = [key for key in SHOWN_ONCE if len({show(row.get(key)) for row in good}) == 1]
+    same = [key for key in same if good[0].get(key) not in (None, "")]
     made = [join((element("b", f"{key} "), show(good[0].get(key)))) for key in same]
     names = [n for n in columns_of(rows) if n not in same and any(row.get(n) not in (None, "") for row in rows)]
     if "error" in names:

@@ -115,21 +115,22 @@ class Backbone:
 
 
 def graph_of(structure: Structure, predictor: Predictor, hidden: Bool[Tensor, "n"]) -> Any:
-    """The graph that the predictor sees, with features of its language model where it takes some.
+    """The graph that the predictor sees, with its condition and features of its language model where it takes some.
 
     Each chain (its residues with CA, as in training) is shown alone, residues that are `hidden` behind masks: so what
     is to be predicted is in no feature. ValueError where the language model that is needed is not there.
     """
     model, speaker = cast(Any, predictor.model), predictor.needed_language()
+    told = {} if predictor.condition is None else {"condition": predictor.condition}
     if speaker is None:
-        return model.graph(structure)
+        return model.graph(structure, **told)
     nodes = structure.present[:, chemistry.CA].nonzero()[:, 0]
     rows = [nodes[of_chain] for of_chain in chain_rows(structure.chains[nodes])]
     features = speaker.embed([letters(structure.residues[r]) for r in rows], [hidden[r] for r in rows])
     language = torch.zeros(len(structure), speaker.width)
     for r, of_chain in zip(rows, features, strict=True):
         language[r] = of_chain.half().float()  # as a cache of embeddings holds them
-    return model.graph(structure, language)
+    return model.graph(structure, language, **told)
 
 
 def of_sequence(log_probs: Float[Tensor, "o n 20"], structure: Structure) -> Float[Tensor, "o n"]:
@@ -188,10 +189,13 @@ def scorable(
     return scored
 
 
-def design_predictor(predictor: Predictor | None, device: str) -> Predictor:
-    """The given predictor, or the shipped one; ValueError if it is of another task or lacks its language model."""
+def design_predictor(predictor: Predictor | None, device: str, use: str) -> Predictor:
+    """The given predictor, or the shipped one, for a use that may have a condition of its own.
+
+    ValueError if it is of another task or lacks its language model.
+    """
     predictor = load_predictor("design", device=device) if predictor is None else predictor
     if predictor.task != "design":
         raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: scoring needs one for design")
     predictor.needed_language()
-    return predictor
+    return predictor.used_for(use)

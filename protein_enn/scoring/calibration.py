@@ -40,6 +40,7 @@ class Calibration:
     proteins: int
     data: str  # the data set
     weights_sha256: str
+    condition: str | None = None  # of the weights
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -52,6 +53,7 @@ def fit(
     estimator: str,
     data: str,
     weights_sha256: str,
+    condition: str | None = None,
     seed: int = 0,
 ) -> Calibration:
     """The calibration from (scores in nats, -ddG in kcal/mol) of each protein; `seed` is of the bootstrap.
@@ -70,7 +72,7 @@ def fit(
     generator = torch.Generator().manual_seed(seed)
     draws = (torch.randint(len(pairs), (len(pairs),), generator=generator).tolist() for _ in range(_RESAMPLES))
     slopes = torch.tensor([_slope([pairs[i] for i in draw]) for draw in draws])
-    return Calibration(estimator, slope, float(slopes.std()), n, len(pairs), data, weights_sha256)
+    return Calibration(estimator, slope, float(slopes.std()), n, len(pairs), data, weights_sha256, condition)
 
 
 def _slope(pairs: Sequence[tuple[Float[Tensor, "_"], Float[Tensor, "_"]]]) -> float:
@@ -111,6 +113,8 @@ def calibration_of(predictor: Predictor, estimator: str) -> tuple[Calibration | 
         return None, "no ddG: the calibration in the weights' JSON cannot be read (protein-enn calibrate makes it anew)"
     if found.weights_sha256 != predictor.sha256:
         return None, "no ddG: the calibration is of other weights (protein-enn calibrate makes it anew)"
+    if found.condition != predictor.condition:
+        return None, f"no ddG: the calibration is of the condition {found.condition}"
     if found.estimator != estimator:
         return None, f"no ddG: the calibration is of the estimator {found.estimator}"
     if not (math.isfinite(found.slope) and found.slope > 0):

@@ -48,6 +48,7 @@ COLUMNS: dict[str, Column] = {
     "calibration": Column(None, None, "where the slope from score to ddg_like is from, or why there is none"),
     "weights": Column(None, None, "name of the weights"),
     "weights_sha256": Column(None, None, "sha256 of the weights' file"),
+    "condition": Column(None, None, "which of their teachers the weights answered like; empty where they have none"),
     # what was found
     "log_likelihood": Column(
         NATS, HIGHER, "mean natural-log probability of scored (or sampled) residues; over models too"
@@ -123,6 +124,7 @@ def run_of(command: str, predictor: Predictor, **options: Any) -> dict[str, Any]
         "version": __version__,
         "weights": predictor.name,
         "weights_sha256": predictor.sha256,
+        "condition": predictor.condition,
         **({} if predictor.language is None else {"language_model": predictor.language.identity}),
         **options,
     }

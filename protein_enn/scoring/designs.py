@@ -35,6 +35,7 @@ class Design:
     duplicate_of: int | None  # the first sample with this sequence, if it is an earlier one
     weights: str
     sha256: str
+    condition: str | None = None  # of the weights: which teacher they answered like
 
     @property
     def designed(self) -> Bool[Tensor, "n"]:
@@ -139,7 +140,7 @@ def design(
     temperatures = [float(t) for t in (temperature if isinstance(temperature, Sequence) else [temperature])]
     if not temperatures or not all(math.isfinite(t) and t >= 0 for t in temperatures) or samples < 1:
         raise ValueError(f"temperature {temperature} must be 0 or more and samples {samples} must be at least 1")
-    predictor = design_predictor(predictor, device)
+    predictor = design_predictor(predictor, device, "design")
     constraints = Constraints.of(
         structure, usable(structure, predictor), fixed=fixed, only=only, chains=chains, ties=ties,
         tie_chains=tie_chains, bias=bias, bias_at=bias_at, omit=omit, omit_at=omit_at,
@@ -154,7 +155,7 @@ def design(
         same = first.setdefault(tuple(residues.tolist()), number)
         duplicate_of = same if same < number else None
         found = (residues, log_probs, order, number, t, seed, duplicate_of)
-        designs.append(Design(structure, *found, predictor.name, predictor.sha256))
+        designs.append(Design(structure, *found, predictor.name, predictor.sha256, predictor.condition))
     return designs
 
 

@@ -110,7 +110,7 @@ def score_ensemble(
     """
     check_structure(*structures)
     same_sequence(structures)
-    predictor = design_predictor(predictor, device)
+    predictor = design_predictor(predictor, device, "score")
     return ensemble_of(
         [score(s, predictor=predictor, mode=mode, orders=orders, designed=designed, seed=seed) for s in structures]
     )

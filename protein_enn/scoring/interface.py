@@ -52,6 +52,7 @@ class InterfaceScore:
     weights: str
     sha256: str
     seconds: float
+    condition: str | None = None  # of the weights: which teacher they answered like
 
     @property
     def scored(self) -> Bool[Tensor, "n"]:
@@ -98,6 +99,7 @@ class InterfaceScore:
             "seed": self.seed,
             "weights": self.weights,
             "weights_sha256": self.sha256,
+            "condition": self.condition,
             "seconds": self.seconds,
             **self.structure.audit.summary(),
             "error": None,
@@ -139,7 +141,7 @@ def interface_score(
     start = time.perf_counter()
     check_structure(structure)
     check_options(mode, orders)
-    predictor = design_predictor(predictor, device)
+    predictor = design_predictor(predictor, device, "interface")
     partners = chain_groups(structure, groups)
     chosen = designed_residues(structure, designed)
     place = {chain: i for i, group in enumerate(partners) for chain in group}
@@ -171,6 +173,7 @@ def interface_score(
         weights=predictor.name,
         sha256=predictor.sha256,
         seconds=time.perf_counter() - start,
+        condition=predictor.condition,
     )
 
 

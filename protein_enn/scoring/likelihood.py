@@ -51,6 +51,7 @@ class DesignScore:
     weights: str
     sha256: str
     seconds: float
+    condition: str | None = None  # of the weights: which teacher they answered like
 
     @property
     def orders(self) -> int:
@@ -138,6 +139,7 @@ class DesignScore:
             "seed": self.seed,
             "weights": self.weights,
             "weights_sha256": self.sha256,
+            "condition": self.condition,
             "seconds": self.seconds,
             **self.structure.audit.summary(),
             "error": None,
@@ -182,7 +184,7 @@ def score(
     start = time.perf_counter()
     check_structure(structure)
     check_options(mode, orders)
-    predictor = design_predictor(predictor, device)
+    predictor = design_predictor(predictor, device, "score")
     chosen = designed_residues(structure, designed)
     scored = scorable(structure, predictor, chosen)
     backbone = Backbone(structure, predictor, scored)
@@ -198,6 +200,7 @@ def score(
         weights=predictor.name,
         sha256=predictor.sha256,
         seconds=time.perf_counter() - start,
+        condition=predictor.condition,
     )
 
 

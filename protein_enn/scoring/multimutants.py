@@ -70,6 +70,7 @@ class MutantScores:
     weights: str
     sha256: str
     seconds: float
+    condition: str | None = None  # of the weights: which teacher they answered like
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per mutant."""
@@ -100,7 +101,7 @@ def score_mutants(
     parsed = [parse_mutant(mutant) if isinstance(mutant, str) else tuple(mutant) for mutant in mutants]
     index = residue_index(structure)
     where = [places(structure, mutant, index) for mutant in parsed]
-    predictor = design_predictor(predictor, device)
+    predictor = design_predictor(predictor, device, "scan")
     scorable(structure, predictor)
     backbone = Backbone(structure, predictor)
     _check_nodes(backbone, structure, where)
@@ -115,8 +116,8 @@ def score_mutants(
         ddg = None if calibration is None else calibration.slope * (additive + interaction)
         orders = len(orders_of(len(mutant), seed))
         found.append(MutantScore(",".join(map(str, mutant)), additive, interaction, orders, ddg))
-    seconds = time.perf_counter() - start
-    return MutantScores(structure, estimator, tuple(found), reason, predictor.name, predictor.sha256, seconds)
+    made_by = predictor.name, predictor.sha256, time.perf_counter() - start, predictor.condition
+    return MutantScores(structure, estimator, tuple(found), reason, *made_by)
 
 
 def orders_of(n: int, seed: int = 0) -> list[tuple[int, ...]]:

@@ -53,6 +53,7 @@ class MutationScan:
     weights: str
     sha256: str
     seconds: float
+    condition: str | None = None  # of the weights: which teacher they answered like
 
     @property
     def ddg_like(self) -> Float[Tensor, "n 20"] | None:
@@ -109,13 +110,13 @@ def scan(
     start = time.perf_counter()
     check_structure(structure)
     check_estimator(estimator)
-    predictor = design_predictor(predictor, device)
+    predictor = design_predictor(predictor, device, "scan")
     scorable(structure, predictor)
     scores = log_odds(Backbone(structure, predictor), structure, predictor, [estimator])[estimator]
     calibration, reason = calibration_of(predictor, estimator)
     slope = None if calibration is None else calibration.slope
-    seconds = time.perf_counter() - start
-    return MutationScan(structure, estimator, scores, slope, reason, predictor.name, predictor.sha256, seconds)
+    made_by = predictor.name, predictor.sha256, time.perf_counter() - start, predictor.condition
+    return MutationScan(structure, estimator, scores, slope, reason, *made_by)
 
 
 def check_estimator(estimator: str) -> None:

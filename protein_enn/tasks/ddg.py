@@ -54,17 +54,26 @@ class DdgTask:
 
     @staticmethod
     def example(
-        model: DesignModel, structure: Structure, places: list[int], mutants: list[int], minus_ddg: list[float]
+        model: DesignModel,
+        structure: Structure,
+        places: list[int],
+        mutants: list[int],
+        minus_ddg: list[float],
+        condition: str = "",
     ) -> MeasuredProtein:
-        """The graphs of a structure and its measurements at these residues, which have a CA."""
-        graph = model.graph(structure)
+        """The graphs of a structure and its measurements at these residues, which have a CA.
+
+        `condition` is one of the model's, the first by default.
+        """
+        graph = model.graph(structure, condition=condition)
         n = len(structure)
         names = tuple(str(i) for i in range(n))
         alone = model.graph(
             replace(
                 structure, others=OtherAtoms.empty(), links=structure.links.of_kind("peptide"),
                 chains=torch.arange(n), chain_ids=names, label_chain_ids=names,
-            )
+            ),
+            condition=condition,
         )  # fmt: skip
         alone.neighbors, alone.edge_types = alone.neighbors[:, :1], alone.edge_types[:, :1]
         alone.neighbor_mask = torch.zeros_like(alone.neighbors, dtype=torch.bool)

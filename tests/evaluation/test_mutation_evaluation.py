@@ -105,9 +105,6 @@ def test_metrics_carry_the_name_of_their_table(data: Path, design: Predictor) ->
     assert {k: v for k, v in again.items() if k.startswith("small_")} == {
         k: v for k, v in metrics.items() if k.startswith("small_")
     }
-    turned = evaluate_mutations(data, "small", design, positive_stabilises=True)
-    for name in ("ddg_median", "single_spearman"):
-        assert turned[f"small_{name}"] == pytest.approx(-float(str(metrics[f"small_{name}"])))
     with pytest.raises(DataError, match=r"other\.csv"):
         evaluate_mutations(data, "other", design)
     with pytest.raises(ValueError, match="needs one for design"):

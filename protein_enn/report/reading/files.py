@@ -12,9 +12,9 @@ INTEGERS = frozenset({"residues", "scored", "orders", "seed", "steps", "moved", 
                       "chains", "atoms", "others", "dropped", "gaps", "error_count", "warning_count",
                       "note_count"})  # fmt: skip
 TEXTS = frozenset(
-    {"name", "file", "output", "mode", "weights", "weights_sha256", "audit_severity", "audit_findings", "error",
-     "chain", "icode", "wt", "mutant", "mutations", "number", "reason", "stage", "notes", "estimator", "format",
-     "sequence"}
+    {"name", "file", "output", "mode", "weights", "weights_sha256", "condition", "audit_severity", "audit_findings",
+     "error", "chain", "icode", "wt", "mutant", "mutations", "number", "reason", "stage", "notes", "estimator",
+     "format", "sequence"}
 )  # fmt: skip
 GUARDED = re.compile(r"\A'(?=[=+\-@].)")
 """The apostrophe by which a table keeps a spreadsheet from taking a text for a formula."""

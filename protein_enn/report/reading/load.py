@@ -200,7 +200,7 @@ def _fresh_name(path: Path, taken: dict[str, dict]) -> str:
 def _without_duplicates(scores: list[dict]) -> list[dict]:
     kept: dict[tuple, dict] = {}
     for record in scores:
-        key = tuple(record.get(k) for k in ("name", "file", "mode", "orders", "seed", "weights_sha256"))
+        key = tuple(record.get(k) for k in ("name", "file", "mode", "orders", "seed", "weights_sha256", "condition"))
         value = number(record.get("log_likelihood"))
         # Rows that differ in their value are two measurements, both shown.
         key += (None if value is None else round(value, 4), record.get("error"))

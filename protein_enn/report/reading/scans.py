@@ -13,7 +13,7 @@ LONG = frozenset({"chain", "number", "wt", "mutant", "score"})
 """Columns of a table with a row for each mutation."""
 MATRIX = frozenset({"chain", "number", "wt", *AMINO_ACIDS})
 """Columns of a table with a row for each residue."""
-SOURCE = ("name", "file", "estimator", "calibration", "weights", "weights_sha256")
+SOURCE = ("name", "file", "estimator", "calibration", "weights", "weights_sha256", "condition")
 """What must agree for rows to be of one scan."""
 
 

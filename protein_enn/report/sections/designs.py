@@ -45,8 +45,8 @@ def score_section(rows: list[dict], detailed: Mapping[int, str]) -> Markup:
         parts.append(
             element("p", "Scores of different modes or weights do not compare and are ranked apart.", class_="note")
         )
-    for index, ((mode, weights, sha256), best) in enumerate(groups.items(), 1):
-        parts.append(element("h3", f"Mode {mode}, weights {weights}"))
+    for index, ((mode, weights, sha256, condition), best) in enumerate(groups.items(), 1):
+        parts.append(element("h3", f"Mode {mode}, weights {weights}{condition and f', condition {condition}'}"))
         name = "designs" if len(groups) == 1 else f"designs-{index}"
         parts.append(_table(best, f"Ranked by log-likelihood; weights sha256 {sha256}", name, detailed))
         if len(best) > 1:
@@ -63,11 +63,12 @@ def score_section(rows: list[dict], detailed: Mapping[int, str]) -> Markup:
     return join(parts)
 
 
-def grouped(rows: Sequence[dict]) -> dict[tuple[str, str, str], list[dict]]:
-    """Scored rows by mode, weights and their hash, each group best first; ties keep their order."""
-    groups: dict[tuple[str, str, str], list[dict]] = {}
+def grouped(rows: Sequence[dict]) -> dict[tuple[str, str, str, str], list[dict]]:
+    """Scored rows by mode, weights, their hash and condition ("" for none), each group best first; ties keep order."""
+    groups: dict[tuple[str, str, str, str], list[dict]] = {}
     for row in filter(scored, rows):
-        key = (show(row.get("mode")), show(row.get("weights")), show(row.get("weights_sha256")))
+        made_by = (show(row.get("mode")), show(row.get("weights")), show(row.get("weights_sha256")))
+        key = (*made_by, show(row["condition"]) if row.get("condition") else "")
         groups.setdefault(key, []).append(row)
     return {key: tables.ranked(members) for key, members in groups.items()}
 

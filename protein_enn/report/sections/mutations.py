@@ -54,7 +54,7 @@ def _scan(scan: Scan, identifier: str, opened: bool) -> Markup:
         class_="mutations", tabindex="0", data_scan=f"{identifier}-data", data_grid=json.dumps(grid),
         role="group", aria_label=f"Heat map of {show(scan.name)}: arrow keys read its cells",
     )  # fmt: skip
-    made = ("estimator", "calibration", "weights", "weights_sha256", "file")
+    made = ("estimator", "calibration", "weights", "weights_sha256", "condition", "file")
     words = [join((element("b", f"{key} "), show(scan.source[key]))) for key in made if scan.source.get(key)]
     better = sum(v is not None and v > 0 for row in scan.scores for v in row)
     return element(

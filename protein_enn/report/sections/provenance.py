@@ -53,13 +53,20 @@ def _runs(results: Results) -> dict[tuple[str, ...], int]:
         runs[key] = runs.get(key, 0) + 1
     for row in filter(scored, results.scores):
         settings = f"mode {show(row.get('mode'))}, orders {show(row.get('orders'))}, seed {show(row.get('seed'))}"
+        settings += told(row.get("condition"))
         key = ("score", show(row.get("version")), show(row.get("weights")), show(row.get("weights_sha256")), settings)
         runs[key] = runs.get(key, 0) + 1
     for scan in results.scans:
         made_by = (None, scan.source["weights"], scan.source["weights_sha256"])
-        key = ("scan", *map(show, made_by), f"estimator {show(scan.source['estimator'])}")
+        settings = f"estimator {show(scan.source['estimator'])}{told(scan.source.get('condition'))}"
+        key = ("scan", *map(show, made_by), settings)
         runs[key] = runs.get(key, 0) + 1
     return runs
+
+
+def told(condition: object) -> str:
+    """The condition among the settings; weights without any have none to tell."""
+    return f", condition {show(condition)}" if condition else ""
 
 
 def stages(benchmarks: Sequence[Benchmark]) -> Markup:

@@ -75,10 +75,10 @@ def _names(records: Sequence[dict], anchors: dict) -> Markup:
 
 def _designs(results: Results, anchors: dict) -> list[Line]:
     lines = []
-    for (mode, weights, _), best in grouped(results.scores).items():
-        first = best[0]
+    for (mode, weights, _, condition), best in grouped(results.scores).items():
+        first, told = best[0], condition and f", condition {condition}"
         parts: list[object] = [
-            f"{_many(len(best), 'design')} scored (mode {mode}, weights {weights}); the best is ",
+            f"{_many(len(best), 'design')} scored (mode {mode}, weights {weights}{told}); the best is ",
             _names([first], anchors),
         ]
         parts.append(f" with {show(first.get('log_likelihood'))} nat per residue")
