@@ -49,7 +49,7 @@ def keys(section: dict[str, Any], whole: dict[str, Any], inside: str = "") -> It
 
 def shown(default: Any) -> str:
     """A default as it would stand in YAML."""
-    return "empty" if default in ("", None, []) else f"`{json.dumps(default).strip(chr(34))}`"
+    return "empty" if default in ("", None, [], {}) else f"`{json.dumps(default).strip(chr(34))}`"
 
 
 if __name__ == "__main__":

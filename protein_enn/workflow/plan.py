@@ -97,6 +97,8 @@ class Plan:
         found |= {"store": training.data or f"{results}/store", "experiment": training.experiment}
         if self.settings.embed.weights:
             found["embeddings"] = f"{results}/embeddings.finished"
+        if task == "design" and self.settings.label.teachers:
+            found["labels"] = [f"{results}/labels/{name}.finished" for name in self.settings.label.teachers]
         return found
 
     def training_command(self, task: str) -> str:
@@ -106,6 +108,8 @@ class Plan:
         if training.method == "train":
             words = ["train", str(read["experiment"]), "--data", str(read["store"]), "--resume-if-any"]
             words += ["--embeddings", f"{self.settings.results}/embeddings"] if "embeddings" in read else []
+            for finished in read.get("labels", ()):
+                words += ["--labels", finished.removesuffix(".finished")]
         else:
             words = ["finetune", prepare.data or f"@{read['list']}", "--valid-fraction", str(prepare.valid_fraction)]
             words += ["--cluster", prepare.cluster, "--templates", str(prepare.templates)]
@@ -234,6 +238,7 @@ def _problems(settings: Workflow) -> Iterable[str]:
             yield f"{key}.start: finetune starts from weights: give a shipped name or a .safetensors file"
         if training.data:
             yield from _missing(f"{key}.data", training.data, "is_dir")
+    yield from _label_problems(settings)
     if settings.prepare.data:
         yield from _missing("prepare.data", f"{settings.prepare.data}/chains.tsv", "is_file")
     if settings.calibrate.data:
@@ -243,6 +248,16 @@ def _problems(settings: Workflow) -> Iterable[str]:
         measured = getattr(evaluate, name)
         if measured is not None and (measured.data or name != "design"):
             yield from _missing(f"evaluate.{name}.data", measured.data or "(empty)", "is_dir")
+
+
+def _label_problems(settings: Workflow) -> Iterable[str]:
+    teachers, design = settings.label.teachers, settings.train.design
+    if teachers and (design is None or design.method != "train"):
+        yield "label.teachers: nothing learns from labels: give train.design an experiment"
+    for name, file in teachers.items():
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            yield f"label.teachers: {name!r} is no condition: give a word such as clean"
+        yield from _missing(f"label.teachers.{name}", file or "(empty)", "is_file")
 
 
 def _missing(key: str, path: str, kind: str) -> Iterable[str]:

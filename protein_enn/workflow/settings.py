@@ -65,6 +65,15 @@ class Embed(Section):
     """Further options of `protein-enn embed`."""
 
 
+class Label(Section):
+    """Answers of teachers for the chains of the store, which the design model learns from. Off without `teachers`."""
+
+    teachers: dict[str, str] = Field(default_factory=dict)
+    """Published weights (.pt) by the condition they stand for. The experiment names these in `conditions`."""
+    options: str = ""
+    """Further options of `protein-enn label`."""
+
+
 class Training(Section):
     """The training of one task. `protein-enn train` from an experiment, or `protein-enn finetune`."""
 
@@ -168,6 +177,7 @@ class Workflow(Section):
     audit: Audit = Audit()
     prepare: Prepare = Prepare()
     embed: Embed = Embed()
+    label: Label = Label()
     train: Train = Train()
     weights: Weights = Weights()
     calibrate: Calibrate = Calibrate()

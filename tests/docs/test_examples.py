@@ -46,6 +46,7 @@ NOT_RUN = {
     "protein-enn doctor": "looks at the machine, which is not the reader's; its own tests run it",
     "protein-enn fetch": "needs a network; its own tests run it against a server of theirs",
     "protein-enn embed": "needs the weights of a language model; its own tests run it",
+    "protein-enn label": "needs the published weights of a teacher; its own tests run it",
     "protein-enn finetune": "minutes; its own tests run it",
 }
 """Beginnings of commands that are not run, and why."""

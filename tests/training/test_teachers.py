@@ -20,7 +20,7 @@ from protein_enn.data import Chain, Store
 from protein_enn.data.batches import ResidueBudget
 from protein_enn.data.labels import LabelSet
 from protein_enn.data.store import Record, write_store
-from protein_enn.predictor import load_predictor
+from protein_enn.predictor import load_predictor, untrained
 from protein_enn.scoring import score
 from protein_enn.tasks.design import DesignTask
 from protein_enn.testing import random_structure
@@ -214,6 +214,17 @@ def test_labels_and_conditions_must_agree(
     refused("conditions are none, the labels are for clean", experiment("refinement", 3), clean)
     refused("no labels.json; make labels with `protein-enn label`", config, store, robust)
     assert not (tmp_path / "run").exists()
+
+
+def test_weights_with_conditions_are_tuned_without_labels(
+    tmp_path: Path, store: Path, config: Path, experiment: Callable[..., Path]
+) -> None:
+    """They then learn native letters under the first condition; their conditions stay."""
+    model = {"k": 6, "conditions": ["clean", "robust"], "encoder_settings": {"layers": 1, "hidden": 8}}
+    start = untrained("design", model).save(tmp_path / "start.safetensors")
+    tuned = train(experiment("design", 2), tmp_path / "run", data=store, from_weights=start, device="cpu", say=quiet)
+    predictor = load_predictor(tuned.weights, "cpu", condition="robust")
+    assert predictor.condition == "robust" and "teachers" not in predictor.info["training"]
 
 
 def test_a_chain_that_is_not_the_one_labelled_stops_the_training(

@@ -31,6 +31,7 @@ def inputs(tmp_path: Path) -> Path:
     for name in ("1bhl.pdb", "1bhl_perturbed.pdb", "2gtl_chain_a.bcif"):
         shutil.copy(ROOT / "examples" / name, folder)
     (tmp_path / "experiment.yaml").write_text("task: design\n")
+    (tmp_path / "esm.pt").write_text("")
     return folder
 
 
@@ -61,6 +62,16 @@ def inputs(tmp_path: Path) -> Path:
             {"list_files": 3, "audit": 1, "prepare": 1, "embed": 1, "train": 1, "curves": 1, "weights": 2, "refine": 1,
              "score": 1},
             id="embed",
+        ),
+        pytest.param(
+            {
+                "structures": ["in"],
+                "label": {"teachers": {"clean": "esm.pt", "robust": "esm.pt"}},
+                "train": {"design": {"experiment": "experiment.yaml"}},
+            },
+            {"list_files": 3, "audit": 1, "prepare": 1, "label": 2, "train": 1, "curves": 1, "weights": 2, "refine": 1,
+             "score": 1},
+            id="label",
         ),
         pytest.param(
             {"structures": ["in"], "train": {"design": {"method": "finetune", "start": "design"}}},

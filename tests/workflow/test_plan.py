@@ -171,3 +171,33 @@ def test_the_example_is_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.chdir(ROOT)
     made = plan(yaml.safe_load(Path("configs/workflow.yaml").read_text()))
     assert made.learns and all(os.path.exists(file) for file in made.targets)
+
+
+def test_labels_are_made_for_the_training_of_design(folder: Path) -> None:
+    for name in ("experiment.yaml", "a.pt", "b.pt"):
+        (folder / name).write_text("")
+    teachers = {"label": {"teachers": {"clean": "a.pt", "robust": "b.pt"}}}
+    training = {"experiment": "experiment.yaml"}
+    made = plan({"structures": ["in"], "train": {"design": training, "refinement": training}, **teachers})
+    finished = [f"results/labels/{name}.finished" for name in ("clean", "robust")]
+    assert made.training_inputs("design")["labels"] == finished
+    assert "--labels results/labels/clean --labels results/labels/robust" in made.training_command("design")
+    assert "labels" not in made.training_inputs("refinement") and "--labels" not in made.training_command("refinement")
+    assert "--labels" not in plan({"structures": ["in"], "train": {"design": training}}).training_command("design")
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        ({"label": {"teachers": {"clean": "in/a.pdb"}}}, "label.teachers: nothing learns from labels"),
+        (
+            {"label": {"teachers": {"clean": "in/a.pdb"}}, "train": {"design": {"method": "finetune"}}},
+            "label.teachers: nothing learns from labels",
+        ),
+        ({"label": {"teachers": {"clean": "no.pt"}}}, "label.teachers.clean: no.pt: no such file"),
+        ({"label": {"teachers": {"a/b": "in/a.pdb"}}}, "label.teachers: 'a/b' is no condition"),
+        ({"label": {"teacher": {}}}, "label.teacher: unknown setting; did you mean label.teachers?"),
+    ],
+)  # fmt: skip
+def test_bad_settings_of_labels(folder: Path, config: dict[str, Any], line: str) -> None:
+    assert any(text.startswith(line) for text in fault({"structures": ["in"], **config}).splitlines())

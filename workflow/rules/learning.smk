@@ -60,6 +60,33 @@ rule embed:
         "--threads {threads} {params.options} > {log:q} 2>&1"
 
 
+rule label:
+    input:
+        store=lambda wildcards: PLAN.training_inputs("design")["store"],
+        teacher=lambda wildcards: SETTINGS.label.teachers[wildcards.condition],
+    output:
+        # As with embeddings, labels that are there when a run is killed are not made again.
+        touch(f"{RESULTS}/labels/{{condition}}.finished"),
+    log:
+        f"{RESULTS}/logs/label_{{condition}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/label_{{condition}}.tsv"
+    params:
+        labels=lambda wildcards, output: str(output).removesuffix(".finished"),
+        options=SETTINGS.label.options,
+    wildcard_constraints:
+        condition="[A-Za-z0-9_-]+",
+    threads: SETTINGS.threads
+    resources:
+        mem_mb=megabytes(8000),
+        runtime=2880,
+    conda:
+        "../../configs/environment.yaml"
+    shell:
+        "protein-enn label {input.store:q} --teacher {input.teacher:q} -o {params.labels:q} "
+        "--condition {wildcards.condition} --workers {threads} {params.options} > {log:q} 2>&1"
+
+
 rule train:
     input:
         unpack(lambda wildcards: PLAN.training_inputs(wildcards.task)),
