@@ -154,3 +154,28 @@ def test_the_score_that_is_learned_is_ddg_like(base: str):
     parts = task.loss(model, model, protein, seeded("x"))  # type: ignore[arg-type]
     assert parts["drift"] == pytest.approx(0.0, abs=1e-6), "the base does not drift from itself"
     assert parts["ranking"] > 0 and parts["huber"] >= 0
+
+
+def test_weights_with_conditions_learn_and_are_calibrated_under_that_of_scan(tmp_path: Path):
+    bare = untrained("design", {**SMALL, "conditions": ["clean", "robust"]})
+    path = replace(bare, info={**bare.info, "default_conditions": {"scan": "robust"}}).save(tmp_path / "w.safetensors")
+    structure, scores = replace(random_structure((40,), seed=3), name="p"), {}
+    for name in ("clean", "robust"):
+        predictor = load_predictor(path, "cpu", condition=name)
+        protein = DdgTask.example(predictor.model, structure, [2, 5], [1, 7], [0.0, 1.0], name)  # type: ignore[arg-type]
+        expected = log_odds(Backbone(structure, predictor), structure, predictor, [DDG_LIKE])[DDG_LIKE][[2, 5], [1, 7]]
+        scores[name] = DdgTask.scores(predictor.model, protein)  # type: ignore[arg-type]
+        torch.testing.assert_close(scores[name], expected, atol=1e-4, rtol=1e-4)
+    assert (scores["clean"] - scores["robust"]).abs().max() > 1e-3
+
+    table = {}
+    for i in range(4):
+        structure = replace(random_structure((40,), seed=i), name=f"p{i}")
+        write_structure(structure, tmp_path / f"p{i}.cif")
+        table[f"p{i}.cif"] = measured(structure, str(path), 30)
+    found = finetune_on_ddg(
+        table, tmp_path, tmp_path / "run", base=str(path), epochs=4, learning_rate=1e-2, cluster_by="words", threads=1,
+        settings={"likelihood": 0.01}, say=lambda line: None,
+    )  # fmt: skip
+    assert found.kept == "finetuned"
+    assert load_predictor(found.weights, "cpu").info["calibration"]["condition"] == "robust"
