@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-_VERSION, _EDGES_VERSION = 2, 1  # of the C sources that this file fits
+_VERSION, _EDGES_VERSION = 2, 2  # of the C sources that this file fits
 _allowed: ContextVar[bool] = ContextVar("compiled", default=True)
 
 
@@ -28,7 +28,7 @@ def edges_library() -> ctypes.CDLL | None:
     found = _loaded("_edge_messages*", "protein_enn_edges_version", _EDGES_VERSION)
     if found is None:
         return None
-    for function in (found.protein_enn_edges_supported, found.protein_enn_edges):
+    for function in (found.protein_enn_edges_supported, found.protein_enn_edges, found.protein_enn_gaussians):
         function.restype = ctypes.c_int64
     return found if found.protein_enn_edges_supported() else None
 

@@ -60,7 +60,7 @@ typedef struct {
     uint8_t rows[16];
 } __attribute__((packed)) TileConfig;
 
-int64_t protein_enn_edges_version(void) { return 1; }
+int64_t protein_enn_edges_version(void) { return 2; }
 
 /* 1 where the processor has the instructions and the system lets this process use them. */
 int64_t protein_enn_edges_supported(void) {
@@ -186,15 +186,19 @@ INLINE __m512 get16(const bf16 *p) {
 }
 INLINE void put16(bf16 *p, __m512 v) { _mm256_storeu_si256((void *)p, (__m256i)_mm512_cvtneps_pbh(v)); }
 
-/* 1 / (1 + exp(-y)), to some 1e-4 of its value. */
-INLINE __m512 sigmoid(__m512 y) {
-    const __m512 x = _mm512_mul_ps(y, _mm512_set1_ps(-1.44269504f));
-    const __m512 whole = _mm512_roundscale_ps(x, 8), f = _mm512_sub_ps(x, whole);
+/* 2^f for |f| <= 1/2, to 1e-4 of its value. */
+INLINE __m512 power(__m512 f) {
     __m512 p = _mm512_set1_ps(0.0551710f);
     p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.2426112f));
     p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.6932611f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.9999281f));
-    return _mm512_rcp14_ps(_mm512_add_ps(_mm512_scalef_ps(p, whole), _mm512_set1_ps(1.0f)));
+    return _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.9999281f));
+}
+
+/* 1 / (1 + exp(-y)), to some 1e-4 of its value. */
+INLINE __m512 sigmoid(__m512 y) {
+    const __m512 x = _mm512_mul_ps(y, _mm512_set1_ps(-1.44269504f)), whole = _mm512_roundscale_ps(x, 8);
+    const __m512 e = _mm512_scalef_ps(power(_mm512_sub_ps(x, whole)), whole);
+    return _mm512_rcp14_ps(_mm512_add_ps(e, _mm512_set1_ps(1.0f)));
 }
 
 /* silu'(y) = s (1 + y (1 - s)). */
@@ -418,6 +422,22 @@ static void update_back_range(const Work *w, int64_t from, int64_t to, int64_t t
     }
 }
 
+/* out (count, size) = exp(-((r - center) * steps)^2) in bfloat16, size at most 16. */
+int64_t protein_enn_gaussians(const float *r, const float *centers, bf16 *out, int64_t count, int64_t size, double steps) {
+    if (size < 1 || size > LANES) return 0;
+    const __mmask16 kept = (__mmask16)((1u << size) - 1);
+    const __m512 middle = _mm512_maskz_loadu_ps(kept, centers), by = _mm512_set1_ps((float)steps);
+    for (int64_t i = 0; i < count; i++) {
+        const __m512 u = _mm512_mul_ps(_mm512_sub_ps(_mm512_set1_ps(r[i]), middle), by);
+        const __m512 x = _mm512_max_ps(_mm512_mul_ps(_mm512_mul_ps(u, u), _mm512_set1_ps(-1.44269504f)),
+                                       _mm512_set1_ps(-100.0f));
+        const __m512 whole = _mm512_roundscale_ps(x, 8);
+        const __m512 value = _mm512_scalef_ps(power(_mm512_sub_ps(x, whole)), whole);
+        _mm256_mask_storeu_epi16(out + i * size, kept, (__m256i)_mm512_cvtneps_pbh(value));
+    }
+    return 1;
+}
+
 /* Which of the four a call does, `threads` ranges of nodes at a time; 0 if memory or sizes do not allow it. */
 int64_t protein_enn_edges(const Work *w, int64_t what, int64_t threads) {
     const int64_t width = w->D > w->H ? w->D : w->H, rows = nodes_of(w->k) * w->k;
@@ -446,8 +466,12 @@ int64_t protein_enn_edges(const Work *w, int64_t what, int64_t threads) {
 
 #else
 
-int64_t protein_enn_edges_version(void) { return 1; }
+int64_t protein_enn_edges_version(void) { return 2; }
 int64_t protein_enn_edges_supported(void) { return 0; }
+int64_t protein_enn_gaussians(const float *r, const float *centers, void *out, int64_t count, int64_t size, double steps) {
+    (void)r, (void)centers, (void)out, (void)count, (void)size, (void)steps;
+    return 0;
+}
 int64_t protein_enn_edges(const void *w, int64_t what, int64_t threads) {
     (void)w, (void)what, (void)threads;
     return 0;

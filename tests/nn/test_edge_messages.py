@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm, silu
 
 from protein_enn.nn import compiled
-from protein_enn.nn.edge_messages import summed_messages, supported, updated_edges
+from protein_enn.nn.edge_messages import gaussians, summed_messages, supported, updated_edges
+from protein_enn.nn.radial import GaussianBasis
 
 needs_amx = pytest.mark.skipif(
     not compiled.edges_supported(), reason="no compiled loops over edges here: they need GCC and a CPU with AMX"
@@ -151,3 +152,20 @@ def test_only_autocast_to_bfloat16_of_widths_that_fit_is_supported() -> None:
         assert not supported(cpu, 512)
         with compiled.torch_only():
             assert not supported(cpu, 128)
+
+
+@needs_amx
+@pytest.mark.parametrize("size", [1, 12, 16])
+def test_gaussians_are_those_of_the_basis(size: int) -> None:
+    basis = GaussianBasis(size, 1.5, 20.0) if size > 1 else GaussianBasis(2, 1.5, 20.0)
+    centers = basis.centers[:size]
+    r = torch.linspace(0.0, 60.0, 600).view(3, -1)
+    found = gaussians(r, centers, basis.inverse_width)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), basis(r)[..., :size], rtol=5e-3, atol=1e-6)
+
+
+@needs_amx
+def test_seventeen_gaussians_are_refused() -> None:
+    with pytest.raises(ValueError, match="not 17"):
+        gaussians(torch.ones(3), torch.ones(17), 1.0)
