@@ -65,9 +65,7 @@ def updated_edges(
         return result
 
 
-def gaussians(
-    r: Float[Tensor, "*n"], centers: Float[Tensor, "b"], inverse_width: float
-) -> Float[Tensor, "*n b"]:
+def gaussians(r: Float[Tensor, "*n"], centers: Float[Tensor, "b"], inverse_width: float) -> Float[Tensor, "*n b"]:
     """exp(-((r - mu_b) inverse_width)^2) in bfloat16, for up to 16 centers mu; without gradient."""
     r, centers = r.detach().float().contiguous(), centers.float().contiguous()
     out = torch.empty(*r.shape, len(centers), dtype=torch.bfloat16)
@@ -84,12 +82,9 @@ class _Work(ctypes.Structure):
     """`Work` of edge_messages.c."""
 
     _fields_ = (
-        [(name, ctypes.c_void_p) for name in ("e", "t", "s", "c", "w", "nb", "kind", "a", "b", "bias", "a_back", "b_back")]
-        + [(name, ctypes.c_int64) for name in ("n", "k", "m", "d", "h", "kinds")]
-        + [
-            (name, ctypes.c_void_p)
-            for name in ("out", "e_out", "d_out", "de_out", "de", "dt", "ds", "dc", "da", "db", "dbias")
-        ]
+        [(name, ctypes.c_void_p) for name in "e t s c w nb kind a b bias a_back b_back".split()]
+        + [(name, ctypes.c_int64) for name in "n k m d h kinds".split()]
+        + [(name, ctypes.c_void_p) for name in "out e_out d_out de_out de dt ds dc da db dbias".split()]
     )
 
 
@@ -113,7 +108,8 @@ class _Summed(torch.autograd.Function):
         kinds = None if kinds is None or c is None else _checked(kinds, len(c))
         ctx.save_for_backward(e, t, s, c, matrix, inner, bias, neighbors, kinds, weight)
         out = torch.empty_like(t)
-        _call(_SUM, torch.get_num_threads(), e=e, t=t, s=s, c=c, w=weight, nb=neighbors, kind=kinds, out=out, **_packed(matrix, inner, bias))
+        given = {"e": e, "t": t, "s": s, "c": c, "w": weight, "nb": neighbors, "kind": kinds, "out": out}
+        _call(_SUM, torch.get_num_threads(), **given, **_packed(matrix, inner, bias))
         return out
 
     @staticmethod

@@ -11,7 +11,10 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h
 
 
 def reuse_freed_memory() -> bool:
-    """Fresh pages cost a training step as much time as its arithmetic. Asks glibc to serve large blocks from its heap and not to give them back; False where there is no glibc."""
+    """Asks glibc to serve large blocks from its heap and not to give them back; False where there is no glibc.
+
+    Fresh pages cost a training step as much time as its arithmetic.
+    """
     if not sys.platform.startswith("linux"):
         return False
     try:
