@@ -68,7 +68,7 @@ def opened(path: Path, data: bytes) -> tuple[MPNN, dict[str, Any]]:
     try:
         model.load_state_dict(converted(tensors))
     except (KeyError, RuntimeError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: {_kind(tensors)}, which is not understood; {REMEDY}") from error
+        raise ValueError(f"{path}: {_kind(tensors)}, which are not read; {REMEDY}") from error
     return model, {"architecture": "proteinmpnn", "config": config, **_facts(path.name, data, noise)}
 
 
@@ -92,7 +92,7 @@ def _shape(path: Path, tensors: dict[str, Tensor]) -> dict[str, int]:
     """Settings of the network that the tensors are of."""
     letters = tensors.get("W_s.weight")
     if not isinstance(letters, Tensor) or letters.ndim != 2 or len(letters) != len(LETTERS):
-        raise ValueError(f"{path}: {_kind(tensors)}, which is not understood; {REMEDY}")
+        raise ValueError(f"{path}: {_kind(tensors)}, which are not read; {REMEDY}")
     layers = {
         n: len({k.split(".")[1] for k in tensors if k.startswith(f"{n}_layers.")}) for n in ("encoder", "decoder")
     }
