@@ -36,12 +36,12 @@ SMALL: dict[str, dict[str, Any]] = {
 """Settings of a quick model of each architecture, for peptides of three."""
 
 
-def attentive(architecture: str, seed: int, **config: Any) -> Predictor:
+def attentive(architecture: str, seed: int, weight: float = 5.0, **config: Any) -> Predictor:
     """Nobody trained it, but identities weigh much in what it says."""
     made = untrained("design", config, seed, None if architecture == "ours" else architecture)
     with torch.no_grad():
         for layer in made.model.decoder:  # type: ignore[union-attr]
-            layer.identity.weight.mul_(5.0)
+            layer.identity.weight.mul_(weight)
     return made
 
 
@@ -98,7 +98,7 @@ def test_all_sequences_of_a_peptide_sum_to_one(architecture: str) -> None:
     sequences = torch.tensor(list(product(range(20), repeat=3)))
     copies = len(sequences)
     grid = 100.0 * torch.tensor(list(product(range(20), repeat=3)))
-    model = attentive(architecture, seed=2, hidden=16, **SMALL[architecture])
+    model = attentive(architecture, seed=2, weight=20.0, hidden=16, **SMALL[architecture])
     many = peptide.take(torch.arange(3).repeat(copies))
     many = replace(many, residues=sequences.flatten(), chains=torch.arange(copies).repeat_interleave(3))
     many = many.with_positions(many.positions + grid.repeat_interleave(3, 0)[:, None])
