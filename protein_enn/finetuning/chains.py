@@ -67,6 +67,7 @@ def finetune(
     """
     out = Path(out)
     before = load_predictor(base, device)
+    check_trainable(before)
     known = load_fingerprint(fingerprint_path(base))
     seen = None if known is None else known.seen
     options: dict[str, Any] = {"cluster": cluster, "identity": identity, "templates": templates, "seed": seed}

@@ -81,6 +81,7 @@ def finetune_on_ddg(
         torch.set_num_threads(threads)
     out, started = Path(out), time.monotonic()
     before = load_predictor(base, "cpu")
+    check_trainable(before)
     if before.task != "design":
         raise ValueError(f"weights {base} are of task {before.task}: measured mutations train a design predictor")
     original = cast(DesignModel, before.model)

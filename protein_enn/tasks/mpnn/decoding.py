@@ -47,7 +47,7 @@ class Layers:
         target, sums = block.messages.target(states), []
         for r in slices(len(rows), pieces_of(states)):
             at = rows[r]
-            messages = block.messages.joined(target[r], edges[at], gathered(sources, index[r]))
+            messages = block.messages.joined(target[r], edges.index_select(0, at), gathered(sources, index[r]))
             sums.append(block.messages.summed(self.encoding.weight[at], messages))
         return block.states(states, torch.cat(sums), self.encoding.weight[rows]) if sums else states
 

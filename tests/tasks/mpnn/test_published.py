@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from protein_enn.certificate.subjects import subject_of
+from protein_enn.cli import app
+from protein_enn.finetuning import finetune
 from protein_enn.predictor import load_predictor, untrained
 from protein_enn.tasks.mpnn.published import read_published
 from tests.tasks.mpnn.reference import random_checkpoint
@@ -162,3 +166,22 @@ def test_an_architecture_that_nobody_knows(checkpoint: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "architecture": "transformer"}))
     with pytest.raises(ValueError, match="no architecture 'transformer'"):
         load_predictor(checkpoint.with_suffix(".safetensors"), device="cpu")
+
+
+def test_published_weights_are_neither_certified_nor_trained(checkpoint: Path, tmp_path: Path) -> None:
+    predictor = load_predictor(checkpoint, device="cpu")
+    with pytest.raises(ValueError, match="no certificate for weights of proteinmpnn"):
+        subject_of(predictor, "float32", predictor.device)
+    with pytest.raises(ValueError, match="published ones of proteinmpnn, which are not trained here"):
+        finetune([], tmp_path / "out", base=str(checkpoint), device="cpu")
+
+
+def test_the_command_line_takes_the_file(checkpoint: Path, examples: Path) -> None:
+    given = ["score", str(examples / "1bhl.pdb"), "--weights", str(checkpoint), "--orders", "1", "--json"]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)
+    assert row["weights"] == "v_12_020" and row["scored"] == 135
+    checkpoint.write_bytes(b"nothing")
+    refused = CliRunner().invoke(app, given)
+    assert refused.exit_code == 2 and "no published" in " ".join(refused.output.split())
