@@ -18,7 +18,7 @@ from protein_enn.data.batches import seeded
 from protein_enn.data.fingerprint import fingerprint_path, load_fingerprint
 from protein_enn.graph import batch
 from protein_enn.io.atomic import write_bytes, write_text
-from protein_enn.predictor import Predictor, load_predictor
+from protein_enn.predictor import Predictor, check_trainable, load_predictor
 from protein_enn.tasks import TASKS
 from protein_enn.training import train
 from protein_enn.training.experiment import Experiment

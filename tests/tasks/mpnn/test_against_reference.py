@@ -73,23 +73,23 @@ def test_sets_of_nodes_come_last_in_their_order(broken: Structure, pair: Pair, m
     predictor, reference = pair
     protein, _ = protein_of(broken)
     backbone = Backbone(broken, predictor)
-    wanted, parts = [], []
+    wanted, of, members, identities, turns = [], [], [], [], []
     for k, nodes in enumerate([[3, 4], [20], [9, 10, 8], [0, 30, 1], [7, 22]]):
         become = [(5 * k + 3 * m) % 20 for m in range(len(nodes))]
         sequence = protein.sequence.clone()
         sequence[nodes] = torch.tensor([COLUMNS[a] for a in become])
-        wanted.append(decode_last(reference, replace(protein, sequence=sequence), backbone.base, nodes))
-        shuffled = sorted(range(len(nodes)), key=lambda m: (m * 7 + k) % 5)
-        parts.append((k, [nodes[m] for m in shuffled], [become[m] for m in shuffled], shuffled))
-    sets = Sets(
-        torch.tensor([k for k, nodes, *_ in parts for _ in nodes]),
-        *(torch.tensor([value for part in parts for value in part[column]]) for column in (1, 2, 3)),
-    )
-    order = torch.cat([torch.tensor(part[3]) + sum(map(len, wanted[: part[0]])) for part in parts])
+        log_probs = decode_last(reference, replace(protein, sequence=sequence), backbone.base, nodes)
+        for m in sorted(range(len(nodes)), key=lambda m: (m * 7 + k) % 5):  # named in another order than their turns
+            of.append(k)
+            members.append(nodes[m])
+            identities.append(become[m])
+            turns.append(m)
+            wanted.append(log_probs[m])
+    sets = Sets(*(torch.tensor(values) for values in (of, members, identities, turns)))
     for together in (128, 1):
         monkeypatch.setattr("protein_enn.tasks.mpnn.decoding.TOGETHER", together)
         found = backbone.last(sets).log_softmax(-1)
-        torch.testing.assert_close(found, torch.cat(wanted)[order], atol=CLOSE, rtol=0)
+        torch.testing.assert_close(found, torch.stack(wanted), atol=CLOSE, rtol=0)
 
 
 SETTINGS: dict[str, dict[str, Any]] = {
