@@ -1,9 +1,9 @@
 """A trained model on disk and in memory: safetensors + JSON + sha256; no pickle, no trainer.
 
 `name.safetensors` holds the tensors; `name.json` holds the task, the model's settings, the sha256 of the tensors, and
-what is known of the training (data, figures). The published checkpoints of ProteinMPNN, the only pickles that are opened,
-are kept in that form from their first use on, and their JSON names the architecture. Weights that take features of a language model record its name and sha256
-and do not hold it: it is loaded beside them.
+what is known of the training (data, figures). Weights that take features of a language model record its name and sha256
+and do not hold it: it is loaded beside them. Published checkpoints of ProteinMPNN are the only pickles that are opened:
+from their first use on they are kept in this form, and their JSON names the architecture.
 """
 
 from __future__ import annotations
@@ -234,6 +234,12 @@ def build(task: str, config: dict[str, Any], architecture: str | None = None) ->
         )
     kind = TASKS[task].Model if architecture is None else ARCHITECTURES[architecture]
     return kind(kind.Config.model_validate(config))
+
+
+def check_trainable(predictor: Predictor) -> None:
+    """ValueError for weights of a published architecture: nothing here trains them."""
+    if architecture := predictor.info.get("architecture"):
+        raise ValueError(f"weights {predictor.name!r} are published ones of {architecture}, which are not trained here")
 
 
 def frozen(model: nn.Module) -> nn.Module:
