@@ -13,6 +13,7 @@ from protein_enn.cli.embedding import embed
 from protein_enn.cli.evaluation import evaluate
 from protein_enn.cli.fetching import fetch
 from protein_enn.cli.finetuning import finetune
+from protein_enn.cli.labelling import label
 from protein_enn.cli.options import with_option_groups
 from protein_enn.cli.pipeline import prepare, report, train
 from protein_enn.cli.refinement import refine
@@ -29,7 +30,7 @@ app = typer.Typer(
 )
 for reader in (audit, refine, score, scan, design, validate):
     app.command()(with_option_groups(reader))
-for command in (fetch, certify, prepare, embed, train, finetune, calibrate, evaluate, report, doctor):
+for command in (fetch, certify, prepare, embed, label, train, finetune, calibrate, evaluate, report, doctor):
     app.command()(command)
 
 

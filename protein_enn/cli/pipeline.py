@@ -128,7 +128,9 @@ def train(
     ] = None,
     labels: Annotated[
         list[Path] | None,
-        typer.Option(exists=True, file_okay=False, help="Labels that `label` made of the store; one for each condition."),
+        typer.Option(
+            exists=True, file_okay=False, help="Labels that `label` made of the store; one for each condition."
+        ),
     ] = None,
     from_weights: Annotated[
         str | None, typer.Option("--from", help="Start from these weights: a shipped name or a .safetensors file.")

@@ -9,9 +9,9 @@ A teacher is an inverse-folding network whose answers another learns. Each chain
 Every view keeps its order and its sequence, so that the student sees what the teacher saw; a chain is labelled alone or
 with its partners, which is kept too. Log-probabilities are 8-bit multiples of `STEP`.
 
-`labels.json` names teacher and store; each `shard-NNNN.safetensors` has a `shard-NNNN.json` with its sha256 and where
-each record lies. The JSON comes last: a shard without it does not exist, so a run that was killed goes on where it
-stopped.
+`labels.json` names teacher and store; each `shard-NNNN.safetensors` has a `shard-NNNN.json` with its sha256, where each
+record lies, and which records could not be labelled and why. The JSON comes last: a shard without it does not exist, so
+a run that was killed goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -61,6 +61,29 @@ class Labels:
     alone: bool  # without its partners
 
 
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """Labels of one chain as they are stored: plain arrays, which a worker process can hand over in any number."""
+
+    columns: dict[str, np.ndarray]  # one row for each residue
+    alone: bool
+    digest: str  # of the sequence
+
+    def __len__(self) -> int:
+        return len(self.columns[f"rank_{VIEWS[0]}"])
+
+
+def coded(chain: Chain, labels: Labels) -> Coded:
+    """Labels of a chain, which is as the teacher saw it."""
+    columns = {}
+    for name, view in zip(VIEWS, labels.views, strict=True):
+        columns[f"log_probs_{name}"] = encoded(view.log_probs)
+        columns[f"labelled_{name}"] = view.labelled.numpy().astype(np.uint8)
+        columns[f"rank_{name}"] = view.rank.numpy().astype(np.uint16)
+        columns[f"sequence_{name}"] = view.sequence.numpy().astype(np.uint8)
+    return Coded(columns, labels.alone, sequence_digest(chain))
+
+
 def encoded(log_probs: Float[Tensor, "*n 20"]) -> np.ndarray:
     """Log-probabilities as 8-bit multiples of -`STEP`; what is below -12.75 becomes that."""
     return (-log_probs / STEP).round().clamp(0, 255).to(torch.uint8).numpy()
@@ -82,6 +105,8 @@ class LabelSet:
         head = _read_json(path)
         if head.get("version") != VERSION:
             raise ValueError(f"{path}: version {head.get('version')}, but {VERSION} is understood; label again")
+        if not {"teacher", "condition", "manifest_sha256"} <= set(head):
+            raise ValueError(f"{path}: damaged; delete this folder and run `protein-enn label` again")
         if store is not None and head["manifest_sha256"] != store.sha256:
             raise ValueError(
                 f"{self.folder}: labels of another store than {store.folder}; label this one with `protein-enn label`"
@@ -89,8 +114,10 @@ class LabelSet:
         self.teacher: dict[str, Any] = head["teacher"]
         self.condition: str = head["condition"]
         self.manifest_sha256: str = head["manifest_sha256"]
+        self.digests: list[str] = []  # sha256 of each shard
+        self.skipped: dict[int, str] = {}  # records that could not be labelled, with the reason
         self._shards: list[Any] = []
-        self._places: dict[int, tuple[int, int, int, bool, str]] = {}  # record: shard, first row, residues, alone, letters
+        self._places: dict[int, tuple[int, int, int, bool, str]] = {}  # shard, first row, residues, alone, digest
         for entry in sorted(self.folder.glob("shard-*.json")):
             self._add(entry, verify)
 
@@ -105,7 +132,15 @@ class LabelSet:
             raise ValueError(f"{file}: no safetensors file ({error}); {again}") from error
         for number, start, length, alone, digest in shard["records"]:
             self._places[number] = (len(self._shards), start, length, alone, digest)
+        self.skipped.update((number, reason) for number, reason in shard["skipped"])
         self._shards.append(opened)
+        self.digests.append(shard["sha256"])
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Who made the labels, and which they are: what must agree when a training goes on."""
+        content = hashlib.sha256(" ".join(self.digests).encode()).hexdigest()
+        return {**self.teacher, "condition": self.condition, "labels_sha256": content}
 
     def __len__(self) -> int:
         """Records that are labelled."""
@@ -143,8 +178,8 @@ def sequence_digest(chain: Chain) -> str:
     return hashlib.sha256(chain.residues.to(torch.uint8).numpy().tobytes()).hexdigest()[:16]
 
 
-Labeller = Callable[[list[int]], Iterator[tuple[Chain, Labels]]]
-"""Of records, by number, in their order: the chain as the teacher saw it and its labels."""
+Labeller = Callable[[list[int]], Iterator[Coded | str]]
+"""Of records, by number, in their order: the labels, or why there are none."""
 
 
 def write_labels(
@@ -158,7 +193,8 @@ def write_labels(
 ) -> int:
     """Adds to labels, which are made if need be, those of the records that are lacking; how many were added.
 
-    One writer at a time. ValueError for labels of another store or teacher.
+    A record that was skipped is not tried again. `progress` hears how many of those lacking are done. One writer at a
+    time. ValueError for labels of another store, teacher or condition.
     """
     folder = Path(folder)
     if not (folder / HEAD).is_file():
@@ -170,15 +206,15 @@ def write_labels(
             f"{folder}: made by {there.teacher['name']} for {there.condition!r}, not by {teacher['name']} for "
             f"{condition!r}; give another folder"
         )
-    wanted = [record for record in records if record not in there]
+    wanted = [record for record in records if record not in there and record not in there.skipped]
     first = 1 + max((int(p.stem.split("-")[1]) for p in folder.glob("shard-*.json")), default=-1)
     made = label(wanted)
-    done = 0
+    done = added = 0
     for number, part in enumerate(_parts(wanted, store.records), first):
-        _write_shard(folder / f"shard-{number:04d}", part, made)
+        added += _write_shard(folder / f"shard-{number:04d}", part, made)
         done += len(part)
         progress(done, len(wanted))
-    return done
+    return added
 
 
 def _parts(wanted: list[int], records: list[Record]) -> Iterator[list[int]]:
@@ -195,26 +231,24 @@ def _parts(wanted: list[int], records: list[Record]) -> Iterator[list[int]]:
         yield part
 
 
-def _write_shard(stem: Path, numbers: list[int], made: Iterator[tuple[Chain, Labels]]) -> None:
+def _write_shard(stem: Path, numbers: list[int], made: Iterator[Coded | str]) -> int:
+    """Writes the next records; how many of them have labels."""
     columns: dict[str, list[np.ndarray]] = {}
-    places, start = [], 0
+    places, skipped, start = [], [], 0
     for number in numbers:
-        chain, labels = next(made)
-        for name, view in zip(VIEWS, labels.views, strict=True):
-            values = {
-                "log_probs": encoded(view.log_probs),
-                "labelled": view.labelled.numpy().astype(np.uint8),
-                "rank": view.rank.numpy().astype(np.uint16),
-                "sequence": view.sequence.numpy().astype(np.uint8),
-            }
-            for key, value in values.items():
-                columns.setdefault(f"{key}_{name}", []).append(value)
-        places.append([number, start, len(chain), labels.alone, sequence_digest(chain)])
-        start += len(chain)
+        found = next(made)
+        if isinstance(found, str):
+            skipped.append([number, found])
+            continue
+        for name, values in found.columns.items():
+            columns.setdefault(name, []).append(values)
+        places.append([number, start, len(found), found.alone, found.digest])
+        start += len(found)
     data = save({name: np.concatenate(parts) for name, parts in columns.items()})
     write_bytes(stem.with_suffix(".safetensors"), data)
-    entry = {"sha256": hashlib.sha256(data).hexdigest(), "records": places}
+    entry = {"sha256": hashlib.sha256(data).hexdigest(), "records": places, "skipped": skipped}
     write_text(stem.with_suffix(".json"), json.dumps(entry) + "\n")
+    return len(places)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

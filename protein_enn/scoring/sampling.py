@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from protein_enn.graph.coloring import coloring
 from protein_enn.scoring.decoding import Decoder
 
 TOGETHER = 16_384
@@ -100,12 +101,3 @@ def links(problem: Problem) -> list[set[int]]:
             linked[i].add(j)
             linked[j].add(i)
     return linked
-
-
-def coloring(linked: list[set[int]], order: Int[Tensor, "g"]) -> Int[Tensor, "g"]:
-    """Greedy colouring, nodes visited in `order`: linked ones differ, each takes the first colour that is left."""
-    color = [-1] * len(linked)
-    for i in order.tolist():
-        taken = {color[j] for j in linked[i]}
-        color[i] = next(c for c in range(len(linked)) if c not in taken)
-    return torch.tensor(color)

@@ -1,8 +1,8 @@
 """The task of inverse folding: which examples, which loss, which figure of merit.
 
-Examples are native sequences, or what a teacher says of a chain (`data.labels`). With a teacher the loss of a residue is
-(1 - h) KL(teacher || model) - h log p(native letter), h the share `natives`; a residue without a label has the second
-term alone, one whose native letter is not known the first.
+Examples are native sequences, or what a teacher says of a chain (`data.labels`). With a teacher the loss of a residue
+is (1 - h) KL(teacher || model) - h log p(native letter), h the share `natives`; a residue without a label has the
+second term alone, one whose native letter is not known the first.
 """
 
 from __future__ import annotations

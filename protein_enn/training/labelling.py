@@ -18,8 +18,9 @@ from protein_enn import chemistry
 from protein_enn.data.batches import seeded
 from protein_enn.data.chain import Chain
 from protein_enn.data.jobs import in_order
-from protein_enn.data.labels import Labels, View, write_labels
+from protein_enn.data.labels import Coded, Labels, View, coded, write_labels
 from protein_enn.data.store import Record, Store
+from protein_enn.graph.coloring import coloring
 from protein_enn.tasks.mpnn.graph import BackboneGraph, graph_of_backbone
 from protein_enn.tasks.mpnn.network import MPNN, Encoding
 from protein_enn.tasks.mpnn.published import read_published
@@ -31,6 +32,16 @@ REPLACED = 0.3
 """Share of the own residues that the view `mixed` shows as the teacher would have them."""
 DESIGN_TEMPERATURE = 0.1
 """At which the teacher draws a sequence for a backbone that has none."""
+CONDITIONS = {"v_48_002": "clean", "v_48_020": "robust"}
+"""By the names of ProteinMPNN's published files."""
+
+
+def known_condition(teacher: str | Path) -> str | None:
+    """The condition for which published weights stand, by the names of their file and folder; None for others."""
+    path = Path(teacher)
+    if path.parent.name == "soluble_model_weights" or path.stem.startswith("solublempnn_"):
+        return "soluble"
+    return CONDITIONS.get(path.stem)
 
 
 def label_store(
@@ -42,14 +53,15 @@ def label_store(
     alone: float = 0.5,
     fraction: float = 1.0,
     seed: int = 0,
-    workers: int = 1,
+    workers: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
     """Labels the chains of training and validation, and designed backbones, by published weights; how many were added.
 
     Chains come in rounds, one of each cluster in the first. Of chains with partners a share `alone` is labelled without
-    them; a `fraction` of the training chains is labelled in all, one of each cluster at least. What is there is kept, so
-    a run that was stopped goes on. ValueError for a bad store or teacher, or labels of another.
+    them; a `fraction` of the training chains is labelled in all, one of each cluster at least. What is there is kept,
+    so a run that was stopped goes on. A chain that cannot be labelled is skipped, and the labels say why. `workers` are
+    processes of a thread each, by default one for each CPU. ValueError for a bad store or teacher, or labels of others.
     """
     opened, network = Store(store), read_published(Path(teacher))
     records = rounds(opened.records, fraction, seed)
@@ -57,7 +69,7 @@ def label_store(
     setup = (str(store), str(teacher), alone, f"{described['sha256']} {seed}")
     with ProcessPoolExecutor(workers, initializer=_prepare, initargs=setup) as pool:
 
-        def label(numbers: list[int]) -> Iterator[tuple[Chain, Labels]]:
+        def label(numbers: list[int]) -> Iterator[Coded | str]:
             return in_order(pool, _labelled, numbers)
 
         return write_labels(out, opened, described, condition, records, label, progress)
@@ -104,16 +116,19 @@ def _prepare(store: str, teacher: str, alone: float, seed: str) -> None:
     _worker[:] = [_Worker(Store(store, verify=False), network, alone, seed)]
 
 
-def _labelled(number: int) -> tuple[Chain, Labels]:
-    """The chain of a record as the teacher sees it, and its labels; runs in a worker process."""
+def _labelled(number: int) -> Coded | str:
+    """Labels of a record, or why there are none; runs in a worker process."""
     (worker,) = _worker
     record, chain = worker.store.records[number], worker.store[number]
     generator = seeded("labels", worker.seed, record.name, number)
     alone = bool(record.partners) and float(torch.rand((), generator=generator)) < worker.alone
     if alone or record.split == "val":  # validation is of chains alone
         chain, alone = chain.take(chain.own), True
-    with torch.autocast("cpu", torch.bfloat16):  # a KL divergence of some 0.0002 from float32, and faster
-        return chain, Labels(tuple(views(worker.network, chain, generator)), alone)
+    try:
+        with torch.autocast("cpu", torch.bfloat16):  # a KL divergence of some 0.0002 from float32, and faster
+            return coded(chain, Labels(tuple(views(worker.network, chain, generator)), alone))
+    except (ValueError, RuntimeError, IndexError) as error:  # one odd chain does not stop a run of hours
+        return str(error) or type(error).__name__
 
 
 @torch.inference_mode()
@@ -150,13 +165,42 @@ def _log_probs(
     """Of the nodes of the graph, for sequences and ranks of all residues of the chain."""
     rank = torch.stack([r[graph.rows] for r in ranks])
     visible = graph.neighbor_mask & (rank[:, graph.neighbors] < rank[..., None])
-    return network.logits_by_order(
-        encoding, torch.stack([s[graph.rows] for s in sequences]), visible
-    ).float().log_softmax(-1)
+    return (
+        network.logits_by_order(encoding, torch.stack([s[graph.rows] for s in sequences]), visible)
+        .float()
+        .log_softmax(-1)
+    )
 
 
 def drawn_sequence(
     network: MPNN, graph: BackboneGraph, encoding: Encoding, n: int, temperature: float, generator: torch.Generator
 ) -> Int[Tensor, "n"]:
-    """A sequence of n residues drawn by the network for a backbone; X where a residue is no node."""
-    raise NotImplementedError
+    """A sequence of n residues drawn by the network for a backbone; X where a residue is no node.
+
+    Residues that do not see each other are drawn together, which is the same as one by one.
+    """
+    nodes = len(graph.rows)
+    color = coloring(_linked(graph), torch.randperm(nodes, generator=generator))
+    turn = torch.randperm(int(color.max()) + 1, generator=generator)[color]
+    drawn = torch.full((nodes,), chemistry.UNKNOWN)
+    none = torch.zeros(nodes, dtype=torch.bool)
+    decoding = network.start(encoding, drawn, none, graph.neighbor_mask, turn, 1)
+    for step in range(int(turn.max()) + 1):
+        rows = (turn == step).nonzero()[:, 0]
+        logits = decoding.logits(torch.zeros_like(rows), rows).float()
+        found = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)[:, 0]
+        decoding.place(found)
+        drawn[rows] = found
+    whole = torch.full((n,), chemistry.UNKNOWN)
+    whole[graph.rows] = drawn
+    return whole
+
+
+def _linked(graph: BackboneGraph) -> list[set[int]]:
+    """For each node those that it sees or is seen by."""
+    linked: list[set[int]] = [set() for _ in range(len(graph.rows))]
+    row, slot = graph.neighbor_mask.nonzero(as_tuple=True)
+    for i, j in zip(row.tolist(), graph.neighbors[row, slot].tolist(), strict=True):
+        linked[i].add(j)
+        linked[j].add(i)
+    return linked

@@ -13,8 +13,8 @@ import torch
 from protein_enn.data import Store
 from protein_enn.data.batches import ResidueBudget
 from protein_enn.data.embeddings import Embeddings
-from protein_enn.data.labels import LabelSet
 from protein_enn.data.fingerprint import Fingerprint, fingerprint_path, load_fingerprint
+from protein_enn.data.labels import LabelSet
 from protein_enn.predictor import build, load_predictor
 from protein_enn.tasks import TASKS
 from protein_enn.training import checkpoints
@@ -91,7 +91,7 @@ def train(
         "manifest_sha256": store.sha256,
         "from_sha256": from_sha256,
         "language": None if cache is None else cache.weights,
-        "teachers": [one.teacher for one in taught] or None,
+        "teachers": [one.identity for one in taught] or None,
         "processes": processes * nodes,
         "package": __version__,
     }
@@ -108,7 +108,7 @@ def train(
             "training_chains": sum(map(len, sampler.natives.values())),
             "training_clusters": len(sampler.natives),
         }
-        training_facts = {
+        training_facts: dict[str, Any] = {
             "experiment": experiment.model_dump(),
             "package": __version__,
             "from": str(from_weights or ""),
@@ -116,7 +116,7 @@ def train(
         }
         spoken = {} if cache is None else {"language": cache.weights}
         if taught:
-            training_facts["teachers"] = {one.condition: one.teacher for one in taught}
+            training_facts["teachers"] = [one.identity for one in taught]
         metrics = {"validation": figures}
         return {"config": settings, **spoken, "metrics": metrics, "data": provenance, "training": training_facts}
 
