@@ -32,7 +32,6 @@ RUNNER = CliRunner()
 SMALL: dict[str, dict[str, Any]] = {
     "ours": {"encoder": "invariant", "k": 4, "decoder_layers": 2},
     "proteinmpnn": {"k": 3},  # itself and two others, however far they are
-    "ligandmpnn": {"k": 3},
 }
 """Settings of a quick model of each architecture, for peptides of three."""
 

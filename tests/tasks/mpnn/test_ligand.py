@@ -18,6 +18,7 @@ from protein_enn.scoring.backbone import Backbone
 from protein_enn.structure import KINDS, OtherAtoms, Structure
 from protein_enn.tasks.mpnn.elements import GROUP, NUMBER, PERIOD
 from protein_enn.tasks.mpnn.ligand import context_atoms
+from protein_enn.testing import random_rotation
 from tests.tasks.mpnn.conftest import BACKBONE, COLUMNS, Pair, protein_of
 
 VARIABLE = "PROTEIN_ENN_LIGANDMPNN"
@@ -95,6 +96,13 @@ def test_what_is_around_matters_where_it_should(bound: Structure, ligand_pair: P
         scan(without, predictor=predictor, estimator=e).scores for e in ("ddg_like", "single")
     )
     torch.testing.assert_close(single - like, single_without - like_without, atol=1e-4, rtol=0, equal_nan=True)
+
+
+def test_motion_changes_nothing(bound: Structure, ligand_pair: Pair) -> None:
+    predictor, _ = ligand_pair
+    moved = bound.moved(random_rotation(3).float(), torch.tensor([200.0, -100.0, 50.0]))
+    there, here = (score(s, predictor=predictor, orders=2).by_order for s in (moved, bound))
+    torch.testing.assert_close(there, here, atol=1e-3, rtol=0, equal_nan=True)  # float32 that far from the origin
 
 
 def test_other_molecules_stay_on_both_sides_of_an_interface(bound: Structure, ligand_pair: Pair) -> None:
