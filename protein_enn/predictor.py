@@ -272,6 +272,12 @@ def build(task: str, config: dict[str, Any], architecture: str | None = None) ->
     return kind(kind.Config.model_validate(config))
 
 
+def check_trainable(predictor: Predictor) -> None:
+    """ValueError for weights of a published architecture: nothing here trains them."""
+    if architecture := predictor.info.get("architecture"):
+        raise ValueError(f"weights {predictor.name!r} are published ones of {architecture}, which are not trained here")
+
+
 def frozen(model: nn.Module) -> nn.Module:
     """The model in eval mode, its parameters without gradients."""
     return model.eval().requires_grad_(False)

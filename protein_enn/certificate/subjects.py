@@ -195,6 +195,8 @@ class RefinementSubject(Subject):
 
 def subject_of(predictor: Predictor, precision: str, device: torch.device) -> Subject:
     """A predictor of either task to be certified; its model is changed to the precision."""
+    if architecture := predictor.info.get("architecture"):
+        raise ValueError(f"no certificate for weights of {architecture}: it has no encoder of this package to look at")
     if predictor.task == "design":
         return DesignSubject(predictor.model, precision, device, predictor.condition)
     if predictor.task == "refinement":

@@ -58,6 +58,9 @@ def design(
             min=0.0, help="Divides the logits; 0 takes the most probable. May be repeated.", show_default="0.1"
         ),
     ] = None,
+    rewrites: Annotated[
+        int, typer.Option(min=0, help="Rounds in which the least certain tenth of a sequence is drawn anew.")
+    ] = 0,
     chains: Annotated[
         str, typer.Option(rich_help_panel=_WHAT, help="Chains to design, such as A,B; the others are context.")
     ] = "",
@@ -152,7 +155,7 @@ def design(
     _check_outputs(output, fasta, joined, structures, probabilities)
     wishes = _wishes(temperature or [0.1], bias, bias_file, omit, omit_file)
     wishes |= {"fixed": fixed or [], "only": only or [], "chains": chains, "ties": tie or []}
-    wishes |= {"tie_chains": tie_chains or [], "samples": samples, "seed": seed}
+    wishes |= {"tie_chains": tie_chains or [], "samples": samples, "rewrites": rewrites, "seed": seed}
     batch = items(inputs, portion, writes=[output, fasta], reads=[bias_file, omit_file])
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="design")
     origin = {"weights": predictor.name, "weights_sha256": predictor.sha256, "condition": predictor.condition}

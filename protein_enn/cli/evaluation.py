@@ -62,8 +62,9 @@ def evaluate(
         str,
         typer.Option(
             help="Split or set of the table, ts50, a mutation table's name, or all. design: also all-sets "
-            "(ts50,test,casp13,casp14), predicted and predicted-natives (models of decoys.tsv). refinement: a split "
-            "or source of decoys.tsv, natives and noise-SIGMA (chains of chains.tsv; natives:val takes those of val). "
+            "(ts50,test,casp13,casp14), recent (test entries 8XXX and 9XXX), predicted and predicted-natives "
+            "(models of decoys.tsv). refinement: a split or source of decoys.tsv, natives and noise-SIGMA (chains of "
+            "chains.tsv; natives:val takes those of val). "
             "design and refinement: several joined by commas."
         ),
     ],

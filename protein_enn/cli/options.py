@@ -45,7 +45,7 @@ Weights = Annotated[
     str | None,
     typer.Option(
         autocompletion=weights_named,
-        help="Name of shipped weights or path of a .safetensors file; the task's own by default.",
+        help="Shipped weights by name, or a .safetensors or published ProteinMPNN .pt file; the task's own by default.",
     ),
 ]
 LanguageWeights = Annotated[

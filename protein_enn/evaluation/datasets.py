@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from protein_enn.structure import Structure
 TS50 = "ts50"
 ALL = "all"
 PREDICTED, NATIVES = "predicted", "predicted-natives"
+RECENT = "recent"
+_RECENT_FILE = re.compile(r"[89][a-z0-9]{3}[^a-z0-9]", re.IGNORECASE)
 """Models of the test pairs of `decoys.tsv`, and their natives: one sequence on two backbones."""
 
 
@@ -72,16 +75,21 @@ def chain_cases(data: Path, split: str) -> list[Case]:
     """Chains of `chains.tsv` whose split is `split` or whose `set` (values joined by "|") holds it; "all": every one.
 
     "ts50" reads the backbones of `ts50.json` instead, "predicted" the test models of `decoys.tsv` and
-    "predicted-natives" their natives. DataError if nothing is there.
+    "predicted-natives" their natives; "recent" are the chains of `test` from entries whose PDB code begins with 8 or 9,
+    which networks trained on the PDB of 2021 cannot have seen. DataError if nothing is there.
     """
     if split == TS50:
         return ts50_cases(data / "ts50.json")
     if split in (PREDICTED, NATIVES):
         return predicted_cases(data, split == NATIVES)
     rows = read_table(data / "chains.tsv", ("file", "chain", "split", "set"))
-    chosen = [r for r in rows if split in (ALL, r["split"]) or split in r["set"].split("|")]
+    if split == RECENT:
+        chosen = [r for r in rows if r["split"] == "test" and _RECENT_FILE.match(Path(r["file"]).name)]
+    else:
+        chosen = [r for r in rows if split in (ALL, r["split"]) or split in r["set"].split("|")]
     if not chosen:
-        names = sorted({r["split"] for r in rows} | {s for r in rows for s in r["set"].split("|")} | {TS50, ALL})
+        sets = {s for r in rows for s in r["set"].split("|")}
+        names = sorted({r["split"] for r in rows} | sets | {TS50, ALL, RECENT})
         raise DataError(f"no chain of {data.name} belongs to {split!r}; there are {', '.join(filter(None, names))}")
 
     def case(file: str, chain: str) -> Case:

@@ -18,7 +18,7 @@ from protein_enn.data.batches import seeded
 from protein_enn.data.fingerprint import fingerprint_path, load_fingerprint
 from protein_enn.graph import batch
 from protein_enn.io.atomic import write_bytes, write_text
-from protein_enn.predictor import Predictor, load_predictor
+from protein_enn.predictor import Predictor, check_trainable, load_predictor
 from protein_enn.tasks import TASKS
 from protein_enn.training import train
 from protein_enn.training.experiment import Experiment
@@ -67,6 +67,7 @@ def finetune(
     """
     out = Path(out)
     before = load_predictor(base, device)
+    check_trainable(before)
     known = load_fingerprint(fingerprint_path(base))
     seen = None if known is None else known.seen
     options: dict[str, Any] = {"cluster": cluster, "identity": identity, "templates": templates, "seed": seed}

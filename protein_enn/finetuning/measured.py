@@ -22,7 +22,7 @@ from protein_enn.data.fingerprint import Fingerprint, fingerprint_path, load_fin
 from protein_enn.data.splits import splits_of
 from protein_enn.io import read_structure
 from protein_enn.io.atomic import write_text
-from protein_enn.predictor import Predictor, frozen, load_predictor
+from protein_enn.predictor import Predictor, check_trainable, frozen, load_predictor
 from protein_enn.scoring.calibration import calibration_of, fit, store
 from protein_enn.scoring.mutations import DDG_LIKE
 from protein_enn.scoring.substitutions import Substitution, places
@@ -81,6 +81,7 @@ def finetune_on_ddg(
         torch.set_num_threads(threads)
     out, started = Path(out), time.monotonic()
     before = load_predictor(base, "cpu").used_for("scan")
+    check_trainable(before)
     if before.task != "design":
         raise ValueError(f"weights {base} are of task {before.task}: measured mutations train a design predictor")
     original = cast(DesignModel, before.model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -11,6 +12,7 @@ from torch.nn.functional import linear
 
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.nn.chunks import Source, in_chunks
+from protein_enn.nn.edge_messages import gaussians, supported
 from protein_enn.nn.radial import GaussianBasis, safe_norm, smooth_cutoff
 
 
@@ -55,15 +57,20 @@ class EdgeEmbedding(nn.Module):
         """All edges, in chunks of nodes: what is made on the way is many times the result."""
         points = torch.cat([graph.pos, graph.vectors.flatten(1)], 1)
         rows = (graph.pos, graph.vectors, graph.edge_types, graph.neighbor_mask)
+        fast = supported(graph.pos.device) and not points.requires_grad and self.basis.centers.numel() <= 16
+        step = partial(self._rows, fast)
         # Geometry keeps its digits when products elsewhere are done in bfloat16.
         with torch.autocast(graph.pos.device.type, enabled=False):
-            found = in_chunks(self._rows, rows, (points,), graph.neighbors, tuple(self.parameters()), share=2)
+            found = in_chunks(step, rows, (points,), graph.neighbors, tuple(self.parameters()), share=2)
         return Edges(graph.neighbors, *found)
 
     def _rows(
-        self, pos: Tensor, vectors: Tensor, types: Tensor, mask: Tensor, source: Source
+        self, fast: bool, pos: Tensor, vectors: Tensor, types: Tensor, mask: Tensor, source: Source
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Weight, direction, scalars and pseudoscalars of some nodes' edges; `source` holds their ends, 3 + 3 v."""
+        """Weight, direction, scalars and pseudoscalars of some nodes' edges; `source` holds their ends, 3 + 3 v.
+
+        `fast` takes bfloat16 for the products of the bases of distances.
+        """
         ends = source.gathered()
         n, k, _ = ends.shape
         # Differences before anything else: positions may be far from the origin.
@@ -80,7 +87,11 @@ class EdgeEmbedding(nn.Module):
         angles = torch.cat([seen[:, :, 0], dots_j, seen[:, :, 1:, : self.dots].flatten(2)], -1)
         size = self.linear.in_features - angles.shape[-1]
         by_distance, by_angle = self.linear.weight.split([size, angles.shape[-1]], 1)
-        scalars = linear(self.basis(pairs).view(n, k, -1), by_distance, self.linear.bias)
+        if fast:
+            near = gaussians(pairs, self.basis.centers, self.basis.inverse_width).view(n, k, -1)
+            scalars = linear(near, by_distance.bfloat16()) + self.linear.bias
+        else:
+            scalars = linear(self.basis(pairs).view(n, k, -1), by_distance, self.linear.bias)
         return (
             smooth_cutoff(distance, self.cutoff) * mask / k,
             direction,

@@ -20,6 +20,7 @@ from protein_enn.models.layers import (
     neighbor_sum,
 )
 from protein_enn.nn.chunks import Source, in_chunks
+from protein_enn.nn.edge_messages import summed_messages, supported
 from protein_enn.nn.features import Features, Layout
 from protein_enn.settings import Settings
 
@@ -75,6 +76,8 @@ class InvariantLayer(nn.Module):
 
     def forward(self, x: Features, edges: Edges) -> tuple[Features, Edges]:
         normed = self.norm(x.scalars)
+        if not x.pseudoscalars.shape[1] and supported(normed.device, edges.scalars.shape[2], self.even.in_features):
+            return self._in_cache(x, normed, edges)
         rows = (self.messages.target(normed), edges.scalars, edges.pseudoscalars, edges.weight)
         values = (self.messages.source(normed), self.odd.node(x.pseudoscalars))
         even, odd = in_chunks(self._sums, rows, values, edges.neighbors, tuple(self.parameters()))
@@ -83,6 +86,15 @@ class InvariantLayer(nn.Module):
         if self.edge_update is not None:
             edges = self.edge_update(scalars, edges)
         return replace(x, scalars=scalars, pseudoscalars=odd), edges
+
+    def _in_cache(self, x: Features, normed: Tensor, edges: Edges) -> tuple[Features, Edges]:
+        """The same without odd scalars, by compiled loops in bfloat16."""
+        target, source, matrix = self.messages.target(normed), self.messages.source(normed), self.messages.edge.weight
+        even = summed_messages(edges.scalars, target, source, edges.neighbors, edges.weight, matrix, self.deeper)
+        scalars = self.transition(x.scalars + self.dropout(self.even(even)), x.pseudoscalars)
+        if self.edge_update is not None:
+            edges = self.edge_update(scalars, edges)
+        return replace(x, scalars=scalars), edges
 
     def _sums(
         self, target: Tensor, e: Tensor, triples: Tensor, weight: Tensor, source: Source, odd: Source

@@ -83,6 +83,14 @@ class Backbone:
         return self._of_all(self.model.single(self.encoding, sequence, shown, rank).float().cpu())
 
     @torch.inference_mode()
+    def certainty(self, sequence: Int[Tensor, "g"]) -> Float[Tensor, "g"]:
+        """Natural-log probability of each residue of a sequence given all others; of any amino acid for an X."""
+        shown = self.mask if self.model.shows_unknown else self.mask & (sequence != chemistry.UNKNOWN)[self.neighbors]
+        given = (value.to(self.device) for value in (sequence, shown, self.base))
+        log_probs = self.model.single(self.encoding, *given).float().cpu().log_softmax(-1)
+        return log_probs.gather(1, sequence.clamp(max=len(chemistry.AMINO_ACIDS) - 1)[:, None])[:, 0]
+
+    @torch.inference_mode()
     def last(self, sets: Sets) -> Float[Tensor, "m 20"]:
         """Logits of nodes that come last in small sets, after all others in the order of `single`; on the CPU."""
         sequence, shown, rank = (value.to(self.device) for value in (self.sequence, self.seen_by_all(), self.base))

@@ -16,9 +16,13 @@ from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, usable
 from protein_enn.scoring.composition import composition
 from protein_enn.scoring.constraints import Constraints
+from protein_enn.scoring.rewriting import rewritten
 from protein_enn.scoring.sampling import Draw, Problem, sample
 from protein_enn.scoring.threaded import threaded
 from protein_enn.structure import Structure
+
+_STREAM = 7919
+"""Between the seeds of the rewriting of one sample and the next: what is drawn does not depend on how many follow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +109,7 @@ def design(
     temperature: float | Sequence[float] = 0.1,
     seed: int = 0,
     samples: int = 1,
+    rewrites: int = 0,
     fixed: str | Collection[str] = (),
     only: str | Collection[str] = (),
     chains: str | Collection[str] = (),
@@ -129,6 +134,8 @@ def design(
         bias_at={"A:5": {"W": -2}}    the same for some residues; it adds up
         omit="C"                      amino acids that never come; omit_at={"A:5": "CW"} for some residues
 
+        rewrites=3                    rounds in which the tenth that is least certain is drawn anew
+
     Residues without N, CA and C keep theirs, are seen by all others from the start, and so are all that are kept. Of
     tied residues the logits are averaged, biases too; what is omitted at one is omitted at all. Draws come from `seed`
     on the CPU, from the same one at each temperature: the first samples are the same however many follow.
@@ -140,6 +147,8 @@ def design(
     temperatures = [float(t) for t in (temperature if isinstance(temperature, Sequence) else [temperature])]
     if not temperatures or not all(math.isfinite(t) and t >= 0 for t in temperatures) or samples < 1:
         raise ValueError(f"temperature {temperature} must be 0 or more and samples {samples} must be at least 1")
+    if rewrites < 0:
+        raise ValueError(f"rewrites {rewrites} must be 0 or more")
     predictor = design_predictor(predictor, device, "design")
     constraints = Constraints.of(
         structure, usable(structure, predictor), fixed=fixed, only=only, chains=chains, ties=ties,
@@ -147,7 +156,11 @@ def design(
     )  # fmt: skip
     backbone = Backbone(structure, predictor, constraints.free)
     problem, decoder = problem_of(backbone, constraints), backbone.decoder()
-    draws = [(t, draw) for t in temperatures for draw in sample(decoder, problem, t, seed, samples)]
+    draws = [
+        (t, rewritten(backbone, decoder, problem, draw, t, seed + _STREAM * (number + 1), rewrites))
+        for t in temperatures
+        for number, draw in enumerate(sample(decoder, problem, t, seed, samples))
+    ]
     first: dict[tuple[int, ...], int] = {}
     designs = []
     for number, (t, draw) in enumerate(draws, 1):

@@ -21,6 +21,7 @@ from protein_enn.models.context import ContextEmbedding
 from protein_enn.models.language import LanguageEmbedding
 from protein_enn.models.layers import Transition, activated_sum, neighbor_sum
 from protein_enn.nn.chunks import Source, in_chunks
+from protein_enn.nn.edge_messages import summed_messages, supported
 from protein_enn.settings import Settings
 from protein_enn.structure import Structure
 from protein_enn.tasks.decoding import Sets
@@ -196,6 +197,10 @@ class DecoderLayer(nn.Module):
 
     def forward(self, x: Tensor, key: Tensor, queried: Encoding, seen: Tensor) -> Float[Tensor, "r d"]:
         rows = (self.query(self.norm(x)), queried.edges, queried.weight, seen)
+        if supported(x.device, queried.edges.shape[2], x.shape[1]):
+            parts = (queried.edges, rows[0], key, queried.neighbors, queried.weight, self.edge.weight, self.deeper)
+            summed = summed_messages(*parts, self.identity.weight, seen)
+            return self.transition(x + self.dropout(self.value(summed)))
         (summed,) = in_chunks(self._summed, rows, (key,), queried.neighbors, tuple(self.parameters()))
         return self.transition(x + self.dropout(self.value(summed)))
 

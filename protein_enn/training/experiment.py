@@ -30,6 +30,7 @@ class Experiment(Settings):
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     warmup: int = 100  # steps
+    decay: float = Field(default=1.0, gt=0, le=1)  # share of the run, at its end, in which the learning rate falls
     gradient_clip: float = 1.0
     ema: float = 0.998  # decay of the averaged weights that are validated and kept
     validate_every: int = 250  # steps

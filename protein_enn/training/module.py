@@ -19,9 +19,10 @@ from protein_enn.training.muon import Muon
 
 
 class TrainingModule(pl.LightningModule):
-    """Loss of a task, AdamW with warm-up and cosine decay, and an exponential average of the weights.
+    """Loss of a task, AdamW or Muon with warm-up and cosine decay, and an exponential average of the weights.
 
-    The learning rate follows the share of steps done or, with `max_minutes`, the share of time if that is larger.
+    The learning rate follows the share of steps done or, with `max_minutes`, the share of time if that is larger; it
+    falls over the last `decay` of the run.
     A step takes `accumulate` batches from each of the processes, all numbered through from the start of the run; what
     is random in a batch comes from its number. So P processes with A batches each take the steps that one process
     takes with P x A. `held_out` batches of validation count, spread over the processes alike.
@@ -168,7 +169,8 @@ class TrainingModule(pl.LightningModule):
         e = self.experiment
         optimizer: torch.optim.Optimizer
         if e.optimizer == "muon":
-            optimizer = Muon(self.model, e.learning_rate, e.weight_decay)
+            half = torch.bfloat16 if e.precision == "bf16-mixed" else torch.float32
+            optimizer = Muon(self.model, e.learning_rate, e.weight_decay, precision=half)
         else:
             decayed = [p for p in self.model.parameters() if p.ndim >= 2]
             others = [p for p in self.model.parameters() if p.ndim < 2]
@@ -176,9 +178,8 @@ class TrainingModule(pl.LightningModule):
             optimizer = torch.optim.AdamW(groups, lr=e.learning_rate, betas=(0.9, 0.98))
 
         def factor(step: int) -> float:
-            return min(1.0, (step + 1) / max(e.warmup, 1)) * (
-                0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress()))
-            )
+            falling = max(0.0, 1 - (1 - self.progress()) / e.decay)  # share of the decay that is done
+            return min(1.0, (step + 1) / max(e.warmup, 1)) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * falling)))
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

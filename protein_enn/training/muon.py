@@ -31,7 +31,9 @@ class Muon(torch.optim.Optimizer):
         weight_decay: float = 0.01,
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.98),
+        precision: torch.dtype = torch.float32,
     ) -> None:
+        self.precision = precision  # of Newton-Schulz, whose result is rough in any case
         # Lists in the model's order: a resumed run finds its state by place, and a set has no order that lasts.
         tables = {p for m in model.modules() if isinstance(m, nn.Embedding) for p in m.parameters()}
         rows = [p for p in model.parameters() if p in tables]
@@ -67,8 +69,8 @@ class Muon(torch.optim.Optimizer):
                 average.lerp_(gradient, 1 - group["momentum"])
                 directions.append(gradient.lerp(average, group["momentum"]))
             scale = group["lr"] * 0.2 * max(shape) ** 0.5
-            for matrix, direction in zip(members, orthogonal(torch.stack(directions)), strict=True):
-                matrix.mul_(1 - group["lr"] * group["weight_decay"]).add_(direction, alpha=-scale)
+            for matrix, direction in zip(members, orthogonal(torch.stack(directions).to(self.precision)), strict=True):
+                matrix.mul_(1 - group["lr"] * group["weight_decay"]).add_(direction.to(matrix), alpha=-scale)
 
     def _adamw(self, values: Iterable[Tensor], group: dict[str, Any]) -> None:
         first, second = group["betas"]

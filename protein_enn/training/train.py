@@ -83,7 +83,7 @@ def train(
     store = Store(data)
     model, settings, from_sha256, language = _model(experiment, from_weights)
     cache = _embeddings(embeddings, store, model, language)
-    taught = _labels(labels, store, model, tuned=from_weights is not None)
+    taught = _labels(labels, store, model, from_weights is not None)
     task_type = TASKS[experiment.task]
     task = task_type(task_type.Config.model_validate(experiment.task_settings), model.config)
     run = {
@@ -165,14 +165,14 @@ def _model(experiment: Experiment, from_weights: str | Path | None) -> tuple[Any
     return predictor.model.train().requires_grad_(True), predictor.info["config"], predictor.sha256, language
 
 
-def _labels(folders: Sequence[str | Path], store: Store, model: Any, tuned: bool) -> list[LabelSet]:
+def _labels(folders: Sequence[str | Path], store: Store, model: Any, trained: bool) -> list[LabelSet]:
     """Labels in the order of the model's conditions; ValueError where they are of other ones, or of another store.
 
-    A model that is `tuned` from weights needs none: it then learns native letters under its first condition.
+    A model that was `trained` before can go on without any: on native letters, under its first condition.
     """
     conditions: tuple[str, ...] = getattr(model.config, "conditions", ())
     found = {one.condition: one for one in (LabelSet(folder, store) for folder in folders)}
-    if not found and (tuned or not conditions):
+    if not found and (trained or not conditions):
         return []
     if len(found) < len(folders) or set(found) != set(conditions):
         raise ValueError(

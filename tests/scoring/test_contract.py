@@ -29,14 +29,31 @@ CLOSE = 1e-4  # nats, of every residue
 RUNNER = CliRunner()
 
 
-@pytest.fixture(scope="module")
-def predictor() -> Predictor:
+SMALL: dict[str, dict[str, Any]] = {
+    "ours": {"encoder": "invariant", "k": 4, "decoder_layers": 2},
+    "proteinmpnn": {"k": 3},  # itself and two others, however far they are
+}
+"""Settings of a quick model of each architecture, for peptides of three."""
+
+
+def attentive(architecture: str, seed: int, weight: float = 5.0, **config: Any) -> Predictor:
     """Nobody trained it, but identities weigh much in what it says."""
-    made = untrained("design", {"k": 16, "decoder_layers": 2, "hidden": 32}, seed=1)
+    made = untrained("design", config, seed, None if architecture == "ours" else architecture)
     with torch.no_grad():
         for layer in made.model.decoder:  # type: ignore[union-attr]
-            layer.identity.weight.mul_(5.0)
+            layer.identity.weight.mul_(weight)
     return made
+
+
+@pytest.fixture(scope="module", params=list(SMALL))
+def architecture(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def predictor(architecture: str) -> Predictor:
+    layers = {"decoder_layers": 2} if architecture == "ours" else {}
+    return attentive(architecture, seed=1, k=16, hidden=32, **layers)
 
 
 @pytest.fixture(scope="module")
@@ -75,16 +92,13 @@ def test_a_neighbours_identity_moves_single_alone(dimer: Structure, predictor: P
     assert shift["conditional"].amax() > 0.01
 
 
-def test_all_sequences_of_a_peptide_sum_to_one(predictor: Predictor) -> None:
+def test_all_sequences_of_a_peptide_sum_to_one(architecture: str) -> None:
     """8000 copies of three residues, each with another sequence: under any order the joint adds up to one."""
     peptide = random_structure((3,), seed=4)
     sequences = torch.tensor(list(product(range(20), repeat=3)))
     copies = len(sequences)
     grid = 100.0 * torch.tensor(list(product(range(20), repeat=3)))
-    model = untrained("design", {"encoder": "invariant", "k": 4, "decoder_layers": 2, "hidden": 16}, seed=2)
-    with torch.no_grad():
-        for layer in model.model.decoder:  # type: ignore[union-attr]
-            layer.identity.weight.mul_(5.0)
+    model = attentive(architecture, seed=2, weight=20.0, hidden=16, **SMALL[architecture])
     many = peptide.take(torch.arange(3).repeat(copies))
     many = replace(many, residues=sequences.flatten(), chains=torch.arange(copies).repeat_interleave(3))
     many = many.with_positions(many.positions + grid.repeat_interleave(3, 0)[:, None])
@@ -95,7 +109,7 @@ def test_all_sequences_of_a_peptide_sum_to_one(predictor: Predictor) -> None:
         joint = log_probs.gather(1, many.residues[:, None]).double().view(copies, 3).sum(1)
         totals.append(float(joint.exp().sum()))
     assert totals == pytest.approx([1.0] * 3, abs=1e-5)
-    single = backbone.log_probs(backbone.seen_by_all()).gather(1, many.residues[:, None]).double()
+    single = backbone.single().gather(1, many.residues[:, None]).double()
     assert abs(float(single.view(copies, 3).sum(1).exp().sum()) - 1) > 1e-4  # pseudo-likelihoods do not
 
 

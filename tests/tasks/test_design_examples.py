@@ -24,7 +24,7 @@ CHAIN = Chain.of(
 )
 
 
-def task(**settings: float) -> DesignTask:
+def task(**settings: Any) -> DesignTask:
     return DesignTask(DesignTask.Config(**settings), MODEL.config)
 
 
@@ -82,7 +82,11 @@ def test_the_loss_sees_identities_of_partners_but_not_what_is_predicted_for_them
 
     losses = []
     for sequence in (target.sequence, changed):
-        losses.append(task().loss(MODEL, graph, replace(target, sequence=sequence), seeded(2), training=False)["loss"])
+        losses.append(
+            task().loss(MODEL, graph, replace(target, sequence=sequence, shown=sequence), seeded(2), training=False)[
+                "loss"
+            ]
+        )
         torch.testing.assert_close(losses[-1], own_loss(sequence))
     assert losses[0] != losses[1], "the own residues see who their partners are"
 

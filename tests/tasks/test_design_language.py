@@ -57,7 +57,9 @@ def test_given_residues_are_seen_by_all_that_are_learned() -> None:
     neighbor = int(graph.neighbors[7, 0])
     sequence = target.sequence.clone()
     sequence[neighbor] = (sequence[neighbor] + 1) % 20
-    other = task.loss(model, graph, replace(target, sequence=sequence), generator(), training=False)["loss"]
+    other = task.loss(model, graph, replace(target, sequence=sequence, shown=sequence), generator(), training=False)[
+        "loss"
+    ]
     assert float(other.detach()) not in losses
 
 

@@ -101,3 +101,14 @@ def test_goes_on_from_its_state_bit_by_bit(net: Net) -> None:
     trained(resumed, [other], steps=3)
     for one, two in zip(net.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, two)
+
+
+def test_steps_made_orthogonal_in_bfloat16_are_nearly_those_of_float32(net: Net) -> None:
+    found = []
+    for precision in (torch.float32, torch.bfloat16):
+        one = copy.deepcopy(net)
+        trained(one, [Muon(one, lr=0.01, precision=precision)], 5)
+        found.append(one.first.weight.detach())
+        assert one.first.weight.dtype == torch.float32
+    way = (found[0] - net.first.weight).norm()
+    assert 0 < (found[0] - found[1]).norm() < 0.2 * way

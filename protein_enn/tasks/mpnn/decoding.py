@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any, cast
 
 import torch
@@ -45,7 +47,7 @@ class Layers:
         target, sums = block.messages.target(states), []
         for r in slices(len(rows), pieces_of(states)):
             at = rows[r]
-            messages = block.messages.joined(target[r], edges[at], gathered(sources, index[r]))
+            messages = block.messages.joined(target[r], edges.index_select(0, at), gathered(sources, index[r]))
             sums.append(block.messages.summed(self.encoding.weight[at], messages))
         return block.states(states, torch.cat(sums), self.encoding.weight[rows]) if sums else states
 
@@ -117,74 +119,89 @@ def last_logits(
     """Logits of nodes that are moved, set by set, from the order `rank` to its end.
 
     All others are decoded once in that order. Of them only those are decoded anew for a set that saw one of its nodes,
-    or a node that changed, and that its nodes look at through the layers that are left: some 70 of 3 n for one node.
+    or may have seen one that did, and that its nodes look at through the layers that are left: some 50 of 3 n.
     """
     layers = Layers(model, encoding, shown)
-    visible = layers.shown & (rank[encoding.neighbors] < rank[:, None])
-    base = layers.base(sequence, visible)
-    count = int(sets.of[-1]) + 1 if len(sets.of) else 0
-    sizes, found, start = sets.of.bincount(minlength=count).cumsum(0).tolist(), [], 0
-    first = 0
-    while first < count:
-        after = first + 1
-        while after < count and sizes[after] - start <= TOGETHER:
-            after += 1
-        part = slice(start, sizes[after - 1])
-        chosen = Sets(sets.of[part] - first, sets.nodes[part], sets.identities[part], sets.turns[part])
-        found.append(_moved(layers, base, visible, sequence, rank, chosen, after - first))
-        first, start = after, sizes[after - 1]
+    base = layers.base(sequence, layers.shown & (rank[encoding.neighbors] < rank[:, None]))
+    found = []
+    for part in _batches(sets):
+        moved = _Moved(layers, rank, sequence, Sets(*(getattr(sets, f.name)[part] for f in fields(Sets))))
+        found.append(model.read(moved.states(base)))
     return torch.cat(found) if found else encoding.nodes.new_zeros(0, 20)
 
 
-def _moved(
-    layers: Layers,
-    base: tuple[list[Float[Tensor, "n d"]], list[Float[Tensor, "n d"]]],
-    visible: Bool[Tensor, "n k"],
-    sequence: Int[Tensor, "n"],
-    rank: Int[Tensor, "n"],
-    sets: Sets,
-    count: int,
-) -> Float[Tensor, "m 20"]:
-    """`last_logits` of a few sets."""
-    (states, shows), neighbors, n = base, layers.encoding.neighbors, len(sequence)
-    when, identity = rank.repeat(count, 1), sequence.repeat(count, 1)
-    when[sets.of, sets.nodes], identity[sets.of, sets.nodes] = n + sets.turns, sets.identities
-    wanted = _wanted(layers, visible, when)
-    of, rows = wanted[0].nonzero(as_tuple=True)
-    now = layers.encoding.nodes[rows]  # states of the nodes `rows` of the sets `of`
-    for layer in range(len(layers.layers)):
-        place = torch.full_like(when, -1)
-        place[of, rows] = torch.arange(len(rows), device=rows.device)
-        anew = layers.decoded(layer, now, identity[of, rows])
-        sources = torch.cat([layers.encoded[layer], shows[layer], anew])
-        old = states[layer]
-        of, rows = wanted[layer + 1].nonzero(as_tuple=True)
-        j = neighbors[rows]
-        seen = layers.shown[rows] & (when[of[:, None], j] < when[of, rows][:, None])
-        theirs, own = place[of[:, None], j], place[of, rows]
-        index = torch.where(seen, torch.where(theirs < 0, j + n, theirs + 2 * n), j)
-        before = torch.where((own < 0)[:, None], old[rows], now[own.clamp(min=0)])
-        now = layers.advanced(layer, rows, before, sources, index)
-    place = torch.empty_like(when)
-    place[of, rows] = torch.arange(len(rows), device=rows.device)
-    logits: Tensor = layers.model.read(now[place[sets.of, sets.nodes]])
-    return logits
+def _batches(sets: Sets) -> Iterator[slice]:
+    """Whole sets, in their order, of about `TOGETHER` nodes."""
+    ends = sets.of.bincount().cumsum(0).tolist()
+    start = 0
+    for end, after in zip(ends, [*ends[1:], None], strict=True):
+        if after is None or after - start > TOGETHER:
+            yield slice(start, end)
+            start = end
 
 
-def _wanted(layers: Layers, visible: Bool[Tensor, "n k"], when: Int[Tensor, "q n"]) -> list[Bool[Tensor, "q n"]]:
-    """Nodes to be decoded anew for each set, before the first layer and after each one."""
-    neighbors, n = layers.encoding.neighbors, when.shape[1]
-    members = when >= n
-    changed = [members]
-    for _ in layers.layers[1:]:
-        saw = (changed[-1][:, neighbors] & visible).any(2)
-        changed.append(changed[-1] | saw)
-    wanted = [members]
-    for kind in reversed(changed):
-        of, rows = wanted[0].nonzero(as_tuple=True)
-        j = neighbors[rows]
-        seen = layers.shown[rows] & (when[of[:, None], j] < when[of, rows][:, None])
-        looked = wanted[0].clone()
-        looked[of[:, None].expand_as(j)[seen], j[seen]] = True
-        wanted.insert(0, (looked & kind) | members)
-    return wanted
+class _Moved:
+    """A few sets whose nodes come last. A node of a set is named by one number, set * n + node; lists are sorted."""
+
+    def __init__(self, layers: Layers, rank: Int[Tensor, "n"], sequence: Int[Tensor, "n"], sets: Sets) -> None:
+        self.layers, self.rank, self.sequence, self.n = layers, rank, sequence, len(rank)
+        of = sets.of - sets.of[0]
+        names = of * self.n + sets.nodes
+        self.members, order = names.sort()
+        self.back = order.argsort()  # from members to nodes as they were given
+        self.turns, self.identities = sets.turns[order], sets.identities[order]
+        first = rank.new_full((int(of[-1]) + 1,), self.n)
+        self.first = first.scatter_reduce(0, of, rank[sets.nodes], "amin")  # whoever comes before it changes nothing
+
+    def when(self, names: Int[Tensor, "*p"]) -> Int[Tensor, "*p"]:
+        """Place in the order of the set."""
+        at = _place(self.members, names)
+        return torch.where(at < 0, self.rank[names % self.n], self.n + self.turns[at])
+
+    def view(self, names: Int[Tensor, "p"]) -> tuple[Int[Tensor, "p k"], Bool[Tensor, "p k"]]:
+        """The neighbours of nodes by name, and which of them are decoded before."""
+        rows = names % self.n
+        theirs = (names - rows)[:, None] + self.layers.encoding.neighbors[rows]
+        return theirs, self.layers.shown[rows] & (self.when(theirs) < self.when(names)[:, None])
+
+    def wanted(self) -> list[Int[Tensor, "_"]]:
+        """Nodes to be decoded anew before the first layer, where it is the sets' own alone, and after each one."""
+        wanted = [self.members]
+        for layer in reversed(range(1, len(self.layers.layers))):
+            theirs, seen = self.view(wanted[0])
+            names = torch.cat([wanted[0], theirs[seen]]).unique()
+            changed = self.rank[names % self.n] > self.first[names // self.n]
+            if layer == 1:  # where only who saw one of the sets' own has changed
+                changed &= self.saw(names)
+            wanted.insert(0, names[changed | (_place(self.members, names) >= 0)])
+        return [self.members, *wanted]
+
+    def saw(self, names: Int[Tensor, "p"]) -> Bool[Tensor, "p"]:
+        """Whether a node saw one of its set before that was moved."""
+        rows = names % self.n
+        near = self.layers.encoding.neighbors[rows]
+        visible = self.layers.shown[rows] & (self.rank[near] < self.rank[rows][:, None])
+        return (visible & (_place(self.members, (names - rows)[:, None] + near) >= 0)).any(1)
+
+    def states(self, base: tuple[list[Float[Tensor, "n d"]], list[Float[Tensor, "n d"]]]) -> Float[Tensor, "m d"]:
+        """The last states of the sets' own nodes; `base` are states and what they show when no node is moved."""
+        wanted, nodes = self.wanted(), self.layers.encoding.nodes
+        now = nodes[self.members % self.n]
+        for layer, (old, show) in enumerate(zip(*base, strict=True)):
+            names = wanted[layer]
+            at = _place(self.members, names)
+            identities = torch.where(at < 0, self.sequence[names % self.n], self.identities[at])
+            sources = torch.cat([self.layers.encoded[layer], show, self.layers.decoded(layer, now, identities)])
+            after = wanted[layer + 1]
+            rows, (theirs, seen) = after % self.n, self.view(after)
+            near, anew, own = theirs % self.n, _place(names, theirs), _place(names, after)
+            index = torch.where(seen, torch.where(anew < 0, near + self.n, anew + 2 * self.n), near)
+            before = torch.where((own < 0)[:, None], old[rows], now[own])
+            now = self.layers.advanced(layer, rows, before, sources, index)
+        return now[self.back]
+
+
+def _place(names: Int[Tensor, "m"], asked: Int[Tensor, "*p"]) -> Int[Tensor, "*p"]:
+    """Where each is in a sorted list; -1 for what is not there."""
+    at = torch.searchsorted(names, asked.contiguous()).clamp(max=len(names) - 1)
+    return torch.where(names[at] == asked, at, -1)

@@ -38,6 +38,12 @@ def gathered(values: Float[Tensor, "n d"], index: Int[Tensor, "m k"]) -> Float[T
     return values.index_select(0, index.reshape(-1)).view(*index.shape, -1)
 
 
+def ideal_cb(vectors: Float[Tensor, "n 3 3"]) -> Float[Tensor, "n 3"]:
+    """CB from CA where an L-amino acid has it, given N, C and O from CA."""
+    n, c, _ = vectors.unbind(1)
+    return -0.58273431 * torch.linalg.cross(-n, c) - 0.56802827 * n - 0.54067466 * c
+
+
 class EdgeFeatures(nn.Module):
     """LayerNorm(W_r RBF(|a_i - b_j| of N, CA, C, O, CB) + P[offset in sequence]), CB where an L-amino acid has it."""
 
@@ -54,8 +60,7 @@ class EdgeFeatures(nn.Module):
     def frame(self, vectors: Float[Tensor, "n 3 3"]) -> Float[Tensor, "n 3 5"]:
         """N, CA, C, O and CB from CA, axes first."""
         n, c, o = vectors.unbind(1)
-        cb = -0.58273431 * torch.linalg.cross(-n, c) - 0.56802827 * n - 0.54067466 * c
-        return torch.stack([n, torch.zeros_like(n), c, o, cb], 2)
+        return torch.stack([n, torch.zeros_like(n), c, o, ideal_cb(vectors)], 2)
 
     def forward(
         self, here: Float[Tensor, "m 3 5"], there: Float[Tensor, "m k 3 5"], types: Int[Tensor, "m k"]
@@ -91,13 +96,16 @@ class Feedforward(nn.Module):
 
 
 class Messages(nn.Module):
-    """gelu(W gelu(W1 h_i + W2 e_ij + W3 h_j)), before the last linear map."""
+    """gelu(W gelu(W1 h_i + W2 e_ij + W3 h_j)), before the last linear map; without h_j where it has no `source`."""
 
-    def __init__(self, hidden: int) -> None:
+    source: nn.Linear
+
+    def __init__(self, hidden: int, source: bool = True) -> None:
         super().__init__()
         self.target = nn.Linear(hidden, hidden)
         self.edge = nn.Linear(hidden, hidden, bias=False)
-        self.source = nn.Linear(hidden, hidden, bias=False)
+        if source:
+            self.source = nn.Linear(hidden, hidden, bias=False)
         self.inner = nn.Linear(hidden, hidden)
         self.outer = nn.Linear(hidden, hidden)
 
@@ -153,13 +161,12 @@ class EncoderLayer(nn.Module):
         return result.view(edges.shape)
 
 
-class DecoderLayer(nn.Module):
-    """As a node's part of an encoder layer, over neighbours that are decoded (state and identity) or encoded."""
+class NodeUpdate(nn.Module):
+    """LayerNorm(h_i + sum_j w_ij message_ij), then LayerNorm(h_i + W2 gelu(W1 h_i))."""
 
-    def __init__(self, hidden: int) -> None:
+    def __init__(self, hidden: int, messages: Messages) -> None:
         super().__init__()
-        self.messages = Messages(hidden)
-        self.identity = nn.Linear(hidden, hidden, bias=False)
+        self.messages = messages
         self.feedforward = Feedforward(hidden)
         self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(2))
 
@@ -170,3 +177,11 @@ class DecoderLayer(nn.Module):
         states = self.norms[0](states + self.messages.mapped(sums, weight))
         result: Tensor = self.norms[1](states + self.feedforward(states))
         return result
+
+
+class DecoderLayer(NodeUpdate):
+    """As a node's part of an encoder layer, over neighbours that are decoded (state and identity) or encoded."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__(hidden, Messages(hidden))
+        self.identity = nn.Linear(hidden, hidden, bias=False)

@@ -1,0 +1,67 @@
+"""A drafted sequence, its least certain residues rewritten.
+
+In each round every designed residue is judged given all others; those of the lowest log p are drawn anew, given the
+rest. A draft decoded once has residues that were drawn before their neighbours were known: these are the ones found.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.scoring.backbone import Backbone
+from protein_enn.scoring.decoding import Decoder
+from protein_enn.scoring.sampling import Draw, Problem, sample
+
+SHARE = 0.1
+"""Of the designed residues that are rewritten in a round."""
+
+
+def rewritten(
+    backbone: Backbone, decoder: Decoder, problem: Problem, draw: Draw, temperature: float, seed: int, rounds: int
+) -> Draw:
+    """The draw after so many rounds; its likelihoods are those of its last order, in which rewritten residues are last.
+
+    Tied residues are judged and drawn together. What is drawn depends on `seed` and the round alone.
+    """
+    if not rounds or not bool(problem.free.any()):
+        return draw
+    for number in range(1, rounds + 1):
+        chosen = _least_certain(problem, backbone.certainty(draw.sequence))
+        again = replace(problem, sequence=draw.sequence, free=chosen)
+        (new,) = sample(decoder, again, temperature, seed + number, 1)
+        kept = torch.where(chosen, -1, draw.order)
+        order = torch.where(chosen, int(kept.max()) + 1 + new.order, kept)
+        draw = Draw(new.sequence, draw.log_probs, _consecutive(order))
+    return replace(draw, log_probs=_joint(backbone, problem, draw))
+
+
+def _least_certain(problem: Problem, certain: Float[Tensor, "g"]) -> Bool[Tensor, "g"]:
+    """The designed residues of the groups whose mean log p is lowest."""
+    groups, place = problem.groups[problem.free].unique(return_inverse=True)
+    total = torch.zeros(len(groups), dtype=torch.double).index_add_(0, place, certain[problem.free].double())
+    mean = total / place.bincount(minlength=len(groups))
+    lowest = groups[mean.argsort(stable=True)[: math.ceil(SHARE * len(groups))]]
+    return problem.free & torch.isin(problem.groups, lowest)
+
+
+def _consecutive(order: Int[Tensor, "g"]) -> Int[Tensor, "g"]:
+    """The same order of steps, numbered without gaps; -1 stays."""
+    steps = order[order >= 0].unique()
+    return torch.where(order < 0, order, torch.searchsorted(steps, order.clamp(min=0)))
+
+
+def _joint(backbone: Backbone, problem: Problem, draw: Draw) -> Float[Tensor, "g"]:
+    """Log p of each drawn identity given what comes before it in the order; nan where none was drawn."""
+    first = torch.where(draw.order < 0, backbone.base - len(backbone.base), draw.order)
+    visible = problem.mask & (first[problem.neighbors] < first[:, None])
+    if not backbone.model.shows_unknown:
+        visible = visible & (draw.sequence != chemistry.UNKNOWN)[problem.neighbors]
+    log_probs = backbone.logits(draw.sequence, visible).log_softmax(-1)
+    own = log_probs.gather(1, draw.sequence.clamp(max=log_probs.shape[1] - 1)[:, None])[:, 0]
+    return torch.where(draw.order < 0, math.nan, own)
