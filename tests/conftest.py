@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from protein_enn.embedding import LanguageModel, load_language_model
+from tests.tasks.mpnn.reference import random_checkpoint
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -70,37 +71,9 @@ def language_model(esm2_checkpoint: Path) -> LanguageModel:
 def make_teacher(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """A function that writes a small ProteinMPNN with random weights, in the published file format."""
 
-    def make(name: str = "v_48_002", seed: int = 0, hidden: int = 16, k: int = 12) -> Path:
-        generator = torch.Generator().manual_seed(seed)
-        tensors = {}
-        for key, shape in published_shapes(hidden).items():
-            value = torch.randn(shape, generator=generator)
-            if "norm" in key:
-                value = 0.1 * value + float(key.endswith("weight"))
-            elif key != "W_s.weight":
-                value = value * (2.0 / shape[-1] ** 0.5 if len(shape) > 1 else 0.2)
-            tensors[key] = value
+    def make(name: str = "v_48_002", seed: int = 0, **more: int) -> Path:
         path = tmp_path_factory.mktemp("teacher") / f"{name}.pt"
-        torch.save({"num_edges": k, "noise_level": 0.02, "model_state_dict": tensors}, path)
+        torch.save(random_checkpoint(hidden=16, encoders=1, decoders=2, k=12, seed=seed, **more), path)
         return path
 
     return make
-
-
-def published_shapes(hidden: int) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors of a published ProteinMPNN with one encoder layer and two decoder layers."""
-    maps = {"features.embeddings.linear": (16, 66), "W_e": (hidden, hidden), "W_out": (21, hidden)}
-    norms = ["features.norm_edges"]
-    layers = [("encoder_layers.0", ("W1", "W11"), 3, 3), *((f"decoder_layers.{i}", ("W1",), 4, 2) for i in range(2))]
-    for at, steps, joined, count in layers:
-        for first in steps:
-            maps[f"{at}.{first}"] = (hidden, joined * hidden)
-            maps |= {f"{at}.{first[:-1]}{step}": (hidden, hidden) for step in "23"}
-        maps |= {f"{at}.dense.W_in": (4 * hidden, hidden), f"{at}.dense.W_out": (hidden, 4 * hidden)}
-        norms += [f"{at}.norm{i + 1}" for i in range(count)]
-    shapes: dict[str, tuple[int, ...]] = {"W_s.weight": (21, hidden), "features.edge_embedding.weight": (hidden, 416)}
-    for name, shape in maps.items():
-        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
-    for name in norms:
-        shapes |= {f"{name}.weight": (hidden,), f"{name}.bias": (hidden,)}
-    return shapes

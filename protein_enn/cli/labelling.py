@@ -47,14 +47,13 @@ def label(
     """
     from protein_enn.data import Store
     from protein_enn.data.labels import HEAD, LabelSet
-    from protein_enn.tasks.mpnn.published import read_published
-    from protein_enn.training.labelling import known_condition, label_store
+    from protein_enn.training.labelling import known_condition, label_store, read_teacher
 
     name = condition or known_condition(teacher)
     if name is None:
         raise typer.BadParameter(f"--teacher {teacher.name}: name its condition with --condition, such as clean")
     try:
-        read_published(teacher)
+        read_teacher(teacher)
     except (ValueError, OSError) as error:
         raise typer.BadParameter(f"the teacher could not be loaded: {explain(error)}") from error
     check_writable(output / HEAD)

@@ -22,6 +22,7 @@ from protein_enn.data.labels import Coded, Labels, View, coded, write_labels
 from protein_enn.data.store import Record, Store
 from protein_enn.graph.coloring import coloring
 from protein_enn.tasks.mpnn.graph import BackboneGraph, graph_of_backbone
+from protein_enn.tasks.mpnn.ligand import LigandMPNN
 from protein_enn.tasks.mpnn.network import MPNN, Encoding
 from protein_enn.tasks.mpnn.published import read_published
 from protein_enn.training.memory import reuse_freed_memory
@@ -44,6 +45,14 @@ def known_condition(teacher: str | Path) -> str | None:
     return CONDITIONS.get(path.stem)
 
 
+def read_teacher(teacher: str | Path) -> MPNN:
+    """The network of published weights; ValueError for other files, and for networks that see other molecules."""
+    network = read_published(Path(teacher))
+    if isinstance(network, LigandMPNN):
+        raise ValueError(f"{teacher}: weights of LigandMPNN do not label; give those of ProteinMPNN or SolubleMPNN")
+    return network
+
+
 def label_store(
     store: str | Path,
     teacher: str | Path,
@@ -63,7 +72,7 @@ def label_store(
     so a run that was stopped goes on. A chain that cannot be labelled is skipped, and the labels say why. `workers` are
     processes of a thread each, by default one for each CPU. ValueError for a bad store or teacher, or labels of others.
     """
-    opened, network = Store(store), read_published(Path(teacher))
+    opened, network = Store(store), read_teacher(teacher)
     records = rounds(opened.records, fraction, seed)
     described = description(Path(teacher), network)
     setup = (str(store), str(teacher), alone, f"{described['sha256']} {seed}")
@@ -112,7 +121,7 @@ _worker: list[_Worker] = []
 def _prepare(store: str, teacher: str, alone: float, seed: str) -> None:
     torch.set_num_threads(1)
     reuse_freed_memory()
-    network = read_published(Path(teacher)).eval().requires_grad_(False)
+    network = read_teacher(teacher).eval().requires_grad_(False)
     _worker[:] = [_Worker(Store(store, verify=False), network, alone, seed)]
 
 

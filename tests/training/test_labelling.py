@@ -246,7 +246,11 @@ def test_published_files_have_their_conditions(path: str, condition: str | None)
     assert known_condition(path) == condition
 
 
-def test_what_is_no_store_or_no_teacher_is_refused(tmp_path: Path, store: Store, teacher: Path) -> None:
+def test_what_is_no_store_or_no_teacher_is_refused(
+    tmp_path: Path, store: Store, teacher: Path, make_teacher: Callable[..., Path]
+) -> None:
+    with pytest.raises(ValueError, match="weights of LigandMPNN do not label"):
+        label(store, make_teacher("ligand", context=4), tmp_path / "l")
     (tmp_path / "words.pt").write_text("words")
     with pytest.raises(ValueError, match="no published ProteinMPNN weights"):
         label(store, tmp_path / "words.pt", tmp_path / "l")
