@@ -42,9 +42,9 @@ class EdgeEmbedding(nn.Module):
     TRIPLE = 3
     DOTS = 5
 
-    def __init__(self, widths: Widths, size: int, cutoff: float, basis: int = 12) -> None:
+    def __init__(self, widths: Widths, size: int, cutoff: float, basis: int = 12, rounded: bool = False) -> None:
         super().__init__()
-        self.cutoff = cutoff
+        self.cutoff, self.rounded = cutoff, rounded  # whether bases of distances may be bfloat16 in autocast
         self.frame = min(widths.frame, widths.vectors)
         self.dots = min(self.DOTS, widths.vectors)
         self.pseudoscalars = 12 if self.frame >= self.TRIPLE else 0
@@ -57,7 +57,7 @@ class EdgeEmbedding(nn.Module):
         """All edges, in chunks of nodes: what is made on the way is many times the result."""
         points = torch.cat([graph.pos, graph.vectors.flatten(1)], 1)
         rows = (graph.pos, graph.vectors, graph.edge_types, graph.neighbor_mask)
-        fast = supported(graph.pos.device) and not points.requires_grad and self.basis.centers.numel() <= 16
+        fast = self.rounded and supported(graph.pos.device) and not points.requires_grad
         step = partial(self._rows, fast)
         # Geometry keeps its digits when products elsewhere are done in bfloat16.
         with torch.autocast(graph.pos.device.type, enabled=False):

@@ -47,7 +47,7 @@ class Invariant(nn.Module):
         self.config = config
         self.layout = Layout(config.scalars, config.odd)
         self.edge_width = config.edges
-        self.edges = EdgeEmbedding(widths, config.edges, config.cutoff)
+        self.edges = EdgeEmbedding(widths, config.edges, config.cutoff, rounded=not config.odd)
         self.nodes = NodeEmbedding(widths, self.layout)
         self.layers = nn.ModuleList(InvariantLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
 

@@ -78,13 +78,17 @@ def gaussians(r: Float[Tensor, "*n"], centers: Float[Tensor, "b"], inverse_width
     return out
 
 
+_INPUTS = ("e", "t", "s", "c", "w", "nb", "kind", "a", "b", "bias", "a_back", "b_back")
+_RESULTS = ("out", "e_out", "d_out", "de_out", "de", "dt", "ds", "dc", "da", "db", "dbias")
+
+
 class _Work(ctypes.Structure):
     """`Work` of edge_messages.c."""
 
     _fields_ = (
-        [(name, ctypes.c_void_p) for name in "e t s c w nb kind a b bias a_back b_back".split()]
-        + [(name, ctypes.c_int64) for name in "n k m d h kinds".split()]
-        + [(name, ctypes.c_void_p) for name in "out e_out d_out de_out de dt ds dc da db dbias".split()]
+        [(name, ctypes.c_void_p) for name in _INPUTS]
+        + [(name, ctypes.c_int64) for name in ("n", "k", "m", "d", "h", "kinds")]
+        + [(name, ctypes.c_void_p) for name in _RESULTS]
     )
 
 
