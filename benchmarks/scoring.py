@@ -2,8 +2,9 @@
 
 python benchmarks/scoring.py --proteinmpnn ../ProteinMPNN --residues 100 --residues 300 --json scoring.json
 
-ProteinMPNN's weights are random ones of its published shape (128 wide, 3 + 3 layers, k = 48): speed needs no others.
-Without `--proteinmpnn` ours are timed alone.
+ProteinMPNN's weights are random ones of its published shape (128 wide, 3 + 3 layers, k = 48), unless `--weights` names
+published ones: then its code runs them, and so does this package (`published`). Without `--proteinmpnn` ours are timed
+alone.
 """
 
 from __future__ import annotations
@@ -34,9 +35,10 @@ WORK = ("pass", "score", "unconditional", *SCANS, "sample", "samples")
 Calls = dict[str, Callable[[], Any]]
 
 
-def our_calls(residues: int) -> tuple[Calls, Predictor]:
+def our_calls(residues: int, weights: str | None = None) -> tuple[Calls, Predictor]:
     """`pass`: neighbours, encoder, one decoder pass under a random order. `samples`: eight at T = 0.1."""
-    structure, predictor = tiled(residues), predictor_for("design", "cpu")
+    structure = tiled(residues)
+    predictor = predictor_for("design", "cpu") if weights is None else pe.load_predictor(weights, device="cpu")
 
     def one_pass() -> torch.Tensor:
         backbone = Backbone(structure, predictor)
@@ -52,11 +54,13 @@ def our_calls(residues: int) -> tuple[Calls, Predictor]:
     return calls, predictor
 
 
-def their_calls(folder: str, k: int, residues: int) -> tuple[Calls, nn.Module, Inputs]:
+def their_calls(folder: str, k: int, residues: int, weights: str | None = None) -> tuple[Calls, nn.Module, Inputs]:
     """The same of ProteinMPNN; `scan` gives one residue given all others, `scan_more` two of them."""
     structure = tiled(residues)
     inputs, copies = Inputs.of([structure]), Inputs.of([structure] * SAMPLES)
     model = built(Path(folder) / "protein_mpnn_utils.py", k).eval()
+    if weights is not None:
+        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["model_state_dict"])
     calls: Calls = {
         "pass": functools.partial(inputs.log_probs, model),
         "unconditional": functools.partial(inputs.unconditional, model),
@@ -68,7 +72,9 @@ def their_calls(folder: str, k: int, residues: int) -> tuple[Calls, nn.Module, I
     return calls, model, inputs
 
 
-def speed(folder: str | None, residues: int, repeats: int, samples: int, threads: int) -> dict[str, Any]:
+def speed(
+    folder: str | None, residues: int, repeats: int, samples: int, threads: int, weights: str | None = None
+) -> dict[str, Any]:
     """Median seconds of each call on one structure; they take turns. And that ProteinMPNN's computes something.
 
     `score` of theirs is 8 passes, as its script does; ours shares one encoding. A scan of theirs is its
@@ -80,8 +86,12 @@ def speed(folder: str | None, residues: int, repeats: int, samples: int, threads
     calls = {f"ours_{name}": call for name, call in ours.items()}
     result: dict[str, Any] = {"weights": predictor.name, "weights_sha256": predictor.sha256, "k": k}
     result |= {f"ours_{key}": value for key, value in size(predictor.model).items()}
+    if weights is not None:
+        published, theirs_here = our_calls(residues, weights)
+        calls |= {f"published_{name}": call for name, call in published.items()}
+        result |= {"published_weights": theirs_here.name, "published_weights_sha256": theirs_here.sha256}
     for name, neighbors in (("proteinmpnn", PUBLISHED), ("proteinmpnn_same_k", k)) if folder is not None else ():
-        theirs, model, inputs = their_calls(folder, neighbors, residues)
+        theirs, model, inputs = their_calls(folder, neighbors, residues, weights if neighbors == PUBLISHED else None)
         calls |= {f"{name}_{what}": call for what, call in theirs.items()}
         result |= {f"{name}_{key}": value for key, value in {**size(model), **kept(model, inputs)}.items()}
     drawn = {name: call for name, call in calls.items() if "sample" in name}
@@ -117,6 +127,7 @@ def memory(who: str, what: str, folder: str | None, residues: int, threads: int)
 def main(arguments: list[str], run: Callable[..., dict[str, Any]] = fresh_process) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--proteinmpnn", type=Path, metavar="DIR", help="your clone of ProteinMPNN")
+    parser.add_argument("--weights", type=Path, metavar="FILE.pt", help="published weights of ProteinMPNN, k = 48")
     parser.add_argument("--residues", type=int, action="append", help="may be repeated (default 100 300 1000)")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--samples", type=int, default=3, help="repeats of sampling")
@@ -126,10 +137,12 @@ def main(arguments: list[str], run: Callable[..., dict[str, Any]] = fresh_proces
     folder, sizes = options.proteinmpnn and str(options.proteinmpnn.resolve()), options.residues or [100, 300, 1000]
     result: dict[str, Any] = {"residues": sizes, "repeats": options.repeats, "threads": options.threads, **machine()}
     heads = f"{'ours':>10}{'ProteinMPNN':>13}{'ratio':>8}{'at our k':>10}{'ratio':>8}" if folder else f"{'ours':>10}"
+    heads += f"{'published':>10}{'ratio':>8}" if options.weights else ""
     print(f"{'residues/s':<28}{heads}{'peak MB':>8}" + (f"{'theirs':>8}" if folder else ""))
     for n in sizes:
         shared = {"folder": folder, "residues": n, "threads": options.threads}
-        one = run(speed, repeats=options.repeats, samples=options.samples, **shared)
+        weights = None if options.weights is None else str(options.weights.resolve())
+        one = run(speed, repeats=options.repeats, samples=options.samples, weights=weights, **shared)
         for key, value in one.items():
             counted = key.endswith(("_seconds", "_difference"))
             result[f"{key}_{n}" if counted else key] = value
@@ -149,7 +162,7 @@ def _line(result: dict[str, Any], what: str, n: int) -> None:
     ours = result[f"ours_{what}_seconds_{n}"]
     result[f"ours_{what}_residues_per_second_{n}"] = done / ours
     cells = f"{f'{what}, {n} residues':<28}{done / ours:>10.0f}"
-    for name, wide in (("proteinmpnn", 13), ("proteinmpnn_same_k", 10)):
+    for name, wide in (("proteinmpnn", 13), ("proteinmpnn_same_k", 10), ("published", 10)):
         if (theirs := result.get(f"{name}_{what}_seconds_{n}")) is not None:
             result[f"{name}_{what}_residues_per_second_{n}"] = done / theirs
             result[f"{name}_{what}_ratio_{n}"] = theirs / ours

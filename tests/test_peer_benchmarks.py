@@ -10,8 +10,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 from protein_enn.models import ENCODERS
+from tests.tasks.mpnn.reference import random_checkpoint
 
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
 TINY = {"encoder_settings": {"layers": 1, "scalars": 8, "odd": 2, "channels": 2, "edges": 4, "hidden": 4}, "k": 4}
@@ -161,6 +163,18 @@ def test_scoring_without_a_peer(script: Callable[[str], ModuleType]) -> None:
     options = ["--residues", "12", "--repeats", "1", "--samples", "1", "--threads", "1"]
     result = script("scoring").main(options, run=script("measurement").this_process)
     assert result["ours_scan_single_seconds_12"] > 0 and not any("proteinmpnn" in key for key in result)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_published_weights_are_timed_here_too(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    weights = tmp_path / "v_48_020.pt"
+    torch.save(random_checkpoint(16, 1, 2, 12), weights)
+    options = ["--residues", "12", "--repeats", "1", "--samples", "1", "--threads", "1", "--weights", str(weights)]
+    result = script("scoring").main(options, run=script("measurement").this_process)
+    assert result["published_weights"] == "v_48_020" and result["weights"] == "untrained"
+    for what in script("scoring").WORK:
+        ratio = result[f"published_{what}_seconds_12"] / result[f"ours_{what}_seconds_12"]
+        assert result[f"published_{what}_ratio_12"] == pytest.approx(ratio)
 
 
 @pytest.mark.usefixtures("tiny")
