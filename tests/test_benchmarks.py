@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from protein_enn.nn import compiled
+
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
 TINY = {"layers": 1, "scalars": 8, "odd": 2, "channels": 2, "edges": 4, "hidden": 4}
 
@@ -103,6 +105,20 @@ def test_reading(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
     }
     written(out, result, {*rates, *large, "bcif_read_ratio", "mmcif_biopython_fast_ratio"})
     assert (result["files"], result["gemmi_ratio"]) == (3, 1.0)
+
+
+@pytest.mark.skipif(not compiled.edges_supported(), reason="the loops over edges need GCC and a CPU with AMX")
+def test_edges(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    out = tmp_path / "edges.json"
+    options = ["--nodes", "12", "--neighbors", "4", "--width", "32", "--repeats", "1", "--json", str(out)]
+    result = script("edges").main(options, run=script("measurement").this_process)
+    assert json.loads(out.read_text()) == result
+    ways = [call() for call in script("edges").calls(12, 4, 32).values()]
+    for kind in range(2):  # all three ways compute the same
+        loops, half, whole = ways[kind], ways[2 + kind], ways[4 + kind]
+        assert (loops - whole).abs().max() < 0.03 * whole.abs().max() > (half - whole).abs().max()
+    ratio = result["torch_messages_forward_ms"] / result["loops_messages_forward_ms"]
+    assert result["torch_messages_forward_ratio"] == pytest.approx(ratio)
 
 
 def test_neighbors_agree(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
