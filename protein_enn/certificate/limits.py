@@ -7,7 +7,7 @@ from protein_enn.certificate.outputs import Output
 LIMITS: dict[str, dict[str, float]] = {
     "float64": {"graph": 1e-10, "structure": 1e-10, "moves": 1e-8, "far moves": 1e-8},
     "float32": {"graph": 1e-5, "structure": 5e-5, "moves": 1e-3, "far moves": 1e-2},
-    "bf16": {"graph": 3e-2, "structure": 3e-2, "moves": 5e-2, "far moves": 5e-2},
+    "bf16": {"graph": 3e-2, "structure": 3e-2, "moves": 8e-2, "far moves": 8e-2},
 }
 """By precision and by what is compared.
 
@@ -18,7 +18,8 @@ LIMITS: dict[str, dict[str, float]] = {
   6e-5 Å there for whatever else is computed from them.
 - `moves`: displacements in Å after several steps, each from the positions that the last one gave, so that what was
   rounded is fed back; `refine` mends in between, and small differences grow where the input is far from sound. In
-  bfloat16 also those of one step, which are small differences of vectors of several Å.
+  bfloat16 also those of one step, which are small differences of vectors of several Å; processors with tile units sum
+  products in another order than others, and 6e-2 was met there where others have 4e-2.
 - `far moves`: the same at 1,000 Å, where positions that are not on the grid are rounded to 6e-5 Å in each step.
 """
 
