@@ -116,9 +116,14 @@ class DesignModel(nn.Module):
         around = self.context(graph.context_vectors, graph.context_kinds, points)
         seen = copy(graph)
         spoken = [] if self.language is None else [self.language(graph.language)]
-        told = [one_hot(graph.condition, len(self.config.conditions)).to(around)] if self.config.conditions else []
+        told = [self._told(graph).to(around)] if self.config.conditions else []
         seen.scalars = torch.cat([graph.scalars, around, *spoken, *told], 1)
         return seen
+
+    def _told(self, graph: ProteinGraph) -> Int[Tensor, "n c"]:
+        """The condition of each node; the first where the graph has none."""
+        condition = graph.condition if "condition" in graph else torch.zeros_like(graph.rows)
+        return one_hot(condition, len(self.config.conditions))
 
     def logits(
         self, encoding: Encoding, sequence: Int[Tensor, "n"], visible: Bool[Tensor, "n k"]

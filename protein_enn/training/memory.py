@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -26,6 +28,11 @@ def reuse_freed_memory() -> bool:
     return all(mallopt(key, value) == 1 for key, value in wanted)
 
 
-def skip_denormals() -> None:
-    """Numbers below some 1e-38 become zero on this thread: the far tails of Gaussians, at which processors crawl."""
+@contextmanager
+def no_denormals() -> Iterator[None]:
+    """Within the block numbers below some 1e-38 are zero on this thread: far tails, at which processors crawl."""
     torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)

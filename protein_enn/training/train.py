@@ -22,7 +22,7 @@ from protein_enn.training.callbacks import KeepBest
 from protein_enn.training.experiment import Experiment, read_experiment
 from protein_enn.training.launch import trainer_of
 from protein_enn.training.loaders import held_out, loaders
-from protein_enn.training.memory import reuse_freed_memory, skip_denormals
+from protein_enn.training.memory import no_denormals, reuse_freed_memory
 from protein_enn.training.module import TrainingModule
 from protein_enn.version import __version__
 
@@ -75,7 +75,6 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     reuse_freed_memory()
-    skip_denormals()
     checkpoint = out / checkpoints.NAME
     if resume and not checkpoint.is_file():
         raise ValueError(f"{checkpoint}: nothing to resume from")
@@ -130,7 +129,7 @@ def train(
         checkpoints.sweep(out)
         if line:
             say(line)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), no_denormals():
         warnings.simplefilter("ignore")  # Lightning's advice on workers and loggers is not for the user
         trainer.fit(module, training, validation, ckpt_path=None if known is None else str(checkpoint))
         if trainer.global_step % module.every:
