@@ -15,7 +15,7 @@ from protein_enn.data.batches import ResidueBudget
 from protein_enn.data.embeddings import Embeddings
 from protein_enn.data.fingerprint import Fingerprint, fingerprint_path, load_fingerprint
 from protein_enn.data.labels import LabelSet
-from protein_enn.predictor import build, load_predictor
+from protein_enn.predictor import build, check_trainable, load_predictor
 from protein_enn.tasks import TASKS
 from protein_enn.training import checkpoints
 from protein_enn.training.callbacks import KeepBest
@@ -156,6 +156,7 @@ def _model(experiment: Experiment, from_weights: str | Path | None) -> tuple[Any
         torch.manual_seed(experiment.seed)
         return build(experiment.task, experiment.model), experiment.model, "", ""
     predictor = load_predictor(from_weights, device="cpu")
+    check_trainable(predictor)
     if predictor.task != experiment.task:
         raise ValueError(
             f"weights {from_weights} are of task {predictor.task}, the experiment's task is {experiment.task}"
