@@ -28,6 +28,7 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.data.batches import seeded
 from protein_enn.data.chain import Chain
+from protein_enn.data.sidecar import read_entry, sha256_of
 from protein_enn.data.store import Store
 from protein_enn.embedding.model import LanguageModel, chain_rows, letters
 from protein_enn.io.atomic import write_bytes, write_text
@@ -68,7 +69,7 @@ class Embeddings:
         path = self.folder / HEAD
         if not path.is_file():
             raise ValueError(f"{self.folder}: no {HEAD}; make the cache with `protein-enn embed`")
-        head = _read_json(path)
+        head = read_entry(path, "a cache of embeddings", "embed")
         if head.get("version") != VERSION or head.get("shares") != list(SHARES):
             raise ValueError(f"{path}: another version of the cache than {VERSION}; make it again in a new folder")
         self.weights: dict[str, Any] = head["weights"]
@@ -78,9 +79,9 @@ class Embeddings:
             self._add(entry, verify)
 
     def _add(self, entry: Path, verify: bool) -> None:
-        shard, file = _read_json(entry), entry.with_suffix(".safetensors")
+        shard, file = read_entry(entry, "a cache of embeddings", "embed"), entry.with_suffix(".safetensors")
         again = f"delete {entry.name} and {file.name} there and run `protein-enn embed` again"
-        if not file.is_file() or (verify and _sha256(file) != shard["sha256"]):
+        if not file.is_file() or (verify and sha256_of(file) != shard["sha256"]):
             raise ValueError(f"{file}: missing or changed since it was written; {again}")
         try:
             opened = safe_open(str(file), framework="numpy")
@@ -195,18 +196,3 @@ def _write_shard(stem: Path, model: LanguageModel, sequences: list[str]) -> None
     entry = {"sha256": hashlib.sha256(data).hexdigest(), "sequences": places}
     write_bytes(stem.with_suffix(".safetensors"), data)
     write_text(stem.with_suffix(".json"), json.dumps(entry) + "\n")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: damaged ({error}); delete it and run `protein-enn embed` again") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{path}: not a part of a cache of embeddings; give the folder that `embed` wrote")
-    return value
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -31,6 +31,7 @@ from safetensors.numpy import save
 from torch import Tensor
 
 from protein_enn.data.chain import Chain
+from protein_enn.data.sidecar import read_entry, sha256_of
 from protein_enn.data.store import Record, Store
 from protein_enn.io.atomic import write_bytes, write_text
 
@@ -102,7 +103,7 @@ class LabelSet:
         path = self.folder / HEAD
         if not path.is_file():
             raise ValueError(f"{self.folder}: no {HEAD}; make labels with `protein-enn label`")
-        head = _read_json(path)
+        head = read_entry(path, "labels", "label")
         if head.get("version") != VERSION:
             raise ValueError(f"{path}: version {head.get('version')}, but {VERSION} is understood; label again")
         if not {"teacher", "condition", "manifest_sha256"} <= set(head):
@@ -122,9 +123,9 @@ class LabelSet:
             self._add(entry, verify)
 
     def _add(self, entry: Path, verify: bool) -> None:
-        shard, file = _read_json(entry), entry.with_suffix(".safetensors")
+        shard, file = read_entry(entry, "labels", "label"), entry.with_suffix(".safetensors")
         again = f"delete {entry.name} and {file.name} there and run `protein-enn label` again"
-        if not file.is_file() or (verify and _sha256(file) != shard["sha256"]):
+        if not file.is_file() or (verify and sha256_of(file) != shard["sha256"]):
             raise ValueError(f"{file}: missing or changed since it was written; {again}")
         try:
             opened = safe_open(str(file), framework="numpy")
@@ -249,18 +250,3 @@ def _write_shard(stem: Path, numbers: list[int], made: Iterator[Coded | str]) ->
     entry = {"sha256": hashlib.sha256(data).hexdigest(), "records": places, "skipped": skipped}
     write_text(stem.with_suffix(".json"), json.dumps(entry) + "\n")
     return len(places)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: damaged ({error}); delete it and run `protein-enn label` again") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{path}: not a part of labels; give the folder that `label` wrote")
-    return value
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

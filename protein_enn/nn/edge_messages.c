@@ -120,8 +120,8 @@ static void interleave(const bf16 *x, bf16 *to, int64_t rows, int64_t N) {
         }
 }
 
-/* A 16 x 16 block of 32-bit values, `stride` apart, turned over: to[j][i] = from[i][j]. */
-static void turn_over(const uint32_t *from, int64_t stride, uint32_t *to) {
+/* A 16 x 16 block of 32-bit values, `stride` apart, transposed: to[j][i] = from[i][j]. */
+static void transpose(const uint32_t *from, int64_t stride, uint32_t *to) {
     __m512i r[16], t[16];
     for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_si512(from + i * stride);
     for (int i = 0; i < 16; i += 2) {
@@ -150,10 +150,10 @@ static void turn_over(const uint32_t *from, int64_t stride, uint32_t *to) {
 static void outer(const bf16 *d, const bf16 *x, float *sum, int64_t rows, int64_t M, int64_t N, Block *z) {
     interleave(d, z->pairs_a, rows, M);
     interleave(x, z->pairs_b, rows, N);
-    uint32_t *turned = (uint32_t *)z->hat; /* (M / 16, rows / 32, 16, 16) */
+    uint32_t *transposed = (uint32_t *)z->hat; /* (M / 16, rows / 32, 16, 16) */
     for (int64_t m = 0; m < M; m += 16)
         for (int64_t r = 0; r < rows; r += 32)
-            turn_over((const uint32_t *)z->pairs_a + r / 2 * M + m, M, turned + (m / 16 * (rows / 32) + r / 32) * 256);
+            transpose((const uint32_t *)z->pairs_a + r / 2 * M + m, M, transposed + (m / 16 * (rows / 32) + r / 32) * 256);
     for (int64_t m = 0; m < M; m += 32)
         for (int64_t n = 0; n < N; n += 32) {
             float *to = sum + m * N + n;
@@ -162,8 +162,8 @@ static void outer(const bf16 *d, const bf16 *x, float *sum, int64_t rows, int64_
             _tile_loadd(2, to + 16 * N, N * 4);
             _tile_loadd(3, to + 16 * N + 16, N * 4);
             for (int64_t r = 0; r < rows; r += 32) {
-                _tile_loadd(4, turned + (m / 16 * (rows / 32) + r / 32) * 256, 64);
-                _tile_loadd(5, turned + ((m / 16 + 1) * (rows / 32) + r / 32) * 256, 64);
+                _tile_loadd(4, transposed + (m / 16 * (rows / 32) + r / 32) * 256, 64);
+                _tile_loadd(5, transposed + ((m / 16 + 1) * (rows / 32) + r / 32) * 256, 64);
                 _tile_loadd(6, z->pairs_b + r * N + 2 * n, N * 4);
                 _tile_loadd(7, z->pairs_b + r * N + 2 * n + 32, N * 4);
                 _tile_dpbf16ps(0, 4, 6);

@@ -115,9 +115,9 @@ class DesignModel(nn.Module):
         points = graph.vectors[:, : BACKBONE_WIDTHS.frame]
         around = self.context(graph.context_vectors, graph.context_kinds, points)
         seen = copy(graph)
-        spoken = [] if self.language is None else [self.language(graph.language)]
+        language = [] if self.language is None else [self.language(graph.language)]
         told = [self._told(graph).to(around)] if self.config.conditions else []
-        seen.scalars = torch.cat([graph.scalars, around, *spoken, *told], 1)
+        seen.scalars = torch.cat([graph.scalars, around, *language, *told], 1)
         return seen
 
     def _told(self, graph: ProteinGraph) -> Int[Tensor, "n c"]:
