@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import math
 from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -82,15 +83,37 @@ class ResidueBudget:
                 drawn += [some[i] for i in order]
             chosen += drawn[:wanted]
         order = torch.randperm(len(chosen), generator=generator).tolist()
-        batches: list[list[tuple[int, int]]] = [[]]
-        filled = 0
+        batches, opened = list[list[tuple[int, int]]](), list[_Batch]()
         for i in (chosen[j] for j in order):
-            if batches[-1] and filled + self.lengths[i] > self.budget:
-                batches.append([])
-                filled = 0
-            batches[-1].append((epoch, i))
-            filled += self.lengths[i]
+            length = self.lengths[i]
+            fitting = [b for b in opened if b.residues + length <= self.budget]
+            if fitting:
+                fullest = max(fitting, key=lambda b: b.residues)
+            else:
+                if len(opened) == OPEN:
+                    done = max(opened, key=lambda b: b.residues)
+                    opened.remove(done)
+                    batches.append(done.items)
+                fullest = _Batch([], 0)
+                opened.append(fullest)
+            fullest.items.append((epoch, i))
+            fullest.residues += length
+        batches += [b.items for b in opened]
         return batches
+
+
+OPEN = 8
+"""Batches that are filled at once: a chain goes into the fullest that has room, so that all are nearly full.
+
+Processes that make a step together then wait little for each other."""
+
+
+@dataclass
+class _Batch:
+    """(epoch, record number) of its chains, and how many residues they have."""
+
+    items: list[tuple[int, int]]
+    residues: int
 
 
 def _share(members: dict[str, list[int]], share: float, seed: int) -> dict[str, list[int]]:

@@ -178,6 +178,16 @@ def test_batches_keep_the_budget_one_member_a_cluster_and_depend_on_the_epoch_al
         ResidueBudget(records, "test", budget=200, crop=100, seed=1)
 
 
+def test_batches_of_chains_of_all_lengths_are_nearly_full():
+    lengths = torch.randint(40, 500, (400,), generator=seeded("lengths")).tolist()
+    records = [Record(f"c{i}", length, str(i), "train", "native") for i, length in enumerate(lengths)]
+    sampler = ResidueBudget(records, "train", budget=1600, crop=500, seed=1)
+    batches = sampler.batches(0)
+    residues = [sum(lengths[i] for _, i in items) for items in batches]
+    assert sorted(i for items in batches for _, i in items) == list(range(400))
+    assert max(residues) <= 1600 and sum(residues) > 0.97 * 1600 * (len(batches) - 1)
+
+
 def test_few_clusters_of_models_give_further_members_until_their_share_is_full():
     kinds = {"native": 20, "pair": 2, "template": 3}
     names = [(f"{kind}{i}", kind) for kind, count in kinds.items() for i in range(count)]
