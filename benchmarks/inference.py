@@ -17,7 +17,7 @@ from measurement import answered, fresh_process, machine, median_seconds, peak_m
 
 import protein_enn as pe
 from protein_enn.predictor import Predictor, choose_device, shipped, untrained
-from protein_enn.refinement.gate import Gate
+from protein_enn.refinement.acceptance import Gate
 from protein_enn.structure import OtherAtoms
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "1bhl.pdb"

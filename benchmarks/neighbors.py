@@ -17,10 +17,10 @@ from measurement import answered, fresh_process, machine, median_seconds, peak_m
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from protein_enn.geometry.all_pairs import all_pairs, all_pairs_of_few
-from protein_enn.geometry.cell_list import by_cells
 from protein_enn.geometry.neighbors import nearest_neighbors
-from protein_enn.geometry.tree import by_tree
+from protein_enn.geometry.neighbors.all_pairs import all_pairs, all_pairs_of_few
+from protein_enn.geometry.neighbors.cell_list import by_cells
+from protein_enn.geometry.neighbors.tree import by_tree
 
 KINDS = {"residues": (130.0, 30), "atoms": (17.0, 16)}
 """Å^3 for each point in a folded protein, and k."""

@@ -11,8 +11,8 @@ from peer_layers import Builder, Call
 from surroundings import Sizes, Surroundings
 from torch import Tensor
 
+from protein_enn.encoders import ENCODERS, encoder
 from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
-from protein_enn.models import ENCODERS, encoder
 
 
 def leaves(value: Any) -> Any:

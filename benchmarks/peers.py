@@ -23,7 +23,7 @@ from own_layers import layer_of
 from peer_layers import INSTALLED, Builder, Call, as_in_layers, turned_error
 from surroundings import Sizes, Surroundings
 
-from protein_enn.models import ENCODERS
+from protein_enn.encoders import ENCODERS
 from protein_enn.training.memory import reuse_freed_memory
 
 BESIDE = {

@@ -23,8 +23,7 @@ from typing import TYPE_CHECKING, Any
 from protein_enn.version import __version__
 
 if TYPE_CHECKING:
-    from protein_enn.audit import Audit
-    from protein_enn.certificate import Certificate, certify
+    from protein_enn.evaluation.equivariance import Certificate, certify
     from protein_enn.io import StructureError, read_models, read_structure, write_structure
     from protein_enn.predictor import Predictor, load_predictor
     from protein_enn.refinement import Refinement, refine
@@ -42,8 +41,9 @@ if TYPE_CHECKING:
         score_ensemble,
         score_mutants,
     )
-    from protein_enn.selection import SelectionError, select
     from protein_enn.structure import Structure
+    from protein_enn.structure.audit import Audit
+    from protein_enn.structure.selection import SelectionError, select
 
 _HOMES = {
     "audit": ("Audit",),

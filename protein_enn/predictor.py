@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from protein_enn.embedding import LanguageModel, load_language_model
 from protein_enn.io.atomic import write_bytes, write_text
-from protein_enn.tasks import ARCHITECTURES, TASKS
-from protein_enn.tasks.mpnn.published import opened
+from protein_enn.models import build, frozen
+from protein_enn.models.mpnn.published import opened
 
 FORMAT = 2
 """Version of the files; raised, with an upgrade in `_upgraded`, when their meaning changes."""
@@ -37,7 +37,7 @@ LANGUAGE_VARIABLE = "PROTEIN_ENN_ESM_WEIGHTS"
 class Predictor:
     """A model ready to use, and where it comes from."""
 
-    task: str  # key of TASKS
+    task: str  # key of MODELS
     model: nn.Module  # in eval mode, without gradients
     name: str
     sha256: str  # of the tensors' file
@@ -260,27 +260,10 @@ def _assemble(name: str, data: bytes, info: dict[str, Any], device: torch.device
     return Predictor(info["task"], frozen(model).to(device), name, digest, info, device)
 
 
-def build(task: str, config: dict[str, Any], architecture: str | None = None) -> Any:
-    """A model with fresh weights, that of the task or of a published architecture; ValueError for unknown ones."""
-    if task not in TASKS:
-        raise ValueError(f"no task {task!r}; there are {', '.join(TASKS)}")
-    if architecture is not None and (architecture not in ARCHITECTURES or task != "design"):
-        raise ValueError(
-            f"no architecture {architecture!r} for {task}; for design there are {', '.join(ARCHITECTURES)}"
-        )
-    kind = TASKS[task].Model if architecture is None else ARCHITECTURES[architecture]
-    return kind(kind.Config.model_validate(config))
-
-
 def check_trainable(predictor: Predictor) -> None:
     """ValueError for weights of a published architecture: nothing here trains them."""
     if architecture := predictor.info.get("architecture"):
         raise ValueError(f"weights {predictor.name!r} are published ones of {architecture}, which are not trained here")
-
-
-def frozen(model: nn.Module) -> nn.Module:
-    """The model in eval mode, its parameters without gradients."""
-    return model.eval().requires_grad_(False)
 
 
 def untrained(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.graph.fields import GeometricGraph
-from protein_enn.nn.representation import random_rotation, representation
+from protein_enn.nn.rotation import random_rotation, representation
 from protein_enn.structure import Structure
 
 __all__ = ["assert_equivariant", "equivariance_error", "random_rotation", "random_structure", "representation"]

@@ -1,6 +1,6 @@
 """Count the rotamers of `protein_enn.metrics.rotamers` over well-determined structures.
 
-    python scripts/count_rotamers.py DATA > protein_enn/metrics/rotamer_table.py
+    python scripts/count_rotamers.py DATA > protein_enn/chemistry/rotamers.py
 
 DATA holds `entries.tsv` (columns file, split, method, resolution). Prints the module with the table. Every chi angle is
 cut into wells; the residues of one combination of wells make one component, described by its share, its circular means

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from protein_enn.data import Store
-from protein_enn.data.fingerprint import Fingerprint, fingerprint_path
+from protein_enn.data.leakage import Fingerprint, fingerprint_path
 
 
 def main() -> None:

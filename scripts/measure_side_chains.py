@@ -1,4 +1,4 @@
-"""Measure the table of `protein_enn.geometry.side_chain_table` over well-determined structures.
+"""Measure the table of `protein_enn.chemistry.side_chains` over well-determined structures.
 
     python scripts/measure_side_chains.py DATA
 
@@ -19,8 +19,8 @@ from torch import Tensor
 
 from counting.structures import structures
 from protein_enn import chemistry
+from protein_enn.chemistry.side_chains import SIDE_CHAINS
 from protein_enn.geometry.dihedrals import chi_angles, dihedral
-from protein_enn.geometry.side_chain_table import SIDE_CHAINS
 from protein_enn.structure import Structure
 
 

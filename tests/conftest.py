@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from protein_enn.embedding import LanguageModel, load_language_model
-from tests.tasks.mpnn.reference import random_checkpoint
+from tests.models.mpnn.reference import random_checkpoint
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -1,36 +1,39 @@
-"""Floors and doors: which room of the package may import which, and which third-party library enters where."""
+"""Layers: which subpackage may import which, where third-party libraries are allowed, no circles inside folders."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parent.parent / "protein_enn"  # read, not imported: a broken package is judged too
+PACKAGE = Path(__file__).resolve().parent.parent / "protein_enn"  # read, not imported: a broken package is tested too
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-FLOORS = {
-    **dict.fromkeys(("audit", "chemistry", "settings", "sharding", "version", "nn"), 0),
+LAYERS = {
+    **dict.fromkeys(("chemistry", "settings", "version", "nn"), 0),
     **dict.fromkeys(("structure", "workflow", "geometry"), 1),
-    **dict.fromkeys(("io", "embedding", "metrics", "graph", "selection"), 2),
-    **dict.fromkeys(("models", "data", "fetching"), 3),
-    "tasks": 4,
-    "predictor": 5,
-    **dict.fromkeys(("training", "scoring", "refinement"), 6),
-    **dict.fromkeys(("report", "evaluation", "certificate", "doctor", "finetuning"), 7),
-    **dict.fromkeys(("cli", "__init__"), 8),
-    "testing": 9,  # a tool of tests and extensions: sees everything, and nothing in the package sees it
+    **dict.fromkeys(("io", "embedding", "metrics", "bonds"), 2),
+    "graph": 3,
+    **dict.fromkeys(("encoders", "data"), 4),
+    "models": 5,
+    "predictor": 6,
+    **dict.fromkeys(("scoring", "refinement"), 7),
+    "training": 8,
+    **dict.fromkeys(("report", "evaluation"), 9),
+    **dict.fromkeys(("cli", "__init__"), 10),
+    "testing": 11,  # a tool of tests and extensions: sees everything, and nothing in the package sees it
 }
 
-DOORS = {
+ALLOWED = {
     "gemmi": {"io"},
     "biotite": {"io"},
     "Bio": {"io", "metrics"},
     "esm": {"embedding"},
-    "e3nn": {"nn", "models", "testing"},
-    "torch_geometric": {"graph", "data", "models"},
+    "e3nn": {"nn", "encoders", "testing"},
+    "torch_geometric": {"graph"},
     "pytorch_lightning": {"training"},
     "openmm": {"refinement"},
     "pdbfixer": {"refinement"},
@@ -42,25 +45,24 @@ DOORS = {
     "snakemake": set(),
 }
 
-IO_FLOORS = {
+IO_LAYERS = {
     **dict.fromkeys(("errors", "atomic"), 0),
     **dict.fromkeys(("failures", "table", "files"), 1),
     **dict.fromkeys(("components", "inputs"), 2),
     **dict.fromkeys(("formats", "checks"), 3),
-    "meaning": 4,
+    "convert": 4,
     "read": 5,
-    "writing": 6,
-    "write": 7,
+    **dict.fromkeys(("write", "fetch"), 6),
 }
-"""The floors of the one room that has folders, by the first part after io."""
+"""The layers of io, by the first part after io. Other folders are only held to have no circle."""
 
 BANNED_MODULES = {"utils", "util", "common", "helpers", "helper", "misc", "v2", "legacy"}
 BANNED_CLASS_AFFIXES = (("Base", ""), ("", "Manager"), ("", "Wrapper"))
 LONGEST = 300  # lines
 
 
-def room_of(path: str) -> str:
-    """Room of a file, by its path inside the package: io/pdb.py -> io, structure.py -> structure."""
+def subpackage_of(path: str) -> str:
+    """Subpackage of a file, by its path inside the package: io/read.py -> io, bonds.py -> bonds."""
     return Path(path).parts[0].removesuffix(".py")
 
 
@@ -75,30 +77,33 @@ def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, "." * node.level + (f"{node.module}." if node.module else "") + alias.name
 
 
-def import_fault(room: str, name: str) -> str | None:
-    """What is wrong with importing `name` in `room`, or None."""
+def import_fault(subpackage: str, name: str) -> str | None:
+    """What is wrong with importing `name` in a subpackage, or None."""
     if name.startswith("."):
         return f"relative import of {name}: write it from the package's root"
     top, *rest = name.split(".")
     if top != "protein_enn":
-        allowed = DOORS.get(top)
-        if allowed is None or room in allowed:
+        allowed = ALLOWED.get(top)
+        if allowed is None or subpackage in allowed:
             return None
-        return f"{room} imports {top}, which belongs in {', '.join(sorted(allowed)) or 'no room'}"
-    target = rest[0] if rest and rest[0] in FLOORS else "__init__"
-    if target == room or FLOORS[target] < FLOORS[room]:
+        return f"{subpackage} imports {top}, which belongs in {', '.join(sorted(allowed)) or 'no subpackage'}"
+    target = rest[0] if rest and rest[0] in LAYERS else "__init__"
+    if target == subpackage or LAYERS[target] < LAYERS[subpackage]:
         return None
-    return f"{room} (floor {FLOORS[room]}) imports {target} (floor {FLOORS[target]}): imports go strictly downward"
+    return (
+        f"{subpackage} (layer {LAYERS[subpackage]}) imports {target} (layer {LAYERS[target]}): "
+        "imports go strictly downward"
+    )
 
 
 def io_fault(part: str, name: str) -> str | None:
     """What is wrong with importing `name` in a part of io, or None."""
     rest = name.split(".")[2:]
-    if not name.startswith("protein_enn.io.") or part == "__init__" or rest[0] not in IO_FLOORS:
+    if not name.startswith("protein_enn.io.") or part == "__init__" or rest[0] not in IO_LAYERS:
         return None
-    if rest[0] == part or IO_FLOORS[rest[0]] < IO_FLOORS[part]:
+    if rest[0] == part or IO_LAYERS[rest[0]] < IO_LAYERS[part]:
         return None
-    return f"io/{part} (floor {IO_FLOORS[part]}) imports io/{rest[0]} (floor {IO_FLOORS[rest[0]]})"
+    return f"io/{part} (layer {IO_LAYERS[part]}) imports io/{rest[0]} (layer {IO_LAYERS[rest[0]]})"
 
 
 def inexact_cdist(tree: ast.AST) -> Iterator[int]:
@@ -118,18 +123,18 @@ def inexact_cdist(tree: ast.AST) -> Iterator[int]:
 
 def faults(path: str, source: str) -> list[str]:
     """Everything in one package file that breaks the rules; `path` is relative to the package."""
-    room, tree, found = room_of(path), ast.parse(source), []
-    if room not in FLOORS:
-        return [f"{path}: room {room} has no floor: give it one in {Path(__file__).name}"]
+    subpackage, tree, found = subpackage_of(path), ast.parse(source), []
+    if subpackage not in LAYERS:
+        return [f"{path}: {subpackage} has no layer: give it one in {Path(__file__).name}"]
     for part in Path(path).parts:
         if part.removesuffix(".py") in BANNED_MODULES:
             found.append(f"{path}: {part} says nothing about what is inside")
     if (lines := source.count("\n")) > LONGEST:
         found.append(f"{path}: {lines} lines, more than {LONGEST}")
     for line, name in imported(tree):
-        if fault := import_fault(room, name):
+        if fault := import_fault(subpackage, name):
             found.append(f"{path}:{line}: {fault}")
-        if room == "io" and (fault := io_fault(Path(path).parts[1].removesuffix(".py"), name)):
+        if subpackage == "io" and (fault := io_fault(Path(path).parts[1].removesuffix(".py"), name)):
             found.append(f"{path}:{line}: {fault}")
     for line in inexact_cdist(tree):
         found.append(f"{path}:{line}: cdist needs compute_mode='donot_use_mm_for_euclid_dist', or subtract")
@@ -138,7 +143,7 @@ def faults(path: str, source: str) -> list[str]:
             for start, end in BANNED_CLASS_AFFIXES:
                 if node.name.startswith(start) and node.name.endswith(end) and node.name[len(start) :][:1].isupper():
                     found.append(f"{path}:{node.lineno}: class {node.name}: name it by what it is")
-    if room != "cli":  # typer's commands are added by calls
+    if subpackage != "cli":  # typer's commands are added by calls
         for node in tree.body:
             if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant):
                 found.append(f"{path}:{node.lineno}: a call at import time")
@@ -146,7 +151,7 @@ def faults(path: str, source: str) -> list[str]:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(PACKAGE).as_posix())
-def test_floors_and_doors(file: Path) -> None:
+def test_imports_go_downward(file: Path) -> None:
     found = faults(file.relative_to(PACKAGE).as_posix(), file.read_text(encoding="utf-8"))
     assert not found, "\n" + "\n".join(found)
 
@@ -159,9 +164,47 @@ def test_the_package_knows_no_place_outside_itself() -> None:
             assert place not in text, f"{file.relative_to(PACKAGE)} mentions {place}"
 
 
-def test_every_floor_is_lived_on() -> None:
-    rooms = {room_of(file.relative_to(PACKAGE).as_posix()) for file in FILES}
-    assert {FLOORS[room] for room in rooms} >= set(range(9))
+def test_every_layer_has_a_subpackage() -> None:
+    subpackages = {subpackage_of(file.relative_to(PACKAGE).as_posix()) for file in FILES}
+    assert {LAYERS[subpackage] for subpackage in subpackages} >= set(range(11))
+
+
+def siblings(file: Path) -> Iterator[tuple[str, str, str]]:
+    """(folder, module or folder in it, the one that it imports) of all imports of a file inside one folder."""
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    for _, name in imported(ast.parse(file.read_text(encoding="utf-8"))):
+        package, *target = name.split(".")
+        depth = next((i for i, pair in enumerate(zip(parts, target, strict=False)) if pair[0] != pair[1]), None)
+        if package != "protein_enn" or depth is None or parts[-1] == "__init__":
+            continue
+        folder = PACKAGE.joinpath(*parts[:depth])
+        if (folder / f"{target[depth]}.py").is_file() or (folder / target[depth]).is_dir():
+            yield "/".join(parts[:depth]), parts[depth], target[depth]
+
+
+def circle(arrows: Mapping[str, set[str]]) -> list[str]:
+    """Modules of one circle, empty where there is none."""
+    order = TopologicalSorter(arrows)
+    try:
+        order.prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_folder_has_a_circle() -> None:
+    folders: dict[str, dict[str, set[str]]] = {}
+    for file in FILES:
+        for folder, source, target in siblings(file):
+            folders.setdefault(folder, {}).setdefault(source, set()).add(target)
+    assert len(folders) > 20
+    circles = {folder: found for folder, arrows in folders.items() if (found := circle(arrows))}
+    assert not circles
+
+
+def test_a_circle_is_found() -> None:
+    assert set(circle({"read": {"write"}, "write": {"edits"}, "edits": {"read"}})) == {"read", "write", "edits"}
+    assert not circle({"read": {"write", "edits"}, "write": {"edits"}})
 
 
 @pytest.mark.parametrize(
@@ -169,23 +212,23 @@ def test_every_floor_is_lived_on() -> None:
     [
         ("geometry/frames.py", "from protein_enn.graph import ProteinGraph\n", "strictly downward"),
         ("geometry/frames.py", "from protein_enn import predictor\n", "strictly downward"),
-        ("io/read.py", "import protein_enn.metrics.lddt\n", "strictly downward"),  # equal floors
-        ("io/formats/pdb.py", "from protein_enn.io.meaning.assemble import assemble\n", "io/formats (floor 3)"),
+        ("io/read.py", "import protein_enn.metrics.lddt\n", "strictly downward"),  # equal layers
+        ("io/formats/pdb.py", "from protein_enn.io.convert.assemble import assemble\n", "io/formats (layer 3)"),
         ("scoring/scan.py", "import protein_enn as pe\n", "strictly downward"),
         ("nn/linear.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from protein_enn.structure import Structure\n", "downward"),  # noqa: E501 (a made-up file on one line)
         ("nn/linear.py", "def f():\n    from protein_enn import testing\n", "strictly downward"),
         ("graph/residue.py", "import gemmi\n", "graph imports gemmi"),
-        ("structure.py", "from Bio.PDB import PDBParser\n", "structure imports Bio"),
+        ("structure/structure.py", "from Bio.PDB import PDBParser\n", "structure imports Bio"),
         ("predictor.py", "import pytorch_lightning as pl\n", "predictor imports pytorch_lightning"),
-        ("training/resume.py", "import pickle\n", "no room"),
+        ("training/resume.py", "import pickle\n", "no subpackage"),
         ("io/read.py", "from .atomic import write_bytes\n", "relative import"),
         ("io/read.py", "from . import atomic\n", "relative import"),
         ("nn/utils.py", "", "says nothing"),
-        ("misc/linear.py", "", "no floor"),
+        ("misc/linear.py", "", "no layer"),
         ("nn/linear.py", "x = 1\n" * 301, "more than 300"),
-        ("models/gvp.py", "class BaseEncoder: ...\n", "name it by what it is"),
+        ("encoders/gvp.py", "class BaseEncoder: ...\n", "name it by what it is"),
         ("graph/residue.py", "import torch\nd = torch.cdist(a, b)\n", "cdist needs"),
-        ("models/gvp.py", "import torch\ntorch.set_default_dtype(torch.float64)\n", "a call at import time"),
+        ("encoders/gvp.py", "import torch\ntorch.set_default_dtype(torch.float64)\n", "a call at import time"),
     ],
 )  # fmt: skip
 def test_a_planted_fault_is_found(path: str, source: str, message: str) -> None:
@@ -201,7 +244,7 @@ def test_a_planted_fault_is_found(path: str, source: str, message: str) -> None:
         ("__init__.py", "from protein_enn.scoring import score\n"),
         ("testing.py", "import protein_enn\nfrom protein_enn.cli import main\n"),
         ("graph/residue.py", "d = torch.cdist(a, b, compute_mode='donot_use_mm_for_euclid_dist')\n"),
-        ("models/gvp.py", "class Basement: ...\nclass Base64: ...\n"),
+        ("encoders/gvp.py", "class Basement: ...\nclass Base64: ...\n"),
         ("nn/linear.py", "x = 1\n" * 300),
     ],
 )

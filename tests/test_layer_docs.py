@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import protein_enn.nn
-from protein_enn.models import ENCODERS
+from protein_enn.encoders import ENCODERS
 
 TEXT = (Path(__file__).parents[1] / "docs" / "layers.md").read_text(encoding="utf-8")
 LAYERS, KEYS = TEXT[TEXT.index("## Layers") : TEXT.index("## Encoders")], TEXT[TEXT.index("## Encoders") :]

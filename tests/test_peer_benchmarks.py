@@ -12,8 +12,8 @@ from types import ModuleType
 import pytest
 import torch
 
-from protein_enn.models import ENCODERS
-from tests.tasks.mpnn.reference import random_checkpoint
+from protein_enn.encoders import ENCODERS
+from tests.models.mpnn.reference import random_checkpoint
 
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
 TINY = {"encoder_settings": {"layers": 1, "scalars": 8, "odd": 2, "channels": 2, "edges": 4, "hidden": 4}, "k": 4}

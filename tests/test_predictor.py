@@ -7,7 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from protein_enn.predictor import build, choose_device, load_predictor, shipped, untrained
+from protein_enn.models import build
+from protein_enn.predictor import choose_device, load_predictor, shipped, untrained
 from protein_enn.testing import random_structure
 
 SMALL = {"k": 6, "encoder_settings": {"layers": 1, "scalars": 16, "odd": 4, "channels": 4, "edges": 8, "hidden": 8}}

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from protein_enn.audit import SEVERITIES
 from protein_enn.cli.accounts import show_accounts
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, run, share
 from protein_enn.cli.options import Inputs, Json, Portion, Reading, Table
 from protein_enn.cli.output import list_failures, show_json, show_rows, write_rows
+from protein_enn.structure.audit import SEVERITIES
 
 if TYPE_CHECKING:
     from protein_enn.structure import Structure
@@ -108,6 +108,6 @@ def counts(indices: list[int], names: tuple[str, ...]) -> dict[str, int]:
 
 def selected(structure: Structure, words: str) -> list[str]:
     """Ids of the residues that the words select."""
-    from protein_enn.selection import select
+    from protein_enn.structure.selection import select
 
     return [structure.residue_id(i) for i in select(structure, words).nonzero()[:, 0].tolist()]

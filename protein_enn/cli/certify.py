@@ -13,7 +13,7 @@ from protein_enn.cli.options import Device, DeviceOption, Seed, Threads, use_thr
 from protein_enn.cli.output import Progress, printable, show_json, stop, write_json, write_text
 
 if TYPE_CHECKING:
-    from protein_enn.certificate import Certificate
+    from protein_enn.evaluation.equivariance import Certificate
     from protein_enn.structure import Structure
 
 STDOUT = Path("-")
@@ -57,7 +57,7 @@ def certify(
     ] = None,
 ) -> None:
     """Measure how exactly outputs turn, move and permute with the input; exit status 1 if a limit is exceeded."""
-    from protein_enn.certificate import certify as certificate_of
+    from protein_enn.evaluation.equivariance import certify as certificate_of
     from protein_enn.predictor import shipped
 
     if weights and encoder is not None:

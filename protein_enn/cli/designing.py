@@ -216,7 +216,7 @@ def _wishes(
     temperature: list[float], bias: str, bias_file: Path | None, omit: str, omit_file: Path | None
 ) -> dict[str, Any]:
     """What holds for any structure, read; typer.BadParameter says what cannot be."""
-    from protein_enn.scoring.words import amino_acids, biases, read_biases, read_omissions
+    from protein_enn.scoring.parsing import amino_acids, biases, read_biases, read_omissions
 
     if not all(map(math.isfinite, temperature)):
         raise typer.BadParameter("--temperature must be a finite number")

@@ -36,7 +36,7 @@ def doctor(
 
 def _found(device: str) -> list[dict[str, str]]:
     try:
-        from protein_enn.doctor import examine
+        from protein_enn.cli.self_test import examine
     except (ImportError, OSError) as error:  # OSError: a shared library of torch that cannot be loaded
         return _unimportable(error)
     return [asdict(one) for one in examine(device, lambda what: typer.echo(f"looking at {what}", err=True))]

@@ -12,7 +12,7 @@ import typer
 from protein_enn.cli.output import Progress, check_writable, printable, stop, writing
 
 if TYPE_CHECKING:
-    from protein_enn.fetching import Identifier, Manners, Outcome
+    from protein_enn.io.fetch import Identifier, Manners, Outcome
 
 SHOWN = 20
 """Failures that are listed on standard error at the end; the rest are counted."""
@@ -76,7 +76,7 @@ def fetch(
 
     Run it again to go on where it was stopped: what is in the folder and whole stays.
     """
-    from protein_enn.fetching import Manners
+    from protein_enn.io.fetch import Manners
 
     if failed is not None:
         check_writable(failed)
@@ -92,7 +92,7 @@ def fetch(
 
 
 def _identifiers(ids: list[str]) -> tuple[list[Identifier], dict[str, str]]:
-    from protein_enn.fetching import read_identifiers
+    from protein_enn.io.fetch import read_identifiers
 
     try:
         entries, refused = read_identifiers(ids)
@@ -106,8 +106,8 @@ def _identifiers(ids: list[str]) -> tuple[list[Identifier], dict[str, str]]:
 def _run(
     entries: list[Identifier], source: str | None, output: Path, format: str, manners: Manners, link: bool
 ) -> Outcome:
-    from protein_enn.fetching import fetch as fetch_all
-    from protein_enn.fetching import source_of
+    from protein_enn.io.fetch import fetch as fetch_all
+    from protein_enn.io.fetch import source_of
 
     try:
         origin = source_of(source)

@@ -71,7 +71,8 @@ def finetune(
     def say(line: str) -> None:
         typer.echo(line, err=True)
 
-    from protein_enn import finetuning
+    from protein_enn.training import finetune as on_chains
+    from protein_enn.training import finetune_ddg as on_ddg
 
     with explained():
         if ddg is not None:
@@ -81,17 +82,17 @@ def finetune(
                 file: [(row.mutations, row.ddg) for row in rows]
                 for file, rows in measurements(ddg, positive_stabilises).items()
             }
-            measured = finetuning.finetune_on_ddg(
+            measured = on_ddg.finetune_on_ddg(
                 table, data or ddg.parent, output, base=base, name=ddg.stem, epochs=epochs, max_minutes=max_minutes,
-                learning_rate=learning_rate or finetuning.DDG_LEARNING_RATE, valid_fraction=valid_fraction,
+                learning_rate=learning_rate or on_ddg.LEARNING_RATE, valid_fraction=valid_fraction,
                 cluster_by=cluster.value, identity=identity, seed=seed, threads=threads, say=say,
             )  # fmt: skip
             facts = asdict(measured)
         else:
             with Progress() as progress:
-                found = finetuning.finetune(
+                found = on_chains.finetune(
                     inputs or [], output, base=base, max_steps=max_steps, max_minutes=max_minutes,
-                    learning_rate=learning_rate or finetuning.LEARNING_RATE, valid_fraction=valid_fraction,
+                    learning_rate=learning_rate or on_chains.LEARNING_RATE, valid_fraction=valid_fraction,
                     cluster=cluster.value, identity=identity, templates=templates, seed=seed, device=device.value,
                     threads=threads, say=say, progress=lambda done, total: progress.show(done, total, "read"),
                 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from protein_enn.cli.completion import weights_named
-from protein_enn.sharding import Shard
+from protein_enn.workflow.sharding import Shard
 
 if TYPE_CHECKING:
     from protein_enn.predictor import Predictor

@@ -116,7 +116,7 @@ class Controls:
             raise typer.BadParameter(f"--relax needs {' and '.join(missing)}: pip install 'protein-enn[relax]'")
 
     def _check_symmetry(self) -> None:
-        from protein_enn.geometry.point_groups import parse_group
+        from protein_enn.geometry.symmetry.point_groups import parse_group
 
         if self.symmetry is not None and self.copies is not None:
             raise typer.BadParameter("--copies brings its own symmetry: leave out --symmetry")
@@ -157,7 +157,7 @@ class Controls:
         """
         from protein_enn.refinement import refine
         from protein_enn.refinement.symmetry.copies import read_operators, with_copies
-        from protein_enn.selection import SelectionError, select
+        from protein_enn.structure.selection import SelectionError, select
 
         wishes = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "copies"}
         if self.copies is not None:

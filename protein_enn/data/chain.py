@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.geometry.compact import to_compact
+from protein_enn.geometry.atom14 import to_compact
 from protein_enn.graph.context import Context
 from protein_enn.structure import Structure
 
@@ -20,7 +20,7 @@ CONTEXT_OF_CROP = 10.0
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """n residues, all with a CA, in the compact layout (`geometry.compact`), about the centre of a chain.
+    """n residues, all with a CA, in the compact layout (`geometry.atom14`), about the centre of a chain.
 
     Those that are its `own` are there to learn from; the others, after them, are residues of other protein chains near
     it. `context` are heavy atoms around it that are no residues (`graph.context`). `model` is a predicted structure of

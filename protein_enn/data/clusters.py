@@ -1,7 +1,7 @@
 """Clusters of related chains: connected by pairs of 30 % identity over half of the shorter, by either of two searches.
 
 `mmseqs` asks mmseqs2 (Steinegger & Soding (2017) Nat. Biotechnol. 35:1026) for the pairs, `words` is built in
-(`data.words` proposes, `metrics.homology` aligns). Of the pairs that mmseqs2 finds at its highest sensitivity the words
+(`data.kmers` proposes, `metrics.homology` aligns). Of the pairs that mmseqs2 finds at its highest sensitivity the words
 find what docs/finetuning.md says.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from protein_enn.data.words import proposals
+from protein_enn.data.kmers import proposals
 from protein_enn.metrics.homology import homology
 
 METHODS = ("auto", "mmseqs", "words")

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from protein_enn.data.clusters import Clustering
+from protein_enn.data.kmers import proposals
 from protein_enn.data.store import Record
-from protein_enn.data.words import proposals
 from protein_enn.metrics.homology import Homology, homology
 
 

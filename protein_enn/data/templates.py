@@ -11,8 +11,8 @@ from dataclasses import replace
 import torch
 
 from protein_enn import chemistry
-from protein_enn.geometry.compact import from_compact, to_compact
-from protein_enn.geometry.sidechains import complete_side_chains, known_chi
+from protein_enn.geometry.atom14 import from_compact, to_compact
+from protein_enn.geometry.side_chains import complete_side_chains, known_chi
 from protein_enn.metrics.relatives import align_relatives
 from protein_enn.structure import Structure
 

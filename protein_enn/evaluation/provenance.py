@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from protein_enn.predictor import Predictor
-from protein_enn.tasks.design import DesignTask
+from protein_enn.training.tasks.design import DesignTask
 
 Item = TypeVar("Item")
 

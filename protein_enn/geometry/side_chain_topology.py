@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.chemistry.side_chains import BACKBONE_ANGLE, SIDE_CHAINS
 from protein_enn.geometry.dihedrals import dihedral
-from protein_enn.geometry.side_chain_table import BACKBONE_ANGLE, SIDE_CHAINS
 
 FIRST = 4
 """Column of CB in the compact layout: the first atom of a side chain."""

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from protein_enn import chemistry
+from protein_enn.bonds import close_enough, in_tables, linked, phosphodiester
 from protein_enn.geometry.neighbors import nearest_neighbors, squared_distances
-from protein_enn.graph.bonds import close_enough, in_tables, linked, phosphodiester
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.structure import KINDS, Structure
 
@@ -36,7 +36,7 @@ ELEMENTS = (
     "K",
 )
 EDGE_TYPES = 3
-"""Bonded (`graph.bonds`: by tables in a protein residue, by distance in any other, by links between two); same residue,
+"""Bonded (`bonds`: by tables in a protein residue, by distance in any other, by links between two); same residue,
 not bonded; another residue."""
 ATOM_WIDTHS = Widths(scalars=len(ELEMENTS) + 1 + len(KINDS) + 1, pseudoscalars=0, vectors=0, edge_types=EDGE_TYPES)
 

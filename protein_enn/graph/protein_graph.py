@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from torch_geometric.data import Batch
 
 from protein_enn import chemistry
-from protein_enn.geometry.compact import to_compact
+from protein_enn.geometry.atom14 import to_compact
 from protein_enn.geometry.frames import ideal_cb
 from protein_enn.geometry.neighbors import nearest_neighbors
 from protein_enn.graph.all_atoms import all_atom_features
@@ -91,7 +91,7 @@ def graph_of_atoms(
     closures: Int[Tensor, "c 2"] | None = None,
     context: Context | None = None,
 ) -> ProteinGraph:
-    """The residue graph of atoms in the compact layout (`geometry.compact`), every residue a node.
+    """The residue graph of atoms in the compact layout (`geometry.atom14`), every residue a node.
 
     Without side chains the first four atoms are enough. `closures` are peptide bonds beyond those of neighbours in
     sequence, from the C of one residue to the N of another: where they join the ends of a chain it is a ring.

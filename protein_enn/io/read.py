@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from protein_enn.audit import AtomBalance, Audit, Finding
 from protein_enn.io.checks.gaps import find_gaps
 from protein_enn.io.checks.plausibility import implausible
 from protein_enn.io.checks.residues import describe_residues
+from protein_enn.io.convert.assemble import assemble
+from protein_enn.io.convert.assemblies import build_assembly
+from protein_enn.io.convert.links import find_links
+from protein_enn.io.convert.record import Record
 from protein_enn.io.errors import EmptyStructureError
 from protein_enn.io.files import decompress, normalise, read_bytes, sniff, stem
 from protein_enn.io.formats import binarycif, mmcif, pdb
 from protein_enn.io.formats.document import Document
-from protein_enn.io.meaning.assemble import assemble
-from protein_enn.io.meaning.assemblies import build_assembly
-from protein_enn.io.meaning.links import find_links
-from protein_enn.io.meaning.record import Record
 from protein_enn.structure import Source, Structure
+from protein_enn.structure.audit import AtomBalance, Audit, Finding
 
 READERS: dict[str, Callable[[bytes, str, str | None, bool], Document]] = {
     "pdb": pdb.read,

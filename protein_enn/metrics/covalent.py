@@ -16,8 +16,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.chemistry import ideal_geometry
 from protein_enn.geometry.dihedrals import peptide_bonded
-from protein_enn.metrics import ideal_geometry
 
 CIS_PROLINE = len(chemistry.RESIDUES)
 """Row of the angle table for a proline after a cis peptide bond."""

@@ -22,8 +22,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.chemistry.rotamers import TABLE
 from protein_enn.geometry.dihedrals import chi_angles
-from protein_enn.metrics.rotamer_table import TABLE
 
 ANGLES = 4
 HALF_TURN = {("ASP", 1), ("GLU", 2), ("PHE", 1), ("TYR", 1)}

@@ -1,36 +1,40 @@
-"""Encoders: from a graph to node features. Registering one here puts it under the contract tests."""
+"""Networks for a task: an encoder with what comes after it. A model sees a graph, never what it is trained towards."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from protein_enn.graph.fields import Widths
-from protein_enn.models.attention import EquivariantAttention
-from protein_enn.models.coordinates import Coordinates
-from protein_enn.models.egnn import EGNN
-from protein_enn.models.gvp import GVP
-from protein_enn.models.invariant import Invariant
-from protein_enn.models.local_frames import LocalFrames
-from protein_enn.models.so2 import SO2
-from protein_enn.models.tensor_field import TensorField
+from torch import nn
 
-ENCODERS: dict[str, type[Any]] = {
-    "attention": EquivariantAttention,
-    "coordinates": Coordinates,
-    "egnn": EGNN,
-    "gvp": GVP,
-    "invariant": Invariant,
-    "local_frames": LocalFrames,
-    "so2": SO2,
-    "tensor_field": TensorField,
+from protein_enn.models.design import DesignModel
+from protein_enn.models.displacement import DisplacementModel
+from protein_enn.models.mpnn.ligand import LigandMPNN
+from protein_enn.models.mpnn.network import MPNN
+from protein_enn.models.refinement import RefinementModel
+
+MODELS: dict[str, type[Any]] = {
+    "design": DesignModel,
+    "displacement": DisplacementModel,
+    "refinement": RefinementModel,
 }
-"""Each: `Config`, `__init__(config, widths)`, `layout` and `edge_width` (what it gives), `forward(graph)` to
-`(Features, Edges)`."""
+"""By task. Each: `Config`, `__init__(config)`, `forward`, and `graph(structure)` where it predicts on structures."""
+
+ARCHITECTURES: dict[str, type[Any]] = {"proteinmpnn": MPNN, "ligandmpnn": LigandMPNN}
+"""Published networks for design, by the name that the JSON of their weights gives; nothing here trains them."""
 
 
-def encoder(name: str, settings: dict[str, Any], widths: Widths) -> Any:
-    """The encoder of that name; ValueError for an unknown name or setting."""
-    if name not in ENCODERS:
-        raise ValueError(f"no encoder {name!r}; there are {', '.join(ENCODERS)}")
-    kind = ENCODERS[name]
-    return kind(kind.Config.model_validate(settings), widths)
+def build(task: str, config: dict[str, Any], architecture: str | None = None) -> Any:
+    """A model with new weights, that of the task or of a published architecture; ValueError for unknown ones."""
+    if task not in MODELS:
+        raise ValueError(f"no task {task!r}; there are {', '.join(MODELS)}")
+    if architecture is not None and (architecture not in ARCHITECTURES or task != "design"):
+        raise ValueError(
+            f"no architecture {architecture!r} for {task}; for design there are {', '.join(ARCHITECTURES)}"
+        )
+    kind = MODELS[task] if architecture is None else ARCHITECTURES[architecture]
+    return kind(kind.Config.model_validate(config))
+
+
+def frozen(model: nn.Module) -> nn.Module:
+    """The model in eval mode, its parameters without gradients."""
+    return model.eval().requires_grad_(False)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from protein_enn.nn.chunks import in_chunks
-from protein_enn.nn.rotations import Turns
+from protein_enn.nn.edge_rotations import Turns
 
 
 class SO2Convolution(nn.Module):

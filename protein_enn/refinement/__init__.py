@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from protein_enn.refinement.gate import Gate
-from protein_enn.refinement.procedure import refine
+from protein_enn.refinement.acceptance import Gate
+from protein_enn.refinement.protocol import refine
 from protein_enn.refinement.result import Refinement
 
 __all__ = ["Gate", "Refinement", "refine"]

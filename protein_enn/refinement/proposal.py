@@ -13,12 +13,12 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.chemistry import OXT, O
-from protein_enn.geometry.compact import compact_slots, from_compact, to_compact
+from protein_enn.geometry.atom14 import compact_slots, from_compact, to_compact
 from protein_enn.geometry.frames import backbone_frames
-from protein_enn.geometry.symmetry import Symmetry
+from protein_enn.geometry.symmetry.symmetry import Symmetry
+from protein_enn.models.refinement import LEAST_ERROR, Prediction
 from protein_enn.predictor import Predictor
 from protein_enn.structure import Structure
-from protein_enn.tasks.refinement_model import LEAST_ERROR, Prediction
 
 
 @dataclass(frozen=True, eq=False)

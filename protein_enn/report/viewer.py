@@ -11,10 +11,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from protein_enn import chemistry
+from protein_enn.report.ca_trace import legend, panel, view_from
 from protein_enn.report.colours import FAR
 from protein_enn.report.coordinates import check_atoms, packed_trace
 from protein_enn.report.html import Markup, element, embed_json, join, number, show
-from protein_enn.report.portrait import legend, panel, view_from
 from protein_enn.report.refinement_tracks import STATUSES
 from protein_enn.report.traces import points_of
 

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.embedding import chain_rows, letters
+from protein_enn.models.decoding import SequenceModel, Sets
 from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.scoring.decoding import Decoder
 from protein_enn.scoring.orders import decoding_ranks
-from protein_enn.selection import SelectionError, select
 from protein_enn.structure import Structure
-from protein_enn.tasks.decoding import SequenceModel, Sets
+from protein_enn.structure.selection import SelectionError, select
 
 MODES = ("conditional", "single", "unconditional")
 """What a residue sees of the sequence, as `scoring.likelihood` explains."""

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.scoring.words import amino_acids, biases, in_chain, listed, rows_of, tie_parts
+from protein_enn.scoring.parsing import amino_acids, biases, in_chain, listed, rows_of, tie_parts
 from protein_enn.structure import Structure
 
 

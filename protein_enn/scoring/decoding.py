@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from protein_enn.tasks.decoding import Decoding, SequenceModel
+from protein_enn.models.decoding import Decoding, SequenceModel
 
 
 @dataclass(frozen=True, eq=False)

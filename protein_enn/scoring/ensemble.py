@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from protein_enn.audit import SEVERITIES, Audit
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import check_structure, design_predictor
 from protein_enn.scoring.likelihood import DesignScore, number, residue_names, score, standard_error
 from protein_enn.structure import Structure
+from protein_enn.structure.audit import SEVERITIES, Audit
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,13 +23,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.models.decoding import Sets
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, scorable
 from protein_enn.scoring.calibration import calibration_of
 from protein_enn.scoring.mutations import DDG_LIKE, check_estimator, log_odds
 from protein_enn.scoring.substitutions import Substitution, parse_mutant, places, residue_index
 from protein_enn.structure import Structure
-from protein_enn.tasks.decoding import Sets
 
 Mutant = Sequence[Substitution]
 ORDERS = 8

@@ -28,12 +28,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.models.decoding import SequenceModel
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, graph_of, scorable
 from protein_enn.scoring.calibration import calibration_of
 from protein_enn.scoring.substitutions import parse_mutant, places
 from protein_enn.structure import OtherAtoms, Structure
-from protein_enn.tasks.decoding import SequenceModel
 
 DDG_LIKE = "ddg_like"
 """The estimator that a calibration is for."""

@@ -1,4 +1,4 @@
-"""Labels of a store's chains by a teacher: the network of `tasks.mpnn` in its surroundings, under three views."""
+"""Labels of a store's chains by a teacher: the network of `models.mpnn` in its surroundings, under three views."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from protein_enn.data.jobs import in_order
 from protein_enn.data.labels import Coded, Labels, View, coded, write_labels
 from protein_enn.data.store import Record, Store
 from protein_enn.graph.coloring import coloring
-from protein_enn.tasks.mpnn.graph import BackboneGraph, graph_of_backbone
-from protein_enn.tasks.mpnn.ligand import LigandMPNN
-from protein_enn.tasks.mpnn.network import MPNN, Encoding
-from protein_enn.tasks.mpnn.published import read_published
+from protein_enn.models.mpnn.graph import BackboneGraph, graph_of_backbone
+from protein_enn.models.mpnn.ligand import LigandMPNN
+from protein_enn.models.mpnn.network import MPNN, Encoding
+from protein_enn.models.mpnn.published import read_published
 from protein_enn.training.memory import reuse_freed_memory
 
 PARTS = ("val", "native", "designed")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from protein_enn.data.batches import seeded
-from protein_enn.nn.representation import drawn_turn
+from protein_enn.nn.rotation import drawn_turn
 from protein_enn.training.curves import Curves
 from protein_enn.training.experiment import Experiment
 from protein_enn.training.muon import Muon

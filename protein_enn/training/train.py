@@ -13,10 +13,10 @@ import torch
 from protein_enn.data import Store
 from protein_enn.data.batches import ResidueBudget
 from protein_enn.data.embeddings import Embeddings
-from protein_enn.data.fingerprint import Fingerprint, fingerprint_path, load_fingerprint
 from protein_enn.data.labels import LabelSet
-from protein_enn.predictor import build, check_trainable, load_predictor
-from protein_enn.tasks import TASKS
+from protein_enn.data.leakage import Fingerprint, fingerprint_path, load_fingerprint
+from protein_enn.models import build
+from protein_enn.predictor import check_trainable, load_predictor
 from protein_enn.training import checkpoints
 from protein_enn.training.callbacks import KeepBest
 from protein_enn.training.experiment import Experiment, read_experiment
@@ -24,6 +24,7 @@ from protein_enn.training.launch import trainer_of
 from protein_enn.training.loaders import held_out, loaders
 from protein_enn.training.memory import no_denormals, reuse_freed_memory
 from protein_enn.training.module import TrainingModule
+from protein_enn.training.tasks import TASKS
 from protein_enn.version import __version__
 
 

@@ -12,8 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from protein_enn.sharding import shard_of
 from protein_enn.workflow.settings import Fetch, Measurement, Training, Workflow, WorkflowSettingsError, read_settings
+from protein_enn.workflow.sharding import shard_of
 
 TASKS = ("design", "refinement")
 STRUCTURE_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".bcif")

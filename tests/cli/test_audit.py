@@ -14,11 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 from protein_enn import io
-from protein_enn.audit import AtomBalance, Audit, Finding, Gap, Severity
 from protein_enn.cli import app
 from protein_enn.cli.accounts import show_accounts
 from protein_enn.cli.audit import account
 from protein_enn.structure import Structure
+from protein_enn.structure.audit import AtomBalance, Audit, Finding, Gap, Severity
 
 RUNNER = CliRunner()
 Helix = Callable[..., str]

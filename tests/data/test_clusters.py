@@ -10,8 +10,8 @@ from protein_enn import chemistry
 from protein_enn.data import clusters, prepare
 from protein_enn.data.batches import seeded
 from protein_enn.data.clusters import Clustering, choose, cluster, components
+from protein_enn.data.kmers import proposals
 from protein_enn.data.splits import splits_of
-from protein_enn.data.words import proposals
 from protein_enn.io import write_structure
 from protein_enn.metrics.homology import homology, least_score
 from protein_enn.testing import random_structure

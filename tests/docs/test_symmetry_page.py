@@ -6,8 +6,8 @@ import re
 
 from study_figure import picture
 
-from protein_enn.evaluation.symmetry.study import cells, read_study
-from protein_enn.evaluation.symmetry.table import flat, markdown, parsed
+from protein_enn.evaluation.equivariance.study.settings import cells, read_study
+from protein_enn.evaluation.equivariance.study.table import flat, markdown, parsed
 from tests.docs.test_examples import DOCS, ROOT
 
 ROWS = (DOCS / "assets" / "symmetry_study.csv").read_text(encoding="utf-8")

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from protein_enn.geometry import all_pairs as pairs
-from protein_enn.geometry import cell_list, tree
-from protein_enn.geometry import neighbors as door
-from protein_enn.geometry.all_pairs import all_pairs, all_pairs_of_few
-from protein_enn.geometry.cell_list import Cells, by_cells
-from protein_enn.geometry.neighbors import nearest_neighbors, neighbors_within, once_for_each_place
-from protein_enn.geometry.tree import by_tree
+from protein_enn.geometry.neighbors import all_pairs as pairs
+from protein_enn.geometry.neighbors import cell_list, tree
+from protein_enn.geometry.neighbors import search as searches
+from protein_enn.geometry.neighbors.all_pairs import all_pairs, all_pairs_of_few
+from protein_enn.geometry.neighbors.cell_list import Cells, by_cells
+from protein_enn.geometry.neighbors.search import nearest_neighbors, neighbors_within, once_for_each_place
+from protein_enn.geometry.neighbors.tree import by_tree
 
 Search = Callable[[Tensor, Tensor, int], Tensor]
 
@@ -202,7 +202,7 @@ def test_a_cell_list_promises_only_what_it_searched() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("n", [0, 1, 2, 6, 40, door.DENSE_LIMIT, door.DENSE_LIMIT + 1])
+@pytest.mark.parametrize("n", [0, 1, 2, 6, 40, searches.DENSE_LIMIT, searches.DENSE_LIMIT + 1])
 def test_the_door(n: int, dtype: torch.dtype) -> None:
     points = uniform(n).to(dtype).requires_grad_()
     for k in (0, 1, 5, 45):
@@ -215,7 +215,7 @@ def test_the_door(n: int, dtype: torch.dtype) -> None:
             assert torch.equal(index[:, :real], expected(points.detach(), real))
 
 
-@pytest.mark.parametrize("n", [40, door.DENSE_LIMIT + 40])
+@pytest.mark.parametrize("n", [40, searches.DENSE_LIMIT + 40])
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf"), 1e200])
 def test_a_position_that_is_not_finite_is_named(n: int, bad: float) -> None:
     points = uniform(n)
@@ -235,7 +235,7 @@ def test_many_copies_are_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append(len(points))
         return by_tree(points, rows, k)
 
-    monkeypatch.setattr(door, "by_tree", spy)
+    monkeypatch.setattr(searches, "by_tree", spy)
     points = torch.tensor([[0.0, 0, 0], [-0.0, 4, 0], [0, 0, 9]]).repeat(7000, 1)
     points[::5, 0] *= -1  # -0.0 is the same place
     index, mask = nearest_neighbors(points, 8)
@@ -246,19 +246,19 @@ def test_many_copies_are_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_few_copies_are_no_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "once_for_each_place", None)
-    points = uniform(door.DENSE_LIMIT + 100)
-    points[: door.COPIES] = points[0].clone()
+    monkeypatch.setattr(searches, "once_for_each_place", None)
+    points = uniform(searches.DENSE_LIMIT + 100)
+    points[: searches.COPIES] = points[0].clone()
     assert torch.equal(nearest_neighbors(points, 12)[0], expected(points, 12))
 
 
 def test_which_search_is_used_where() -> None:
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    assert door.search_for(10**6, cpu) is by_tree and door.search_for(10**6, gpu) is by_cells
-    assert door.search_for(100, gpu) is all_pairs
+    assert searches.search_for(10**6, cpu) is by_tree and searches.search_for(10**6, gpu) is by_cells
+    assert searches.search_for(100, gpu) is all_pairs
 
 
-@pytest.mark.parametrize("n", [1, 5, 300, door.DENSE_LIMIT + 200])
+@pytest.mark.parametrize("n", [1, 5, 300, searches.DENSE_LIMIT + 200])
 @pytest.mark.parametrize("radius", [0.0, 2.5, 4.0, 1e6])
 def test_within_a_radius(n: int, radius: float) -> None:
     points = uniform(n)

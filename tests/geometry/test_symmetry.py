@@ -9,14 +9,14 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from protein_enn.geometry.operators import (
+from protein_enn.geometry.symmetry.operators import (
     Operators,
     axis_and_angle,
     helical_operators,
     nearest_rotations,
     rotation_about,
 )
-from protein_enn.geometry.point_groups import (
+from protein_enn.geometry.symmetry.point_groups import (
     fit_group,
     frame_of,
     group_elements,
@@ -24,7 +24,7 @@ from protein_enn.geometry.point_groups import (
     operators_from,
     parse_group,
 )
-from protein_enn.geometry.symmetry import Symmetry, closure_error
+from protein_enn.geometry.symmetry.symmetry import Symmetry, closure_error
 
 GROUPS = ["C2", "C3", "C7", "D2", "D3", "D5"]
 TILT = torch.tensor(Rotation.from_euler("xyz", [0.4, -1.1, 2.0]).as_matrix())

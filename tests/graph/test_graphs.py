@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from protein_enn import chemistry
-from protein_enn.geometry.compact import to_compact
-from protein_enn.geometry.neighbors import DENSE_LIMIT, nearest_neighbors
+from protein_enn.geometry.atom14 import to_compact
+from protein_enn.geometry.neighbors.search import DENSE_LIMIT, nearest_neighbors
 from protein_enn.graph import atom_graph, protein_graph
 from protein_enn.graph.features import EDGE_TYPES, MAX_OFFSET
 from protein_enn.graph.protein_graph import graph_of_atoms

@@ -12,10 +12,10 @@ import torch
 
 from protein_enn.geometry.superposition import rmsd
 from protein_enn.io import EmptyStructureError, FormatError, StructureError, read_structure
+from protein_enn.io.convert import assemblies
+from protein_enn.io.convert.assemblies import build_assembly
 from protein_enn.io.formats import mmcif, pdb
 from protein_enn.io.formats.header import MOST_OPERATORS, expand, read_header
-from protein_enn.io.meaning import assemblies
-from protein_enn.io.meaning.assemblies import build_assembly
 
 TURN = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])  # a quarter about z
 OPERATORS = {

@@ -1,6 +1,6 @@
 """Whatever the bytes: a StructureError in one line, or a structure that accounts for every atom of the file.
 
-What `scripts/fuzz_structures.py` does by the hundred thousand, a little of it in every test run; and inputs that once
+What `tests/fuzz/__main__.py` does by the hundred thousand, a little of it in every test run; and inputs that once
 failed.
 """
 
@@ -19,16 +19,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fuzzing import checks
-from fuzzing.binary_mutations import promise_rows
-from fuzzing.inputs import FORMATS, PLAIN, Input, make_input
-from fuzzing.minimise import minimise
-from fuzzing.seeds import ITEMS, MODELS, atoms_of, binary_document, cif_document, pdb_document, seeds
-from fuzzing.tables import atom_rows
-from fuzzing.text_mutations import NUMBERS, PIECES, RECORDS, TOKENS
 from protein_enn.io import FormatError, read_structure
 from protein_enn.io.write import structure_bytes
 from protein_enn.structure import Structure
+from tests.fuzz import checks
+from tests.fuzz.binary_mutations import promise_rows
+from tests.fuzz.inputs import FORMATS, PLAIN, Input, make_input
+from tests.fuzz.minimise import minimise
+from tests.fuzz.seeds import ITEMS, MODELS, atoms_of, binary_document, cif_document, pdb_document, seeds
+from tests.fuzz.tables import atom_rows
+from tests.fuzz.text_mutations import NUMBERS, PIECES, RECORDS, TOKENS
 
 QUICK = settings(derandomize=True, deadline=None, max_examples=20, database=None)
 ATOMS = atoms_of(MODELS.split("\n")[0] + "\n1 A 2 . ZN ZN")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from protein_enn import chemistry
-from protein_enn.geometry.compact import to_compact
+from protein_enn.geometry.atom14 import to_compact
 from protein_enn.graph.features import bonded_to_next
 from protein_enn.io.checks.gaps import find_gaps
 from protein_enn.structure import Structure

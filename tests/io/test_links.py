@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from protein_enn import chemistry
+from protein_enn.io.convert.links import find_links
 from protein_enn.io.formats.header import LABEL_IDS, read_header
-from protein_enn.io.meaning.links import find_links
 from protein_enn.structure import LINKS
 
 SG, C, N = chemistry.ATOM_INDEX["SG"], chemistry.C, chemistry.N

@@ -12,11 +12,11 @@ import torch
 from scipy.spatial import cKDTree
 
 from protein_enn import chemistry
-from protein_enn.audit import EXAMPLES, Finding
 from protein_enn.geometry.dihedrals import dihedral
 from protein_enn.io import read_structure
 from protein_enn.io.checks.plausibility import SAME_PLACE, _crowded, implausible
 from protein_enn.structure import Structure
+from protein_enn.structure.audit import EXAMPLES, Finding
 from protein_enn.testing import random_structure
 
 N, CA, C, O, CB = chemistry.N, chemistry.CA, chemistry.C, chemistry.O, chemistry.CB  # noqa: E741 - oxygen

@@ -9,8 +9,8 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from protein_enn import chemistry
+from protein_enn.chemistry.ideal_geometry import SIDE_CHAIN_BONDS
 from protein_enn.metrics import clashes, stereochemistry
-from protein_enn.metrics.ideal_geometry import SIDE_CHAIN_BONDS
 from protein_enn.metrics.ramachandran import is_outlier
 from protein_enn.structure import Structure
 

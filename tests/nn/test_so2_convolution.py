@@ -7,7 +7,7 @@ import torch
 from e3nn import o3
 
 from protein_enn.nn.chunks import chunk_size
-from protein_enn.nn.rotations import EdgeTurns, WignerMatrices, edge_frames
+from protein_enn.nn.edge_rotations import EdgeTurns, WignerMatrices, edge_frames
 from protein_enn.nn.so2_convolution import SO2Convolution
 from protein_enn.nn.spherical import degree_slice, gaunt, spherical_harmonics
 from protein_enn.nn.tensor_convolution import TensorConvolution
@@ -188,7 +188,7 @@ def test_the_free_angle_of_a_frame_does_not_matter(odd, monkeypatch):
     angle = 6.28 * torch.rand(N, K, dtype=torch.float64)
     c, s, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
     spin = torch.stack([c, zero, s, zero, zero + 1, zero, -s, zero, c], -1).view(N, K, 3, 3)
-    monkeypatch.setattr("protein_enn.nn.rotations.edge_frames", lambda d: spin @ edge_frames(d))
+    monkeypatch.setattr("protein_enn.nn.edge_rotations.edge_frames", lambda d: spin @ edge_frames(d))
     turns = EdgeTurns(3)(d, neighbors)
     assert (turns.matrix - EdgeTurns(3, 3)(-d, neighbors).matrix).abs().max() > 0.1
     after = layer(x, messages, turns, neighbors, weight, odds if odd else None)

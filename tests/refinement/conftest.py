@@ -13,10 +13,10 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.chemistry import CA, CB, C, N, O
-from protein_enn.geometry.compact import to_compact
+from protein_enn.geometry.atom14 import to_compact
+from protein_enn.models.refinement import Prediction
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.structure import Structure
-from protein_enn.tasks.refinement_model import Prediction
 
 
 def place(a: Tensor, b: Tensor, c: Tensor, length: float, angle: float, dihedral: float) -> Tensor:

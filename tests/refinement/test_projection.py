@@ -10,10 +10,10 @@ import torch
 
 from protein_enn.chemistry import CA, CB, C, N
 from protein_enn.metrics import stereochemistry
-from protein_enn.refinement.mending.covalent import covalent
-from protein_enn.refinement.mending.projection import project
-from protein_enn.refinement.mending.solver import Band, _normal_step, _System
-from protein_enn.refinement.mending.terms import ONSET, Quads, Terms, one_sided
+from protein_enn.refinement.idealize.gauss_newton import Band, _normal_step, _System
+from protein_enn.refinement.idealize.projection import project
+from protein_enn.refinement.idealize.residuals import ONSET, Quads, Terms, one_sided
+from protein_enn.refinement.idealize.restraints import covalent
 from protein_enn.structure import OtherAtoms, Structure
 
 ALL = torch.ones(20, 37)

@@ -12,10 +12,10 @@ import torch
 
 from protein_enn import chemistry
 from protein_enn.chemistry import CA, CB, C, N
+from protein_enn.chemistry.ideal_geometry import CHIRAL_CENTERS, PLANES, SIDE_CHAIN_ANGLES
 from protein_enn.io import read_structure
 from protein_enn.metrics import stereochemistry
-from protein_enn.refinement.mending.ideal_angles import HANDS, PLANES, SIDE_CHAIN_ANGLES
-from protein_enn.refinement.mending.projection import Projector, project
+from protein_enn.refinement.idealize.projection import Projector, project
 from protein_enn.structure import Structure
 from protein_enn.testing import random_rotation
 
@@ -94,7 +94,7 @@ def test_all_bonds_and_angles_of_a_spoiled_native_come_back(native: Structure, m
 
 
 def test_hands_and_planes_of_a_spoiled_native_come_back(native: Structure, mended: Structure) -> None:
-    hands = volumes(mended, HANDS)
+    hands = volumes(mended, CHIRAL_CENTERS)
     assert len(hands) > 20
     assert (hands > 1.5).all()
     flat = {name: tuple((*base, other) for other in others) for name, (base, others) in PLANES.items()}

@@ -19,8 +19,8 @@ from protein_enn.io import read_structure
 from protein_enn.metrics import stereochemistry
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.refinement import Refinement, refine
-from protein_enn.refinement.freedom import hold_weights
-from protein_enn.refinement.gate import KINDS_OF_OUTLIERS
+from protein_enn.refinement.acceptance import KINDS_OF_OUTLIERS
+from protein_enn.refinement.mobility import hold_weights
 from protein_enn.refinement.proposal import quality
 from protein_enn.structure import KINDS, OtherAtoms, Structure
 

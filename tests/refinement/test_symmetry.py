@@ -11,8 +11,8 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from protein_enn.chemistry import ATOM_INDEX, CA, RESIDUE_INDEX
-from protein_enn.geometry.operators import Operators, helical_operators
-from protein_enn.geometry.point_groups import group_operators
+from protein_enn.geometry.symmetry.operators import Operators, helical_operators
+from protein_enn.geometry.symmetry.point_groups import group_operators
 from protein_enn.io import read_structure, write_structure
 from protein_enn.metrics import stereochemistry
 from protein_enn.refinement.symmetry.base import made_symmetric

@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from protein_enn.geometry.point_groups import group_operators
+from protein_enn.geometry.symmetry.point_groups import group_operators
 from protein_enn.refinement.symmetry.copies import read_operators
 
 TILT = torch.tensor(Rotation.from_euler("xyz", [0.4, -1.1, 2.0]).as_matrix())

@@ -13,8 +13,8 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from protein_enn.certificate.subjects import subject_of
 from protein_enn.cli import app
+from protein_enn.evaluation.equivariance.subjects import subject_of
 from protein_enn.evaluation.mutations import calibrate_mutations
 from protein_enn.evaluation.provenance import provenance
 from protein_enn.io import read_structure, write_structure

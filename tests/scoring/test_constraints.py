@@ -11,7 +11,7 @@ import torch
 
 from protein_enn import chemistry
 from protein_enn.scoring.constraints import Constraints
-from protein_enn.scoring.words import amino_acids, biases, read_biases, read_omissions, tie_parts
+from protein_enn.scoring.parsing import amino_acids, biases, read_biases, read_omissions, tie_parts
 from protein_enn.structure import Structure
 
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from protein_enn import chemistry
-from protein_enn.audit import Finding
 from protein_enn.predictor import Predictor
 from protein_enn.scoring import score, score_ensemble
 from protein_enn.structure import Structure
+from protein_enn.structure.audit import Finding
 
 
 @pytest.fixture(scope="module")

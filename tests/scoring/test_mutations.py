@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from protein_enn import chemistry
-from protein_enn.models import ENCODERS
+from protein_enn.encoders import ENCODERS
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.scoring import ESTIMATORS, scan, score
 from protein_enn.scoring.mutations import context_free

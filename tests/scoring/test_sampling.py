@@ -11,6 +11,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.graph.coloring import coloring
+from protein_enn.models.design import UNSEEN, DesignModel
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.scoring import Design, design
 from protein_enn.scoring.backbone import Backbone
@@ -18,7 +19,6 @@ from protein_enn.scoring.constraints import Constraints
 from protein_enn.scoring.designs import problem_of
 from protein_enn.scoring.sampling import Draw, links, sample
 from protein_enn.structure import Structure
-from protein_enn.tasks.design_model import UNSEEN, DesignModel
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "plain": {},

@@ -16,9 +16,9 @@ from protein_enn.data import Chain, Store
 from protein_enn.data.batches import seeded
 from protein_enn.data.labels import VIEWS, LabelSet
 from protein_enn.data.store import Record, write_store
-from protein_enn.tasks.mpnn.graph import BackboneGraph, graph_of_backbone
-from protein_enn.tasks.mpnn.network import MPNN
-from protein_enn.tasks.mpnn.published import read_published
+from protein_enn.models.mpnn.graph import BackboneGraph, graph_of_backbone
+from protein_enn.models.mpnn.network import MPNN
+from protein_enn.models.mpnn.published import read_published
 from protein_enn.testing import random_structure
 from protein_enn.training import labelling
 from protein_enn.training.labelling import drawn_sequence, known_condition, label_store, rounds, views

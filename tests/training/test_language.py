@@ -15,10 +15,10 @@ from protein_enn.data.store import Record, write_store
 from protein_enn.embedding import LanguageModel
 from protein_enn.predictor import load_predictor
 from protein_enn.scoring import score
-from protein_enn.tasks.design import DesignTask
 from protein_enn.testing import random_structure
 from protein_enn.training import train
 from protein_enn.training.loaders import Examples
+from protein_enn.training.tasks.design import DesignTask
 
 EXPERIMENT = """
 task: {task}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from protein_enn.predictor import build
+from protein_enn.models import build
 from protein_enn.training.experiment import Experiment
 from protein_enn.training.module import TrainingModule
 

@@ -22,13 +22,13 @@ from protein_enn.data.labels import LabelSet
 from protein_enn.data.store import Record, write_store
 from protein_enn.predictor import load_predictor, untrained
 from protein_enn.scoring import score
-from protein_enn.tasks.design import DesignTask
 from protein_enn.testing import random_structure
 from protein_enn.training import train
 from protein_enn.training.checkpoints import NAME
 from protein_enn.training.experiment import Experiment
 from protein_enn.training.labelling import label_store
 from protein_enn.training.loaders import Examples, loaders
+from protein_enn.training.tasks.design import DesignTask
 
 ENCODER = "{layers: 1, scalars: 16, odd: 4, channels: 4, edges: 8, hidden: 8}"
 MODEL = f"{{k: 6, conditions: [clean, robust], encoder_settings: {ENCODER}}}"

@@ -48,7 +48,7 @@ rule list_files:
         "../../configs/environment.yaml"
     localrule: True
     script:
-        "../../scripts/list_structures.py"
+        "../scripts/list_structures.py"
 
 
 rule audit:

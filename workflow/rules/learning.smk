@@ -130,7 +130,7 @@ rule curves:
         "../../configs/environment.yaml"
     localrule: True
     script:
-        "../../scripts/copy_curves.py"
+        "../scripts/copy_curves.py"
 
 
 rule weights:
@@ -154,7 +154,7 @@ rule weights:
         "../../configs/environment.yaml"
     localrule: True
     script:
-        "../../scripts/copy_weights.py"
+        "../scripts/copy_weights.py"
 
 
 if SETTINGS.calibrate.data:

@@ -28,7 +28,7 @@ rule gather:
     conda:
         "../../configs/environment.yaml"
     script:
-        "../../scripts/gather_results.py"
+        "../scripts/gather_results.py"
 
 
 rule provenance:
@@ -53,7 +53,7 @@ rule provenance:
     conda:
         "../../configs/environment.yaml"
     script:
-        "../../scripts/record_provenance.py"
+        "../scripts/record_provenance.py"
 
 
 rule report:

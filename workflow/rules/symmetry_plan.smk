@@ -7,7 +7,7 @@ STUDY = f"{RESULTS}/symmetry_study"
 
 @functools.cache
 def study():
-    from protein_enn.evaluation.symmetry.study import read_study
+    from protein_enn.evaluation.equivariance.study.settings import read_study
 
     try:
         found = read_study(SETTINGS.symmetry_study)
@@ -21,20 +21,20 @@ def study():
 
 
 def study_cell(wildcards):
-    from protein_enn.evaluation.symmetry.study import Cell
+    from protein_enn.evaluation.equivariance.study.settings import Cell
 
     return Cell.of(wildcards.cell)
 
 
 def study_cells(wildcards):
-    from protein_enn.evaluation.symmetry.study import cells
+    from protein_enn.evaluation.equivariance.study.settings import cells
 
     return [f"{STUDY}/{cell.path}/measured.json" for cell in cells(study())]
 
 
 def cell_experiment(wildcards):
     """What the plan says of this cell alone, so that another plan trains anew only what differs."""
-    from protein_enn.evaluation.symmetry.study import experiment_of
+    from protein_enn.evaluation.equivariance.study.settings import experiment_of
 
     return experiment_of(study(), study_cell(wildcards))
 

@@ -19,7 +19,7 @@ rule study_experiment:
         "../../configs/environment.yaml"
     localrule: True
     script:
-        "../../scripts/study_experiment.py"
+        "../scripts/study_experiment.py"
 
 
 rule study_train:
@@ -68,7 +68,7 @@ rule study_measure:
     conda:
         "../../configs/environment.yaml"
     script:
-        "../../scripts/study_measure.py"
+        "../scripts/study_measure.py"
 
 
 rule symmetry_study:
@@ -89,4 +89,4 @@ rule symmetry_study:
         "../../configs/environment.yaml"
     localrule: True
     script:
-        "../../scripts/study_figure.py"
+        "../scripts/study_figure.py"

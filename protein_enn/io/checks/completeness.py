@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.audit import EXAMPLES, Finding
 from protein_enn.structure import Structure
+from protein_enn.structure.audit import EXAMPLES, Finding
 
 N, CA, C, CB, O = chemistry.N, chemistry.CA, chemistry.C, chemistry.CB, chemistry.O  # noqa: E741 - oxygen
 FEW = 10

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.audit import Gap
 from protein_enn.structure import Structure
+from protein_enn.structure.audit import Gap
 
 CA_BREAK = 4.5
 """Å between CAs, which tell where C or N is missing; bonded ones stand 2.9 (cis) or 3.8 apart."""

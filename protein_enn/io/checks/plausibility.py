@@ -13,10 +13,10 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.audit import EXAMPLES, Finding, Severity
 from protein_enn.geometry.dihedrals import dihedral
 from protein_enn.io.checks.completeness import doubtful_columns, incomplete
 from protein_enn.structure import Structure
+from protein_enn.structure.audit import EXAMPLES, Finding, Severity
 
 N, CA, C, CB, O = chemistry.N, chemistry.CA, chemistry.C, chemistry.CB, chemistry.O  # noqa: E741 - oxygen
 FEW = 10

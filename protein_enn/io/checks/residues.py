@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.audit import EXAMPLES, Finding, Severity
 from protein_enn.io.components import component
 from protein_enn.structure import Structure
+from protein_enn.structure.audit import EXAMPLES, Finding, Severity
 
 
 def describe_residues(structure: Structure) -> list[Finding]:

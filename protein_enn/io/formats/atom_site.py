@@ -8,12 +8,12 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from protein_enn.audit import Finding
 from protein_enn.io.errors import CoordinateError, EmptyStructureError, FormatError
 from protein_enn.io.formats.document import Document, Header
 from protein_enn.io.table.atoms import AtomTable, Numbers, coordinates, optional
 from protein_enn.io.table.labels import Labels
 from protein_enn.io.table.numbers import BAD, NULL, OK
+from protein_enn.structure.audit import Finding
 
 PLACE = "atom_site row"
 COORDINATES = ("Cartn_x", "Cartn_y", "Cartn_z")

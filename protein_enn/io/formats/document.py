@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import gemmi
 
-from protein_enn.audit import Finding
 from protein_enn.io.table.atoms import AtomTable
+from protein_enn.structure.audit import Finding
 
 Header = gemmi.Structure
 """Assemblies, connections and title of a file; its models may be empty."""

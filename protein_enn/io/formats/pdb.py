@@ -12,7 +12,6 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from protein_enn.audit import Finding
 from protein_enn.io.components import FOUR_LETTER_NAMES, elements_of
 from protein_enn.io.errors import EmptyStructureError, FormatError
 from protein_enn.io.formats.document import Document, Header
@@ -20,6 +19,7 @@ from protein_enn.io.formats.pdb_lines import Lines, scan_lines
 from protein_enn.io.table.atoms import AtomTable, Numbers, coordinates, optional
 from protein_enn.io.table.labels import Labels
 from protein_enn.io.table.numbers import BAD, NULL, parse_numbers
+from protein_enn.structure.audit import Finding
 
 WIDTH = 80
 

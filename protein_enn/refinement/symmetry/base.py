@@ -16,7 +16,7 @@ from protein_enn import chemistry
 from protein_enn.chemistry import CA, C, N, O
 from protein_enn.geometry.dihedrals import peptide_bonded
 from protein_enn.geometry.superposition import moved, superpose
-from protein_enn.geometry.symmetry import Symmetry
+from protein_enn.geometry.symmetry.symmetry import Symmetry
 from protein_enn.structure import Structure
 
 ALIKE = 1.0

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from protein_enn.geometry.operators import Operators
-from protein_enn.geometry.point_groups import operators_from, parse_group
 from protein_enn.geometry.superposition import superpose
-from protein_enn.geometry.symmetry import Symmetry
+from protein_enn.geometry.symmetry.operators import Operators
+from protein_enn.geometry.symmetry.point_groups import operators_from, parse_group
+from protein_enn.geometry.symmetry.symmetry import Symmetry
 from protein_enn.refinement.symmetry.chains import AlikeChains, alike_chains
 from protein_enn.refinement.symmetry.search import Orbit, deviation_of, orbits_of, search
 from protein_enn.structure import Structure

@@ -12,12 +12,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from protein_enn.audit import Finding
-from protein_enn.geometry.operators import Operators
-from protein_enn.geometry.point_groups import operators_from
-from protein_enn.geometry.symmetry import Symmetry
+from protein_enn.geometry.symmetry.operators import Operators
+from protein_enn.geometry.symmetry.point_groups import operators_from
+from protein_enn.geometry.symmetry.symmetry import Symmetry
 from protein_enn.io.files import decompress, read_bytes
 from protein_enn.structure import Links, OtherAtoms, Structure
+from protein_enn.structure.audit import Finding
 
 SPECIAL = 0.5
 """Å: an atom (an ion, a water) this close to its own copy stands on the axis, and is there once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protein_enn.report.portrait import view_from
+from protein_enn.report.ca_trace import view_from
 
 REFINEMENT_COLUMNS = (
     "id", "residue", "status", "reason", "displacement", "confidence_before", "confidence_after",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from protein_enn.report import svg, tables
+from protein_enn.report.ca_trace import FAULTS, fault_counts, legend, panel, view_from
 from protein_enn.report.html import Markup, element, join, number, show
 from protein_enn.report.interactive import every_residue, interactive
-from protein_enn.report.portrait import FAULTS, fault_counts, legend, panel, view_from
 from protein_enn.report.refinement_tracks import STATUSES, refinement_tracks
 from protein_enn.report.sections.audits import audit_section, severity_tag
 from protein_enn.report.viewer import show_button

@@ -13,9 +13,10 @@ from protein_enn import chemistry
 from protein_enn.data import Chain
 from protein_enn.geometry.dihedrals import backbone_dihedrals
 from protein_enn.graph import atom_graph, protein_graph
-from protein_enn.predictor import build, untrained
+from protein_enn.models import build
+from protein_enn.predictor import untrained
 from protein_enn.scoring import score
-from protein_enn.tasks import TASKS
+from protein_enn.training.tasks import TASKS
 
 SMALL = {"k": 8, "encoder_settings": {"layers": 1, "scalars": 16, "odd": 4, "channels": 4, "edges": 8, "hidden": 8}}
 

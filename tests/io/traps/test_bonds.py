@@ -11,7 +11,7 @@ import torch
 from protein_enn import chemistry
 from protein_enn.graph import protein_graph
 from protein_enn.io import EmptyStructureError, read_structure
-from protein_enn.io.meaning import assemblies
+from protein_enn.io.convert import assemblies
 
 SG = chemistry.ATOM_INDEX["SG"]
 

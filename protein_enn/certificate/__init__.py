@@ -1,8 +1,0 @@
-"""The symmetry certificate: what a trained model promises by construction, measured on the model that is shipped."""
-
-from __future__ import annotations
-
-from protein_enn.certificate.certificate import Certificate, Row
-from protein_enn.certificate.measure import certify
-
-__all__ = ["Certificate", "Row", "certify"]

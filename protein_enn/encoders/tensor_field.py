@@ -1,0 +1,148 @@
+"""Tensor field network: sum over neighbours first, couple once per node."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor, nn
+
+from protein_enn.encoders.edges import EdgeEmbedding, Edges
+from protein_enn.encoders.layers import (
+    EdgeUpdate,
+    NodeEmbedding,
+    OddMessages,
+    PairMessages,
+    Transition,
+    neighbor_sum,
+)
+from protein_enn.graph.fields import GeometricGraph, Widths
+from protein_enn.nn.chunks import Source, in_chunks
+from protein_enn.nn.features import Features, Layout
+from protein_enn.nn.gate import gate_tensors
+from protein_enn.nn.norm import TensorNorm
+from protein_enn.nn.spherical import MAX_DEGREE, spherical_harmonics
+from protein_enn.nn.tensor_convolution import TensorConvolution
+from protein_enn.settings import Settings
+
+
+class TensorField(nn.Module):
+    """Features of every node from its surroundings: arXiv:1802.08219, with messages that see both ends.
+
+    Gives `scalars` x 0e + `odd` x 0o + `channels` x (1o + 2e ... lmax) + `pseudochannels` x (1e + 2o ... lmax); at
+    lmax 0 there are no tensors.
+    """
+
+    equivariant: ClassVar[bool] = True
+
+    class Config(Settings):
+        layers: int = 3
+        scalars: int = 128
+        odd: int = 16
+        channels: int = 16  # of each tensor degree
+        pseudochannels: int = 0  # of each tensor degree, of the other parity: axial vectors and so on
+        lmax: int = Field(default=2, ge=0, le=MAX_DEGREE)
+        edges: int = 64
+        hidden: int = 96  # width of a message
+        edge_updates: bool = False  # edges learn from both ends after every layer
+        basis: int = 12  # Gaussians for each distance of an edge
+        transition: int = 2  # inner width of a transition, times `scalars`
+        cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
+        dropout: float = Field(default=0.0, ge=0, lt=1)  # of summed messages and of transitions, in training
+
+    def __init__(self, config: Config, widths: Widths) -> None:
+        super().__init__()
+        self.config = config
+        channels, pseudochannels = (config.channels, config.pseudochannels) if config.lmax else (0, 0)
+        self.layout = Layout(config.scalars, config.odd, channels, pseudochannels, config.lmax)
+        self.edge_width = config.edges
+        self.edges = EdgeEmbedding(widths, config.edges, config.cutoff, config.basis)
+        self.nodes = NodeEmbedding(widths, self.layout)
+        self.layers = nn.ModuleList(TensorFieldLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
+        updates = config.layers if config.edge_updates else 0
+        self.edge_updates = nn.ModuleList(EdgeUpdate(config.scalars, config.edges) for _ in range(updates))
+
+    def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
+        """Node features and the embedded edges they were made with."""
+        edges = self.edges(graph)
+        harmonics = spherical_harmonics(self.config.lmax, edges.direction)
+        features = self.nodes(graph)
+        for i, layer in enumerate(self.layers):
+            features = layer(features, edges, harmonics)
+            if self.config.edge_updates:
+                edges = self.edge_updates[i](features.scalars, edges)
+        return features, edges
+
+
+class TensorFieldLayer(nn.Module):
+    """One residual round of messages: even scalars, odd scalars, tensors."""
+
+    def __init__(self, config: TensorField.Config, triples: int) -> None:
+        super().__init__()
+        axial = config.pseudochannels
+        self.norm = nn.LayerNorm(config.scalars)
+        self.tensor_norm = TensorNorm(config.lmax)
+        self.messages = PairMessages(config.scalars, config.edges, config.hidden)
+        self.even = nn.Linear(config.hidden, config.scalars)
+        self.odd = OddMessages(config.odd, triples, config.hidden)
+        self.lift = nn.Linear(config.scalars, config.channels)
+        self.convolution = TensorConvolution(config.channels, config.lmax, config.hidden, axial)
+        if config.lmax:
+            self.gate = nn.Linear(config.scalars, config.channels * config.lmax)
+        extra = self.convolution.scalars + config.odd
+        self.transition = Transition(config.scalars, config.transition, extra, config.dropout)
+        self.dropout = nn.Dropout(config.dropout)
+        if axial:
+            self.lift_odd = nn.Linear(config.odd, axial, bias=False)
+            self.odd_from_tensors = nn.Linear(self.convolution.pseudoscalars, config.odd, bias=False)
+        if axial and config.lmax:
+            self.gate_odd = nn.Linear(config.scalars, axial * config.lmax)
+        self.axial = axial
+
+    def forward(self, x: Features, edges: Edges, harmonics: Float[Tensor, "n k m"]) -> Features:
+        normed = self.norm(x.scalars)
+        lifted = self._lifted(normed, x)
+        rows = (self.messages.target(normed), edges.scalars, edges.pseudoscalars, edges.weight, harmonics)
+        values = (self.messages.source(normed), self.odd.node(x.pseudoscalars), lifted)
+        even, odd, coupled = in_chunks(self._sums, rows, values, edges.neighbors, tuple(self.parameters()))
+        scalars = x.scalars + self.dropout(self.even(even))
+        odd = x.pseudoscalars + odd
+        update = self.convolution.mixed(coupled)
+        if self.axial:
+            odd = odd + self.odd_from_tensors(update.pseudoscalars)
+        scalars = self.transition(scalars, torch.cat([update.scalars, odd.square()], -1))
+        tensors = x.tensors
+        if tensors.shape[2]:
+            tensors = tensors + gate_tensors(update.tensors, self.gate(scalars))
+        pseudotensors = x.pseudotensors
+        if pseudotensors.shape[2]:
+            pseudotensors = pseudotensors + gate_tensors(update.pseudotensors, self.gate_odd(scalars))
+        return Features(scalars, odd, tensors, pseudotensors)
+
+    def _sums(
+        self,
+        target: Tensor,
+        e: Tensor,
+        triples: Tensor,
+        weight: Tensor,
+        harmonics: Tensor,
+        source: Source,
+        odd: Source,
+        lifted: Source,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What some nodes take from their neighbours: messages, odd scalars, coupled products."""
+        messages = self.messages.joined(target, source.gathered(), e)
+        coupled = self.convolution.coupled(lifted, messages, harmonics, weight)
+        return neighbor_sum(weight, messages), self.odd.joined(odd.gathered(), messages, triples, weight), coupled
+
+    def _lifted(self, normed: Float[Tensor, "n h"], x: Features) -> Float[Tensor, "n m c"]:
+        """Channels that start at degree 0: scalars above the tensors, pseudoscalars above the pseudotensors."""
+        n, components = len(normed), x.tensors.shape[1]
+        tensors = self.tensor_norm(x.tensors) if components else normed.new_zeros(n, 0, self.convolution.channels)
+        lifted = torch.cat([self.lift(normed)[:, None], tensors], 1)
+        if not self.axial:
+            return lifted
+        axial = self.tensor_norm(x.pseudotensors) if components else normed.new_zeros(n, 0, self.axial)
+        return torch.cat([lifted, torch.cat([self.lift_odd(x.pseudoscalars)[:, None], axial], 1)], 2)

@@ -1,0 +1,142 @@
+"""Measuring: every case of every structure, the worst of each row."""
+
+from __future__ import annotations
+
+import copy
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from protein_enn import chemistry
+from protein_enn.encoders import encoder as build_encoder
+from protein_enn.evaluation.equivariance.cases import LEVELS, Case, graph_of
+from protein_enn.evaluation.equivariance.certificate import Certificate, Row
+from protein_enn.evaluation.equivariance.compilation import RECOMPILATIONS, compiled, demand_compiler
+from protein_enn.evaluation.equivariance.limits import limit
+from protein_enn.evaluation.equivariance.structures import default_structures, in_dtype, on_grid
+from protein_enn.evaluation.equivariance.subjects import PRECISIONS, WIDTHS, EncoderSubject, Subject, subject_of
+from protein_enn.predictor import Predictor, choose_device, load_predictor
+from protein_enn.structure import Structure
+from protein_enn.version import __version__
+
+NEIGHBORS = 16
+"""k of the graphs that an encoder is certified on by itself."""
+Progress = Callable[[int, int, str], None]
+"""progress(done, total, what was done)."""
+
+
+def certify(
+    weights: str | Predictor = "design",
+    *,
+    encoder: str | None = None,
+    precision: str = "float32",
+    compile: bool = False,
+    structures: Sequence[Structure] | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    progress: Progress = lambda done, total, line: None,
+) -> Certificate:
+    """How far every output is from turning, moving and permuting with its input, on real structures.
+
+    Args:
+        weights: shipped weights by name, a .safetensors file, or a predictor, which is copied.
+        encoder: an encoder of `ENCODERS` with its default settings and random weights instead.
+        precision: float64, float32 or bf16 (float32 under bfloat16 autocast). Errors are computed in float64.
+        compile: run the encoder through torch.compile; needs a C++ compiler.
+        structures: what to measure on; by default one chain and a complex of three that come with the package.
+        device: auto, cpu or cuda.
+        seed: of the moves, and of an encoder's weights.
+        progress: called after each structure with how many of how many are done, and which.
+
+    Raises:
+        ValueError: an unknown name, precision or device, no C++ compiler, or a structure without a CA.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"no precision {precision!r}; there are {', '.join(PRECISIONS)}")
+    if compile:
+        demand_compiler()
+    where = choose_device(device)
+    chosen = default_structures(seed) if structures is None else list(structures)
+    for structure in chosen:
+        if not structure.present[:, chemistry.CA].any():
+            raise ValueError(f"{structure.name}: no residue has a CA atom; certify on a protein structure")
+    if encoder is not None:
+        name, sha256, subjects = encoder, None, _encoder_subjects(encoder, precision, where, seed)
+    else:
+        given = weights if isinstance(weights, Predictor) else load_predictor(weights, device=where.type)
+        name, sha256 = given.name, given.sha256
+        subjects = [(name, subject_of(replace(given, model=copy.deepcopy(given.model)), precision, where))]
+    prepared = [on_grid(structure) for structure in chosen]
+    rows: list[Row] = []
+    compilation = None
+    with torch._dynamo.config.patch(recompile_limit=RECOMPILATIONS):
+        for number, (title, subject) in enumerate(subjects):
+            if compile:
+                compilation = compiled(subject, _first_graph(subject, prepared[0], seed))
+            for i, structure in enumerate(prepared, start=1):
+                rows += _rows(title, subject, structure, precision, seed)
+                done = number * len(prepared) + i
+                progress(done, len(subjects) * len(prepared), f"{title}, {precision}: {structure.name}")
+    return Certificate(
+        subject=name,
+        sha256=sha256,
+        precision=precision,
+        device=str(where),
+        seed=seed,
+        structures={structure.name: len(structure) for structure in prepared},
+        rows=_worst(rows),
+        compilation=compilation,
+        versions={"protein_enn": __version__, "torch": torch.__version__, "python": platform.python_version()},
+    )
+
+
+def _encoder_subjects(name: str, precision: str, device: torch.device, seed: int) -> list[tuple[str, Subject]]:
+    """The encoder with random weights for each kind of graph."""
+    found: list[tuple[str, Subject]] = []
+    for kind, widths in WIDTHS.items():
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module: Any = build_encoder(name, {}, widths)
+        found.append((kind, EncoderSubject(module, kind, NEIGHBORS, precision, device)))
+    return found
+
+
+def _first_graph(subject: Subject, structure: Structure, seed: int) -> Any:
+    return graph_of(subject, in_dtype(structure, subject.dtype), subject.given(structure, seed))
+
+
+def _rows(title: str, subject: Subject, structure: Structure, precision: str, seed: int) -> list[Row]:
+    """A row for each output of each case of one structure."""
+    return [
+        row
+        for level, cases in LEVELS.items()
+        for case in cases(subject, structure, seed)
+        for row in _measured(title, level, structure.name, precision, case)
+    ]
+
+
+def _worst(rows: list[Row]) -> tuple[Row, ...]:
+    """The worst of the rows of each subject, level, move and output, with how many there were."""
+    worst: dict[tuple[str, str, str, str], Row] = {}
+    for row in rows:
+        key = (row.subject, row.level, row.move, row.output)
+        known = worst.get(key, row)
+        count = known.cases + 1 if key in worst else 1
+        worse = row if not row.error <= known.error else known  # nan is worse than any number
+        note = "; ".join(dict.fromkeys(n for n in (known.note, row.note) if n))
+        worst[key] = replace(worse, cases=count, note=note)
+    return tuple(worst.values())
+
+
+def _measured(title: str, level: str, structure: str, precision: str, case: Case) -> list[Row]:
+    """A row for each output of one case."""
+    rows = []
+    for name, expected in case.expected.items():
+        allowed = limit(precision, level, case.move, expected)
+        note = f"{structure}, {case.move}: {case.note}" if case.note else ""
+        error = expected.error(case.found[name])
+        rows.append(Row(title, level, case.move, name, error, allowed, structure, 1, note))
+    return rows

@@ -1,0 +1,90 @@
+"""What a certificate is made on where no file is given: HIV-1 integrase, and a complex of it.
+
+1BHL of the Protein Data Bank (coordinates are CC0), one chain of 135 residues with two cacodylated cysteines and 59
+atoms that are not protein.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.resources import files
+
+import torch
+
+from protein_enn.io import read_structure
+from protein_enn.nn.rotation import random_rotation
+from protein_enn.structure import Links, OtherAtoms, Structure
+
+GRID = 2.0**-13
+"""Å. Float32 holds multiples of it exactly below 2,048 Å, so that nothing is rounded when a structure goes 1,000 Å
+away; it is an eighth of the last digit of a PDB file."""
+NOISE = 0.5
+"""Å, standard deviation on each coordinate of the complex, so that refinement finds something to do."""
+
+APART = 2.6
+"""Times the radius within which 80 % of a chain's CA lie: chains that touch but do not run through each other."""
+
+
+def default_structures(seed: int = 0) -> list[Structure]:
+    """One native chain, and a complex of two such chains in contact and a piece of 20 residues, perturbed."""
+    data = (files("protein_enn.evaluation.equivariance") / "1bhl.pdb.gz").read_bytes()
+    native = read_structure(data, name="1bhl")
+    return [native, complex_of(native, seed)]
+
+
+def complex_of(structure: Structure, seed: int) -> Structure:
+    """The first chain of a structure, its copy and a piece of it side by side as chains A, B and C, perturbed."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = (structure.chains == 0).nonzero()[:, 0]
+    size, piece = len(rows), min(20, len(rows))
+    radius = float((structure.ca[rows] - structure.ca[rows].mean(0)).norm(dim=-1).quantile(0.8))
+    both = structure.take(torch.cat([rows, rows, rows[:piece]]))
+    chains = torch.tensor([0] * size + [1] * size + [2] * piece)
+    positions = both.positions.double()
+    center = positions[:size, 1].mean(0)
+    for chain, shift in ((1, (APART * radius, 0.0, 0.0)), (2, (0.0, APART * radius, 0.0))):
+        turn = random_rotation(seed + chain)
+        inside = chains == chain
+        positions[inside] = (positions[inside] - center) @ turn.T + center + torch.tensor(shift).double()
+    positions += NOISE * torch.randn(positions.shape, generator=generator, dtype=torch.float64)
+    ids = ("A", "B", "C")
+    return replace(
+        both.with_positions(positions.to(structure.positions.dtype)),
+        name=f"{structure.name}_complex",
+        chains=chains,
+        chain_ids=ids,
+        label_chain_ids=ids,
+        others=OtherAtoms.empty(),
+        links=Links.empty(),
+    )
+
+
+def on_grid(structure: Structure) -> Structure:
+    """The structure in float64 about the origin, coordinates rounded to multiples of `GRID`."""
+    positions = structure.positions.double()
+    center = positions[structure.present].mean(0)
+    others = replace(structure.others, positions=_rounded(structure.others.positions.double() - center))
+    return replace(structure.with_positions(_rounded(positions - center)), others=others)
+
+
+def in_dtype(structure: Structure, dtype: torch.dtype) -> Structure:
+    """The structure with coordinates of another precision."""
+    others = replace(structure.others, positions=structure.others.positions.to(dtype))
+    return replace(structure, positions=structure.positions.to(dtype), others=others)
+
+
+def reordered(structure: Structure, order: torch.Tensor) -> Structure:
+    """The same structure, its residues in another order of chains; chains are counted in their new order."""
+    taken = structure.take(order)
+    old = list(dict.fromkeys(taken.chains.tolist()))
+    place = torch.tensor([old.index(i) if i in old else -1 for i in range(len(structure.chain_ids))])
+    return replace(
+        taken,
+        chains=place[taken.chains],
+        chain_ids=tuple(structure.chain_ids[i] for i in old),
+        label_chain_ids=tuple(structure.label_chain_ids[i] for i in old),
+    )
+
+
+def _rounded(positions: torch.Tensor) -> torch.Tensor:
+    return (positions / GRID).round() * GRID

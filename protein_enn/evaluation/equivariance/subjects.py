@@ -1,0 +1,232 @@
+"""What is asked of an encoder, a design predictor and a refinement predictor: every output, and how each turns.
+
+A subject makes the graph of a structure and answers for a graph; where the task has a call from structure to
+structure, it answers for that as well. Models run in their own precision, answers are float64.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from protein_enn.evaluation.equivariance.outputs import Outputs, displacement, output, parts_of
+from protein_enn.graph import atom_graph, protein_graph
+from protein_enn.graph.all_atoms import ALL_ATOM_WIDTHS
+from protein_enn.graph.atom_graph import ATOM_WIDTHS
+from protein_enn.graph.fields import GeometricGraph
+from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
+from protein_enn.models.design import order_visibility
+from protein_enn.nn.features import Features
+from protein_enn.predictor import Predictor
+from protein_enn.refinement import refine
+from protein_enn.structure import Structure
+
+PRECISIONS = {"float64": torch.float64, "float32": torch.float32, "bf16": torch.float32}
+"""What parameters and coordinates are held in; bf16 is float32 under autocast."""
+STEPS = 3
+"""Steps of refinement, as many as `refine` takes."""
+GRAPHS: dict[str, Callable[[Structure, int], GeometricGraph]] = {
+    "backbone": lambda structure, k: protein_graph(structure, k, side_chains=False),
+    "all atoms": lambda structure, k: protein_graph(structure, k, side_chains=True),
+    "atom graph": lambda structure, k: atom_graph(structure, k),
+}
+"""The kinds of graph that an encoder is certified on."""
+WIDTHS = {"backbone": BACKBONE_WIDTHS, "all atoms": ALL_ATOM_WIDTHS, "atom graph": ATOM_WIDTHS}
+
+
+class Subject(ABC):
+    """A model in one precision on one device."""
+
+    handed = False
+    """Whether graphs hold the ideal CB of L-amino acids, which the mirror image of a structure does not have."""
+
+    def __init__(self, model: nn.Module, precision: str, device: torch.device) -> None:
+        self.precision, self.device, self.dtype = precision, device, PRECISIONS[precision]
+        self.model: Any = model.to(device, self.dtype).eval().requires_grad_(False)
+
+    @property
+    def encoder(self) -> Any:
+        """The part that `torch.compile` is applied to."""
+        return self.model.encoder
+
+    def entering(self, graph: GeometricGraph) -> GeometricGraph:
+        """The graph as the encoder gets it."""
+        return graph
+
+    @abstractmethod
+    def graph(self, structure: Structure) -> GeometricGraph:
+        """The graph of a structure in its own precision, on the CPU."""
+
+    def given(self, structure: Structure, seed: int) -> dict[str, Tensor]:
+        """What outputs depend on besides the geometry, for each residue of the structure."""
+        return {}
+
+    @abstractmethod
+    def answers(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
+        """All outputs for a graph in the model's precision."""
+
+    def calls(self, structure: Structure) -> Outputs:
+        """Outputs of calls from structure to structure, one row for each residue."""
+        return {}
+
+    def outputs(self, graph: GeometricGraph, mirrored: bool = False, gradients: bool = False) -> Outputs:
+        """All outputs for a graph of any precision.
+
+        `mirrored`: what the mirror image should give before vectors turn, from the features of this graph with the
+        sign of the odd scalars changed where even and odd meet.
+        """
+        with torch.set_grad_enabled(gradients), self.precise():
+            return self.answers(self.cast(graph), mirrored)
+
+    def cast(self, graph: GeometricGraph) -> GeometricGraph:
+        """The graph in the precision and on the device of the model."""
+        floating = {key: value.to(self.dtype) for key, value in graph.to_dict().items() if _is_floating(value)}
+        result: GeometricGraph = graph.clone().update(floating).to(self.device)
+        return result
+
+    @contextmanager
+    def precise(self) -> Iterator[None]:
+        """Products in bfloat16 if that was asked for."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            yield
+
+
+class EncoderSubject(Subject):
+    """An encoder with random weights on one kind of graph."""
+
+    def __init__(self, encoder: nn.Module, kind: str, k: int, precision: str, device: torch.device) -> None:
+        super().__init__(encoder, precision, device)
+        self.kind, self.k = kind, k
+        self.handed = kind == "backbone"
+
+    @property
+    def encoder(self) -> Any:
+        return self.model
+
+    def graph(self, structure: Structure) -> GeometricGraph:
+        return GRAPHS[self.kind](structure, self.k)
+
+    def answers(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
+        return parts_of(self.model(graph)[0], self.model.layout)
+
+
+class DesignSubject(Subject):
+    """Logits of the residues in three views of the sequence, and the features behind them."""
+
+    handed = True
+
+    def __init__(self, model: nn.Module, precision: str, device: torch.device, condition: str | None = None) -> None:
+        super().__init__(model, precision, device)
+        self.condition = condition
+
+    def graph(self, structure: Structure) -> GeometricGraph:
+        return cast(GeometricGraph, self.model.graph(structure, condition=self.condition or ""))
+
+    def entering(self, graph: GeometricGraph) -> GeometricGraph:
+        return cast(GeometricGraph, self.model.with_context(graph))
+
+    def given(self, structure: Structure, seed: int) -> dict[str, Tensor]:
+        rank = torch.randperm(len(structure), generator=torch.Generator().manual_seed(seed))
+        return {"sequence": structure.residues, "rank": rank}
+
+    def answers(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
+        seen: list[Features] = []
+        with _changed(self.encoder, seen, mirrored):
+            encoding = self.model.encode(graph)
+        views = {
+            "unconditional": torch.zeros_like(graph.neighbor_mask),
+            "single": graph.neighbor_mask,
+            "fixed order": order_visibility(cast(Any, graph), graph.rank.float()),
+        }
+        logits = {f"logits, {name}": self.model.logits(encoding, graph.sequence, view) for name, view in views.items()}
+        features = parts_of(seen[0], self.encoder.layout)
+        return {**features, **{name: output(values) for name, values in logits.items()}}
+
+
+class RefinementSubject(Subject):
+    """Displacements, predicted lDDT, the features behind them, and refinement from structure to structure."""
+
+    def __init__(self, predictor: Predictor, precision: str, device: torch.device) -> None:
+        super().__init__(predictor.model, precision, device)
+        self.predictor = replace(predictor, model=self.model, device=device)
+
+    def graph(self, structure: Structure) -> GeometricGraph:
+        return cast(GeometricGraph, self.model.graph(structure))
+
+    def entering(self, graph: GeometricGraph) -> GeometricGraph:
+        return cast(GeometricGraph, self.model.with_context(graph))
+
+    def answers(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
+        seen: list[Features] = []
+        with _changed(self.encoder, seen, mirrored=False):
+            said = self.model(graph)
+        own = {
+            "displacements": displacement(said.displacement),
+            "predicted lDDT": output(said.lddt.double().sigmoid()),
+            "predicted errors": output(said.error.double().exp()),
+        }
+        return {**parts_of(seen[0], self.encoder.layout), **own}
+
+    @torch.no_grad()
+    def calls(self, structure: Structure) -> Outputs:
+        """The network's moves without and with the gate, as displacements in Å from the input."""
+        start = structure.positions.double()
+        graph = self.model.graph(structure)
+        with self.precise():
+            (first, said), *_, (last, said_last) = self.model.iterate(graph.to(self.device), STEPS)
+        rows = graph.rows.cpu()
+        moved = displacement(_per_row(structure, rows, last.compact - first.compact))
+        pair = torch.stack([said.lddt, said_last.lddt], 1).double().sigmoid()
+        confidence = output(_per_row(structure, rows, pair))
+        own = {f"moves in {STEPS} steps": moved, "lDDT before and after": confidence}
+        if self.precision == "bf16":
+            return own  # predictions differ by more than what the gate decides by
+        result = refine(structure, predictor=self.predictor, steps=STEPS)
+        # The mirror image is made of D-amino acids, which the gate counts as errors: it judges them by other numbers.
+        moves = displacement(result.structure.positions.double() - start, reflects=False)
+        return {**own, "refine": moves}
+
+
+def subject_of(predictor: Predictor, precision: str, device: torch.device) -> Subject:
+    """A predictor of either task to be certified; its model is changed to the precision."""
+    if architecture := predictor.info.get("architecture"):
+        raise ValueError(f"no certificate for weights of {architecture}: it has no encoder of this package to look at")
+    if predictor.task == "design":
+        return DesignSubject(predictor.model, precision, device, predictor.condition)
+    if predictor.task == "refinement":
+        return RefinementSubject(predictor, precision, device)
+    raise ValueError(f"no certificate for the task {predictor.task!r}; there is one for design and refinement")
+
+
+@contextmanager
+def _changed(encoder: nn.Module, seen: list[Features], mirrored: bool) -> Iterator[None]:
+    """Within the block, keeps what the encoder gives and, if `mirrored`, changes the sign of its odd scalars."""
+
+    def hook(module: nn.Module, inputs: Any, result: Any) -> Any:
+        features, edges = result
+        seen.append(features)
+        if not mirrored:
+            return None
+        return replace(features, pseudoscalars=-features.pseudoscalars), edges
+
+    handle = encoder.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _per_row(structure: Structure, rows: Tensor, values: Tensor) -> Tensor:
+    """Values of nodes at the residues they stand for, zeros elsewhere."""
+    values = values.cpu().double()
+    return values.new_zeros(len(structure), *values.shape[1:]).index_copy(0, rows, values)
+
+
+def _is_floating(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()

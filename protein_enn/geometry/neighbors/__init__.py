@@ -1,0 +1,5 @@
+"""Nearest neighbors: one function, the fastest search for the number of points and the device."""
+
+from protein_enn.geometry.neighbors.search import nearest_neighbors, neighbors_within, squared_distances
+
+__all__ = ["nearest_neighbors", "neighbors_within", "squared_distances"]

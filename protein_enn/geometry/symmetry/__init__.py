@@ -1,0 +1,1 @@
+"""Rigid motions, point groups, and the symmetry of a structure."""

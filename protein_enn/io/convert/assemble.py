@@ -1,0 +1,190 @@
+"""An atom table to a `Structure`: which residues are protein, which atom goes to which slot, and what was dropped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from protein_enn import chemistry
+from protein_enn.io.components import DUMMY, component, elements_of, slot
+from protein_enn.io.convert.conformers import OTHER_CONFORMER, Grouping, choose_conformers, group_residues
+from protein_enn.io.convert.context import describe_context, gather_context
+from protein_enn.io.convert.polymer import protein_groups
+from protein_enn.io.convert.record import Record
+from protein_enn.io.errors import EmptyStructureError, FormatError
+from protein_enn.io.table.atoms import AtomTable, check_atoms, check_origin
+from protein_enn.io.table.labels import Labels, combine, ranks
+from protein_enn.structure import Source, Structure
+from protein_enn.structure.audit import Finding
+
+WIDTH = len(chemistry.ATOMS)
+
+
+def assemble(table: AtomTable, name: str, file: str, source: Source, record: Record) -> Structure:
+    """The structure of one model. `source.rows` is filled in here, and `record` with what was dropped.
+
+    Raises EmptyStructureError when no protein residue is left, CoordinateError and FormatError for impossible atoms.
+    """
+    table = _without_unplaced(table, record)
+    check_atoms(table, file)
+    table = replace(table, elements=elements_of(table.elements, table.names, table.residue_names))
+    table = _name_blank_chains(_without_hydrogens(_without_dummies(table, record), record), record)
+    if not len(table):
+        raise EmptyStructureError(f"{file}: no atoms other than hydrogen and dummies; give a file with heavy atoms")
+    grouping, joined = group_residues(table)
+    grouping, others, conformers = choose_conformers(grouping, file)
+    record.findings += joined
+    record.drop(OTHER_CONFORMER, "conformer-atoms-dropped", "atoms of other conformers were dropped", others)
+    record.findings += conformers
+    slots = _slots(grouping.table)
+    protein = protein_groups(grouping, slots)
+    if not protein.any():
+        names = ", ".join(dict.fromkeys(grouping.table.residue_names.take(grouping.starts[:40]).tolist()))[:60]
+        raise EmptyStructureError(f"{file}: no protein residues among {names}; give a file with a protein chain")
+    check_origin(grouping.table, file)
+    structure, leftover = _fill(grouping, protein, slots, name, file, source, record)
+    atoms = np.sort(np.concatenate((np.flatnonzero(~protein[grouping.group]), leftover)))
+    context, rows = gather_context(grouping, protein, atoms, record)
+    record.findings += describe_context(context)
+    assert structure.source is not None  # _fill gives it one
+    return replace(structure, others=context, source=replace(structure.source, others=torch.from_numpy(rows)))
+
+
+def _without_unplaced(table: AtomTable, record: Record) -> AtomTable:
+    if table.placed.all():
+        return table
+    count = int((~table.placed).sum())
+    places = tuple(table.where(i) for i in np.flatnonzero(~table.placed)[:10].tolist())
+    message = f"{count} atoms without coordinates were left out"
+    record.dropped["no coordinates"] += count
+    record.findings.append(Finding("atoms-without-coordinates", "warning", message, count, places))
+    return table.take(table.placed)
+
+
+def _without_dummies(table: AtomTable, record: Record) -> AtomTable:
+    """Without the points that are no atoms: OPM and PPM draw the planes of a membrane with some thousands of them."""
+    dummy = table.residue_names.are(DUMMY)
+    count = int(dummy.sum())
+    record.drop("dummy", "dummies-dropped", f"dummy atoms ({DUMMY}, as of a membrane's planes) were dropped", count)
+    return table.take(~dummy) if count else table
+
+
+def _without_hydrogens(table: AtomTable, record: Record) -> AtomTable:
+    hydrogen = table.elements.are("H", "D")
+    count = int(hydrogen.sum())
+    record.drop("hydrogen", "hydrogens-dropped", "hydrogen atoms were dropped", count)
+    return table.take(~hydrogen) if count else table
+
+
+def _name_blank_chains(table: AtomTable, record: Record) -> AtomTable:
+    blank = table.chains.are("")
+    if not blank.any():
+        return table
+    used = {*table.chains.values, *table.label_chains.values}
+    letter = next(c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ_" if c not in used or c == "_")
+    record.findings.append(Finding("chain-named", "note", f"the chain without an id is called {letter}"))
+    labels = table.label_chains
+    named = Labels((*labels.values, *(letter + v for v in labels.values)), labels.codes + blank * len(labels.values))
+    return replace(table, chains=table.chains.renamed(lambda c: c or letter), label_chains=named.renamed(str))
+
+
+def _chains_of(table: AtomTable, first: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[str, str]]]:
+    pairs = combine(table.chains.take(first), table.label_chains.take(first))
+    _, places, inverse = np.unique(pairs, return_index=True, return_inverse=True)
+    order = np.argsort(places)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    rows = first[places[order]].tolist()
+    return rank[inverse], [(table.chains[i], table.label_chains[i]) for i in rows]
+
+
+def _fill(
+    grouping: Grouping,
+    protein: NDArray[np.bool_],
+    slots: NDArray[np.int64],
+    name: str,
+    file: str,
+    source: Source,
+    record: Record,
+) -> tuple[Structure, NDArray[np.int64]]:
+    """The protein without its context; the rows of `grouping.table` that found no slot."""
+    table = grouping.table
+    first = grouping.starts[protein]
+    chains, chain_ids = _chains_of(table, first)
+    order = np.argsort(chains, kind="stable")
+    first, chains = first[order], chains[order]
+    n = len(first)
+    residue_of_group = np.full(len(grouping.starts), -1, dtype=np.int64)
+    residue_of_group[np.flatnonzero(protein)[order]] = np.arange(n)
+    names = table.residue_names.take(first)
+    residues = names.map(lambda residue: component(residue).residue, np.int64)
+
+    atoms = np.flatnonzero(protein[grouping.group])
+    owner = residue_of_group[grouping.group[atoms]]
+    slots = slots[atoms]
+    leftover = atoms[slots < 0]
+    atoms, flat = atoms[slots >= 0], (owner * WIDTH + slots)[slots >= 0]
+    atoms, flat = _without_duplicates(table, atoms, flat, file, record)
+    positions = np.zeros((n * WIDTH, 3), dtype=np.float32)
+    b_factors, occupancies = np.zeros((2, n * WIDTH), dtype=np.float32)
+    present = np.zeros(n * WIDTH, dtype=bool)
+    rows = np.full(n * WIDTH, -1, dtype=np.int64)
+    positions[flat], b_factors[flat] = table.positions[atoms], table.b_factors[atoms]
+    occupancies[flat], present[flat], rows[flat] = table.occupancies[atoms], True, table.rows[atoms]
+    structure = Structure(
+        name=name,
+        residues=torch.from_numpy(residues),
+        positions=torch.from_numpy(positions).view(n, WIDTH, 3),
+        present=torch.from_numpy(present).view(n, WIDTH),
+        chains=torch.from_numpy(chains),
+        chain_ids=tuple(author for author, _ in chain_ids),
+        label_chain_ids=tuple(label for _, label in chain_ids),
+        numbers=torch.from_numpy(table.numbers[first]),
+        insertion_codes=tuple(table.insertion_codes.take(first).tolist()),
+        label_numbers=torch.from_numpy(table.label_numbers[first]),
+        residue_names=tuple(names.tolist()),
+        b_factors=torch.from_numpy(b_factors).view(n, WIDTH),
+        occupancies=torch.from_numpy(occupancies).view(n, WIDTH),
+        source=replace(source, rows=torch.from_numpy(rows).view(n, WIDTH)),
+    )
+    return structure, leftover
+
+
+def _slots(table: AtomTable) -> NDArray[np.int64]:
+    """The slot of each atom in the residue that its residue name stands for, -1: none."""
+    names, residues = table.names.values, table.residue_names.values
+    pairs, inverse = ranks(table.residue_names.codes * len(names) + table.names.codes)
+    owners = [component(residue).residue for residue in residues]
+    found = [slot(owners[pair // len(names)], names[pair % len(names)]) for pair in pairs.tolist()]
+    return np.array(found, dtype=np.int64)[inverse]
+
+
+def _without_duplicates(
+    table: AtomTable, atoms: NDArray[np.int64], flat: NDArray[np.int64], file: str, record: Record
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """An atom given twice is read once, the first time, if both agree to 0.001 Å or their occupancies add up to no more
+    than 1 (conformers that lack their labels); else a FormatError."""
+    count = np.bincount(flat, minlength=1)
+    if count.max() < 2:
+        return atoms, flat
+    _, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
+    apart = np.abs(table.positions[atoms] - table.positions[atoms[first[inverse]]]).max(axis=1) > 1e-3
+    total = np.bincount(inverse, weights=table.occupancies[atoms])[inverse]
+    if (apart & (total > 1.01)).any():
+        i = int(np.argmax(apart & (total > 1.01)))
+        again, before = int(atoms[i]), int(atoms[first[inverse[i]]])
+        residue = f"{table.residue_names[again]} {table.residue_id(again)}"
+        raise FormatError(
+            f"{file}, {table.where(again)}: atom {table.names[again]} of {residue} was already given in"
+            f" {table.where(before)} with other coordinates; give copies their own chain ids, conformers altloc labels"
+        )
+    kept = np.sort(first)
+    twice = np.setdiff1d(np.arange(len(atoms)), kept)
+    places = tuple(dict.fromkeys(table.residue_id(i) for i in atoms[twice[:10]].tolist()))
+    message = f"{len(twice)} atoms given twice were read once"
+    record.dropped["given twice"] += len(twice)
+    record.findings.append(Finding("duplicate-atoms", "warning", message, len(twice), places))
+    return atoms[kept], flat[kept]

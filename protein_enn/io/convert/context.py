@@ -1,0 +1,78 @@
+"""The atoms that have no slot in a protein residue: ligands, ions, nucleic acids, water."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from protein_enn.io.components import ION, LIGAND, OTHER, component, is_metal_or_halide
+from protein_enn.io.convert.conformers import Grouping
+from protein_enn.io.convert.record import Record
+from protein_enn.io.table.atoms import AtomTable
+from protein_enn.io.table.labels import combine, ranks
+from protein_enn.structure import KINDS, OtherAtoms
+from protein_enn.structure.audit import EXAMPLES, Finding
+
+
+def gather_context(
+    grouping: Grouping, protein: NDArray[np.bool_], atoms: NDArray[np.int64], record: Record
+) -> tuple[OtherAtoms, NDArray[np.int64]]:
+    """These atoms of the table and their rows in the file; those of a protein residue are of kind "other".
+
+    An atom given twice, equal to the last digit, is taken once; equal names at other places are kept, as molecules
+    that share a number have them.
+    """
+    atoms = _without_duplicates(grouping.table, atoms, record)
+    if not len(atoms):
+        return OtherAtoms.empty(), grouping.table.rows[atoms]
+    part, group, starts = grouping.table.take(atoms), grouping.group[atoms], grouping.starts
+    kinds = part.residue_names.map(lambda name: component(name).kind, np.int64)
+    lone = (np.bincount(grouping.group, minlength=len(starts)) == 1)[group]
+    kinds[(kinds == LIGAND) & lone & part.elements.map(is_metal_or_halide, bool)] = ION
+    kinds[protein[group]] = OTHER
+    owners, inverse = np.unique(group, return_inverse=True)
+    ids = grouping.table.residue_ids(starts[owners])
+    others = OtherAtoms(
+        positions=torch.from_numpy(part.positions.astype(np.float32)),
+        elements=tuple(part.elements.tolist()),
+        names=tuple(part.names.tolist()),
+        residue_names=tuple(part.residue_names.tolist()),
+        residue_ids=tuple(ids[i] for i in inverse.tolist()),
+        kinds=torch.from_numpy(kinds),
+        b_factors=torch.from_numpy(part.b_factors.astype(np.float32)),
+        occupancies=torch.from_numpy(part.occupancies.astype(np.float32)),
+    )
+    return others, part.rows
+
+
+def describe_context(others: OtherAtoms) -> list[Finding]:
+    """How many atoms of each kind there are."""
+    words = {**{kind: f"{kind} atoms" for kind in KINDS}, "other": "atoms of modified residues or free amino acids"}
+    counts = torch.bincount(others.kinds, minlength=len(KINDS)).tolist()
+    return [
+        Finding(f"context-{kind}", "note", f"{count} {words[kind]} are context", count)
+        for kind, count in zip(KINDS, counts, strict=True)
+        if count
+    ]
+
+
+def _without_duplicates(table: AtomTable, atoms: NDArray[np.int64], record: Record) -> NDArray[np.int64]:
+    if len(atoms) < 2:
+        return atoms
+    _, place = ranks(table.positions[atoms, 0])
+    shared = np.flatnonzero(np.bincount(place)[place] > 1)  # at one x: few enough to compare in full
+    if not len(shared):
+        return atoms
+    rows = atoms[shared]
+    names = (table.names, table.alternates, table.residue_names, table.chains, table.insertion_codes)
+    places = (ranks(axis)[1] for axis in table.positions[rows].T)
+    keys = combine(*(labels.take(rows) for labels in names), table.numbers[rows], *places)
+    first = np.unique(keys, return_index=True)[1]
+    if len(first) == len(rows):
+        return atoms
+    twice = np.delete(shared, first)
+    ids = tuple(dict.fromkeys(table.residue_id(i) for i in atoms[twice[:EXAMPLES]].tolist()))
+    message = "context atoms given twice were read once"
+    record.drop("given twice", "duplicate-context", message, len(twice), "warning", ids)
+    return np.delete(atoms, twice)

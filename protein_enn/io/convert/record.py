@@ -1,0 +1,30 @@
+"""What happens to the atoms on their way from the file to the structure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from protein_enn.structure.audit import Finding, Severity
+
+
+@dataclass
+class Record:
+    """Findings so far, and atoms dropped by reason."""
+
+    findings: list[Finding] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def drop(
+        self,
+        reason: str,
+        code: str,
+        message: str,
+        count: int,
+        severity: Severity = "note",
+        places: tuple[str, ...] = (),
+    ) -> None:
+        """So many atoms were dropped; `message` follows their number."""
+        if count:
+            self.dropped[reason] += count
+            self.findings.append(Finding(code, severity, f"{count} {message}", count, places))

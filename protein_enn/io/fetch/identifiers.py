@@ -1,0 +1,79 @@
+"""Ids of entries: what may be one, what it is an id of, and lists of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from protein_enn.io.fetch.errors import FetchError
+
+_PDB = re.compile(r"(?:[1-9][a-z0-9]{3}|pdb_[a-z0-9]{8})")
+_ACCESSION = r"(?:[OPQ][0-9][A-Z0-9]{3}[0-9]|[A-NR-Z][0-9](?:[A-Z][A-Z0-9]{2}[0-9]){1,2})(?:-[1-9][0-9]{0,2})?"
+_AFDB = re.compile(
+    rf"(?:AF-)?(?P<accession>{_ACCESSION})(?:-F(?P<fragment>[1-9][0-9]{{0,3}}))?(?:-MODEL_V[0-9]{{1,2}})?"
+)
+"""UniProt's own pattern of an accession (uniprot.org/help/accession_numbers), with the number of an isoform."""
+_OTHER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_SUFFIX = re.compile(r"\.(?:pdb|ent|cif|mmcif|bcif)(?:\.gz)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Identifier:
+    """An entry of the Protein Data Bank, of the AlphaFold database, or of some other collection."""
+
+    kind: Literal["pdb", "afdb", "other"]
+    id: str  # pdb: lower case; afdb: the UniProt accession; other: as given
+    fragment: int = 1  # afdb: of a protein too long for one model
+
+    @property
+    def name(self) -> str:
+        """The start of the file's name: `1abc`, `AF-P12345-F1`."""
+        return f"AF-{self.id}-F{self.fragment}" if self.kind == "afdb" else self.id
+
+    @property
+    def middle(self) -> str | None:
+        """The two characters by which mirrors of the Protein Data Bank divide their files: `ab` of `1abc`."""
+        return self.id[-3:-1] if self.kind == "pdb" else None
+
+
+def identifier(text: str) -> Identifier:
+    """What an id is an id of; FetchError for what cannot be one, such as a path."""
+    if _PDB.fullmatch(text.lower()):
+        return Identifier("pdb", text.lower())
+    if found := _AFDB.fullmatch(text.upper()):
+        return Identifier("afdb", found["accession"], int(found["fragment"] or 1))
+    if suffix := _SUFFIX.search(text):
+        raise FetchError(f"{text!r} is a file name; give the id alone, and {suffix.group()[1:]!r} as the format")
+    if not _OTHER.fullmatch(text) or ".." in text or text.endswith("."):
+        raise FetchError(
+            f"{text!r} is no id: at most 80 letters, digits, '_', '-' and single '.', a letter or digit in front"
+        )
+    return Identifier("other", text)
+
+
+def read_identifiers(given: Sequence[str]) -> tuple[list[Identifier], dict[str, str]]:
+    """Ids as given and those in lists (`@ids.txt`), each once, in their order; and what is none, with the reason.
+
+    In a list, ids are divided by line ends, blanks or commas, and `#` starts a comment. OSError or ValueError where a
+    list cannot be read.
+    """
+    found: dict[Identifier, None] = {}
+    refused: dict[str, str] = {}
+    for item in given:
+        for text in _in_list(Path(item[1:])) if item.startswith("@") else [item.strip()]:
+            try:
+                found.setdefault(identifier(text))
+            except FetchError as error:
+                refused[text] = str(error)
+    return list(found), refused
+
+
+def _in_list(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is no text; give a file with one id a line") from error
+    return [text for line in lines for text in re.split(r"[\s,]+", line.partition("#")[0]) if text]

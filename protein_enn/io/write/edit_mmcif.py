@@ -1,0 +1,179 @@
+"""New numbers into the text of an mmCIF file, token by token; all else stays as it is.
+
+gemmi says in which line atom_site begins; from there the text is cut into tokens: at blanks, all at once, where no
+value needs quotes to hold blanks, else by the full grammar of CIF 1.1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protein_enn.io.errors import FormatError
+from protein_enn.io.formats.mmcif import choose_block, parse
+from protein_enn.io.write.edits import DECIMALS, Cells, Revision
+
+_TOKEN = re.compile(
+    rb"^;.*?\n;(?=\s|\Z)|#[^\n]*|'(?:[^'\n]|'(?=\S))*'(?=\s|\Z)|\"(?:[^\"\n]|\"(?=\S))*\"(?=\s|\Z)|\S+",
+    re.DOTALL | re.MULTILINE,
+)
+_END = re.compile(rb"\n(?:loop_|_|#|data_|save_)", re.IGNORECASE)
+MOST_DECIMALS = 8
+_WIDEST = 32
+
+
+class AtomSite(NamedTuple):
+    """The atom_site category in the text: its items and, for each value, where it begins and ends."""
+
+    items: list[str]  # lower case
+    header_end: int  # after the last tag; where a pair is meant, after its value
+    starts: NDArray[np.int64]  # (rows, items)
+    ends: NDArray[np.int64]
+
+
+class _Edits(NamedTuple):
+    """What replaces the text between two places each."""
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    texts: list[bytes]
+
+
+def rewrite(data: bytes, file: str, revision: Revision, block: str | None = None) -> bytes:
+    """The same text with other numbers in atom_site, each with as many decimals as the old one and at least as in
+    DECIMALS. An item that atom_site lacks is added behind the others, "?" in the rows that have no number."""
+    site = locate(data, file, block)
+    edits = [
+        _replace(data, site, site.items.index(item.lower()), cells, DECIMALS[item])
+        if item.lower() in site.items
+        else _add(site, item, cells)
+        for item, cells in revision.items()
+        if len(cells.rows)
+    ]
+    starts, ends = (np.concatenate([edit[i] for edit in edits]) for i in (0, 1))
+    texts = [text for edit in edits for text in edit.texts]
+    order = np.argsort(starts, kind="stable")
+    pieces: list[bytes] = []
+    done = 0
+    for start, end, k in zip(starts[order].tolist(), ends[order].tolist(), order.tolist(), strict=True):
+        pieces += (data[done:start], texts[k])
+        done = end
+    return b"".join((*pieces, data[done:]))
+
+
+def _replace(data: bytes, site: AtomSite, column: int, cells: Cells, least: int) -> _Edits:
+    """Numbers with the blanks up to the next value of the line, so that this one stays in its place if it can."""
+    starts, ends = site.starts[cells.rows, column], site.ends[cells.rows, column]
+    decimals = _decimals(data, starts, ends, least)
+    values = cells.values.copy()
+    for d in np.unique(decimals).tolist():
+        chosen = decimals == d
+        values[chosen] = np.round(values[chosen], d) + 0.0  # no -0.000
+    if column + 1 == site.starts.shape[1]:
+        return _Edits(starts, ends, [b"%.*f" % pair for pair in zip(decimals.tolist(), values.tolist(), strict=True)])
+    after = site.starts[cells.rows, column + 1]
+    lines = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
+    broken = np.searchsorted(lines, ends) != np.searchsorted(lines, after)
+    widths = np.where(broken, 0, after - starts - 1)
+    triples = zip(widths.tolist(), decimals.tolist(), values.tolist(), strict=True)
+    texts = [b"%-*.*f " % triple for triple in triples]
+    for k in np.flatnonzero(broken).tolist():
+        texts[k] = texts[k].rstrip()
+    return _Edits(starts, np.where(broken, ends, after), texts)
+
+
+def _decimals(data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], least: int) -> NDArray[np.int64]:
+    """Digits behind the point of each number, within [least, MOST_DECIMALS]."""
+    width = min(int((ends - starts).max()), _WIDEST)
+    text = np.frombuffer(data, np.uint8)
+    place = starts[:, None] + np.arange(width)
+    cells = np.where(place < ends[:, None], text[np.minimum(place, len(text) - 1)], 0)
+    behind = np.cumsum(cells == ord("."), axis=1) > 0
+    digits = behind & (np.cumsum(behind & ((cells < ord("0")) | (cells > ord("9"))), axis=1) == 1)
+    return np.clip(digits.sum(axis=1) - behind.any(axis=1), least, MOST_DECIMALS)
+
+
+def _add(site: AtomSite, item: str, cells: Cells) -> _Edits:
+    """An item at the end of the loop, or of the pairs."""
+    texts = [b"?"] * len(site.starts)
+    for row, value in zip(cells.rows.tolist(), cells.values.tolist(), strict=True):
+        texts[row] = b"%.*f" % (DECIMALS[item], value)
+    tag = b"\n_atom_site." + item.encode()
+    places = site.ends[:, -1]
+    if site.header_end == places[0]:
+        return _Edits(places, places, [tag + b" " + texts[0]])
+    places = np.concatenate(([site.header_end], places))
+    return _Edits(places, places, [tag, *(b" " + text for text in texts)])
+
+
+def locate(data: bytes, file: str, name: str | None) -> AtomSite:
+    """Where the atoms of a data block stand."""
+    block = choose_block(parse(data, file), file, name)
+    items: list[Any] = [item for item in block if _is_site(item)]
+    if items[0].pair is not None:
+        spans = []
+        for item in items:
+            tokens = _tokens(data, _line_start(data, item.line_number))
+            _skip_to(tokens, item.pair[0])
+            spans.append(next(tokens).span())
+        starts, ends = np.array(spans).T[:, None]
+        tags = [item.pair[0] for item in items]
+        return AtomSite([tag.split(".", 1)[1].lower() for tag in tags], int(ends[0, -1]), starts, ends)
+    loop = items[0].loop
+    tags, count = loop.tags, loop.width() * loop.length()
+    tokens = _tokens(data, _line_start(data, items[0].line_number))
+    end = _skip_to(tokens, tags[0])
+    for _ in tags[1:]:
+        end = next(tokens).end()
+    spans_at_once = _cut(data, end, count)
+    if spans_at_once is None:
+        spans_at_once = np.array([t.span() for _, t in zip(range(count), tokens, strict=False)]).T
+    starts, ends = spans_at_once
+    if len(starts) != count:
+        raise FormatError(f"{file}: atom_site ends early; fetch the file again")
+    shape = (loop.length(), loop.width())
+    return AtomSite([t.split(".", 1)[1].lower() for t in tags], end, starts.reshape(shape), ends.reshape(shape))
+
+
+def _is_site(item: Any) -> bool:
+    tag = item.pair[0] if item.pair is not None else item.loop.tags[0] if item.loop is not None else ""
+    return tag.lower().startswith("_atom_site.")
+
+
+def _line_start(data: bytes, number: int) -> int:
+    place = -1
+    for _ in range(number - 1):
+        place = data.index(b"\n", place + 1)
+    place += 1
+    return place + (data[place : place + 1] == b";")  # the end of a text field stands before the item
+
+
+def _tokens(data: bytes, start: int) -> Iterator[re.Match[bytes]]:
+    return (token for token in _TOKEN.finditer(data, start) if not token.group().startswith(b"#"))
+
+
+def _skip_to(tokens: Iterator[re.Match[bytes]], tag: str) -> int:
+    """Where the tag ends; the tokens then go on behind it."""
+    return next(token.end() for token in tokens if token.group().lower() == tag.lower().encode())
+
+
+def _cut(data: bytes, start: int, count: int) -> NDArray[np.int64] | None:
+    """Starts and ends of `count` tokens without blanks in them; None where only the grammar can tell."""
+    found = _END.search(data, start)
+    end = len(data) if found is None else found.start()
+    text = np.frombuffer(data, np.uint8)[start:end]
+    blank = np.concatenate(([True], text <= 32, [True]))
+    edges = np.flatnonzero(blank[1:] != blank[:-1])
+    starts, ends = edges[0::2], edges[1::2]
+    if len(starts) != count:
+        return None
+    first, last = text[starts], text[ends - 1]
+    quoted = (first == ord("'")) | (first == ord('"'))
+    open_quotes = quoted & ((first != last) | (ends - starts < 2))
+    if open_quotes.any() or np.isin(first, (ord("#"), ord(";"))).any():
+        return None
+    return np.stack((starts, ends)) + start

@@ -1,0 +1,102 @@
+"""What a structure says differently from the document it was read from, when the document can say it too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protein_enn.io.table.atoms import AtomTable
+from protein_enn.io.table.labels import Labels
+from protein_enn.io.write.attached_atoms import carry
+from protein_enn.structure import KINDS, Source, Structure
+
+COORDINATES = ("Cartn_x", "Cartn_y", "Cartn_z")
+OCCUPANCY, B_FACTOR = "occupancy", "B_iso_or_equiv"
+DECIMALS = {**dict.fromkeys(COORDINATES, 3), OCCUPANCY: 2, B_FACTOR: 2}
+"""Fewest decimals that a new number is written with."""
+
+
+class Cells(NamedTuple):
+    """New numbers of one atom_site item (or PDB column): rows of the document and their values."""
+
+    rows: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+Revision = Mapping[str, Cells]
+
+
+def revise(
+    structure: Structure, table: AtomTable, source: Source, b_factors: NDArray[np.float32] | None
+) -> Revision | None:
+    """Cells that change, by item; None when more changed than coordinates, occupancies and B factors.
+
+    A number counts as unchanged when it is the one that reading gave, in float32. `b_factors` (n, 37) replace all.
+    Atoms that the source lacks are not looked at (`additions`).
+    """
+    slots = (structure.present & (source.rows >= 0)).numpy()
+    if (~structure.present & (source.rows >= 0)).any():
+        return None  # atoms were taken away
+    place = np.full(int(table.rows.max(initial=-1)) + 1, -1)
+    place[table.rows] = np.arange(len(table))
+    rows = np.concatenate((source.rows.numpy()[slots], source.others.numpy()))
+    if len(source.others) != len(structure.others) or len(np.unique(rows)) < len(rows):
+        return None  # other molecules, or copies that an assembly made
+    if (rows >= len(place)).any() or (place[rows] < 0).any():
+        return None
+    atoms = place[rows]
+    if not _same_residues(structure, table, slots, atoms):
+        return None
+
+    def column(own: NDArray[np.float32], of_others: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.concatenate((own[slots], of_others)).astype(np.float64)
+
+    others = structure.others
+    positions = column(structure.positions.detach().cpu().numpy(), others.positions.detach().cpu().numpy())
+    positions = np.where(_equal(positions, table.positions[atoms]), table.positions[atoms], positions)
+    # Groups of modified residues are context; where nobody moved them, they follow their residue.
+    led = np.concatenate((np.zeros(int(slots.sum()), dtype=bool), others.kinds.numpy() == KINDS.index("other")))
+    lead = ~led | (positions != table.positions[atoms]).any(axis=1)
+    carried = carry(table, atoms[lead], positions[lead])
+    revision = {
+        item: _changed(table.rows[table.placed], table.positions[table.placed, axis], carried[table.placed, axis])
+        for axis, item in enumerate(COORDINATES)
+    }  # fmt: skip
+    occupancies = column(structure.occupancies.numpy(), others.occupancies.numpy())
+    revision[OCCUPANCY] = _changed(rows, table.occupancies[atoms], occupancies)
+    shown = column(structure.b_factors.numpy() if b_factors is None else b_factors, others.b_factors.numpy())
+    revision[B_FACTOR] = _changed(rows, table.b_factors[atoms], shown)
+    return revision
+
+
+def _equal(new: NDArray[np.float64], old: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return new.astype(np.float32) == old.astype(np.float32)
+
+
+def _changed(rows: NDArray[np.int64], old: NDArray[np.float64], new: NDArray[np.float64]) -> Cells:
+    different = ~_equal(new, old)
+    return Cells(rows[different], new[different])
+
+
+def _same_residues(
+    structure: Structure, table: AtomTable, slots: NDArray[np.bool_], atoms: NDArray[np.int64]
+) -> bool:  # fmt: skip
+    """Whether residue names, numbers and chains are still those of the document (where it names the chain)."""
+    residue, slot = np.nonzero(slots)
+    starts = np.flatnonzero(np.diff(residue, prepend=-1))
+    residue, first = residue[starts], atoms[: len(slot)][starts]
+    chosen = residue.tolist()
+    chains = [structure.chain_ids[c] for c in structure.chains.numpy()[residue].tolist()]
+    return (
+        np.array_equal(table.numbers[first], structure.numbers.numpy()[residue])
+        and _texts(table.residue_names, first) == [structure.residue_names[i] for i in chosen]
+        and _texts(table.insertion_codes, first) == [structure.insertion_codes[i] for i in chosen]
+        and all(a in ("", b) for a, b in zip(_texts(table.chains, first), chains, strict=True))
+    )
+
+
+def _texts(labels: Labels, index: NDArray[np.int64]) -> list[str]:
+    return labels.take(index).tolist()

@@ -1,0 +1,6 @@
+"""Residues in words, as `select` explains them: `A:45-60, chain B and within 8 of ligand`."""
+
+from protein_enn.structure.selection.grammar import select
+from protein_enn.structure.selection.tokens import SelectionError
+
+__all__ = ["SelectionError", "select"]

@@ -1,0 +1,146 @@
+"""What a name or a number chooses in a structure: among its residues and among its other atoms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.structure import KINDS, Structure
+from protein_enn.structure.selection.tokens import Word, listed, meant, short
+
+SPAN = re.compile(r"(-?[0-9]{1,9})([A-Za-z]?)(?:-(-?[0-9]{1,9})([A-Za-z]?))?")
+
+
+class Choice(NamedTuple):
+    """Part of a structure; the algebra of words is that of both."""
+
+    residues: Bool[Tensor, "n"]
+    others: Bool[Tensor, "m"]
+
+    def __or__(self, more: Choice) -> Choice:
+        return Choice(self.residues | more.residues, self.others | more.others)
+
+    def __and__(self, more: Choice) -> Choice:
+        return Choice(self.residues & more.residues, self.others & more.others)
+
+    def __invert__(self) -> Choice:
+        return Choice(~self.residues, ~self.others)
+
+
+def nothing(structure: Structure) -> Choice:
+    """No residue and no other atom."""
+    return Choice(torch.zeros(len(structure), dtype=torch.bool), torch.zeros(len(structure.others), dtype=torch.bool))
+
+
+def chain(structure: Structure, word: Word, name: str) -> Choice:
+    """The residues of a chain; of a chain without any, its other atoms."""
+    residues = _mask(c == name for c in structure.chain_ids)[structure.chains]
+    if residues.any():
+        return Choice(residues, nothing(structure).others)
+    others = _mask(residue_id.rpartition(":")[0] == name for residue_id in structure.others.residue_ids)
+    if others.any():
+        return Choice(residues, others)
+    names = [structure.chain_ids[k] for k in structure.chains.unique().tolist()]
+    raise word.fault(f"no chain {short(name)}; there are {listed(names)}{meant(name, names)}")
+
+
+def residue_span(structure: Structure, word: Word, name: str | None, span: str) -> Choice:
+    """A residue or a range of them, in one chain or in all; an id that is no residue's may be that of other atoms."""
+    around = ~nothing(structure) if name is None else chain(structure, word, name)
+    if name is not None and not span:
+        return around
+    match = SPAN.fullmatch(span)
+    if match is None:
+        raise word.fault(f"{short(span)} is no residue number or range: write 45, 52B, 45-60 or -3--1")
+    low, high = (int(match[1]), match[2]), (int(match[3] or match[1]), match[4] or "")
+    if not match[3]:
+        found = (
+            around.residues & _at_end(structure, low[0], lambda code: code == low[1]) & (structure.numbers == low[0])
+        )
+    elif (high[0], high[1] or "~") < low:
+        raise word.fault(
+            f"the range runs backwards: write {span.removeprefix(match[1] + match[2])[1:]}-{low[0]}{low[1]}"
+        )
+    else:
+        found = around.residues & (structure.numbers >= low[0]) & (structure.numbers <= high[0])
+        found &= _at_end(structure, low[0], lambda code: code >= low[1])
+        found &= _at_end(structure, high[0], lambda code: not high[1] or code <= high[1])
+    if found.any():
+        return Choice(found, nothing(structure).others)
+    if not match[3]:
+        wanted = f"{low[0]}{low[1]}"
+        parts = (residue_id.rpartition(":") for residue_id in structure.others.residue_ids)
+        others = _mask(number == wanted and name in (None, chain_id) for chain_id, _, number in parts)
+        if others.any():
+            return Choice(found, others)
+    raise word.fault(f"no such residue; {_numbering(structure, name, around.residues, low[0])}")
+
+
+def _at_end(structure: Structure, number: int, fits: Callable[[str], bool]) -> Bool[Tensor, "n"]:
+    """Whether the insertion code fits, asked only of residues with this number."""
+    fitting = torch.ones(len(structure), dtype=torch.bool)
+    for i in (structure.numbers == number).nonzero()[:, 0].tolist():
+        fitting[i] = fits(structure.insertion_codes[i])
+    return fitting
+
+
+def _numbering(structure: Structure, name: str | None, around: Bool[Tensor, "n"], near: int) -> str:
+    """Which residues there are."""
+    rows, where = around.nonzero()[:, 0], "the structure" if name is None else f"chain {short(name)}"
+    if not len(rows):
+        return f"{where} has no protein residues"
+    numbers = structure.numbers[rows]
+    nearest = structure.residue_id(int(rows[(numbers - near).abs().argmin()]))
+    return f"{where} has residues from {int(numbers.min())} to {int(numbers.max())}, the nearest is {nearest}"
+
+
+def residue_name(structure: Structure, word: Word) -> Choice:
+    """Residues and other atoms by the residue name in the file; one of the usual twenty need not occur."""
+    found = Choice(
+        _mask(name == word.text for name in structure.residue_names),
+        _mask(name == word.text for name in structure.others.residue_names),
+    )
+    if not found.residues.any() and not found.others.any() and word.text not in chemistry.RESIDUES:
+        names = sorted({*structure.residue_names, *structure.others.residue_names})
+        raise word.fault(f"no residue of this name; there are {listed(names)}{meant(word.text, names)}")
+    return found
+
+
+def kind(structure: Structure, word: Word) -> Choice:
+    """Other atoms of one of KINDS."""
+    others = structure.others.kinds == KINDS.index(word.key)
+    if not others.any():
+        there = [KINDS[k] for k in structure.others.kinds.unique().tolist()]
+        raise word.fault(f"the structure has none; kinds of its other atoms: {listed(there)}")
+    return Choice(nothing(structure).residues, others)
+
+
+def mean_b_factor(structure: Structure, word: Word) -> Float[Tensor, "n"]:
+    """Mean over the atoms of each residue; as pLDDT only where the structure says that it is."""
+    if word.key == "plddt" and not structure.predicted:
+        raise word.fault("the B factors are not declared to be pLDDT; if they are, read with predicted=True")
+    return (structure.b_factors * structure.present).sum(1) / structure.present.sum(1).clamp(min=1)
+
+
+def within(structure: Structure, reach: float, target: Choice) -> Choice:
+    """Residues with an atom at most `reach` Å from an atom of the target."""
+    chosen = structure.present & target.residues[:, None]
+    targets = torch.cat([structure.positions[chosen], structure.others.positions[target.others]]).double()
+    near = nothing(structure)
+    if len(targets):
+        bound = reach * (1 + 1e-9) + 1e-9  # the tree finds what is nearer than this
+        points = structure.positions[structure.present].double()
+        distance, _ = cKDTree(targets.numpy()).query(points.numpy(), distance_upper_bound=bound)
+        near.residues[structure.present.nonzero()[torch.from_numpy(distance) <= reach, 0]] = True
+    return near
+
+
+def _mask(truths: Iterable[bool]) -> Bool[Tensor, "k"]:
+    return torch.tensor(list(truths), dtype=torch.bool)

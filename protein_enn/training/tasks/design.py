@@ -1,0 +1,154 @@
+"""The task of inverse folding: which examples, which loss, which figure of merit.
+
+Examples are native sequences, or what a teacher says of a chain (`data.labels`). With a teacher the loss of a residue
+is (1 - h) KL(teacher || model) - h log p(native letter), h the share `natives`; a residue without a label has the
+second term alone, one whose native letter is not known the first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Bool, Float, Int
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from protein_enn import chemistry
+from protein_enn.data.chain import Chain
+from protein_enn.graph.fields import GeometricGraph
+from protein_enn.graph.protein_graph import ProteinGraph, graph_of_atoms
+from protein_enn.models.design import DesignModel, order_visibility
+from protein_enn.settings import Settings
+
+
+@dataclass(frozen=True, eq=False)
+class DesignTarget:
+    """The native sequence, X where it is not known, and which residues are learned from: not those of partners.
+
+    `given` residues come before all others in every decoding order: those whose identity a language model was shown,
+    which are not learned from. A teacher's log-probabilities (`labels`, nats) are there for `labelled` residues, with
+    the identities that it was `shown` and their order, `rank`, which is -1 where no teacher gives one.
+    """
+
+    sequence: Int[Tensor, "n"]
+    learned: Bool[Tensor, "n"]
+    given: Bool[Tensor, "n"]
+    shown: Int[Tensor, "n"]
+    rank: Float[Tensor, "n"]
+    labels: Float[Tensor, "n 20"]
+    labelled: Bool[Tensor, "n"]
+
+    def turned(self, turn: Float[Tensor, "3 3"]) -> DesignTarget:
+        """That of the turned or mirrored graph: the same sequence."""
+        return self
+
+
+class DesignTask:
+    """Predict each residue of a chain from the backbone, a random subset of the other residues, and what is around."""
+
+    Model = DesignModel
+
+    class Config(Settings):
+        noise: float = 0.05  # Å, Gaussian on every backbone and context atom in training
+        condition_noise: dict[str, float] = Field(default_factory=dict)  # the same where the model answers so
+        partners: float = 0.5  # probability that an example of training shows residues of partner chains
+        context: float = 0.5  # and that it shows atoms of ligands, ions and nucleic acids; both from 0 to 1
+        label_smoothing: float = 0.0
+        natives: float = Field(default=0.2, ge=0, le=1)  # share of the native letters in the loss beside a teacher's
+
+    figure = "loss"
+    """Validation figure that picks the weights: nats per residue, lower is better."""
+
+    def __init__(self, config: Config, model: DesignModel.Config) -> None:
+        self.config, self.model = config, model
+
+    def example(self, chain: Chain, generator: torch.Generator, training: bool) -> tuple[ProteinGraph, DesignTarget]:
+        """The backbone of a chain, with or without what is around it, and its sequence.
+
+        Side chains are removed before the graph is made. Validation shows the chain alone, with its context if that is
+        seen in training. Partners of a chain with labels are shown if they were shown to the teacher. Of a chain with
+        features of a language model only the residues hidden from it are learned.
+        """
+        chances = (self.config.partners, self.config.context) if training else (0.0, float(self.config.context > 0))
+        partners, context = torch.rand(2, generator=generator) < torch.tensor(chances)
+        if chain.labels is not None:
+            partners = torch.ones_like(partners)
+        chain = chain.take(chain.own | partners).with_context(context.expand(len(chain.context)))
+        mask = chain.mask.clone()
+        mask[:, 4:] = False
+        noise = self._noise(chain) if training else 0.0
+        compact, around = (
+            x + noise * torch.randn(x.shape, generator=generator) for x in (chain.compact, chain.context)
+        )
+        compact = compact * mask[..., None]
+        unknown = torch.full_like(chain.residues, chemistry.UNKNOWN)
+        graph = graph_of_atoms(
+            compact,
+            mask,
+            unknown,
+            chain.chains,
+            chain.numbers,
+            self.model.k,
+            side_chains=False,
+            context=(around, chain.context_kinds),
+        )
+        learned, given = chain.own & (chain.residues != chemistry.UNKNOWN), torch.zeros_like(chain.own)
+        if chain.language is not None and chain.hidden is not None:
+            graph.language = chain.language
+            learned, given = learned & chain.hidden, chain.own & ~chain.hidden
+        if self.model.conditions:
+            graph.condition = chain.condition if chain.condition is not None else torch.zeros_like(chain.residues)
+        return graph, DesignTarget(chain.residues, learned, given, *_labels(chain))
+
+    def _noise(self, chain: Chain) -> float:
+        """Å on the atoms of a chain; `condition_noise` where its condition has some of its own."""
+        if chain.condition is None or not self.model.conditions:
+            return self.config.noise
+        return self.config.condition_noise.get(self.model.conditions[int(chain.condition[0])], self.config.noise)
+
+    @staticmethod
+    def collate(targets: list[DesignTarget]) -> DesignTarget:
+        """Targets of several graphs as one."""
+        return DesignTarget(*(torch.cat([getattr(t, f.name) for t in targets]) for f in fields(DesignTarget)))
+
+    def loss(
+        self,
+        model: DesignModel,
+        graph: GeometricGraph,
+        target: DesignTarget,
+        generator: torch.Generator,
+        training: bool,
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Of the learned residues, under their teacher's or one random decoding order; recovery counts native letters.
+
+        In validation the mean negative log-likelihood of the native letters alone, nats. A model with conditions also
+        has `kl`, the mean KL divergence from the teacher, nats; 0 where no residue is labelled.
+        """
+        sequence, learned, labelled = target.sequence, target.learned, target.labelled
+        drawn = torch.rand(len(sequence), generator=generator).to(target.rank)
+        rank = torch.where(target.rank < 0, drawn, target.rank).masked_fill(target.given, -1.0)
+        logits = model.logits(model.encode(graph), target.shown, order_visibility(graph, rank)).float()
+        smoothing = self.config.label_smoothing if training else 0.0
+        unknown = torch.where(learned, sequence, -100)  # which cross_entropy leaves out
+        nll = cross_entropy(logits, unknown, label_smoothing=smoothing, reduction="none")
+        recovered = (logits.argmax(-1) == sequence)[learned].float()
+        parts = {"recovery": (recovered.sum() / max(len(recovered), 1)).detach()}
+        counted, loss = learned, nll
+        if self.model.conditions:
+            kl = (target.labels.exp() * (target.labels - logits.log_softmax(-1))).sum(-1)
+            parts["kl"] = (kl * labelled).sum().detach() / labelled.sum().clamp(min=1)
+            if training:
+                natives = torch.where(labelled, torch.where(learned, self.config.natives, 0.0), 1.0)
+                counted, loss = learned | labelled, natives * nll + (1 - natives) * torch.where(labelled, kl, 0.0)
+        # A crop in which every residue is given has a loss of zero that has gradients, zeros too.
+        return {"loss": (loss * counted).sum() / counted.sum().clamp(min=1), **parts}
+
+
+def _labels(chain: Chain) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Shown identities, rank, log-probabilities and where they are, of a chain with or without labels."""
+    if chain.labels is None or chain.labelled is None or chain.rank is None or chain.shown is None:
+        n = len(chain)
+        return chain.residues, torch.full((n,), -1.0), torch.zeros(n, 20), torch.zeros(n, dtype=torch.bool)
+    return chain.shown, chain.rank.float(), chain.labels, chain.labelled

@@ -1,0 +1,83 @@
+"""Ways to spoil a native: what the refiner learns to undo. Lengths Å, compact layout.
+
+`deformation` bends the backbone; this file treats residues and atoms, and draws which of these errors a native gets.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from protein_enn.geometry.frames import unit
+from protein_enn.geometry.side_chains import rotate_chi
+from protein_enn.training.tasks import deformation
+from protein_enn.training.tasks.deformation import log_uniform, rotate, uniform
+
+UNTOUCHED = 0.08
+"""Share of natives that are left as they are."""
+HOW_MANY = (0.4, 0.35, 0.15, 0.1)
+"""Probability of one, two, three, four kinds of errors."""
+Spoiled = tuple[Float[Tensor, "n 14 3"], Bool[Tensor, "n 14"]]
+
+
+def perturb(
+    compact: Float[Tensor, "n 14 3"],
+    mask: Bool[Tensor, "n 14"],
+    residues: Int[Tensor, "n"],
+    chains: Int[Tensor, "n"],
+    generator: torch.Generator,
+) -> Spoiled:
+    """Positions with some kinds of errors, each of a random size, and the atoms that are left."""
+    if uniform(generator) < UNTOUCHED:
+        return compact, mask
+    g = generator
+    kinds: dict[str, tuple[float, Callable[[Tensor, Tensor], Spoiled]]] = {
+        # name: (weight, change); the order is that of the changes
+        "shifted threading": (0.05, lambda x, m: deformation.shift_threading(x, m, chains, g)),
+        "hinge": (0.1, lambda x, m: (deformation.hinge(x, g), m)),
+        "segment": (0.25, lambda x, m: (deformation.move_segments(x, chains, g), m)),
+        "loop": (0.2, lambda x, m: (deformation.bulge_loops(x, chains, g), m)),
+        "wave": (0.3, lambda x, m: (deformation.wave(x, log_uniform(0.2, 3.0, g), g), m)),
+        "drift": (0.2, lambda x, m: (deformation.drift(x, log_uniform(0.2, 2.0, g), g), m)),
+        "crankshaft": (0.35, lambda x, m: (deformation.crankshafts(x, chains, g), m)),
+        "side chains": (0.5, lambda x, m: (turn_side_chains(x, residues, 0.1 + 0.6 * uniform(g), g), m)),
+        "residues": (0.3, lambda x, m: (move_residues(x, log_uniform(0.05, 0.6, g), log_uniform(0.02, 0.3, g), g), m)),
+        "atoms": (0.45, lambda x, m: (x + log_uniform(0.03, 1.3, g) * torch.randn(x.shape, generator=g), m)),
+    }
+    count = 1 + int(torch.multinomial(torch.tensor(HOW_MANY), 1, generator=g))
+    chosen = torch.multinomial(torch.tensor([weight for weight, _ in kinds.values()]), count, generator=g).sort().values
+    changes = list(kinds.values())
+    for i in chosen.tolist():
+        compact, mask = changes[i][1](compact, mask)
+    return compact * mask[..., None], mask
+
+
+def turn_side_chains(
+    compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], share: float, generator: torch.Generator
+) -> Float[Tensor, "n 14 3"]:
+    """Turns a share of the side chains about their chi bonds: half of them by a little, half into another rotamer.
+
+    Bond lengths and angles stay. Proline's ring is left alone.
+    """
+    n = len(compact)
+    turned = torch.rand(n, generator=generator) < share
+    far = torch.rand(n, generator=generator) < 0.5
+    well = 2 * math.pi / 3 * torch.randint(0, 3, (n, 4), generator=generator)
+    little = torch.randn(n, 4, generator=generator)
+    angle = torch.where(far[:, None], well + 0.2 * little, 0.3 * little) * turned[:, None]
+    return rotate_chi(compact, residues, angle)
+
+
+def move_residues(
+    compact: Float[Tensor, "n 14 3"], shift: float, angle: float, generator: torch.Generator
+) -> Float[Tensor, "n 14 3"]:
+    """Moves and turns every residue as a body about its CA, at random."""
+    n = len(compact)
+    ca = compact[:, 1:2]
+    axis = unit(torch.randn(n, 1, 3, generator=generator))
+    turned = rotate(compact - ca, axis, angle * torch.randn(n, generator=generator))
+    return ca + turned + shift * torch.randn(n, 1, 3, generator=generator)

@@ -1,0 +1,166 @@
+"""Losses of refinement, alike for every naming of equivalent atoms and every placement of the molecule.
+
+Lengths Å, atoms in the compact layout. Large errors, which nobody can undo, count little: |e| enters as
+`robust` log(1 + |e|), distances through the smooth lDDT, which is bounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.geometry.atom14 import exchange_equivalent
+from protein_enn.geometry.frames import backbone_frames
+from protein_enn.metrics.lddt import INCLUSION_RADIUS, THRESHOLDS
+from protein_enn.nn.radial import safe_norm
+
+CLASH = 0.4
+HYDROGEN_BOND = 0.4
+"""Å, as `metrics.clashes` counts."""
+SHARPNESS = 0.1
+"""Å or a fifth of the threshold: width of the steps of the smooth lDDT."""
+_EXACT = "donot_use_mm_for_euclid_dist"
+
+
+@dataclass(frozen=True, eq=False)
+class RefinementTarget:
+    """The native, its equivalent atoms named as in the input; `mask` holds atoms to learn from: those both have."""
+
+    compact: Float[Tensor, "n 14 3"]
+    mask: Bool[Tensor, "n 14"]
+    graph_index: Int[Tensor, "n"]
+
+    def turned(self, turn: Float[Tensor, "3 3"]) -> RefinementTarget:
+        """That of the turned or mirrored graph."""
+        return replace(self, compact=self.compact @ turn.T)
+
+
+def closest_naming(start: Tensor, native: Tensor, mask: Tensor, residues: Tensor) -> Float[Tensor, "n 14 3"]:
+    """The native with equivalent atoms of each residue named so that distances to its own N, CA, C agree best."""
+    exchanged, can = exchange_equivalent(native, residues)
+
+    def misfit(candidate: Tensor) -> Tensor:
+        wanted = safe_norm(candidate[:, :, None] - candidate[:, None, :3])
+        found = safe_norm(start[:, :, None] - start[:, None, :3])
+        return ((wanted - found).abs() * mask[..., None]).sum((1, 2))
+
+    better = can & (misfit(exchanged) < misfit(native)) & mask[:, :3].all(1)
+    return torch.where(better[:, None, None], exchanged, native)
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """For each residue the rows of itself and of m random neighbours, and which of these are there."""
+
+    rows: Int[Tensor, "n m"]
+    there: Bool[Tensor, "n m"]
+
+    @staticmethod
+    def draw(neighbors: Tensor, mask: Tensor, count: int, generator: torch.Generator) -> Surroundings:
+        """Itself first, then `count` of its k neighbours."""
+        n, k = neighbors.shape
+        column = torch.randint(k, (n, count), generator=generator).to(neighbors.device)
+        itself = torch.arange(n, device=neighbors.device)[:, None]
+        rows = torch.cat([itself, neighbors.gather(1, column)], 1)
+        return Surroundings(rows, torch.cat([mask.new_ones(n, 1), mask.gather(1, column)], 1))
+
+    def of(self, values: Shaped[Tensor, "n *f"]) -> Shaped[Tensor, "n m *f"]:
+        """Their values; `index_select` because its gradient is much faster than that of indexing."""
+        return values.index_select(0, self.rows.reshape(-1)).view(*self.rows.shape, *values.shape[1:])
+
+
+def frame_aligned_errors(
+    atoms: Float[Tensor, "n 14 3"], target: RefinementTarget, around: Surroundings
+) -> tuple[Float[Tensor, "n m 14"], Bool[Tensor, "n m 14"]]:
+    """|T_i^-1 x_a - T_i'^-1 x_a'| for the frame of residue i and atoms a of those around it: AlphaFold 2, alg. 28."""
+
+    def local(atoms: Tensor) -> Tensor:
+        frames = backbone_frames(atoms[:, 0], atoms[:, 1], atoms[:, 2])
+        others = around.of(atoms) - atoms[:, None, 1:2]
+        return (others.flatten(1, 2) @ frames.transpose(1, 2)).view(others.shape)
+
+    mask = around.of(target.mask) & around.there[..., None] & target.mask[:, :3].all(1)[:, None, None]
+    return safe_norm(local(atoms) - local(target.compact)), mask
+
+
+def frame_loss(error: Float[Tensor, "n m 14"], mask: Bool[Tensor, "n m 14"]) -> Float[Tensor, ""]:
+    """Mean of log(1 + error); the atoms of the residue itself count as much as those of half of its neighbours."""
+    weight = mask.to(error.dtype)
+    weight = torch.cat([weight[:, :1] * (error.shape[1] - 1) / 2, weight[:, 1:]], 1)
+    return (error.log1p() * weight).sum() / weight.sum().clamp_min(1)
+
+
+def distance_losses(
+    atoms: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], target: RefinementTarget, around: Surroundings
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """1 - smooth lDDT, and the mean depth (Å) of clashes that the native does not have, over atoms of two residues."""
+    others = Surroundings(around.rows[:, 1:], around.there[:, 1:])
+    n = len(atoms)
+
+    def distances(x: Tensor) -> Tensor:
+        return safe_norm(x[:, :, None] - others.of(x).flatten(1, 2)[:, None])
+
+    mask = (others.of(target.mask) & others.there[..., None]).flatten(1)[:, None] & target.mask[:, :, None]
+    wanted, found = distances(target.compact), distances(atoms)
+    apart = (found - wanted).abs()
+    near = mask & (wanted < INCLUSION_RADIUS)
+    score = sum(torch.sigmoid((t - apart) / (SHARPNESS * (1 + t))) for t in THRESHOLDS) / len(THRESHOLDS)
+    lddt = (score * near).sum() / near.sum().clamp_min(1)
+    radii, polar = _radii(residues)
+    limit = radii[:, :, None] + others.of(radii).flatten(1)[:, None] - CLASH
+    limit = limit - HYDROGEN_BOND * (polar[:, :, None] & others.of(polar).flatten(1)[:, None])
+    depth = (torch.minimum(limit, wanted) - found).clamp_min(0) * mask
+    return 1 - lddt, depth.sum() / max(n, 1)
+
+
+def _radii(residues: Int[Tensor, "n"]) -> tuple[Float[Tensor, "n 14"], Bool[Tensor, "n 14"]]:
+    """Van der Waals radii (Å) of the atoms, and which are N or O."""
+    names = [[chemistry.ATOMS[slot][0] if slot >= 0 else "C" for slot in row] for row in chemistry.COMPACT]
+    radii = torch.tensor([[chemistry.VDW_RADII[name] for name in row] for row in names])
+    polar = torch.tensor([[name in "NO" for name in row] for row in names])
+    return radii.to(residues.device)[residues], polar.to(residues.device)[residues]
+
+
+def bonded_loss(
+    atoms: Float[Tensor, "n 14 3"], target: RefinementTarget, bonded: Bool[Tensor, "n"]
+) -> Float[Tensor, ""]:
+    """Mean |d - d'| (Å) over atom pairs within 2.7 Å in the native: bonds and angles, in and between residues."""
+    first = torch.cat([atoms[:-1], atoms[1:, :3]], 1)
+    second = torch.cat([target.compact[:-1], target.compact[1:, :3]], 1)
+    mask = torch.cat([target.mask[:-1], bonded[:-1, None] & target.mask[1:, :3]], 1)
+    wanted = safe_norm(second[:, :, None] - second[:, None])
+    found = safe_norm(first[:, :, None] - first[:, None])
+    pairs = mask[:, :, None] & mask[:, None] & (wanted < 2.7)
+    pairs = pairs & ~torch.eye(pairs.shape[1], dtype=torch.bool, device=pairs.device)
+    return ((found - wanted).abs() * pairs).sum() / pairs.sum().clamp_min(1)
+
+
+@torch.no_grad()
+def sampled_lddt(
+    compact: Float[Tensor, "n 14 3"], target: RefinementTarget, generator: torch.Generator
+) -> Float[Tensor, "n"]:
+    """All-heavy-atom lDDT of each residue, from 4 of its atoms against 2 of every other residue, drawn at random.
+
+    An estimate of the pairs that `metrics.lddt` counts, at a twentieth of the cost; 1 where nothing is near.
+    """
+    result = torch.ones(len(compact), device=compact.device)
+    columns = (torch.rand(len(compact), 14, generator=generator).to(compact.device) * target.mask).topk(4, dim=1)
+    for number in range(int(target.graph_index.max()) + 1):
+        inside = (target.graph_index == number).nonzero()[:, 0]
+        column, there = columns.indices[inside], columns.values[inside] > 0
+        n = len(inside)
+        x, y = (a[inside].gather(1, column[..., None].expand(-1, -1, 3)) for a in (compact, target.compact))
+        wanted, found = (
+            torch.cdist(a.reshape(-1, 3), a[:, :2].reshape(-1, 3), compute_mode=_EXACT).view(n, 4, n, 2) for a in (y, x)
+        )
+        itself = torch.eye(n, dtype=torch.bool, device=x.device)[:, None, :, None]
+        pairs = (wanted < INCLUSION_RADIUS) & there[:, :, None, None] & there[:, :2][None, None] & ~itself
+        error = (found - wanted).abs_()
+        score = sum((error < t).float() for t in THRESHOLDS) * pairs / len(THRESHOLDS)
+        counted = pairs.sum((1, 2, 3))
+        result[inside] = torch.where(counted > 0, score.sum((1, 2, 3)) / counted.clamp_min(1), 1.0)
+    return result

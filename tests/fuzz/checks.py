@@ -1,0 +1,165 @@
+"""What must hold for every input, whatever its bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import traceback
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from protein_enn.io import StructureError, WriteError, read_structure
+from protein_enn.io.write import structure_bytes
+from protein_enn.structure import Structure
+from tests.fuzz.inputs import Input
+from tests.fuzz.tables import Rows, atom_rows
+
+NAME = "fuzzed"
+FARTHEST = 1e4
+"""Å; farther out, no coordinate may be accepted."""
+LONGEST = 2000
+"""Characters of a message."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How reading ended: "accepted" or the name of a StructureError; and what is wrong with that, if anything."""
+
+    outcome: str
+    problem: str = ""  # a short class of fault, the same for inputs that fail alike
+    detail: str = ""
+
+
+class Fault(Exception):
+    """A promise of the reader or the writer that an input broke."""
+
+    def __init__(self, problem: str, detail: str = "") -> None:
+        super().__init__(problem)
+        self.problem, self.detail = problem, detail
+
+
+def judge(given: Input) -> Verdict:
+    """Read, check all promises, and, where the input says so, write with moved coordinates and read again."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a warning is a foreign exception too
+            return Verdict(_outcome(given))
+    except Fault as fault:
+        return Verdict("failed", fault.problem, fault.detail)
+    except Exception as error:
+        return Verdict("failed", _place(error), "".join(traceback.format_exception(error))[-3000:])
+
+
+def _outcome(given: Input) -> str:
+    try:
+        structure = read_structure(given.data, name=NAME, **given.keywords)
+    except StructureError as error:
+        check_message(error)
+        return type(error).__name__
+    check_structure(structure)
+    if "assembly" in given.keywords:  # whose atoms are more than the file's
+        return "accepted"
+    check_rows(structure, atom_rows(given.data, structure.audit.format))
+    return check_writing(structure, given) if given.write else "accepted"
+
+
+def check_message(error: StructureError) -> None:
+    """One printable line of bounded length that names the file, and not for want of memory."""
+    text = str(error)
+    kind = type(error).__name__
+    if isinstance(error.__cause__ or error.__context__, MemoryError):
+        raise Fault(f"{kind}: for want of memory", text)
+    if len(text.splitlines()) != 1 or not text.isprintable():
+        raise Fault(f"{kind}: message is not one printable line", repr(text))
+    if NAME not in text:
+        raise Fault(f"{kind}: message does not name the file", text)
+    if len(text) > LONGEST:
+        raise Fault(f"{kind}: message of more than {LONGEST} characters", text[:LONGEST])
+
+
+def check_structure(structure: Structure) -> None:
+    """Finite numbers, an audit that balances, says so in printable lines, and fits into JSON."""
+    atoms, present, others = structure.audit.atoms, structure.present, structure.others
+    for what, positions in (("protein", structure.positions[present]), ("context", others.positions)):
+        if not bool((positions.abs() <= FARTHEST).all()):
+            raise Fault(f"{what}: coordinate not finite or beyond {FARTHEST:g} Å accepted")
+    for what, values in (
+        ("B factor", structure.b_factors), ("B factor of context", others.b_factors),
+        ("occupancy", structure.occupancies), ("occupancy of context", others.occupancies),
+    ):  # fmt: skip
+        if not bool(torch.isfinite(values).all()):
+            raise Fault(f"{what} that is not finite accepted")
+    if not atoms.balanced or min(atoms.protein, atoms.context, *atoms.dropped.values()) < 0:
+        raise Fault("audit: atoms do not balance", str(atoms))
+    if (atoms.protein, atoms.context) != (int(present.sum()), len(others)):
+        raise Fault("audit: not the atoms of the structure", f"{atoms}, {int(present.sum())} + {len(others)}")
+    for line in structure.audit.lines():
+        if not line.isprintable():
+            raise Fault("audit: a finding is not one printable line", repr(line))
+    json.dumps(structure.audit.to_dict(), allow_nan=False)
+
+
+def check_rows(structure: Structure, rows: Rows) -> None:
+    """Every atom of the file is accounted for, and those kept lie where their rows say."""
+    kind, atoms, source, others = structure.audit.format, structure.audit.atoms, structure.source, structure.others
+    if atoms.in_file != len(rows):
+        raise Fault(f"{kind}: atoms lost or invented", f"{atoms.in_file} read, {len(rows)} counted")
+    if source is None:
+        raise Fault("no source")
+    numbers = source.rows[structure.present].tolist() + source.others.tolist()
+    positions = structure.positions[structure.present].tolist() + others.positions.tolist()
+    for row, position in zip(numbers, positions, strict=True):
+        expected = rows.get(row, (math.nan,) * 3)
+        if expected is not None and not all(abs(a - b) < 2e-3 for a, b in zip(expected, position, strict=True)):
+            raise Fault(f"{kind}: coordinate not that of its row", f"{row}: {expected} -> {position}")
+
+
+def check_writing(structure: Structure, given: Input) -> str:
+    """Moved by 1 Å, written and read again, it is the same structure elsewhere.
+
+    Returns "accepted", or "accepted, not written" when the writer refused with a proper message.
+    """
+    kind, moved = structure.audit.format, structure.moved(torch.eye(3), torch.ones(3))
+    into = kind if given.write == "same" else given.write
+    way = kind if into == kind else f"{kind} to {into}"
+    keywords = given.keywords if into == kind else {}  # a new file holds one model
+    try:
+        data = structure_bytes(moved, format=into, file=NAME)
+    except WriteError as error:
+        check_message(error)
+        return "accepted, not written"
+    try:
+        again = read_structure(data, name=NAME, **keywords)
+    except StructureError as error:
+        raise Fault(f"{way}: what was written cannot be read", str(error)) from error
+    for name in ("present", "residues", "numbers", "chains"):
+        if not torch.equal(getattr(again, name), getattr(structure, name)):
+            raise Fault(f"{way}: {name} changed by writing")
+    for name in ("chain_ids", "insertion_codes", "residue_names"):
+        if getattr(again, name) != getattr(structure, name):
+            raise Fault(f"{way}: {name} changed by writing", f"{getattr(structure, name)} {getattr(again, name)}")
+    if len(again.others) != len(structure.others):
+        raise Fault(f"{way}: context atoms changed by writing", f"{len(structure.others)} -> {len(again.others)}")
+    if not torch.allclose(again.positions, moved.positions, atol=3e-3, rtol=0):
+        off = float((again.positions - moved.positions).abs().max())
+        raise Fault(f"{way}: coordinates changed by writing", f"by up to {off:.4f} Å")
+    return "accepted"
+
+
+def _place(error: Exception) -> str:
+    """Type of a foreign exception and the innermost line of the package that it came through."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "protein_enn" in Path(f.filename).parts]
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
+
+
+def resident() -> float:
+    """MiB of memory this process holds now."""
+    if sys.platform != "linux":
+        return math.nan
+    fields = Path("/proc/self/status").read_text().split("VmRSS:")[1].split()
+    return int(fields[0]) / 1024

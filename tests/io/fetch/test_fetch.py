@@ -1,0 +1,416 @@
+"""Fetching from a server that misbehaves, and from folders."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from protein_enn.io.fetch import FetchError, Manners, Outcome, Row, fetch, read_identifiers, source_of
+from protein_enn.io.fetch.transfer import retry_after
+
+NAME = "/1bhl.pdb.gz"
+QUICK: dict[str, Any] = {"delay": 0.0, "backoff": 0.01, "retries": 2, "timeout": 5.0}
+
+
+def get(web: Any, folder: Path, *ids: str, format: str = "pdb.gz", **manners: Any) -> Outcome:
+    entries, _ = read_identifiers(ids or ("1bhl",))
+    return fetch(entries, source_of(web.address), folder, format=format, manners=Manners(**{**QUICK, **manners}))
+
+
+def rows(folder: Path) -> list[Row]:
+    header, *lines = (folder / "fetched.tsv").read_text().splitlines()
+    assert header.split("\t") == ["id", "file", "sha256", "bytes", "source"]
+    cells = [line.split("\t") for line in lines]
+    return [Row(a, b, c, int(d), e) for a, b, c, d, e in cells]
+
+
+def good(folder: Path, data: bytes) -> bool:
+    """Whether the file is there, whole, noted, and nothing else is left."""
+    assert (folder / "1bhl.pdb.gz").read_bytes() == data
+    (row,) = rows(folder)
+    assert (row.sha256, row.bytes) == (hashlib.sha256(data).hexdigest(), len(data))
+    return sorted(p.name for p in folder.iterdir()) == ["1bhl.pdb.gz", "fetched.tsv"]
+
+
+def test_a_file_comes_once_and_is_kept(web: Any, tmp_path: Path, packed: bytes) -> None:
+    web.files[NAME] = packed
+    first = get(web, tmp_path)
+    assert [row.source for row in first.fetched] == [f"{web.address}{NAME}"] and not first.failures
+    assert good(tmp_path, packed)
+    assert web.headers(0)["User-Agent"].startswith("protein_enn/")
+    again = get(web, tmp_path)
+    assert [row.id for row in again.kept] == ["1bhl"] and not again.fetched and len(web.asked) == 1
+
+
+@pytest.mark.parametrize("harm", ["changed", "shorter", "gone"])
+def test_what_was_harmed_on_disk_is_fetched_again(web: Any, tmp_path: Path, packed: bytes, harm: str) -> None:
+    web.files[NAME] = packed
+    get(web, tmp_path)
+    file = tmp_path / "1bhl.pdb.gz"
+    if harm == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(packed[:-1] + b"?" if harm == "changed" else packed[:-1])
+    assert [row.id for row in get(web, tmp_path).fetched] == ["1bhl"] and good(tmp_path, packed)
+
+
+def test_a_body_cut_short_is_gone_on_with(web: Any, tmp_path: Path, packed: bytes) -> None:
+    web.files[NAME], web.tags[NAME] = packed, '"one"'
+    web.plan[NAME] = [lambda handler: handler.give(packed, sent=1000)]
+    assert get(web, tmp_path).fetched and good(tmp_path, packed)
+    assert web.headers(1)["Range"] == "bytes=1000-" and web.headers(1)["If-Range"] == '"one"'
+
+
+def test_a_file_that_changed_between_two_parts_starts_anew(web: Any, tmp_path: Path, packed: bytes) -> None:
+    web.files[NAME], web.tags[NAME] = packed, '"one"'
+
+    def first(handler: Any) -> None:
+        handler.give(gzip.compress(b"another file" * 1000), sent=30)
+        web.tags[NAME] = '"two"'
+
+    web.plan[NAME] = [first]
+    assert get(web, tmp_path).fetched and good(tmp_path, packed)
+    assert web.headers(1)["Range"] == "bytes=30-", "it was asked for the rest, and got the whole"
+
+
+def test_a_server_that_ignores_if_range_is_found_out(web: Any, tmp_path: Path, packed: bytes) -> None:
+    """It sends the rest of another file under another ETag."""
+    web.files[NAME], web.tags[NAME] = packed, '"two"'
+
+    def first(handler: Any) -> None:
+        web.tags[NAME] = '"one"'
+        handler.give(packed[::-1], sent=100)
+        web.tags[NAME] = '"two"'
+
+    def second(handler: Any) -> None:
+        handler.headers.replace_header("If-Range", '"two"')
+        handler.give(packed)
+
+    web.plan[NAME] = [first, second]
+    assert get(web, tmp_path).fetched and good(tmp_path, packed)
+    assert "Range" not in web.headers(2)
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize("tag", [None, '"one"', 'W/"weak"'])
+def test_without_ranges_or_a_strong_tag_it_starts_anew(
+    web: Any, tmp_path: Path, packed: bytes, ranges: bool, tag: str | None
+) -> None:
+    web.files[NAME], web.ranges = packed, ranges
+    if tag:
+        web.tags[NAME] = tag
+    web.plan[NAME] = [lambda handler: handler.give(packed, sent=1000)]
+    assert get(web, tmp_path).fetched and good(tmp_path, packed)
+    assert ("Range" in web.headers(1)) == (tag == '"one"')
+
+
+def test_a_part_from_another_address_is_not_gone_on_with(web: Any, tmp_path: Path, packed: bytes) -> None:
+    web.files[NAME], web.tags[NAME] = packed, '"one"'
+    parts = tmp_path / ".fetch"
+    parts.mkdir()
+    (parts / "1bhl.pdb.gz.part").write_bytes(b"x" * 1000)
+    (parts / "1bhl.pdb.gz.part.json").write_text(json.dumps({"url": "http://elsewhere/", "validator": '"one"'}))
+    assert get(web, tmp_path).fetched and good(tmp_path, packed)
+    assert "Range" not in web.headers(0)
+
+
+def test_a_part_longer_than_the_file(web: Any, tmp_path: Path, packed: bytes) -> None:
+    web.files[NAME], web.tags[NAME] = packed, '"one"'
+    parts = tmp_path / ".fetch"
+    parts.mkdir()
+    (parts / "1bhl.pdb.gz.part").write_bytes(packed + b"x")
+    notes = {"url": f"{web.address}{NAME}", "validator": '"one"'}
+    (parts / "1bhl.pdb.gz.part.json").write_text(json.dumps(notes))
+    web.plan[NAME] = [lambda handler: handler.send_error(416)]
+    assert get(web, tmp_path).fetched and good(tmp_path, packed)
+
+
+def test_a_length_that_says_too_little(web: Any, tmp_path: Path, packed: bytes) -> None:
+    """The whole body is sent, its end is not read: the gzip data are incomplete."""
+    web.files[NAME] = packed
+    web.plan[NAME] = [lambda handler: handler.give(packed, length=len(packed) - 7)]
+    assert get(web, tmp_path).fetched and good(tmp_path, packed)
+
+
+@pytest.mark.parametrize("code", [500, 502, 503, 429, 408])
+def test_passing_failures_are_tried_again(web: Any, tmp_path: Path, packed: bytes, code: int) -> None:
+    web.files[NAME] = packed
+    web.plan[NAME] = [lambda handler: handler.send_error(code)]
+    assert get(web, tmp_path).fetched and len(web.asked) == 2
+
+
+@pytest.mark.parametrize(("code", "word"), [(404, "obsolete"), (403, "refuses"), (410, "taken away"), (400, "400")])
+def test_lasting_failures_are_not(web: Any, tmp_path: Path, code: int, word: str) -> None:
+    web.plan[NAME] = [lambda handler: handler.send_error(code)]
+    assert word in get(web, tmp_path).failures["1bhl"] and len(web.asked) == 1
+    assert rows(tmp_path) == [] and not (tmp_path / "1bhl.pdb.gz").exists()
+
+
+def test_tries_have_an_end(web: Any, tmp_path: Path) -> None:
+    web.plan[NAME] = [lambda handler: handler.send_error(500)] * 9
+    assert "500" in get(web, tmp_path).failures["1bhl"] and len(web.asked) == 3
+
+
+def test_retry_after_holds_back_all_connections(web: Any, tmp_path: Path, packed: bytes) -> None:
+    def busy(handler: Any) -> None:
+        handler.send_response(429)
+        handler.send_header("Retry-After", "1")
+        handler.end_headers()
+
+    web.files[NAME] = web.files["/9abc.pdb.gz"] = packed
+    web.plan[NAME] = [busy]
+    get(web, tmp_path, "1bhl", "9abc", connections=1)
+    times = {path: at for path, _, at in web.asked}
+    assert web.paths() == [NAME, NAME, "/9abc.pdb.gz"] and times[NAME] - web.asked[0][2] > 0.95
+
+
+def test_a_wait_beyond_patience_is_no_wait(web: Any, tmp_path: Path) -> None:
+    def busy(handler: Any) -> None:
+        handler.send_response(503)
+        handler.send_header("Retry-After", "86400")
+        handler.end_headers()
+
+    web.plan[NAME] = [busy]
+    assert "86400 s" in get(web, tmp_path).failures["1bhl"] and len(web.asked) == 1
+
+
+def test_retry_after_as_seconds_and_as_a_date() -> None:
+    assert retry_after("12") == 12.0 and retry_after(None) is None and retry_after("soon") is None
+    assert retry_after("Thu, 01 Jan 1970 00:01:00 GMT", now=20.0) == 40.0
+    assert retry_after("Thu, 01 Jan 1970 00:01:00 GMT", now=90.0) == 0.0
+
+
+def test_silence_ends_a_try(web: Any, tmp_path: Path, packed: bytes) -> None:
+    web.files[NAME], web.tags[NAME] = packed, '"one"'
+
+    def stall(handler: Any) -> None:
+        handler.give(packed, sent=500)
+        handler.wfile.flush()
+        time.sleep(0.6)
+
+    web.plan[NAME] = [stall]
+    assert get(web, tmp_path, timeout=0.2).fetched and good(tmp_path, packed)
+
+
+def test_a_trickle_counts_as_silence(web: Any, tmp_path: Path, packed: bytes) -> None:
+    def trickle(handler: Any) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(packed)))
+        handler.end_headers()
+        for i in range(40):
+            handler.wfile.write(packed[i : i + 1])
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+    web.plan[NAME] = [trickle]
+    assert "too slow" in get(web, tmp_path, timeout=0.4, retries=0).failures["1bhl"]
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        (b"<!DOCTYPE html><html><body>Moved</body></html>", "HTML"),
+        (b"", "nothing is in it"),
+        (b"data_1BHL\n_cell.length_a 1\n", "no _atom_site"),
+        (gzip.compress(b"HEADER    HYDROLASE                               01-JAN-00   9XYZ\n"), "no ATOM"),
+    ],
+)
+def test_what_is_no_structure_is_refused_at_once(web: Any, tmp_path: Path, body: bytes, word: str) -> None:
+    web.files[NAME] = body
+    assert word in get(web, tmp_path).failures["1bhl"] and len(web.asked) == 1
+    assert not (tmp_path / "1bhl.pdb.gz").exists() and not (tmp_path / ".fetch").exists()
+
+
+def test_another_entry_and_another_format_are_refused(web: Any, tmp_path: Path, packed: bytes) -> None:
+    web.files["/9abc.pdb.gz"] = web.files["/1bhl.cif.gz"] = packed
+    assert "holds the entry 1BHL, not 9abc" in get(web, tmp_path, "9abc").failures["9abc"]
+    assert "is pdb, not cif.gz" in get(web, tmp_path, format="cif.gz").failures["1bhl"]
+
+
+def test_damaged_gzip_is_fetched_again(web: Any, tmp_path: Path, packed: bytes) -> None:
+    web.files[NAME] = packed
+    flipped = bytearray(packed)
+    flipped[len(flipped) // 2] ^= 4
+    web.plan[NAME] = [lambda handler: handler.give(bytes(flipped))]
+    assert get(web, tmp_path).fetched and good(tmp_path, packed)
+
+
+def test_packed_and_unpacked_on_the_way(web: Any, tmp_path: Path, entry: bytes, packed: bytes) -> None:
+    web.files[NAME], web.files["/1bhl.pdb"] = entry, packed
+    get(web, tmp_path)
+    get(web, tmp_path, format="pdb")
+    assert gzip.decompress((tmp_path / "1bhl.pdb.gz").read_bytes()) == entry
+    assert (tmp_path / "1bhl.pdb").read_bytes() == entry
+    assert [row.file for row in rows(tmp_path)] == ["1bhl.pdb", "1bhl.pdb.gz"]
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:text/plain,x"])
+def test_redirections_stay_on_the_web(web: Any, tmp_path: Path, target: str) -> None:
+    def move(handler: Any) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", target)
+        handler.end_headers()
+
+    web.plan[NAME] = [move]
+    assert get(web, tmp_path).failures["1bhl"] and not (tmp_path / "1bhl.pdb.gz").exists() and len(web.asked) == 1
+
+
+def test_a_redirection_is_followed_and_a_circle_is_not(web: Any, tmp_path: Path, packed: bytes) -> None:
+    def to(place: str) -> Any:
+        def move(handler: Any) -> None:
+            handler.send_response(301)
+            handler.send_header("Location", f"{web.address}{place}")
+            handler.end_headers()
+
+        return move
+
+    web.files["/new"] = packed
+    web.plan[NAME] = [to("/new")]
+    assert get(web, tmp_path).fetched
+    web.plan["/9abc.pdb.gz"] = [to("/9abc.pdb.gz")] * 20
+    assert "redirect" in get(web, tmp_path, "9abc").failures["9abc"].lower() and len(web.asked) < 12
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_the_cap_on_size(web: Any, tmp_path: Path, packed: bytes, said: bool) -> None:
+    def silent(handler: Any) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(packed)
+
+    web.files[NAME] = packed
+    web.plan[NAME] = [] if said else [silent]
+    assert "cap of 1000" in get(web, tmp_path, most=1000).failures["1bhl"] and len(web.asked) == 1
+    assert not (tmp_path / ".fetch").exists()
+
+
+def test_requests_keep_their_distance(web: Any, tmp_path: Path) -> None:
+    get(web, tmp_path, "1aaa", "1aab", "1aac", "1aad", delay=0.1, connections=4)
+    times = sorted(at for _, _, at in web.asked)
+    assert len(times) == 4 and times[-1] - times[0] > 0.29
+
+
+def test_a_dead_server_is_left_alone(tmp_path: Path, web: Any) -> None:
+    import socket
+
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        entries, _ = read_identifiers([f"1aa{i}" for i in range(9)])
+        manners = Manners(**{**QUICK, "retries": 0, "connections": 1})
+        outcome = fetch(entries, source_of(dead), tmp_path, manners=manners)
+    assert len(outcome.failures) == 9
+    assert sum(reason.startswith("not tried") for reason in outcome.failures.values()) == 4
+
+
+def test_a_run_that_is_killed_is_gone_on_with(web: Any, tmp_path: Path, packed: bytes) -> None:
+    """The first file is kept, the half of the second is not asked for again."""
+    large = packed
+    web.files[NAME] = web.files["/2aaa.pdb.gz"] = large
+    web.tags["/2aaa.pdb.gz"] = '"x"'
+    web.files["/2aaa.pdb.gz"] = large = gzip.compress(gzip.decompress(packed).replace(b"1BHL", b"2AAA"))
+
+    def stall(handler: Any) -> None:
+        handler.give(large, sent=5000)
+        handler.wfile.flush()
+        time.sleep(1.5)
+
+    web.plan["/2aaa.pdb.gz"] = [stall]
+    command = [
+        sys.executable,
+        "-c",
+        "from protein_enn.cli import main; main()",
+        "fetch",
+        "1bhl",
+        "2aaa",
+        "--from",
+        web.address,
+        "-o",
+    ]
+    part = tmp_path / ".fetch" / "2aaa.pdb.gz.part"
+    run = subprocess.Popen(
+        [*command, str(tmp_path), "--format", "pdb.gz", "--connections", "1"], stderr=subprocess.PIPE
+    )
+    while run.poll() is None and not (part.exists() and part.stat().st_size == 5000):
+        time.sleep(0.02)
+    run.kill()
+    run.communicate()
+    assert part.stat().st_size == 5000 and [row.id for row in rows(tmp_path)] == ["1bhl"]
+    outcome = get(web, tmp_path, "1bhl", "2aaa")
+    assert [row.id for row in outcome.kept] == ["1bhl"] and [row.id for row in outcome.fetched] == ["2aaa"]
+    assert web.paths().count(NAME) == 1 and web.headers(-1)["Range"] == "bytes=5000-"
+    assert (tmp_path / "2aaa.pdb.gz").read_bytes() == large and [row.id for row in rows(tmp_path)] == ["1bhl", "2aaa"]
+
+
+def test_a_torn_row_and_a_foreign_table(web: Any, tmp_path: Path, packed: bytes) -> None:
+    web.files[NAME] = packed
+    get(web, tmp_path)
+    table = tmp_path / "fetched.tsv"
+    table.write_text(table.read_text() + "2aaa\t2aaa.pdb")
+    assert get(web, tmp_path).kept and good(tmp_path, packed)
+    table.write_text("something else\n")
+    with pytest.raises(ValueError, match="is not a table of fetched files"):
+        get(web, tmp_path)
+
+
+def test_two_runs_do_not_share_a_folder(web: Any, tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="locks of folders are not to be had here")
+    handle = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(OSError, match="another run"):
+            get(web, tmp_path)
+    finally:
+        os.close(handle)
+
+
+@pytest.mark.parametrize("place", ["1bhl.pdb.gz", "1BHL.pdb", "bh/pdb1bhl.ent.gz", "bh/1bhl.pdb.gz", "1bhl.ent"])
+def test_folders_flat_and_divided(tmp_path: Path, entry: bytes, packed: bytes, place: str) -> None:
+    mirror, out = tmp_path / "mirror", tmp_path / "out"
+    (mirror / place).parent.mkdir(parents=True)
+    (mirror / place).write_bytes(packed if place.endswith(".gz") else entry)
+    entries, _ = read_identifiers(["1BHL", "9abc"])
+    outcome = fetch(entries, source_of(str(mirror)), out, format="pdb.gz")
+    assert [row.source for row in outcome.fetched] == [str(mirror / place)]
+    assert gzip.decompress((out / "1bhl.pdb.gz").read_bytes()) == entry
+    assert "no file" in outcome.failures["9abc"]
+
+
+def test_links_share_the_bytes_and_copies_do_not(tmp_path: Path, packed: bytes) -> None:
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    (mirror / "1bhl.pdb.gz").write_bytes(packed)
+    entries, _ = read_identifiers(["1bhl"])
+    for link in (True, False):
+        out = tmp_path / f"out{link}"
+        fetch(entries, source_of(str(mirror)), out, format="pdb.gz", link=link)
+        assert (out / "1bhl.pdb.gz").samefile(mirror / "1bhl.pdb.gz") == link and good(out, packed)
+    with pytest.raises(ValueError, match="is the source itself"):
+        fetch(entries, source_of(str(mirror)), mirror)
+
+
+def test_the_newest_alphafold_model_of_a_folder(tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    for version in (4, 6):
+        (mirror / f"AF-P12345-F1-model_v{version}.cif").touch()
+    (entry,), _ = read_identifiers(["P12345"])
+    source = source_of(str(mirror))
+    assert source.find(entry, "cif.gz").name == "AF-P12345-F1-model_v6.cif"  # type: ignore[union-attr]
+    (second,), _ = read_identifiers(["AF-P12345-F2"])
+    with pytest.raises(FetchError, match="no file"):
+        source.find(second, "cif")  # type: ignore[union-attr]
+
+
+def test_an_unknown_format(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no format 'mmtf'; there are cif.gz"):
+        fetch([], source_of("pdb"), tmp_path, format="mmtf")

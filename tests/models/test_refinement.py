@@ -1,0 +1,81 @@
+"""The refinement model: displacements turn with the protein, small moves make the graph that a new search would."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from protein_enn.geometry.atom14 import from_compact, to_compact
+from protein_enn.predictor import untrained
+from protein_enn.structure import KINDS, OtherAtoms
+from protein_enn.testing import random_rotation, random_structure
+
+SETTINGS = {"k": 8, "encoder_settings": {"layers": 2, "channels": 8}}
+MODEL = untrained("refinement", SETTINGS).model.double()
+STRUCTURE = random_structure((18, 6), dtype=torch.float64)
+
+
+def run(structure, steps):
+    """The last state of a run and what is said of it."""
+    return list(MODEL.iterate(MODEL.graph(structure), steps))[-1]
+
+
+def with_ion(structure):
+    near = structure.ca[3] + torch.tensor([2.0, 1.0, 0.5], dtype=structure.positions.dtype)
+    kinds = torch.tensor([KINDS.index("ion")])
+    ion = OtherAtoms(near[None], ("ZN",), ("ZN",), ("ZN",), ("A:99",), kinds, torch.zeros(1), torch.ones(1))
+    return replace(structure, others=ion)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_turned_or_mirrored_structure_gets_the_turned_or_mirrored_moves(sign):
+    turn, shift = sign * random_rotation(5), torch.tensor([1000.0, 0.0, -1000.0], dtype=torch.float64)
+    structure = with_ion(STRUCTURE)
+    ours, said = run(structure, 2)
+    theirs, said_there = run(structure.moved(turn, shift), 2)
+    expected = (ours.compact @ turn.T + shift)[ours.mask]
+    torch.testing.assert_close(theirs.compact[ours.mask], expected, atol=1e-8, rtol=0)
+    torch.testing.assert_close(said_there.lddt, said.lddt, atol=1e-9, rtol=0)
+    torch.testing.assert_close(said_there.error, said.error, atol=1e-9, rtol=0)
+    start = MODEL.graph(structure).compact
+    assert (ours.compact - start)[ours.mask].norm(dim=-1).max() > 1e-3
+
+
+def test_absent_atoms_do_not_move_and_no_steps_are_no_moves():
+    state, _ = run(STRUCTURE, 2)
+    assert (state.compact[~state.mask] == 0).all()
+    states = list(MODEL.iterate(MODEL.graph(STRUCTURE), 0))
+    assert len(states) == 1 and torch.equal(states[0][0].compact, MODEL.graph(STRUCTURE).compact)
+
+
+def test_an_ion_is_seen_by_what_is_near_it_and_by_nothing_far_away():
+    far = replace(with_ion(STRUCTURE).others, positions=STRUCTURE.ca[3][None] + 500.0)
+    seen, unseen, without = (MODEL(MODEL.graph(s)).lddt for s in (
+        with_ion(STRUCTURE), replace(STRUCTURE, others=far), STRUCTURE
+    ))  # fmt: skip
+    assert (seen - without).abs().max() > 1e-6
+    torch.testing.assert_close(unseen, without, atol=1e-12, rtol=0)
+
+
+def test_a_nudged_graph_is_the_graph_made_anew():
+    graph = MODEL.graph(with_ion(STRUCTURE))
+    moved = graph.compact + 1e-3 * torch.randn_like(graph.compact) * graph.mask[..., None]
+    nudged, anew = MODEL.nudged(graph, moved), MODEL.with_atoms(graph, moved)
+    for name in ("pos", "scalars", "vectors", "pseudoscalars", "compact"):
+        torch.testing.assert_close(nudged[name], anew[name], atol=1e-9, rtol=0)
+    near = (graph.context_kinds > 0) & (anew.context_kinds > 0)
+    assert near.any()
+    torch.testing.assert_close(nudged.context_vectors[near], anew.context_vectors[near], atol=1e-9, rtol=0)
+
+
+def test_steps_may_be_changed_on_the_way():
+    graph = MODEL.graph(STRUCTURE)
+    kept = [state.compact for state, _ in MODEL.iterate(graph, 2, lambda state, step: state.compact + 0 * step)]
+    assert all(torch.equal(compact, graph.compact) for compact in kept) and len(kept) == 3
+
+
+def test_compact_layout_is_there_and_back():
+    compact, mask = to_compact(STRUCTURE.positions, STRUCTURE.present, STRUCTURE.residues)
+    assert int(mask.sum()) == int(STRUCTURE.present.sum())
+    back = from_compact(compact, STRUCTURE.residues, torch.zeros_like(STRUCTURE.positions))
+    assert torch.equal(back[STRUCTURE.present], STRUCTURE.positions[STRUCTURE.present])

@@ -1,0 +1,34 @@
+"""Representations of rotations and reflections."""
+
+import pytest
+import torch
+
+from protein_enn.nn.rotation import random_rotation, representation, turned
+from protein_enn.nn.spherical import spherical_harmonics
+
+IRREPS = "2x0e + 3x0o + 2x1o + 1x1e + 2x2e + 1x3o"
+
+
+def test_turned_rows_are_the_rows_times_the_matrix():
+    turn = -random_rotation(3)
+    matrix = representation(IRREPS, turn)
+    rows = torch.randn(4, len(matrix), dtype=torch.float64)
+    torch.testing.assert_close(turned(rows, IRREPS, turn), rows @ matrix.T, atol=1e-12, rtol=0)
+
+
+def test_representations_multiply_as_the_turns_do():
+    a, b = random_rotation(1), -random_rotation(2)
+    both = representation(IRREPS, a @ b)
+    torch.testing.assert_close(representation(IRREPS, a) @ representation(IRREPS, b), both, atol=1e-12, rtol=0)
+
+
+def test_harmonics_turn_by_their_representation():
+    turn = -random_rotation(5)
+    unit = torch.nn.functional.normalize(torch.randn(6, 3, dtype=torch.float64), dim=-1)
+    before, after = spherical_harmonics(3, unit), spherical_harmonics(3, unit @ turn.T)
+    torch.testing.assert_close(turned(before, "1x0e + 1x1o + 1x2e + 1x3o", turn), after, atol=1e-12, rtol=0)
+
+
+def test_irreps_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="are 3 numbers, but a row has 4"):
+        turned(torch.zeros(1, 4), "1x1o", random_rotation())
