@@ -25,9 +25,9 @@ OUT = "ranking.csv"
 RANKING = "python scripts/score_designs.py"
 EXAMPLES = (
     "protein-enn score examples/1bhl.pdb examples/1bhl_perturbed.pdb",
-    'protein-enn score examples/1bhl.pdb --mode single --designed "A:60-69"',
+    'protein-enn score examples/1bhl.pdb --mode single --residues "A:60-69"',
     "protein-enn scan examples/1bhl.pdb --estimator single",
-    "protein-enn scan examples/1bhl.pdb --mutation A:H185F --mutation A:H185F,A:W131A",
+    "protein-enn scan examples/1bhl.pdb --mutant A:H185F --mutant A:H185F,A:W131A",
     'protein-enn design examples/1bhl.pdb --samples 2 --fixed "A:60-180" --omit C',
     f"{RANKING} examples/1bhl.pdb examples/1bhl_perturbed.pdb examples/2gtl_chain_a.cif {OUT}",
 )

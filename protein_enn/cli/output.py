@@ -233,6 +233,17 @@ def list_failures(path: Path, rows: Sequence[Row]) -> None:
         typer.echo(f"{len(found)} failed: listed in {path}", err=True)
 
 
+@contextmanager
+def explained() -> Iterator[None]:
+    """Bad data, settings or files end the command with one line and exit status 1."""
+    try:
+        yield
+    except typer.Exit:  # a RuntimeError too
+        raise
+    except (ValueError, OSError, RuntimeError) as error:
+        stop(str(error) or type(error).__name__)
+
+
 def stop(message: str, status: int = 1) -> NoReturn:
     """End the command with a message."""
     typer.echo(f"error: {printable(' '.join(message.split()))}", err=True)

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from protein_enn.cli import refining_options as options
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, overwrites, run, share
+from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, in_shard, items, overwrites, run
 from protein_enn.cli.options import (
     Device,
     DeviceOption,
     Inputs,
     Json,
-    Portion,
     Reading,
     Seconds,
     Seed,
+    Sharding,
     Threads,
     Weights,
     predictor_for,
@@ -55,7 +55,7 @@ FORMAT_SUFFIX = {"pdb": ".pdb", "mmcif": ".cif", "bcif": ".bcif"}
 def refine(
     inputs: Inputs,
     reading: Reading,
-    portion: Portion,
+    sharding: Sharding,
     output: Annotated[Path, typer.Option("-o", "--output", file_okay=False, help="Folder for everything made.")],
     steps: options.Steps = 3,
     region: options.Region = None,
@@ -88,7 +88,7 @@ def refine(
         max_seconds=max_seconds, relax=relax,
     )  # fmt: skip
     controls.check()
-    batch = items(inputs, portion, writes=[output / TABLE])
+    batch = items(inputs, sharding, writes=[output / TABLE])
     _check_targets(batch, controls, output, reading)
     predictor = predictor_for("refinement", weights, device, threads)
     run_with = {"controls": controls.words(), "weights": predictor.name, "weights_sha256": predictor.sha256}
@@ -110,8 +110,8 @@ def refine(
             (output / f"{item.name}.refinement.json").unlink(missing_ok=True)
         return {**failure(item, error), **run_with}
 
-    rows = run(share(batch, portion), reading, work, failed)
-    deliver(rows, COLUMNS, output / TABLE, as_json, shown_columns=SHOWN, failed=portion.failed)
+    rows = run(in_shard(batch, sharding), reading, work, failed)
+    deliver(rows, COLUMNS, output / TABLE, as_json, shown_columns=SHOWN, failed=sharding.failed)
 
 
 def _check_targets(batch: list[Item], controls: Controls, output: Path, reading: Reading) -> None:

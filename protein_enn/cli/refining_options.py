@@ -26,6 +26,8 @@ Steps = Annotated[int, typer.Option(min=0, help="Iterations of the network; 0 ke
 Region = Annotated[
     str | None,
     typer.Option(
+        "--residues",
+        metavar="SELECTION",
         rich_help_panel=_WHAT,
         help="Residues that may move, others stay: 'A:45-60', 'within 8 of ligand', 'chain B and plddt < 70'.",
     ),
@@ -166,5 +168,5 @@ class Controls:
             try:
                 select(structure, "none" if wishes[name] is None else wishes[name])
             except SelectionError as error:
-                raise SelectionError(f"--{name}: {error}") from error
+                raise SelectionError(f"--{'residues' if name == 'region' else name}: {error}") from error
         return refine(structure, predictor=predictor, **wishes)

@@ -106,7 +106,7 @@ class Plan:
         training, read, prepare = self.training(task), self.training_inputs(task), self.settings.prepare
         assert training is not None
         if training.method == "train":
-            words = ["train", str(read["experiment"]), "--data", str(read["store"]), "--resume-if-any"]
+            words = ["train", str(read["experiment"]), "--store", str(read["store"]), "--resume-if-any"]
             words += ["--embeddings", f"{self.settings.results}/embeddings"] if "embeddings" in read else []
             for finished in read.get("labels", ()):
                 words += ["--labels", finished.removesuffix(".finished")]

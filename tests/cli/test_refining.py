@@ -60,7 +60,7 @@ def row(tmp_path: Path, out: str = "out") -> dict[str, str]:
 def test_only_the_region_moves_and_all_is_written_down(run: Run, shaken: Path, tmp_path: Path) -> None:
     held = tmp_path / "held.csv"
     held.write_text("residue,hold\nA:71,1\n")
-    words = ["--region", "A:60-80 and not resname GLY", "--fixed", "A:75", "--hold", held, "--seed", 7, "--steps", 1]
+    words = ["--residues", "A:60-80 and not resname GLY", "--fixed", "A:75", "--hold", held, "--seed", 7, "--steps", 1]
     result = run(shaken, *words, "--confidence-in-b")
     assert result.exit_code == 0, result.output
     before, after = read_structure(shaken), read_structure(tmp_path / "out" / "shaken.pdb")
@@ -201,9 +201,9 @@ def test_relax_without_openmm_is_a_usage_error(run: Run, shaken: Path, monkeypat
 @pytest.mark.parametrize(
     ("wishes", "message"),
     [
-        (["--region", "A:999"], "A:999"),
+        (["--residues", "A:999"], "A:999"),
         (["--fixed", "chain Z"], "Z"),
-        (["--region", "within of"], "--region: 'of', character 8"),
+        (["--residues", "within of"], "--residues: 'of', character 8"),
         (["--hold", "plddt"], "b_factor"),
         (["--symmetry", "detect"], "same sequence"),
         (["--symmetry", "assembly"], "assembly"),

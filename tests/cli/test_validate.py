@@ -19,7 +19,7 @@ RUNNER = CliRunner()
 def test_short_option_and_residues(examples: Path, tmp_path: Path) -> None:
     model, native = str(examples / "1bhl_perturbed.pdb"), str(examples / "1bhl.pdb")
     out, table = tmp_path / "residues.csv", tmp_path / "rows.csv"
-    command = ["validate", model, "-r", native, "--per-residue", str(out), "-o", str(table), "--json"]
+    command = ["validate", model, "-r", native, "--records", str(out), "-o", str(table), "--json"]
     result = RUNNER.invoke(app, command)
     assert result.exit_code == 0, result.output
     (row,) = json.loads(result.stdout)
@@ -47,7 +47,7 @@ def test_a_native_of_another_protein_is_doubted(examples: Path) -> None:
 
 def test_residues_as_json_without_native(examples: Path, tmp_path: Path) -> None:
     out = tmp_path / "residues.json"
-    result = RUNNER.invoke(app, ["validate", str(examples / "1bhl.pdb"), "--per-residue", str(out)])
+    result = RUNNER.invoke(app, ["validate", str(examples / "1bhl.pdb"), "--records", str(out)])
     assert result.exit_code == 0, result.output
     rows = json.loads(out.read_text())
     assert rows[5]["lddt"] is None and rows[5]["phi"] is not None and rows[5]["clash"] in (0, 1)
@@ -56,6 +56,6 @@ def test_residues_as_json_without_native(examples: Path, tmp_path: Path) -> None
 
 def test_two_tables_need_two_files(examples: Path, tmp_path: Path) -> None:
     out = str(tmp_path / "x.csv")
-    result = RUNNER.invoke(app, ["validate", str(examples / "1bhl.pdb"), "-o", out, "--per-residue", out])
+    result = RUNNER.invoke(app, ["validate", str(examples / "1bhl.pdb"), "-o", out, "--records", out])
     assert result.exit_code == 2 and "file of its own" in result.output.replace("\n", " ")
     assert not (tmp_path / "x.csv").exists()

@@ -27,7 +27,7 @@ def tables() -> dict[str, tuple[str, ...]]:
         for name, value in vars(module).items()
         if name.endswith("COLUMNS") and isinstance(value, tuple)
     }
-    found["evaluation"] = evaluation.PROTEIN_COLUMNS
+    found["evaluation"] = evaluation.CASE_COLUMNS
     return {**found, "report.ranking": ranking.FIRST}  # and those of `score`, before them
 
 

@@ -39,7 +39,7 @@ class Preset:
         if self.database not in (None, entry.kind) or entry.kind not in PRESETS:
             kinds = {"pdb": "PDB id", "afdb": "UniProt accession or AlphaFold id"}
             wanted = kinds[self.database] if self.database else " or ".join(kinds.values())
-            raise FetchError(f"is no {wanted}; for another collection name its address with --from")
+            raise FetchError(f"is no {wanted}; for another collection name its address with --source")
         templates = PRESETS[entry.kind]
         return _filled(templates.get(format.removesuffix(".gz"), templates[""]), entry, format)
 

@@ -24,7 +24,7 @@ class Results:
     """Files that a command listed as failed."""
     scans: list[Scan] = field(default_factory=list)
     mutants: list[dict] = field(default_factory=list)
-    """Rows of `scan --mutation`: mutants that were named."""
+    """Rows of `scan --mutant`: mutants that were named."""
     training: list[Run] = field(default_factory=list)
     calibrations: dict[str, dict] = field(default_factory=dict)
     """Files of `evaluate refinement --plot NAME.calibration.json`, by name."""

@@ -332,7 +332,7 @@ def test_a_run_that_is_killed_is_gone_on_with(web: Any, tmp_path: Path, packed: 
         "fetch",
         "1bhl",
         "2aaa",
-        "--from",
+        "--source",
         web.address,
         "-o",
     ]

@@ -1,4 +1,4 @@
-"""`label`: what a teacher says of the chains of a store, for training a design model on it."""
+"""`label`: predictions of a teacher for the chains of a store, for training a design model on them."""
 
 from __future__ import annotations
 
@@ -13,37 +13,45 @@ from protein_enn.cli.output import Progress, check_writable, show_json, show_row
 
 
 def label(
-    store: Annotated[Path, typer.Argument(metavar="STORE", exists=True, file_okay=False, help="That `prepare` made.")],
+    store: Annotated[
+        Path, typer.Argument(metavar="STORE", exists=True, file_okay=False, help="Store that `prepare` made.")
+    ],
     teacher: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, help="Published weights of ProteinMPNN or SolubleMPNN (.pt).")
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", file_okay=False, help="Folder of the labels; it is added to.")
+        Path, typer.Option("-o", "--output", file_okay=False, help="Folder of the labels. What it holds is kept.")
     ],
     condition: Annotated[
         str | None,
         typer.Option(
-            help="Name under which the model is told to answer like this teacher. v_48_002: clean, v_48_020: robust, "
-            "SolubleMPNN: soluble; required for others.",
+            help="Name of this teacher for --condition of other commands. By default v_48_002 is clean, v_48_020 is "
+            "robust and SolubleMPNN is soluble. Required for other teachers.",
             show_default=False,
         ),
     ] = None,
     alone: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of the chains with partners labelled without them.")
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="Fraction of the chains with partners that are labeled without their partners."
+        ),
     ] = 0.5,
     fraction: Annotated[
-        float, typer.Option(min=0.001, max=1.0, help="Share of the training chains; of each cluster one at least.")
+        float,
+        typer.Option(
+            min=0.001, max=1.0, help="Label this fraction of the training chains, and at least one of each cluster."
+        ),
     ] = 1.0,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes with a thread each; one for each CPU if not given.")
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="So many processes with a thread each. By default one for each CPU.")
     ] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Work out what a teacher says of each chain of a store under three views, for `train --labels`.
+    """Label each chain of a store with the predictions of a teacher under three views, for `train --labels`.
 
-    What is there already is not done again, so a run that was stopped goes on. Chains that cannot be labelled are
-    listed with the reason and left out.
+    Chains that are labeled already are not labeled again, so a run that was stopped goes on. Chains that cannot be
+    labeled are listed with the reason and left out.
     """
     from protein_enn.data import Store
     from protein_enn.data.labels import HEAD, LabelSet
@@ -67,8 +75,8 @@ def label(
                 alone=alone,
                 fraction=fraction,
                 seed=seed,
-                workers=workers,
-                progress=lambda done, total: progress.show(done, total, "chains labelled"),
+                workers=processes,
+                progress=lambda done, total: progress.show(done, total, "chains labeled"),
             )
         labels, records = LabelSet(output, verify=False), Store(store, verify=False).records
     except (ValueError, RuntimeError) as error:

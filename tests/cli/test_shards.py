@@ -1,4 +1,4 @@
-"""Shares of a batch: together they are the whole; what fails is listed; inputs come from lists."""
+"""Shards of a batch: together they are the whole; what fails is listed; inputs come from lists."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def rows(table: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("command", TABLES)
-def test_the_shares_together_are_the_whole(command: str, files: Path, tmp_path: Path, weights: dict[str, str]) -> None:
-    """Row by row and digit by digit; and so are the lists of what failed. One of the shares is empty."""
+def test_the_shards_together_are_the_whole(command: str, files: Path, tmp_path: Path, weights: dict[str, str]) -> None:
+    """Row by row and digit by digit; and so are the lists of what failed. One of the shards is empty."""
     whole = tmp_path / "whole" / "refine.csv"
     run(command, [str(files)], whole, weights, "--failed", str(tmp_path / "failed.tsv"))
     parts, failures = [], []
@@ -64,7 +64,7 @@ def test_the_shares_together_are_the_whole(command: str, files: Path, tmp_path: 
         parts.append(rows(table))
         failures.append(failed.read_text().splitlines())
         assert table.read_text().splitlines()[0] == whole.read_text().splitlines()[0]
-    assert sorted(map(len, parts))[0] == 0, "choose another count: no share is empty"
+    assert sorted(map(len, parts))[0] == 0, "choose another count: no shard is empty"
     assert all(lines[0] == "file\treason" for lines in failures)
     assert sorted((row for part in parts for row in part), key=str) == sorted(rows(whole), key=str)
     assert len({row["name"] for row in rows(whole)}) == 5
@@ -118,7 +118,7 @@ def test_inputs_from_a_list(files: Path, tmp_path: Path, helix: Helix, monkeypat
         assert reason in " ".join(told.replace("│", " ").split())
 
 
-def test_a_share_without_a_file_says_so(files: Path, tmp_path: Path) -> None:
+def test_a_shard_without_a_file_says_so(files: Path, tmp_path: Path) -> None:
     one = str(files / "a" / "x.pdb")
     told = [run("audit", [one], tmp_path / "t.csv", {}, "--shard", f"{i}/3") for i in (1, 2, 3)]
     assert ["none of 1 files falls into shard" in line for line in told].count(True) == 2
@@ -149,8 +149,8 @@ def test_bad_usage(more: list[str], message: str, files: Path, tmp_path: Path, m
     assert message in " ".join(result.output.replace("│", " ").split())
 
 
-def test_no_share_writes_over_the_input_of_another(files: Path, tmp_path: Path, weights: dict[str, str]) -> None:
-    """Both shares of a folder that is refined into itself are refused, whichever file is theirs."""
+def test_no_shard_writes_over_the_input_of_another(files: Path, tmp_path: Path, weights: dict[str, str]) -> None:
+    """Both shards of a folder that is refined into itself are refused, whichever file is theirs."""
     for number in (1, 2):
         result = RUNNER.invoke(
             app,
@@ -160,6 +160,6 @@ def test_no_share_writes_over_the_input_of_another(files: Path, tmp_path: Path, 
         assert result.exit_code == 2 and "could be overwritten" in " ".join(result.output.split())
 
 
-def test_standard_input_has_no_share() -> None:
+def test_standard_input_has_no_shard() -> None:
     result = RUNNER.invoke(app, ["audit", "-", "--shard", "1/2"], input="x")
     assert result.exit_code == 2 and "leave out --shard" in " ".join(result.output.replace("│", " ").split())

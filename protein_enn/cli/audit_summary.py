@@ -1,4 +1,4 @@
-"""The account of a reading in words: laid out in colour on a terminal, as plain lines elsewhere."""
+"""The audit of a reading in words: laid out in color on a terminal, as plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MOST = 12
 FEW_GAPS = 5
 
 
-def show_accounts(rows: Sequence[Row]) -> None:
+def show_summaries(rows: Sequence[Row]) -> None:
     """Print what was read of each file, one below the other."""
     console = Console() if sys.stdout.isatty() else None
     for i, row in enumerate(rows):
-        title, lines = f"{row['name']}  {row['file']}", list(account_lines(row))
+        title, lines = f"{row['name']}  {row['file']}", list(summary_lines(row))
         if console is None:
             typer.echo(("\n" if i else "") + printable(title))
             for label, text in lines:
@@ -36,8 +36,8 @@ def show_accounts(rows: Sequence[Row]) -> None:
         console.print(Text(printable(title), "bold"), grid, "", sep="\n")
 
 
-def account_lines(row: Row) -> Iterator[tuple[str, str]]:
-    """Label and text of every line of an account."""
+def summary_lines(row: Row) -> Iterator[tuple[str, str]]:
+    """Label and text of every line of a summary."""
     if row["error"]:
         yield "refused", row["error"]
     audit = row.get("audit")
