@@ -17,10 +17,14 @@ confidence is predicted lDDT from 0 to 1. Everything signed is better when highe
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from protein_enn.deprecated import OldModules
 from protein_enn.version import __version__
+
+sys.meta_path.append(OldModules())
 
 if TYPE_CHECKING:
     from protein_enn.evaluation.equivariance import Certificate, certify
