@@ -152,6 +152,12 @@ MODULES: dict[str, str] = {
 """Old module to new one, both without the package's name."""
 
 NAMES: dict[str, str] = {
+    "geometry.operators.axis_and_angle": "geometry.rotations.axis_and_angle",
+    "geometry.operators.nearest_rotations": "geometry.rotations.nearest_rotations",
+    "geometry.operators.rotation_about": "geometry.rotations.rotation_about",
+    "nn.representation.drawn_turn": "geometry.rotations.random_rotation",
+    "nn.representation.random_rotation": "geometry.rotations.random_rotation",
+    "nn.representation.turned": "nn.rotation.rotated_features",
     "models.ENCODERS": "encoders.ENCODERS",
     "models.encoder": "encoders.encoder",
     "tasks.ARCHITECTURES": "models.ARCHITECTURES",
