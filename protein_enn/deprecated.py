@@ -166,6 +166,7 @@ NAMES: dict[str, str] = {
     "finetuning.finetune_on_ddg": "training.finetune_ddg.finetune_on_ddg",
     "refinement.mending.ideal_angles.HANDS": "chemistry.ideal_geometry.CHIRAL_CENTERS",
     "tasks.displacement.DisplacementModel": "models.displacement.DisplacementModel",
+    "workflow.plan": "workflow.jobs",
 }
 """Old name to new one, both with their module."""
 

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "protein_enn"  # read, not im
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = {
-    **dict.fromkeys(("chemistry", "settings", "version", "nn", "deprecated"), 0),
+    **dict.fromkeys(("chemistry", "settings", "version", "nn", "deprecated", "lazy"), 0),
     **dict.fromkeys(("structure", "workflow", "geometry"), 1),
     **dict.fromkeys(("io", "embedding", "metrics", "bonds"), 2),
     "graph": 3,
