@@ -29,6 +29,7 @@ from protein_enn.cli.options import (
     predictor_for,
 )
 from protein_enn.cli.output import deliver
+from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 
 if TYPE_CHECKING:
     from protein_enn.predictor import Predictor
@@ -50,13 +51,8 @@ BEST = 10
 """Mutations of a scan that are shown for each file."""
 
 
-class Estimator(StrEnum):
-    """What is subtracted from what: see `protein_enn.scoring.mutations`."""
-
-    ddg_like = "ddg_like"
-    single = "single"
-    own_backbone = "own_backbone"
-    unconditional = "unconditional"
+Estimator = StrEnum("Estimator", [(name, name) for name in ESTIMATORS])  # type: ignore[misc]
+"""How a mutation is scored: the names in `scoring.estimators`."""
 
 
 def scan(
@@ -75,10 +71,10 @@ def scan(
     estimator: Annotated[
         Estimator,
         typer.Option(
-            help="ddg_like: given all other residues, less the same of the residue alone; own_backbone: alone but with "
-            "its torsions and bonds; single: nothing subtracted; unconditional: given the backbone alone."
+            help="How a mutation is scored. "
+            + " ".join(f"{name}: {estimator.meaning}." for name, estimator in ESTIMATORS.items())
         ),
-    ] = Estimator.ddg_like,
+    ] = Estimator[DDG_LIKE],
     matrix: Annotated[
         bool, typer.Option("--matrix", help="A row for each residue with a column for each amino acid.")
     ] = False,
@@ -95,9 +91,9 @@ def scan(
     `score` is in nats, higher is better; `ddg_like` is -ddG in kcal/mol, positive where a mutation stabilises, where
     the weights are calibrated. Of a whole scan the best mutations are shown, all are written.
     """
-    from protein_enn.scoring.columns import beside, run_of
+    from protein_enn.scoring.columns import run_of, sidecar
 
-    if mutants is not None and output is not None and _is_one_of(mutants, [output, beside(output)]):
+    if mutants is not None and output is not None and _is_one_of(mutants, [output, sidecar(output)]):
         raise typer.BadParameter(f"{mutants} is an input and would be overwritten; write to another file")
     named = [*(mutation or []), *(_listed(mutants) if mutants is not None else [])]
     if named and matrix:
