@@ -6,8 +6,9 @@ over the residue that is there.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from protein_enn.lazy import lazy
 
 if TYPE_CHECKING:
     from protein_enn.scoring.backbone import MODES
@@ -18,17 +19,6 @@ if TYPE_CHECKING:
     from protein_enn.scoring.likelihood import DesignScore, score
     from protein_enn.scoring.multimutants import MutantScores, score_mutants
     from protein_enn.scoring.mutations import MutationScan, scan
-
-_MODULES = {
-    "backbone": ("MODES",),
-    "designs": ("Design", "design"),
-    "ensemble": ("EnsembleScore", "score_ensemble"),
-    "estimators": ("ESTIMATORS", "Estimator"),
-    "interface": ("InterfaceScore", "interface_score"),
-    "likelihood": ("DesignScore", "score"),
-    "multimutants": ("MutantScores", "score_mutants"),
-    "mutations": ("MutationScan", "scan"),
-}
 
 __all__ = [
     "ESTIMATORS",
@@ -48,14 +38,16 @@ __all__ = [
     "score_mutants",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Loads a module when one of its names is first asked for: the command line reads estimators without torch."""
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(import_module(f"protein_enn.scoring.{module}"), name)
-    raise AttributeError(f"module 'protein_enn.scoring' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__ = lazy(
+    __name__,
+    {
+        "backbone": ("MODES",),
+        "designs": ("Design", "design"),
+        "ensemble": ("EnsembleScore", "score_ensemble"),
+        "estimators": ("ESTIMATORS", "Estimator"),
+        "interface": ("InterfaceScore", "interface_score"),
+        "likelihood": ("DesignScore", "score"),
+        "multimutants": ("MutantScores", "score_mutants"),
+        "mutations": ("MutationScan", "scan"),
+    },
+)
