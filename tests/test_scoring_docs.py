@@ -8,7 +8,7 @@ import pytest
 import scoring_examples
 
 from protein_enn.scoring.backbone import MODES
-from protein_enn.scoring.mutations import ESTIMATORS
+from protein_enn.scoring.estimators import ESTIMATORS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "scoring.md"
 

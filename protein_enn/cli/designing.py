@@ -251,10 +251,10 @@ def _wishes(
 
 
 def _write_structures(batch: Sequence[Item], found: list[Design], targets: list[Path], probabilities: bool) -> None:
-    """The threaded structures; ValueError if one would replace an input."""
+    """The inputs with the new sequences; ValueError if one would replace an input."""
     from protein_enn.io import write_structure
 
     if replaced := overwrites(batch, targets):
         raise ValueError(f"the input {replaced} would be overwritten; write to another folder")
     for one, target in zip(found, targets, strict=True):
-        write_structure(one.threaded(), target, b_factors=one.probabilities if probabilities else None)
+        write_structure(one.with_sequence(), target, b_factors=one.probabilities if probabilities else None)

@@ -45,11 +45,19 @@ class Decoding(Protocol):
 class SequenceModel(Protocol):
     """The likelihood of sequences given a backbone."""
 
-    atoms: tuple[str, ...]  # that a residue needs to be scored
-    shows_unknown: bool  # whether a residue of unknown identity is seen, as such, by those decoded after it
+    @property
+    def atoms(self) -> tuple[str, ...]:
+        """Those that a residue needs to be scored."""
+
+    @property
+    def shows_unknown(self) -> bool:
+        """Whether a residue of unknown identity is visible, as such, to those decoded after it."""
 
     def graph(self, structure: Any) -> Any:
-        """The backbone as the model sees it; ValueError where there is none."""
+        """The backbone as the model sees it; ValueError where there is none.
+
+        Models with conditions take a `condition` as well, and those with features of a language model `language`.
+        """
 
     def encode(self, graph: Any) -> Any:
         """Features of the backbone."""

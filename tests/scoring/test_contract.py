@@ -78,8 +78,8 @@ def assert_same(found: DesignScore, expected: DesignScore, order: Tensor | None 
     """Every residue, in every decoding order, and the figures of the row."""
     by_order = expected.by_order if order is None else expected.by_order[:, order]
     torch.testing.assert_close(found.by_order, by_order, atol=CLOSE, rtol=0, equal_nan=True)
-    figures, wanted = found.figures(), expected.figures()
-    assert figures == pytest.approx(wanted, abs=1e-4, nan_ok=True)
+    metrics, wanted = found.metrics(), expected.metrics()
+    assert metrics == pytest.approx(wanted, abs=1e-4, nan_ok=True)
 
 
 def test_a_neighbours_identity_moves_single_alone(dimer: Structure, predictor: Predictor) -> None:
@@ -105,7 +105,7 @@ def test_all_sequences_of_a_peptide_sum_to_one(architecture: str) -> None:
     backbone = Backbone(many, model)
     totals = []
     for rank in ([0, 1, 2], [2, 0, 1], [1, 2, 0]):
-        log_probs = backbone.log_probs(backbone.seen_in_order(torch.tensor(rank * copies)))
+        log_probs = backbone.log_probs(backbone.earlier_visible(torch.tensor(rank * copies)))
         joint = log_probs.gather(1, many.residues[:, None]).double().view(copies, 3).sum(1)
         totals.append(float(joint.exp().sum()))
     assert totals == pytest.approx([1.0] * 3, abs=1e-5)

@@ -100,7 +100,7 @@ def test_designs_have_the_likelihood_that_scoring_gives(predictor: Predictor) ->
     only = torch.zeros(12, dtype=torch.bool)
     only[5] = True
     (found,) = design(structure, predictor=predictor, only="A:6", temperature=1.0, seed=5)
-    again = score(found.threaded(), predictor=predictor, designed=only, orders=1)
+    again = score(found.with_sequence(), predictor=predictor, designed=only, orders=1)
     assert float(found.log_probs[5]) == pytest.approx(float(again.log_likelihood[5]), abs=1e-5)
 
 

@@ -35,7 +35,7 @@ def forced(one: Design, predictor: Predictor) -> tuple[Tensor, Tensor]:
     """Logits and log-probabilities of the finished sequence under its order, by the pass that scoring makes."""
     structure = replace(one.structure, residues=one.residues)
     backbone = Backbone(structure, predictor, one.designed)
-    logits = backbone.logits(one.residues, backbone.seen_in_order(one.order))
+    logits = backbone.logits(one.residues, backbone.earlier_visible(one.order))
     return logits, logits.log_softmax(-1).gather(1, one.residues[:, None])[:, 0]
 
 
@@ -80,7 +80,7 @@ def test_coloring_keeps_linked_nodes_apart() -> None:
 
 def test_decoding_some_rows_is_decoding_all(bundle: Structure, predictor: Predictor) -> None:
     backbone = Backbone(bundle, predictor)
-    visible = backbone.seen_by_all() & (
+    visible = backbone.all_visible() & (
         torch.rand(backbone.mask.shape, generator=torch.Generator().manual_seed(2)) < 0.5
     )
     rows = torch.tensor([40, 3, 3, 17])
@@ -125,7 +125,7 @@ def test_two_residues_follow_the_joint_distribution(bundle: Structure, attentive
     backbone = Backbone(structure, attentive)
 
     def conditional(sequence: tuple[int, int], order: tuple[int, int]) -> Tensor:
-        logits = backbone.logits(torch.tensor(sequence), backbone.seen_in_order(torch.tensor(order)))
+        logits = backbone.logits(torch.tensor(sequence), backbone.earlier_visible(torch.tensor(order)))
         return (logits[:, :4] / temperature).softmax(-1)
 
     joint, apart = torch.zeros(2, 4, 4), torch.zeros(4, 4)
@@ -145,7 +145,7 @@ def test_two_residues_follow_the_joint_distribution(bundle: Structure, attentive
 def test_tied_residues_follow_the_averaged_logits(bundle: Structure, predictor: Predictor) -> None:
     structure, temperature = pair(bundle), 0.3
     backbone = Backbone(structure, predictor)
-    logits = backbone.logits(backbone.sequence, backbone.seen_by_none())[:, :4]
+    logits = backbone.logits(backbone.sequence, backbone.none_visible())[:, :4]
     for words, mean in [("A:8=A:9", logits.mean(0)), ("A:8*3=A:9", 0.75 * logits[0] + 0.25 * logits[1])]:
         found = torch.zeros(4)
         for one in drawn(structure, predictor, temperature, ties=[words], omit=OMITTED):
@@ -172,7 +172,7 @@ def test_what_is_kept_is_seen(bundle: Structure, predictor: Predictor) -> None:
     ]
     backbone = Backbone(bundle, predictor)
     assert len({round(value, 5) for value in found}) == 3
-    assert found[2] == pytest.approx(float(backbone.log_probs(backbone.seen_by_none())[39].max()), abs=1e-5)
+    assert found[2] == pytest.approx(float(backbone.log_probs(backbone.none_visible())[39].max()), abs=1e-5)
 
 
 def test_only_designed_residues_are_linked(bundle: Structure, predictor: Predictor) -> None:

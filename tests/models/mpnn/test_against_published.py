@@ -82,7 +82,7 @@ def test_orders(published: Published, structure: Structure) -> None:
     for rank in backbone.decoding_ranks(2, seed=0):
         drawn = (rank + 1.0)[None] / len(rank)
         theirs = published.model(positions, sequence, mask, mask, numbers, chains, drawn)[0][:, COLUMNS]
-        ours = backbone.log_probs(backbone.seen_in_order(rank))
+        ours = backbone.log_probs(backbone.earlier_visible(rank))
         torch.testing.assert_close(ours, theirs.log_softmax(-1), atol=CLOSE, rtol=0)
 
 
@@ -91,7 +91,7 @@ def test_the_backbone_alone(published: Published, structure: Structure) -> None:
     positions, _, mask, numbers, chains = published.given(structure)
     theirs = published.model.unconditional_probs(positions, mask, numbers, chains)[0][:, COLUMNS].log_softmax(-1)
     backbone = Backbone(structure, published.predictor)
-    torch.testing.assert_close(backbone.log_probs(backbone.seen_by_none()), theirs, atol=CLOSE, rtol=0)
+    torch.testing.assert_close(backbone.log_probs(backbone.none_visible()), theirs, atol=CLOSE, rtol=0)
 
 
 @torch.inference_mode()

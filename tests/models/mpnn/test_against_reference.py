@@ -36,12 +36,12 @@ def test_every_mode_and_order(broken: Structure, pair: Pair) -> None:
     protein, rows = protein_of(broken)
     backbone = Backbone(broken, predictor)
     assert torch.equal(backbone.rows, rows) and len(rows) == len(broken) - 2
-    found = backbone.log_probs(backbone.seen_by_none())
+    found = backbone.log_probs(backbone.none_visible())
     torch.testing.assert_close(found[rows], expected(reference, protein, None), atol=CLOSE, rtol=0)
     for rank in backbone.decoding_ranks(2, seed=3):
         rank = torch.where(backbone.scored, rank, rank - len(rank))
         wanted = expected(reference, protein, rank.argsort().tolist())
-        found = backbone.log_probs(backbone.seen_in_order(rank))
+        found = backbone.log_probs(backbone.earlier_visible(rank))
         torch.testing.assert_close(found[rows], wanted, atol=CLOSE, rtol=0)
         assert found[5].isnan().all() and found[17].isnan().all()
 
@@ -53,7 +53,7 @@ def test_given_residues_see_each_other_in_order(broken: Structure, pair: Pair) -
     backbone = Backbone(broken, predictor, torch.arange(len(broken)) % 2 == 0)
     (rank,) = backbone.decoding_ranks(1, seed=1)
     order = sorted(range(len(rows)), key=lambda i: (bool(backbone.scored[i]), int(rank[i])))
-    found = backbone.log_probs(backbone.seen_in_order(rank))[rows]
+    found = backbone.log_probs(backbone.earlier_visible(rank))[rows]
     torch.testing.assert_close(found, expected(reference, protein, order), atol=CLOSE, rtol=0)
 
 

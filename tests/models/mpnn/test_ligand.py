@@ -65,7 +65,7 @@ def test_it_equals_its_formulas(bound: Structure, ligand_pair: Pair) -> None:
     backbone = Backbone(bound, predictor)
     rank = backbone.base
     wanted = reference.logits(protein, rank.argsort().tolist())[:, COLUMNS].log_softmax(-1).float()
-    found = backbone.log_probs(backbone.seen_by_all() & (rank[backbone.neighbors] < rank[:, None]))[rows]
+    found = backbone.log_probs(backbone.all_visible() & (rank[backbone.neighbors] < rank[:, None]))[rows]
     torch.testing.assert_close(found, wanted, atol=CLOSE, rtol=0)
 
 
@@ -77,7 +77,7 @@ def test_few_atoms_or_none(bound: Structure, ligand_pair: Pair, count: int) -> N
     protein.around = [(6, few.others.positions[0])] if count else []
     backbone = Backbone(few, predictor)
     wanted = reference.logits(protein, None)[:, COLUMNS].log_softmax(-1).float()
-    torch.testing.assert_close(backbone.log_probs(backbone.seen_by_none())[rows], wanted, atol=CLOSE, rtol=0)
+    torch.testing.assert_close(backbone.log_probs(backbone.none_visible())[rows], wanted, atol=CLOSE, rtol=0)
 
 
 def test_what_is_around_matters_where_it_should(bound: Structure, ligand_pair: Pair) -> None:

@@ -1,4 +1,4 @@
-"""A structure with another sequence: the backbone stays, the side chains of changed residues are left to be built."""
+"""A new sequence threaded onto a structure: the backbone stays, side chains of changed residues are left to build."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ GLYCINE = chemistry.RESIDUE_INDEX["GLY"]
 KEPT = (*chemistry.BACKBONE, chemistry.OXT, chemistry.CB)
 
 
-def threaded(structure: Structure, residues: Int[Tensor, "n"]) -> Structure:
+def with_sequence(structure: Structure, residues: Int[Tensor, "n"]) -> Structure:
     """The structure with these residues (index into chemistry.RESIDUES); it no longer carries its source.
 
-    A changed residue keeps N, CA, C, O, OXT and, unless it became glycine, CB, which is placed where there was none;
+    A changed residue keeps N, CA, C, O, OXT and, unless it became glycine, CB, which is built where there was none;
     groups that modified it, and links of atoms that are gone, go too. Unchanged residues and other atoms stay.
     """
     if len(residues) != len(structure):
@@ -43,7 +43,7 @@ def threaded(structure: Structure, residues: Int[Tensor, "n"]) -> Structure:
 
 
 def beta_carbons(positions: Float[Tensor, "n 37 3"]) -> Float[Tensor, "n 3"]:
-    """CB at its ideal place beside N, CA and C, Å: the coefficients of ProteinMPNN (doi 10.1126/science.add2187)."""
+    """Ideal CB positions from N, CA and C, Å: the coefficients of ProteinMPNN (doi 10.1126/science.add2187)."""
     n, ca, c = (positions[:, slot] for slot in (chemistry.N, chemistry.CA, chemistry.C))
     b, d = ca - n, c - ca
     return -0.58273431 * torch.linalg.cross(b, d) + 0.56802827 * b - 0.54067466 * d + ca
@@ -59,13 +59,13 @@ def _without_modifications(
     structure: Structure, changed: Bool[Tensor, "n"], present: Bool[Tensor, "n 37"]
 ) -> Structure:
     """Without the other atoms that belong to changed residues, and without links that lost an end."""
-    gone = {structure.residue_id(i) for i in changed.nonzero()[:, 0].tolist()}
+    changed_ids = {structure.residue_id(i) for i in changed.nonzero()[:, 0].tolist()}
     others, links = structure.others, structure.links
     modifying = others.kinds == KINDS.index("other")
-    stays = ~modifying
-    stays |= torch.tensor([residue_id not in gone for residue_id in others.residue_ids], dtype=torch.bool)
+    unchanged = torch.tensor([residue_id not in changed_ids for residue_id in others.residue_ids], dtype=torch.bool)
+    stays = ~modifying | unchanged
     rows = stays.nonzero()[:, 0].tolist()
-    place = torch.where(stays, stays.long().cumsum(0) - 1, -1)
+    new_row = torch.where(stays, stays.long().cumsum(0) - 1, -1)
     kept = OtherAtoms(
         positions=others.positions[stays],
         elements=tuple(others.elements[i] for i in rows),
@@ -79,7 +79,7 @@ def _without_modifications(
     protein = links.residues >= 0
     inside = present[links.residues.clamp(min=0), torch.where(protein, links.atoms, 0)]
     atoms = links.atoms.clone()
-    atoms[~protein] = place[links.atoms[~protein]]
+    atoms[~protein] = new_row[links.atoms[~protein]]
     whole = torch.where(protein, inside, atoms >= 0).all(1)
     links = replace(links, kinds=links.kinds[whole], residues=links.residues[whole], atoms=atoms[whole])
     return replace(structure, others=kept, links=links)

@@ -12,7 +12,7 @@ from protein_enn import chemistry
 from protein_enn.io import read_structure, write_structure
 from protein_enn.predictor import Predictor
 from protein_enn.scoring import design
-from protein_enn.scoring.threaded import beta_carbons, threaded
+from protein_enn.scoring.new_sequence import beta_carbons, with_sequence
 from protein_enn.structure import KINDS, LINKS, Links, OtherAtoms, Structure
 
 BACKBONE = list(chemistry.BACKBONE)
@@ -26,13 +26,13 @@ def structure(examples: Path) -> Structure:
 def changed_to(structure: Structure, name: str, rows: list[int]) -> Structure:
     residues = structure.residues.clone()
     residues[rows] = chemistry.RESIDUE_INDEX[name]
-    return threaded(structure, residues)
+    return with_sequence(structure, residues)
 
 
 @pytest.mark.parametrize("suffix", [".pdb", ".cif", ".bcif"])
 def test_files_read_back(structure: Structure, predictor: Predictor, tmp_path: Path, suffix: str) -> None:
     (one,) = design(structure, predictor=predictor, temperature=1.0, fixed="A:20-40")
-    write_structure(one.threaded(), tmp_path / f"x{suffix}", b_factors=one.probabilities)
+    write_structure(one.with_sequence(), tmp_path / f"x{suffix}", b_factors=one.probabilities)
     back = read_structure(tmp_path / f"x{suffix}")
     assert back.sequence == one.sequence != structure.sequence
     assert torch.equal(back.present[:, BACKBONE], structure.present[:, BACKBONE])
@@ -48,7 +48,7 @@ def test_files_read_back(structure: Structure, predictor: Predictor, tmp_path: P
 
 
 def test_the_same_sequence_is_the_same_structure(structure: Structure) -> None:
-    same = threaded(structure, structure.residues)
+    same = with_sequence(structure, structure.residues)
     assert torch.equal(same.present, structure.present) and torch.equal(same.positions, structure.positions)
     assert same.residue_names == structure.residue_names and len(same.links) == len(structure.links)
 
@@ -101,4 +101,4 @@ def test_links_and_modifications_of_changed_residues_go(bundle: Structure) -> No
 
 def test_another_length_is_refused(bundle: Structure) -> None:
     with pytest.raises(ValueError, match="47 residues for a structure of 48"):
-        threaded(bundle, bundle.residues[1:])
+        with_sequence(bundle, bundle.residues[1:])
