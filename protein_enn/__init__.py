@@ -17,10 +17,14 @@ confidence is predicted lDDT from 0 to 1. Everything signed is better when highe
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING
 
+from protein_enn.deprecated import OldModules
+from protein_enn.lazy import lazy
 from protein_enn.version import __version__
+
+sys.meta_path.append(OldModules())
 
 if TYPE_CHECKING:
     from protein_enn.evaluation.equivariance import Certificate, certify
@@ -46,8 +50,8 @@ if TYPE_CHECKING:
     from protein_enn.structure.selection import SelectionError, select
 
 _HOMES = {
-    "audit": ("Audit",),
-    "certificate": ("Certificate", "certify"),
+    "structure.audit": ("Audit",),
+    "evaluation.equivariance": ("Certificate", "certify"),
     "io": ("StructureError", "read_models", "read_structure", "write_structure"),
     "predictor": ("Predictor", "load_predictor"),
     "refinement": ("Refinement", "refine"),
@@ -65,7 +69,7 @@ _HOMES = {
         "score_ensemble",
         "score_mutants",
     ),
-    "selection": ("SelectionError", "select"),
+    "structure.selection": ("SelectionError", "select"),
     "structure": ("Structure",),
 }
 
@@ -100,12 +104,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Loads a room when it is first asked for, so that `protein-enn --help` need not wait for torch: PEP 562."""
-    for room, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"protein_enn.{room}"), name)
-    raise AttributeError(f"module 'protein_enn' has no attribute {name!r}")
+__getattr__ = lazy(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

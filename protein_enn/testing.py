@@ -9,8 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.evaluation.equivariance.error import relative_error
+from protein_enn.geometry.rotations import random_rotation
 from protein_enn.graph.fields import GeometricGraph
-from protein_enn.nn.rotation import random_rotation, representation
+from protein_enn.nn.rotation import representation, rotated_features
 from protein_enn.structure import Structure
 
 __all__ = ["assert_equivariant", "equivariance_error", "random_rotation", "random_structure", "representation"]
@@ -53,14 +55,13 @@ def random_structure(lengths: tuple[int, ...] = (24,), seed: int = 0, dtype: tor
 
 
 def equivariance_error(
-    encoder: Any, graph: GeometricGraph, turn: Float[Tensor, "3 3"], shift: Float[Tensor, "3"]
+    encoder: Any, graph: GeometricGraph, rotation: Float[Tensor, "3 3"], shift: Float[Tensor, "3"]
 ) -> float:
-    """max |f(g x) - D(g) f(x)| / max |f(x)| for the encoder's irreps; `turn` may be a reflection."""
+    """The equivariance error of an encoder's features, by its irreps; `rotation` may be a reflection."""
     with torch.no_grad():
         before = encoder(graph)[0].flat()
-        after = encoder(graph.moved(turn.to(graph.pos.dtype), shift.to(graph.pos.dtype)))[0].flat()
-    matrix = representation(encoder.layout.irreps, turn).to(before.dtype)
-    return float((after - before @ matrix.T).abs().max() / before.abs().max())
+        after = encoder(graph.moved(rotation.to(graph.pos.dtype), shift.to(graph.pos.dtype)))[0].flat()
+    return relative_error(after, rotated_features(before, encoder.layout.irreps, rotation).to(after))
 
 
 def assert_equivariant(encoder: Any, graph: GeometricGraph, tolerance: float = 1e-10, far: float = 1000.0) -> None:

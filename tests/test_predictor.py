@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -89,3 +91,16 @@ def test_shipped_weights_load_and_work():
         graph = predictor.model.graph(structure)
         found = predictor.model.encode(graph).nodes if name == "design" else predictor.model(graph).displacement
         assert found.isfinite().all()
+
+
+def test_a_predictor_stands_on_models_alone() -> None:
+    """Importing it loads nothing of training, of data, of the reading of files, and no trainer."""
+    code = "import sys, protein_enn.predictor; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name for name in done.stdout.split() if name.startswith("protein_enn.")}
+    subpackages = {name.split(".")[1] for name in loaded}
+    inference = {"bonds", "chemistry", "embedding", "encoders", "geometry", "graph", "io", "models", "nn", "structure"}
+    assert subpackages <= inference | {"predictor", "settings", "version", "deprecated", "lazy"}
+    assert {name for name in loaded if name.startswith("protein_enn.io")} == {"protein_enn.io", "protein_enn.io.atomic"}
+    assert not {"pytorch_lightning", "gemmi", "Bio", "biotite"} & {*done.stdout.split()}
+    assert len(loaded) <= 80  # 145 when the predictor stood on tasks

@@ -12,7 +12,7 @@ from typing import Any
 
 import griffe
 
-ARGUMENT = re.compile(r"( {4,}\w+(?: \([^)]*\))?:)( .*)")
+NAME = re.compile(r"\*{0,2}\w+(?:, \w+)*(?: : .*)?")
 ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 COMMENT = re.compile(r"  # (?!type: |noqa)(.+)")
 SPECIAL = re.compile(r"([*_\[\]\\])")
@@ -27,9 +27,9 @@ class DocstringText(griffe.Extension):
 
     def on_class_members(self, *, cls: griffe.Class, **_: Any) -> None:
         if described := list(_field_comments(cls)):
-            fields = "Attributes:" + "".join(f"\n    {name}: {comment}" for name, comment in described)
+            fields = "Attributes\n----------" + "".join(f"\n{name}\n    {comment}" for name, comment in described)
             if cls.docstring is None:
-                cls.docstring = griffe.Docstring(fields, parent=cls, parser="google")
+                cls.docstring = griffe.Docstring(fields, parent=cls, parser="numpy")
             else:
                 cls.docstring.value += f"\n\n{fields}"
 
@@ -47,17 +47,17 @@ def _field_comments(cls: griffe.Class) -> Iterator[tuple[str, str]]:
 def as_markdown(text: str) -> str:
     """Plain text with `code` in backquotes and indented blocks of code, as Markdown.
 
-    The names of arguments in a section such as "Args:" stay as they are, for those are looked up.
+    The names in sections such as "Parameters" stay as they are, for those are looked up.
     """
     lines: list[str] = []
+    given = text.split("\n")
     code, previous = False, ""
-    for line in text.split("\n"):
+    for line, following in zip(given, [*given[1:], ""], strict=True):
         if line.strip():
             code = line.startswith("    ") and (code or not previous.strip())
-        if code or not line.strip():
+        named = NAME.fullmatch(line) and following.startswith("    ")
+        if code or not line.strip() or named:
             lines.append(line)
-        elif argument := ARGUMENT.fullmatch(line):
-            lines.append(argument[1] + _escaped(argument[2]))
         else:
             lines.append(_escaped(line))
         previous = line

@@ -7,6 +7,7 @@ from typing import Any
 from protein_enn.encoders.attention import EquivariantAttention
 from protein_enn.encoders.coordinates import Coordinates
 from protein_enn.encoders.egnn import EGNN
+from protein_enn.encoders.encoder import Encoder
 from protein_enn.encoders.gvp import GVP
 from protein_enn.encoders.invariant import Invariant
 from protein_enn.encoders.local_frames import LocalFrames
@@ -14,7 +15,9 @@ from protein_enn.encoders.so2 import SO2
 from protein_enn.encoders.tensor_field import TensorField
 from protein_enn.graph.fields import Widths
 
-ENCODERS: dict[str, type[Any]] = {
+__all__ = ["ENCODERS", "Encoder", "encoder"]
+
+ENCODERS: dict[str, type[Encoder]] = {
     "attention": EquivariantAttention,
     "coordinates": Coordinates,
     "egnn": EGNN,
@@ -24,12 +27,26 @@ ENCODERS: dict[str, type[Any]] = {
     "so2": SO2,
     "tensor_field": TensorField,
 }
-"""Each: `Config`, `__init__(config, widths)`, `layout` and `edge_width` (what it gives), `forward(graph)` to
-`(Features, Edges)`."""
+"""By the name that settings give."""
 
 
-def encoder(name: str, settings: dict[str, Any], widths: Widths) -> Any:
-    """The encoder of that name; ValueError for an unknown name or setting."""
+def encoder(name: str, settings: dict[str, Any], widths: Widths) -> Encoder:
+    """An encoder with new weights.
+
+    Parameters
+    ----------
+    name
+        A key of `ENCODERS`.
+    settings
+        Fields of its `Config` that differ from their defaults.
+    widths
+        How many features of each kind the graph brings.
+
+    Raises
+    ------
+    ValueError
+        The name or a setting is unknown.
+    """
     if name not in ENCODERS:
         raise ValueError(f"no encoder {name!r}; there are {', '.join(ENCODERS)}")
     kind = ENCODERS[name]

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from protein_enn.encoders.edges import EdgeEmbedding, Edges
+from protein_enn.encoders.encoder import Encoder
 from protein_enn.encoders.layers import NodeEmbedding, OddMessages, PairMessages, Transition, neighbor_sum
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.nn.attention import NeighborAttention
@@ -22,7 +23,7 @@ from protein_enn.nn.tensor_convolution import TensorConvolution
 from protein_enn.settings import Settings
 
 
-class EquivariantAttention(nn.Module):
+class EquivariantAttention(Encoder):
     """Invariant attention weights on values that turn: arXiv:2006.10503, with the MLP attention of arXiv:2206.11990.
 
     Gives `scalars` x 0e + `odd` x 0o + `channels` x (1o + ... + lmax); at lmax 0 there are no tensors.
@@ -42,7 +43,7 @@ class EquivariantAttention(nn.Module):
         cutoff: float = 24.0  # Å, where a neighbour's attention reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
-        super().__init__()
+        super().__init__(config, widths)
         self.config = config
         channels = config.channels if config.lmax else 0
         self.layout = Layout(config.scalars, config.odd, channels, lmax=config.lmax)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from protein_enn.encoders.edges import Edges, gather
+from protein_enn.encoders.encoder import Encoder
 from protein_enn.encoders.layers import PairMessages, Transition, neighbor_sum
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.nn.features import Features, Layout
@@ -20,7 +21,7 @@ LENGTH = 4.0
 """Å; about the distance of two CAs in sequence. Components are divided by it, so that they are of order 1."""
 
 
-class Coordinates(nn.Module):
+class Coordinates(Encoder):
     """What the other encoders are measured against: it sees x, y and z of every difference as three numbers.
 
     Positions enter as differences only, so translations hold, and so do permutations; a rotation or a mirror image
@@ -40,7 +41,7 @@ class Coordinates(nn.Module):
         cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
-        super().__init__()
+        super().__init__(config, widths)
         self.config = config
         self.layout = Layout(config.scalars, config.odd, config.channels, lmax=1)
         self.edge_width = config.edges

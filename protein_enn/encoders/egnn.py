@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from protein_enn.encoders.edges import EdgeEmbedding, Edges, gather
+from protein_enn.encoders.encoder import Encoder
 from protein_enn.encoders.layers import NodeEmbedding, OddMessages, Transition, neighbor_sum
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.nn.features import Features, Layout
 from protein_enn.settings import Settings
 
 
-class EGNN(nn.Module):
+class EGNN(Encoder):
     """Every node carries a few points; messages see how far they are apart and move them: arXiv:2102.09844.
 
     There a node's position itself is moved. Here it stays, because the graph belongs to it, and the node has points
@@ -38,7 +39,7 @@ class EGNN(nn.Module):
         cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
-        super().__init__()
+        super().__init__(config, widths)
         self.config = config
         self.layout = Layout(config.scalars, config.odd, config.channels, lmax=1)
         self.edge_width = config.edges

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from protein_enn.encoders.edges import EdgeEmbedding, Edges
+from protein_enn.encoders.encoder import Encoder
 from protein_enn.encoders.layers import NodeEmbedding, OddMessages, neighbor_sum
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.nn.features import Features, Layout
@@ -17,7 +18,7 @@ from protein_enn.nn.norm import TensorNorm
 from protein_enn.settings import Settings
 
 
-class GVP(nn.Module):
+class GVP(Encoder):
     """Scalars and vectors of every node from its surroundings: arXiv:2009.01411, with gates of arXiv:2106.03843.
 
     Gives `scalars` x 0e + `odd` x 0o + `channels` x 1o. Odd scalars come from the triple products of the edges and of
@@ -36,7 +37,7 @@ class GVP(nn.Module):
         cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
-        super().__init__()
+        super().__init__(config, widths)
         self.config = config
         self.layout = Layout(config.scalars, config.odd, config.channels, lmax=1)
         self.edge_width = config.edges

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from protein_enn.encoders.edges import EdgeEmbedding, Edges
+from protein_enn.encoders.encoder import Encoder
 from protein_enn.encoders.layers import (
     EdgeUpdate,
     NodeEmbedding,
@@ -25,7 +26,7 @@ from protein_enn.nn.features import Features, Layout
 from protein_enn.settings import Settings
 
 
-class Invariant(nn.Module):
+class Invariant(Encoder):
     """Scalar messages between k neighbours, which update the edges too: `scalars` x 0e + `odd` x 0o, no tensors."""
 
     equivariant: ClassVar[bool] = True
@@ -43,7 +44,7 @@ class Invariant(nn.Module):
         cutoff: float = 24.0  # Å
 
     def __init__(self, config: Config, widths: Widths) -> None:
-        super().__init__()
+        super().__init__(config, widths)
         self.config = config
         self.layout = Layout(config.scalars, config.odd)
         self.edge_width = config.edges

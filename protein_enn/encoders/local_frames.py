@@ -11,6 +11,7 @@ from torch.nn.functional import silu
 
 from protein_enn.encoders.coordinates import LENGTH, Coordinates, CoordinatesLayer
 from protein_enn.encoders.edges import Edges, gather
+from protein_enn.encoders.encoder import Encoder
 from protein_enn.geometry.frames import backbone_frames
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.nn.features import Features, Layout
@@ -20,7 +21,7 @@ N, C = 0, 1
 """Places of N and C among the vectors of residue graphs."""
 
 
-class LocalFrames(nn.Module):
+class LocalFrames(Encoder):
     """`Coordinates` in the frame of each residue's N, CA and C (AlphaFold 2, doi 10.1038/s41586-021-03819-2).
 
     Components along the axes of a frame do not change when the protein is turned, so any function of them is allowed;
@@ -35,7 +36,7 @@ class LocalFrames(nn.Module):
     Config = Coordinates.Config  # the two differ in what they see alone
 
     def __init__(self, config: Coordinates.Config, widths: Widths) -> None:
-        super().__init__()
+        super().__init__(config, widths)
         if widths.vectors < 2:
             raise ValueError(
                 "encoder local_frames needs the backbone's N and C at every node: use it on residue graphs"

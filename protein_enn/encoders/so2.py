@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from protein_enn.encoders.edges import EdgeEmbedding, Edges
+from protein_enn.encoders.encoder import Encoder
 from protein_enn.encoders.layers import NodeEmbedding, OddMessages, PairMessages, Transition, neighbor_sum
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.nn.edge_rotations import EdgeTurns, Turns
@@ -21,7 +22,7 @@ from protein_enn.nn.spherical import MAX_DEGREE
 from protein_enn.settings import Settings
 
 
-class SO2(nn.Module):
+class SO2(Encoder):
     """Features of every node from its surroundings: arXiv:2302.03655, with messages that see both ends.
 
     Gives `scalars` x 0e + `odd` x 0o + `channels` x (1o + ... + lmax).
@@ -42,7 +43,7 @@ class SO2(nn.Module):
         cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
-        super().__init__()
+        super().__init__(config, widths)
         self.config = config
         self.layout = Layout(config.scalars, config.odd, config.channels, lmax=config.lmax)
         self.edge_width = config.edges

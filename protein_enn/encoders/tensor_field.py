@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from protein_enn.encoders.edges import EdgeEmbedding, Edges
+from protein_enn.encoders.encoder import Encoder
 from protein_enn.encoders.layers import (
     EdgeUpdate,
     NodeEmbedding,
@@ -28,7 +29,7 @@ from protein_enn.nn.tensor_convolution import TensorConvolution
 from protein_enn.settings import Settings
 
 
-class TensorField(nn.Module):
+class TensorField(Encoder):
     """Features of every node from its surroundings: arXiv:1802.08219, with messages that see both ends.
 
     Gives `scalars` x 0e + `odd` x 0o + `channels` x (1o + 2e ... lmax) + `pseudochannels` x (1e + 2o ... lmax); at
@@ -53,7 +54,7 @@ class TensorField(nn.Module):
         dropout: float = Field(default=0.0, ge=0, lt=1)  # of summed messages and of transitions, in training
 
     def __init__(self, config: Config, widths: Widths) -> None:
-        super().__init__()
+        super().__init__(config, widths)
         self.config = config
         channels, pseudochannels = (config.channels, config.pseudochannels) if config.lmax else (0, 0)
         self.layout = Layout(config.scalars, config.odd, channels, pseudochannels, config.lmax)

@@ -144,17 +144,27 @@ def measure_design(
 ) -> DesignEvaluation:
     """A design predictor on the chains of one or several sets.
 
-    Args:
-        data: directory laid out as `evaluation.datasets` says.
-        split: a split or set of `chains.tsv`, "ts50", "all", several of them joined by commas, or "all-sets" (`SETS`).
-        limit: only that many chains of each set, spread evenly over the table.
-        orders: random decoding orders per protein, averaged.
-        seed: of the orders; each protein starts from it afresh, so a protein's figure does not depend on the others.
-        decode: also decode a sequence at temperature 0 (most of the time goes there).
+    Parameters
+    ----------
+    data
+        Directory laid out as `evaluation.datasets` says.
+    split
+        A split or set of `chains.tsv`, "ts50", "all", several of them joined by commas, or "all-sets" (`SETS`).
+    limit
+        Only that many chains of each set, spread evenly over the table.
+    orders
+        Random decoding orders per protein, averaged.
+    seed
+        Of the orders; each protein starts from it afresh, so a protein's figure does not depend on the others.
+    decode
+        Also decode a sequence at temperature 0 (most of the time goes there).
 
-    Raises:
-        DataError: the directory has no such table or split, or not one chain of a set could be evaluated.
-        ValueError: the predictor is not for design, or orders < 1.
+    Raises
+    ------
+    DataError
+        The directory has no such table or split, or not one chain of a set could be evaluated.
+    ValueError
+        The predictor is not for design, or orders < 1.
     """
     if predictor.task != "design":
         raise ValueError(f"{predictor.name} is a {predictor.task} predictor; this evaluation needs one for design")

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.geometry.dihedrals import dihedral
+from protein_enn.geometry.rotations import rotations_about
 from protein_enn.geometry.side_chain_topology import FIRST, topology
 
 _SHORTEST = 1e-6
@@ -95,7 +96,7 @@ def rotate_chi(
     rows = torch.arange(len(x), device=x.device)[:, None]
     axis = kinds[..., 1:3] + chemistry.COMPACT_WIDTH * rows[..., None]
     start, pivot = x.flatten(0, 1).index_select(0, axis.flatten()).view(-1, 4, 2, 3).unbind(2)  # (n, 4, 3)
-    rotation = _rotations(_unit(pivot - start), angle)
+    rotation = rotations_about(_unit(pivot - start), angle)
     shift = pivot - (rotation @ pivot[..., None])[..., 0]
     body, go = [rotation[:, 0]], [shift[:, 0]]
     for k in range(1, 4):
@@ -161,16 +162,6 @@ def _beta(compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"]) -> Float
     middle, normal = _unit(to_n + to_c), _unit(torch.linalg.cross(to_n, to_c))
     x, y, z = topology(compact.device).beta[residues].to(compact.dtype).split(1, -1)
     return ca + x * middle + y * torch.linalg.cross(normal, middle) + z * normal
-
-
-def _rotations(axis: Float[Tensor, "n 4 3"], angle: Float[Tensor, "n 4"]) -> Float[Tensor, "n 4 3 3"]:
-    """Rodrigues: R = cos I + sin [u] + (1 - cos) u u^T."""
-    cosine, sine = angle.cos()[..., None, None], angle.sin()[..., None, None]
-    x, y, z = axis.unbind(-1)
-    none = torch.zeros_like(x)
-    skew = torch.stack([none, -z, y, z, none, -x, -y, x, none], -1).view(*axis.shape, 3)
-    identity = torch.eye(3, dtype=axis.dtype, device=axis.device)
-    return cosine * identity + sine * skew + (1 - cosine) * axis[..., :, None] * axis[..., None, :]
 
 
 def _unit(vectors: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3"]:

@@ -1,9 +1,10 @@
-"""The fields that every graph has, and the one law of how they turn."""
+"""The fields that graphs have, and the one law of how each changes when the molecule is moved."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
+from typing import Any, ClassVar
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -21,10 +22,35 @@ class Widths:
     frame: int = 3  # the first vectors, which with the node itself are the points whose distances an edge knows
 
 
-class GeometricGraph(Data):
-    """k neighbours for each node, sorted by target; lengths Å. Neighbour j of node i sends a message to i."""
+class Transform(Enum):
+    """How a field of floats changes under x -> R x + t; the last axis of positions and vectors is x, y, z."""
 
-    pos: Float[Tensor, "n 3"]  # alone in following a translation
+    POSITION = "R x + t"
+    VECTOR = "R v"
+    PSEUDOSCALAR = "det(R) s"
+    SCALAR = "s"
+
+    def of(self, values: Tensor, rotation: Float[Tensor, "3 3"], shift: Float[Tensor, "3"]) -> Tensor:
+        """The values after the motion."""
+        match self:
+            case Transform.POSITION:
+                return values @ rotation.T + shift
+            case Transform.VECTOR:
+                return values @ rotation.T
+            case Transform.PSEUDOSCALAR:
+                return values * rotation.det().sign()
+            case Transform.SCALAR:
+                return values
+
+
+class GeometricGraph(Data):
+    """k neighbors for each node, sorted by target; lengths Å. Neighbor j of node i sends a message to i.
+
+    Every field of floats is declared in `transforms`, those of a subclass beside its annotations. A field that is not
+    cannot be moved: `moved` raises.
+    """
+
+    pos: Float[Tensor, "n 3"]
     scalars: Float[Tensor, "n s"]  # s x 0e
     pseudoscalars: Float[Tensor, "n p"]  # p x 0o: change sign in the mirror
     vectors: Float[Tensor, "n v 3"]  # v x 1o, Å from pos, zero where an atom is missing
@@ -33,28 +59,54 @@ class GeometricGraph(Data):
     edge_types: Int[Tensor, "n k"]
     rows: Int[Tensor, "n"]  # what each node is in the structure it came from
 
-    def moved(self, turn: Float[Tensor, "3 3"], shift: Float[Tensor, "3"]) -> GeometricGraph:
-        """The same molecule elsewhere: the one place that says how each field turns.
+    transforms: ClassVar[dict[str, Transform]] = {
+        "pos": Transform.POSITION,
+        "scalars": Transform.SCALAR,
+        "pseudoscalars": Transform.PSEUDOSCALAR,
+        "vectors": Transform.VECTOR,
+    }
+    node_numbers: ClassVar[frozenset[str]] = frozenset({"neighbors"})
+    """Fields that hold numbers of nodes, which count on where graphs are joined to a batch."""
 
-        `turn` is orthogonal; a reflection (determinant -1) changes the sign of pseudoscalars.
+    def moved(self, rotation: Float[Tensor, "3 3"], shift: Float[Tensor, "3"]) -> GeometricGraph:
+        """The same molecule elsewhere.
+
+        Parameters
+        ----------
+        rotation
+            Orthogonal. A reflection (determinant -1) changes the sign of pseudoscalars.
+        shift
+            Å.
+
+        Raises
+        ------
+        TypeError
+            A field of floats is not declared in `transforms`.
         """
         graph = self.clone()
-        graph.pos = self.pos @ turn.T + shift
-        graph.vectors = self.vectors @ turn.T
-        if "context_vectors" in self:
-            graph.context_vectors = self.context_vectors @ turn.T
-        if "compact" in self:  # all atoms of the residues, where a task carries them
-            graph.compact = self.compact @ turn.T + shift
-        graph.pseudoscalars = self.pseudoscalars * turn.det().sign()
+        for name, values in self.to_dict().items():
+            if isinstance(values, Tensor) and values.is_floating_point():
+                graph[name] = self.transform_of(name).of(values, rotation, shift)
         return graph
 
+    def transform_of(self, name: str) -> Transform:
+        """How a field of floats changes; TypeError where it is not declared."""
+        if name not in self.transforms:
+            raise TypeError(
+                f"{type(self).__name__} has a field {name!r} that is not declared: "
+                "say in its `transforms` how the field changes when the molecule is moved"
+            )
+        return self.transforms[name]
+
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
-        return self.num_nodes if key == "neighbors" else super().__inc__(key, value, *args, **kwargs)
+        return self.num_nodes if key in self.node_numbers else super().__inc__(key, value, *args, **kwargs)
 
     @property
     def k(self) -> int:
+        """Neighbors of a node."""
         return int(self.neighbors.shape[1])
 
     @property
     def widths(self) -> tuple[int, int, int]:
+        """Even scalars, odd scalars and vectors of a node."""
         return self.scalars.shape[1], self.pseudoscalars.shape[1], self.vectors.shape[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -26,7 +27,7 @@ from protein_enn.graph.features import (
     rings,
     sequence_index,
 )
-from protein_enn.graph.fields import GeometricGraph, Widths
+from protein_enn.graph.fields import GeometricGraph, Transform, Widths
 from protein_enn.structure import Structure
 
 BACKBONE_WIDTHS = Widths(scalars=8, pseudoscalars=3, vectors=6, edge_types=EDGE_TYPES, frame=4)
@@ -37,8 +38,32 @@ class ProteinGraph(GeometricGraph):
 
     context_vectors: Float[Tensor, "n c 3"]  # atoms that are no nodes (`graph.context`), Å from pos, zero where none
     context_kinds: Int[Tensor, "n c"]  # class of their elements, 0 where none
-    language: Float[Tensor, "n l"]  # l x 0e of a language model, 0 where it says nothing; only for models that take it
-    condition: Int[Tensor, "n"]  # which teacher to answer like; only for models that are told
+    bonded: Bool[Tensor, "n"]  # whether C is bonded to N of the next residue
+
+    # Only for models that take them: features of a language model (l x 0e, 0 where it gives none), and the index of the
+    # teacher to answer like.
+    language: Float[Tensor, "n l"]
+    condition: Int[Tensor, "n"]
+
+    # Only in refinement, which makes the graph anew after each step: all atoms, which of them are there, what residues
+    # they make, peptide bonds that close a ring (pairs of nodes), and the atoms of ligands, ions and nucleic acids.
+    compact: Float[Tensor, "n 14 3"]
+    mask: Bool[Tensor, "n 14"]
+    residues: Int[Tensor, "n"]
+    chains: Int[Tensor, "n"]
+    numbers: Int[Tensor, "n"]
+    closures: Int[Tensor, "c 2"]
+    around: Float[Tensor, "m 3"]
+    around_kinds: Int[Tensor, "m"]
+
+    transforms: ClassVar[dict[str, Transform]] = {
+        **GeometricGraph.transforms,
+        "context_vectors": Transform.VECTOR,
+        "language": Transform.SCALAR,
+        "compact": Transform.POSITION,
+        "around": Transform.POSITION,
+    }
+    node_numbers: ClassVar[frozenset[str]] = GeometricGraph.node_numbers | {"closures"}
 
 
 def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGraph:

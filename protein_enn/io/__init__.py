@@ -1,22 +1,27 @@
 """Files to `Structure` and back: PDB, mmCIF and BinaryCIF, plain or gzipped.
 
-The only room that sees gemmi, biotite and (in tests) Biopython. Every failure is a `StructureError`.
+The only subpackage that sees gemmi, biotite and (in tests) Biopython. Every failure is a `StructureError`.
 """
 
 from __future__ import annotations
 
-from protein_enn.io.errors import (
-    CompressionError,
-    CoordinateError,
-    EmptyStructureError,
-    FormatError,
-    StructureError,
-    UnreadableFileError,
-    WriteError,
-)
-from protein_enn.io.inputs import find_structures
-from protein_enn.io.read import read_models, read_structure
-from protein_enn.io.write import write_structure
+from typing import TYPE_CHECKING
+
+from protein_enn.lazy import lazy
+
+if TYPE_CHECKING:
+    from protein_enn.io.errors import (
+        CompressionError,
+        CoordinateError,
+        EmptyStructureError,
+        FormatError,
+        StructureError,
+        UnreadableFileError,
+        WriteError,
+    )
+    from protein_enn.io.inputs import find_structures
+    from protein_enn.io.read import read_models, read_structure
+    from protein_enn.io.write import write_structure
 
 __all__ = [
     "CompressionError",
@@ -31,3 +36,22 @@ __all__ = [
     "read_structure",
     "write_structure",
 ]
+
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "errors": (
+            "CompressionError",
+            "CoordinateError",
+            "EmptyStructureError",
+            "FormatError",
+            "StructureError",
+            "UnreadableFileError",
+            "WriteError",
+        ),
+        "inputs": ("find_structures",),
+        "read": ("read_models", "read_structure"),
+        "write": ("write_structure",),
+    },
+)

@@ -42,21 +42,33 @@ def read_structure(
 ) -> Structure:
     """The protein and its context in a PDB, mmCIF or BinaryCIF file, plain or gzipped, or in the bytes of one.
 
-    Args:
-        path: a file, the bytes of one, or "-" for standard input. The format is told by the content.
-        model: counted from 1 in file order, whatever the models' numbers.
-        assembly: id of the biological assembly to build; copies of chain A are called A-2, A-3, ... The default is
-            the atoms as they stand in the file.
-        block: the mmCIF data block to read where several hold atoms.
-        lenient: leave out atoms without coordinates (blank, ?, NaN) and count them, where the default is to refuse.
-        predicted: whether the B-factor column holds pLDDT; by default what the file declares.
-        name: the structure's name, by default the file's without its suffix.
+    Parameters
+    ----------
+    path
+        A file, the bytes of one, or "-" for standard input. The format is told by the content.
+    model
+        Counted from 1 in file order, whatever the models' numbers.
+    assembly
+        Id of the biological assembly to build; copies of chain A are called A-2, A-3, ... The default is
+        the atoms as they stand in the file.
+    block
+        The mmCIF data block to read where several hold atoms.
+    lenient
+        Leave out atoms without coordinates (blank, ?, NaN) and count them, where the default is to refuse.
+    predicted
+        Whether the B-factor column holds pLDDT; by default what the file declares.
+    name
+        The structure's name, by default the file's without its suffix.
 
-    Returns:
+    Returns
+    -------
+    Structure
         The structure; what was chosen, changed or dropped is in its `audit`.
 
-    Raises:
-        StructureError: always a subclass that says what is wrong and how to mend it.
+    Raises
+    ------
+    StructureError
+        Always a subclass that says what is wrong and how to mend it.
     """
     reading = _Reading(path, block, lenient, name)
     return reading.structure(model, assembly, predicted)

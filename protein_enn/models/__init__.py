@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from protein_enn.deprecated import renamed
 from protein_enn.models.design import DesignModel
 from protein_enn.models.displacement import DisplacementModel
 from protein_enn.models.mpnn.ligand import LigandMPNN
@@ -38,3 +39,6 @@ def build(task: str, config: dict[str, Any], architecture: str | None = None) ->
 def frozen(model: nn.Module) -> nn.Module:
     """The model in eval mode, its parameters without gradients."""
     return model.eval().requires_grad_(False)
+
+
+__getattr__ = renamed(__name__)

@@ -9,19 +9,6 @@ from torch import Tensor
 from protein_enn.nn.spherical import degree_slice, spherical_harmonics
 
 
-def random_rotation(seed: int = 0) -> Float[Tensor, "3 3"]:
-    """A proper rotation, float64."""
-    return drawn_turn(torch.Generator().manual_seed(seed))
-
-
-def drawn_turn(generator: torch.Generator, reflections: bool = False) -> Float[Tensor, "3 3"]:
-    """A rotation drawn evenly, float64; with `reflections` half of the time followed by a mirror image."""
-    q, r = torch.linalg.qr(torch.randn(3, 3, generator=generator, dtype=torch.float64))
-    q = q * r.diagonal().sign()
-    mirrored = reflections and bool(torch.rand((), generator=generator) < 0.5)
-    return q * q.det().sign() * (-1.0 if mirrored else 1.0)
-
-
 def representation(irreps: str, turn: Float[Tensor, "3 3"]) -> Float[Tensor, "d d"]:
     """How features of these irreps ("8x0e + 4x0o + 2x1o") turn under an orthogonal matrix, float64."""
     blocks = []
@@ -30,7 +17,7 @@ def representation(irreps: str, turn: Float[Tensor, "3 3"]) -> Float[Tensor, "d 
     return torch.block_diag(*blocks)
 
 
-def turned(values: Float[Tensor, "n d"], irreps: str, turn: Float[Tensor, "3 3"]) -> Float[Tensor, "n d"]:
+def rotated_features(values: Float[Tensor, "n d"], irreps: str, turn: Float[Tensor, "3 3"]) -> Float[Tensor, "n d"]:
     """Rows of features of these irreps after an orthogonal matrix: `values @ representation(irreps, turn).T`, float64,
     without the zeros of the matrix."""
     values, parts, start = values.double(), [], 0

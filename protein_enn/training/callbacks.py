@@ -61,7 +61,7 @@ class KeepBest(Callback):
         assert isinstance(module, TrainingModule)
         if trainer.sanity_checking:
             return
-        value = module.figures[f"val/{module.task.figure}"]
+        value = module.figures[f"val/{module.task.metric}"]
         improved = value < self.best
         if improved:
             self.best = value

@@ -172,7 +172,7 @@ def held_out_figures(
         for predictor in predictors:
             moved = replace(target, **{name: value.to(predictor.device) for name, value in vars(target).items()})
             parts = task.loss(predictor.model, graph.to(predictor.device), moved, seeded("order", row), training=False)
-            values.append(float(parts[task.figure]))
+            values.append(float(parts[task.metric]))
         found.append((store.records[row].name, int(graph.num_nodes), values[0], values[1]))
     return Figures(tuple(found))
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from protein_enn.data.batches import seeded
-from protein_enn.nn.rotation import drawn_turn
+from protein_enn.geometry.rotations import random_rotation
 from protein_enn.training.curves import Curves
 from protein_enn.training.experiment import Experiment
 from protein_enn.training.muon import Muon
@@ -88,7 +88,7 @@ class TrainingModule(pl.LightningModule):
         graph, target = item
         if self.experiment.augment != "none":
             drawn = seeded("turn", self.experiment.seed, number)
-            turn = drawn_turn(drawn, self.experiment.augment == "reflections").to(graph.pos)
+            turn = random_rotation(drawn, self.experiment.augment == "reflections").to(graph.pos)
             graph, target = graph.moved(turn, turn.new_zeros(3)), target.turned(turn)
         parts = self.task.loss(self.model, graph, target, seeded("step", self.experiment.seed, number), training=True)
         self.parts.append({name: value.detach() for name, value in parts.items()})

@@ -5,8 +5,22 @@ Snakemake imports this each time it reads the Snakefile, so nothing heavy is imp
 
 from __future__ import annotations
 
-from protein_enn.workflow.lock import one_run
-from protein_enn.workflow.plan import Plan, plan
-from protein_enn.workflow.settings import Workflow, WorkflowSettingsError, schema
+from typing import TYPE_CHECKING
+
+from protein_enn.lazy import lazy
+
+if TYPE_CHECKING:
+    from protein_enn.workflow.jobs import Plan, plan
+    from protein_enn.workflow.lock import one_run
+    from protein_enn.workflow.settings import Workflow, WorkflowSettingsError, schema
 
 __all__ = ["Plan", "Workflow", "WorkflowSettingsError", "one_run", "plan", "schema"]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "lock": ("one_run",),
+        "jobs": ("Plan", "plan"),
+        "settings": ("Workflow", "WorkflowSettingsError", "schema"),
+    },
+)

@@ -31,7 +31,7 @@ def test_a_notebook_runs(path: Path) -> None:
     pytest.importorskip("ipykernel")
     before = {p for p in path.parent.rglob("*") if ".ipynb_checkpoints" not in p.parts}
     made = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "notebook_pages.py", path],
+        [sys.executable, ROOT / "docs" / "hooks" / "notebook_pages.py", path],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

@@ -184,7 +184,7 @@ def test_the_command_reference_has_every_command_and_option() -> None:
         ("x_i * y_j, `a_b` [n, k] <t>", r"x\_i \* y\_j, `a_b` \[n, k\] &lt;t>"),
         ("Source: arXiv:1802.08219.", "Source: [arXiv:1802.08219](https://arxiv.org/abs/1802.08219)."),
         ("Say:\n\n    a_b * c\n\nEnd_", "Say:\n\n    a_b * c\n\nEnd\\_"),
-        ("Args:\n    side_chains: whether a_b", "Args:\n    side_chains: whether a\\_b"),
+        ("Parameters\n---\nside_chains\n    whether a_b", "Parameters\n---\nside_chains\n    whether a\\_b"),
     ],
 )
 def test_docstrings_show_the_same_characters(given: str, made: str) -> None:

@@ -1,6 +1,7 @@
 """What is the attention encoder's own; the contract of all encoders is in test_encoders.py."""
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from protein_enn.testing import assert_equivariant, random_structure
 
 def made(**settings: int) -> EquivariantAttention:
     torch.manual_seed(0)
-    return encoder("attention", {"layers": 2, **settings}, BACKBONE_WIDTHS).double().eval()
+    return cast(EquivariantAttention, encoder("attention", {"layers": 2, **settings}, BACKBONE_WIDTHS).double().eval())
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from protein_enn.encoders import encoder
+from protein_enn.geometry.rotations import random_rotation
 from protein_enn.graph import protein_graph
 from protein_enn.graph.atom_graph import ATOM_WIDTHS
 from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
-from protein_enn.nn.rotation import drawn_turn, random_rotation
 from protein_enn.testing import equivariance_error, random_structure
 
 
@@ -39,8 +39,8 @@ def test_graphs_without_backbones_are_refused() -> None:
 
 def test_turns_are_drawn_from_all_of_the_group() -> None:
     generator = torch.Generator().manual_seed(0)
-    turns = torch.stack([drawn_turn(generator, reflections=True) for _ in range(400)])
+    turns = torch.stack([random_rotation(generator, reflections=True) for _ in range(400)])
     torch.testing.assert_close(turns @ turns.transpose(1, 2), torch.eye(3).double().expand(400, 3, 3))
     assert 150 < int((torch.det(turns) < 0).sum()) < 250
     assert turns.mean(0).abs().max() < 0.15
-    assert torch.det(drawn_turn(generator)) > 0
+    assert torch.det(random_rotation(generator)) > 0

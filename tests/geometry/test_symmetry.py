@@ -9,12 +9,10 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from protein_enn.geometry.rotations import axis_and_angle, nearest_rotations, rotation_about
 from protein_enn.geometry.symmetry.operators import (
     Operators,
-    axis_and_angle,
     helical_operators,
-    nearest_rotations,
-    rotation_about,
 )
 from protein_enn.geometry.symmetry.point_groups import (
     fit_group,

@@ -8,8 +8,9 @@ import torch
 from protein_enn import chemistry
 from protein_enn.geometry.atom14 import to_compact
 from protein_enn.geometry.neighbors.search import DENSE_LIMIT, nearest_neighbors
-from protein_enn.graph import atom_graph, protein_graph
+from protein_enn.graph import ProteinGraph, atom_graph, protein_graph
 from protein_enn.graph.features import EDGE_TYPES, MAX_OFFSET
+from protein_enn.graph.fields import Transform
 from protein_enn.graph.protein_graph import graph_of_atoms
 from protein_enn.structure import KINDS, LINKS, Links, OtherAtoms, Structure
 from protein_enn.testing import random_rotation, random_structure
@@ -31,6 +32,33 @@ def test_moving_the_graph_equals_the_graph_of_the_moved_structure(side_chains):
             expected.vectors[:, CB] = moved.vectors[:, CB]
         for key in graph.keys():  # noqa: SIM118 - a graph iterates over (key, value)
             torch.testing.assert_close(moved[key], expected[key], atol=1e-9, rtol=0, msg=f"field {key}")
+
+
+@pytest.mark.parametrize("transform", list(Transform))
+def test_a_declared_field_changes_as_it_says(transform, monkeypatch):
+    graph = protein_graph(random_structure((9,), dtype=torch.float64), 4, False)
+    with monkeypatch.context() as patch:
+        patch.setitem(ProteinGraph.transforms, "dipole", transform)
+        graph.dipole = values = torch.randn(len(graph.pos), 3, dtype=torch.float64)
+        rotation, shift = -random_rotation(3), torch.tensor([1.0, 2.0, 3.0]).double()
+        moved = graph.moved(rotation, shift).dipole
+    rotated = values @ rotation.T
+    expected = {
+        Transform.POSITION: rotated + shift,
+        Transform.VECTOR: rotated,
+        Transform.PSEUDOSCALAR: -values,
+        Transform.SCALAR: values,
+    }
+    assert torch.equal(moved, expected[transform])
+
+
+def test_a_field_of_floats_that_is_not_declared_cannot_be_moved():
+    graph = protein_graph(random_structure((9,)), 4, False)
+    graph.names = torch.arange(9)  # numbers that no motion changes need no declaration
+    graph.moved(torch.eye(3), torch.zeros(3))
+    graph.charges = torch.zeros(9)
+    with pytest.raises(TypeError, match="ProteinGraph has a field 'charges' that is not declared"):
+        graph.moved(torch.eye(3), torch.zeros(3))
 
 
 def test_design_graph_holds_nothing_of_the_sequence():

@@ -41,6 +41,16 @@ def test_a_turned_or_mirrored_structure_gets_the_turned_or_mirrored_moves(sign):
     assert (ours.compact - start)[ours.mask].norm(dim=-1).max() > 1e-3
 
 
+def test_steps_from_a_rotated_graph_are_the_rotated_steps():
+    """The graph is made anew after each step, from the atoms that it carries: all of them must have been rotated."""
+    rotation, shift = random_rotation(6), torch.tensor([20.0, -30.0, 10.0], dtype=torch.float64)
+    graph = MODEL.graph(with_ion(STRUCTURE))
+    *_, (ours, _) = MODEL.iterate(graph, 2)
+    *_, (theirs, _) = MODEL.iterate(graph.moved(rotation, shift), 2)
+    expected = (ours.compact @ rotation.T + shift)[ours.mask]
+    torch.testing.assert_close(theirs.compact[ours.mask], expected, atol=1e-8, rtol=0)
+
+
 def test_absent_atoms_do_not_move_and_no_steps_are_no_moves():
     state, _ = run(STRUCTURE, 2)
     assert (state.compact[~state.mask] == 0).all()

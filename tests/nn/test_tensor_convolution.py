@@ -4,10 +4,11 @@ import pytest
 import torch
 from e3nn import o3
 
+from protein_enn.geometry.rotations import random_rotation
 from protein_enn.nn import compiled
 from protein_enn.nn.chunks import chunk_size
 from protein_enn.nn.features import Features, Layout
-from protein_enn.nn.rotation import random_rotation, representation
+from protein_enn.nn.rotation import representation
 from protein_enn.nn.spherical import coupling, degree_slice, spherical_harmonics
 from protein_enn.nn.tensor_convolution import TensorConvolution
 

@@ -14,9 +14,9 @@ from protein_enn import chemistry
 from protein_enn.chemistry import OXT, C, O
 from protein_enn.geometry.atom14 import compact_slots
 from protein_enn.geometry.dihedrals import chi_angles
+from protein_enn.geometry.rotations import random_rotation
 from protein_enn.io import read_structure, write_structure
 from protein_enn.metrics import stereochemistry
-from protein_enn.nn.rotation import random_rotation
 from protein_enn.refinement.side_chains.packing import BRIDGE_ENERGY, Atoms, Pairs, contacts, lowest, repulsion
 from protein_enn.refinement.side_chains.rebuild import rebuild
 from protein_enn.structure import OtherAtoms, Structure

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from protein_enn.geometry.symmetry.operators import rotation_about
+from protein_enn.geometry.rotations import rotation_about
 from protein_enn.report import refinement_picture, write_report
 from protein_enn.report.ca_trace import FAULTS, far, panel, view_from
 from protein_enn.report.colours import DARK, LIGHT

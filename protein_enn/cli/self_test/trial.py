@@ -8,8 +8,8 @@ from importlib.resources import files
 import torch
 
 from protein_enn.cli.self_test.finding import Finding
+from protein_enn.geometry.rotations import random_rotation
 from protein_enn.io import read_structure
-from protein_enn.nn.rotation import random_rotation
 from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.refinement import refine
 from protein_enn.scoring import score

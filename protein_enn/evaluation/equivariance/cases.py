@@ -18,10 +18,10 @@ from protein_enn.evaluation.equivariance.files import shuffled_file
 from protein_enn.evaluation.equivariance.outputs import Outputs
 from protein_enn.evaluation.equivariance.structures import GRID, in_dtype, reordered
 from protein_enn.evaluation.equivariance.subjects import Subject
+from protein_enn.geometry.rotations import random_rotation
 from protein_enn.graph import batch
 from protein_enn.graph.fields import GeometricGraph
 from protein_enn.nn.chunks import chunk_size
-from protein_enn.nn.rotation import random_rotation
 from protein_enn.structure import Structure
 
 FAR = (1000.0, -1000.0, 1000.0)

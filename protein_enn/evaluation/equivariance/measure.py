@@ -41,18 +41,29 @@ def certify(
 ) -> Certificate:
     """How far every output is from turning, moving and permuting with its input, on real structures.
 
-    Args:
-        weights: shipped weights by name, a .safetensors file, or a predictor, which is copied.
-        encoder: an encoder of `ENCODERS` with its default settings and random weights instead.
-        precision: float64, float32 or bf16 (float32 under bfloat16 autocast). Errors are computed in float64.
-        compile: run the encoder through torch.compile; needs a C++ compiler.
-        structures: what to measure on; by default one chain and a complex of three that come with the package.
-        device: auto, cpu or cuda.
-        seed: of the moves, and of an encoder's weights.
-        progress: called after each structure with how many of how many are done, and which.
+    Parameters
+    ----------
+    weights
+        Shipped weights by name, a .safetensors file, or a predictor, which is copied.
+    encoder
+        An encoder of `ENCODERS` with its default settings and random weights instead.
+    precision
+        Float64, float32 or bf16 (float32 under bfloat16 autocast). Errors are computed in float64.
+    compile
+        Run the encoder through torch.compile; needs a C++ compiler.
+    structures
+        What to measure on; by default one chain and a complex of three that come with the package.
+    device
+        Auto, cpu or cuda.
+    seed
+        Of the moves, and of an encoder's weights.
+    progress
+        Called after each structure with how many of how many are done, and which.
 
-    Raises:
-        ValueError: an unknown name, precision or device, no C++ compiler, or a structure without a CA.
+    Raises
+    ------
+    ValueError
+        An unknown name, precision or device, no C++ compiler, or a structure without a CA.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"no precision {precision!r}; there are {', '.join(PRECISIONS)}")

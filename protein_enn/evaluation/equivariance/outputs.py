@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from protein_enn.evaluation.equivariance.error import relative_error
 from protein_enn.nn.features import Features, Layout
-from protein_enn.nn.rotation import turned
+from protein_enn.nn.rotation import rotated_features
 from protein_enn.nn.spherical import degree_slice
 
 NEGLIGIBLE = 1e-3
@@ -33,21 +33,15 @@ class Output:
 
     def moved(self, turn: Float[Tensor, "3 3"]) -> Output:
         """What the same output must be after the molecule turned."""
-        return replace(self, values=turned(self.values, self.irreps, turn))
+        return replace(self, values=rotated_features(self.values, self.irreps, turn))
 
     def at(self, index: Int[Tensor, "m"]) -> Output:
         """Some rows of it."""
         return replace(self, values=self.values[index])
 
     def error(self, found: Output) -> float:
-        """max |found - this| / max |this|; infinite where a number is not finite or the rows are not as many."""
-        if self.values.shape != found.values.shape:
-            return math.inf
-        scale = max(float(self.values.abs().max()), self.floor) if self.values.numel() else 0.0
-        worst = float((found.values - self.values).abs().max()) if self.values.numel() else 0.0
-        if worst == 0:
-            return 0.0
-        return worst / scale if scale > 0 and math.isfinite(worst) else math.inf
+        """The equivariance error of what was found."""
+        return relative_error(found.values, self.values, self.floor)
 
 
 Outputs = dict[str, Output]

@@ -11,8 +11,8 @@ from importlib.resources import files
 
 import torch
 
+from protein_enn.geometry.rotations import random_rotation
 from protein_enn.io import read_structure
-from protein_enn.nn.rotation import random_rotation
 from protein_enn.structure import Links, OtherAtoms, Structure
 
 GRID = 2.0**-13

@@ -103,21 +103,34 @@ def measure_refinement(
 ) -> RefinementEvaluation:
     """A refinement predictor on one or several sets of models with natives.
 
-    Args:
-        data: directory laid out as `evaluation.datasets` says.
-        split: sets as `evaluation.refinement_cases` names them, several joined by commas.
-        limit: only that many cases of each set, spread evenly.
-        steps: of the network.
-        seed: of the refinement and of the noise on natives.
-        variants: of `VARIANTS`; each case goes through all.
-        openmm: also minimise so many cases of each set with OpenMM, spread evenly over those that are measured.
-        with_gdt: GDT-HA too; its search takes most of an evaluation's time.
-        journal: file of JSON lines to which each outcome is added at once, and from which those of an earlier run
-            of the same weights, steps and seed are taken: a run that was stopped goes on where it was.
+    Parameters
+    ----------
+    data
+        Directory laid out as `evaluation.datasets` says.
+    split
+        Sets as `evaluation.refinement_cases` names them, several joined by commas.
+    limit
+        Only that many cases of each set, spread evenly.
+    steps
+        Of the network.
+    seed
+        Of the refinement and of the noise on natives.
+    variants
+        Of `VARIANTS`; each case goes through all.
+    openmm
+        Also minimise so many cases of each set with OpenMM, spread evenly over those that are measured.
+    with_gdt
+        GDT-HA too; its search takes most of an evaluation's time.
+    journal
+        File of JSON lines to which each outcome is added at once, and from which those of an earlier run
+        of the same weights, steps and seed are taken: a run that was stopped goes on where it was.
 
-    Raises:
-        DataError: the directory has no such table or set, or not one case of it could be measured.
-        ValueError: the predictor is for another task, an unknown variant, a bad noise.
+    Raises
+    ------
+    DataError
+        The directory has no such table or set, or not one case of it could be measured.
+    ValueError
+        The predictor is for another task, an unknown variant, a bad noise.
     """
     if predictor.task != "refinement":
         raise ValueError(f"{predictor.name} is a {predictor.task} predictor; this evaluation needs one for refinement")

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from protein_enn.geometry.rotations import rotation_about
+
 ORTHONORMAL = 1e-9
 """How far R R^T may be from the identity."""
 ROUNDED = 1e-2
@@ -60,47 +62,6 @@ def check_motions(rotations: Tensor, shifts: Tensor, name: str, tolerance: float
             raise ValueError(
                 f"{where} is no rotation: R R^T is {float(error[c]):.2g} off the identity; mend its matrix"
             )
-
-
-def nearest_rotations(matrices: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
-    """The proper rotation nearest to each matrix (polar decomposition): takes back what rounding in a file did."""
-    u, _, vh = torch.linalg.svd(matrices)
-    sign = torch.ones_like(u[..., 0])
-    sign[..., 2] = torch.linalg.det(u @ vh).sign()
-    return (u * sign[..., None, :]) @ vh
-
-
-def rotation_about(axis: Float[Tensor, "3"], angle: float) -> Float[Tensor, "3 3"]:
-    """The right-handed rotation by `angle` (radians) about a unit vector: I + sin K + (1 - cos) K K (Rodrigues)."""
-    x, y, z = axis.double().tolist()
-    k = torch.tensor([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]], dtype=torch.float64)
-    return torch.eye(3, dtype=torch.float64) + math.sin(angle) * k + (1 - math.cos(angle)) * (k @ k)
-
-
-def axis_and_angle(rotation: Float[Tensor, "3 3"]) -> tuple[Float[Tensor, "3"], float]:
-    """Unit axis and angle in [0, pi] of a rotation; near the identity the axis is arbitrary.
-
-    The unit quaternion (w, x, y, z) is the leading eigenvector of a symmetric matrix of R's elements (Bar-Itzhack 2000,
-    J. Guid. Control Dyn. 23:1085), which is accurate at every angle, pi included.
-    """
-    (a, b, c), (d, e, f), (g, h, i) = rotation.double().tolist()
-    matrix = torch.tensor(
-        [
-            [a + e + i, h - f, c - g, d - b],
-            [h - f, a - e - i, b + d, c + g],
-            [c - g, b + d, e - a - i, f + h],
-            [d - b, c + g, f + h, i - a - e],
-        ],
-        dtype=torch.float64,
-    )
-    quaternion = torch.linalg.eigh(matrix).eigenvectors[:, -1]
-    if quaternion[0] < 0:
-        quaternion = -quaternion
-    length = quaternion[1:].norm()
-    angle = 2 * math.atan2(float(length), float(quaternion[0]))
-    if length < 1e-12:
-        return torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64), angle
-    return quaternion[1:] / length, angle
 
 
 def helical_operators(

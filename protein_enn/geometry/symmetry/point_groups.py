@@ -14,14 +14,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from protein_enn.geometry.rotations import axis_and_angle, nearest_rotations, rotation_about
 from protein_enn.geometry.superposition import superpose
 from protein_enn.geometry.symmetry.operators import (
     ROUNDED,
     Operators,
-    axis_and_angle,
     check_motions,
-    nearest_rotations,
-    rotation_about,
 )
 
 LARGEST = 60

@@ -48,16 +48,25 @@ def fetch(
     on with where the server can tell that the file is the same (ETag or Last-Modified). What comes is checked (length,
     gzip checksum, format, the entry's own id, atoms) before it gets its name. A failure is a reason, never an end.
 
-    Args:
-        entries: of `read_identifiers`.
-        source: of `source_of`.
-        format: cif, pdb or bcif, each also with .gz; packed or unpacked on the way where the source has it otherwise.
-        link: from a folder: hard links instead of copies, where the file system can and no packing is needed.
-        progress: called with a line when an entry is done.
+    Parameters
+    ----------
+    entries
+        Of `read_identifiers`.
+    source
+        Of `source_of`.
+    format
+        Cif, pdb or bcif, each also with .gz; packed or unpacked on the way where the source has it otherwise.
+    link
+        From a folder: hard links instead of copies, where the file system can and no packing is needed.
+    progress
+        Called with a line when an entry is done.
 
-    Raises:
-        ValueError: an unknown format, a folder to which the source would be written back, or one with another table.
-        OSError: the folder cannot be written to, the disk is full, or another run is at work there.
+    Raises
+    ------
+    ValueError
+        An unknown format, a folder to which the source would be written back, or one with another table.
+    OSError
+        The folder cannot be written to, the disk is full, or another run is at work there.
     """
     if format not in FORMATS:
         raise ValueError(f"no format {format!r}; there are {', '.join(FORMATS)}")

@@ -70,14 +70,21 @@ def opener() -> urllib.request.OpenerDirector:
 def download(url: str, part: Path, *, timeout: float, most: int, alive: Callable[[], object]) -> None:
     """Bring the file at `url` whole into `part`, going on from what `part` holds where the server still has that.
 
-    Args:
-        timeout: seconds without an answer or without data.
-        most: bytes of the largest file that is taken.
-        alive: called between pieces; may raise to end the transfer, which can then be gone on with.
+    Parameters
+    ----------
+    timeout
+        Seconds without an answer or without data.
+    most
+        Bytes of the largest file that is taken.
+    alive
+        Called between pieces; may raise to end the transfer, which can then be gone on with.
 
-    Raises:
-        PassingError: it may go better another time; what came is kept in `part`, with `part`.json beside it.
-        FetchError: it will not.
+    Raises
+    ------
+    PassingError
+        It may go better another time; what came is kept in `part`, with `part`.json beside it.
+    FetchError
+        It will not.
     """
     size, validator = _held(part, url)
     headers = {"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -9,7 +11,7 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.geometry.neighbors import nearest_neighbors
 from protein_enn.graph.features import bonded_to_next
-from protein_enn.graph.fields import GeometricGraph
+from protein_enn.graph.fields import GeometricGraph, Transform
 from protein_enn.structure import Structure
 
 MAX_OFFSET = 32
@@ -20,6 +22,14 @@ POSITION_TYPES = 2 * MAX_OFFSET + 2
 
 class BackboneGraph(GeometricGraph):
     """A node per residue with N, CA, C and O; its vectors are N, C and O from CA."""
+
+    context_vectors: Float[Tensor, "n c 3"]  # atoms around each residue, Å from pos; only for LigandMPNN
+    context_kinds: Int[Tensor, "n c"]  # their atomic numbers, 0 where none
+
+    transforms: ClassVar[dict[str, Transform]] = {
+        **GeometricGraph.transforms,
+        "context_vectors": Transform.VECTOR,
+    }
 
 
 def backbone_graph(structure: Structure, k: int) -> BackboneGraph:

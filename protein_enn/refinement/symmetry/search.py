@@ -15,8 +15,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from protein_enn.geometry.rotations import axis_and_angle
 from protein_enn.geometry.superposition import moved, superpose
-from protein_enn.geometry.symmetry.operators import Operators, axis_and_angle
+from protein_enn.geometry.symmetry.operators import Operators
 from protein_enn.geometry.symmetry.point_groups import LARGEST, fit_group, frame_of, group_operators
 from protein_enn.refinement.symmetry.chains import AlikeChains
 

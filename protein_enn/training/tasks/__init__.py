@@ -1,12 +1,13 @@
-"""What is learned. A task is a model with its example, loss and figure of merit; a model never sees its target."""
+"""What a model is trained towards. A task is a model with its examples, loss and metric."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from protein_enn.training.tasks.design import DesignTask
 from protein_enn.training.tasks.displacement import DisplacementTask
 from protein_enn.training.tasks.refinement import RefinementTask
+from protein_enn.training.tasks.task import Task
 
-TASKS: dict[str, type[Any]] = {"design": DesignTask, "displacement": DisplacementTask, "refinement": RefinementTask}
-"""Each: `Model` (with `Config`), `example(chain, generator)`, `loss(model, graph, target, generator)`, `figure`."""
+__all__ = ["TASKS", "Task"]
+
+TASKS: dict[str, type[Task]] = {"design": DesignTask, "displacement": DisplacementTask, "refinement": RefinementTask}
+"""By the name that experiments give."""

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn.geometry.frames import backbone_frames, unit
+from protein_enn.geometry.rotations import rotated
 
 
 def uniform(generator: torch.Generator) -> float:
@@ -23,16 +24,6 @@ def uniform(generator: torch.Generator) -> float:
 def log_uniform(low: float, high: float, generator: torch.Generator) -> float:
     """From low to high, every factor as likely as another."""
     return math.exp(math.log(low) + (math.log(high) - math.log(low)) * uniform(generator))
-
-
-def rotate(
-    vectors: Float[Tensor, "n a 3"], axis: Float[Tensor, "n 1 3"], angle: Float[Tensor, "n"]
-) -> Float[Tensor, "n a 3"]:
-    """Rodrigues' formula; angles in radians."""
-    cosine, sine = angle.cos()[:, None, None], angle.sin()[:, None, None]
-    axis = axis.expand_as(vectors)
-    along = (axis * vectors).sum(-1, keepdim=True) * axis
-    return cosine * vectors + sine * torch.linalg.cross(axis, vectors) + (1 - cosine) * along
 
 
 def hinge(x: Float[Tensor, "n 14 3"], generator: torch.Generator) -> Float[Tensor, "n 14 3"]:
@@ -69,7 +60,7 @@ def bulge_loops(
         arch = torch.sin(math.pi * (torch.arange(m) + 1) / (m + 1))[:, None, None]
         ca = x[start:end, 1:2]
         axis = unit(torch.randn(m, 1, 3, generator=generator))
-        body = rotate(x[start:end] - ca, axis, angle * arch[:, 0, 0] * torch.randn(m, generator=generator)) + ca
+        body = rotated(x[start:end] - ca, axis, angle * arch[:, 0, 0] * torch.randn(m, generator=generator)) + ca
         rough = 0.2 * height * torch.randn(m, 1, 3, generator=generator)
         x[start:end] = body + arch * (height * _direction(generator) + rough)
     return x
@@ -86,7 +77,7 @@ def crankshafts(
         before, after = x[max(start - 1, 0), 1], x[min(end, len(x) - 1), 1]
         axis = unit(after - before).expand(end - start, 1, 3)
         angle = (size * torch.randn((), generator=generator)).expand(end - start)
-        x[start:end] = rotate(x[start:end] - before, axis, angle) + before
+        x[start:end] = rotated(x[start:end] - before, axis, angle) + before
     return x
 
 
@@ -160,7 +151,7 @@ def _turned(body: Float[Tensor, "m 14 3"], at: Float[Tensor, "3"], angle: float,
     """A body turned about a point by a random rotation of about this angle (radians)."""
     axis = _direction(generator).expand(len(body), 1, 3)
     turn = (angle * torch.randn((), generator=generator)).expand(len(body))
-    return rotate(body - at, axis, turn) + at
+    return rotated(body - at, axis, turn) + at
 
 
 def _direction(generator: torch.Generator) -> Float[Tensor, "3"]:

@@ -21,6 +21,7 @@ from protein_enn.graph.fields import GeometricGraph
 from protein_enn.graph.protein_graph import ProteinGraph, graph_of_atoms
 from protein_enn.models.design import DesignModel, order_visibility
 from protein_enn.settings import Settings
+from protein_enn.training.tasks.task import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class DesignTarget:
         return self
 
 
-class DesignTask:
+class DesignTask(Task):
     """Predict each residue of a chain from the backbone, a random subset of the other residues, and what is around."""
 
     Model = DesignModel
@@ -58,8 +59,8 @@ class DesignTask:
         label_smoothing: float = 0.0
         natives: float = Field(default=0.2, ge=0, le=1)  # share of the native letters in the loss beside a teacher's
 
-    figure = "loss"
-    """Validation figure that picks the weights: nats per residue, lower is better."""
+    metric = "loss"
+    """Validation metric that picks the weights: nats per residue, lower is better."""
 
     def __init__(self, config: Config, model: DesignModel.Config) -> None:
         self.config, self.model = config, model

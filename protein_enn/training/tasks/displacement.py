@@ -15,6 +15,7 @@ from protein_enn.graph.protein_graph import ProteinGraph, graph_of_atoms
 from protein_enn.models.displacement import DisplacementModel
 from protein_enn.settings import Settings
 from protein_enn.training.tasks.noising import move_residues
+from protein_enn.training.tasks.task import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class DisplacementTarget:
         return replace(self, displacement=self.displacement @ turn.T)
 
 
-class DisplacementTask:
+class DisplacementTask(Task):
     """Every residue's backbone is moved and turned as a body, at random; predict the way back of its CA."""
 
     Model = DisplacementModel
@@ -38,7 +39,7 @@ class DisplacementTask:
         shift: float = 0.7  # Å, standard deviation of each coordinate of a move
         angle: float = 0.3  # radians, of a turn
 
-    figure = "loss"
+    metric = "loss"
     """Mean length of the error, Å; lower is better."""
 
     def __init__(self, config: Config, model: DisplacementModel.Config) -> None:

@@ -13,9 +13,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn.geometry.frames import unit
+from protein_enn.geometry.rotations import rotated
 from protein_enn.geometry.side_chains import rotate_chi
 from protein_enn.training.tasks import deformation
-from protein_enn.training.tasks.deformation import log_uniform, rotate, uniform
+from protein_enn.training.tasks.deformation import log_uniform, uniform
 
 UNTOUCHED = 0.08
 """Share of natives that are left as they are."""
@@ -79,5 +80,5 @@ def move_residues(
     n = len(compact)
     ca = compact[:, 1:2]
     axis = unit(torch.randn(n, 1, 3, generator=generator))
-    turned = rotate(compact - ca, axis, angle * torch.randn(n, generator=generator))
+    turned = rotated(compact - ca, axis, angle * torch.randn(n, generator=generator))
     return ca + turned + shift * torch.randn(n, 1, 3, generator=generator)

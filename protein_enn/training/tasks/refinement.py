@@ -22,9 +22,10 @@ from protein_enn.training.tasks.refinement_loss import (
     frame_loss,
     sampled_lddt,
 )
+from protein_enn.training.tasks.task import Task
 
 
-class RefinementTask:
+class RefinementTask(Task):
     """Undo errors of many kinds and scales, and say how good the structure is and how good it will be."""
 
     Model = RefinementModel
@@ -42,8 +43,8 @@ class RefinementTask:
         confidence_weight: float = 1.0
         error_weight: float = 0.2
 
-    figure = "loss"
-    """Validation figure that picks the weights; lower is better."""
+    metric = "loss"
+    """Validation metric that picks the weights; lower is better."""
 
     def __init__(self, config: Config, model: RefinementModel.Config) -> None:
         self.config, self.model = config, model

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 
 from protein_enn.data.chain import Chain
+from protein_enn.geometry.rotations import random_rotation
 from protein_enn.io import read_structure
 from protein_enn.models import build
 from protein_enn.models.displacement import DisplacementModel
-from protein_enn.nn.rotation import random_rotation
 from protein_enn.training.tasks.displacement import DisplacementTask
 
 CHAIN = Chain.of(read_structure(Path(__file__).resolve().parents[3] / "examples" / "1bhl.pdb"))

@@ -15,6 +15,7 @@ from protein_enn import chemistry
 from protein_enn.data.batches import seeded
 from protein_enn.data.chain import Chain
 from protein_enn.evaluation.datasets import chain_cases
+from protein_enn.evaluation.equivariance.error import relative_error
 from protein_enn.evaluation.equivariance.study.probes import assembly, moved_outputs, outputs, turns, vectors_of
 from protein_enn.evaluation.equivariance.study.settings import Cell, Study
 from protein_enn.predictor import Predictor, load_predictor
@@ -100,7 +101,7 @@ def symmetries(predictor: Predictor, settings: dict[str, Any], chains: Sequence[
         for kind, moves in (("rotation", turns(ROTATIONS, seed=i)), ("mirror", [-torch.eye(3).double()])):
             for turn in moves:
                 law, said = moved_outputs(name, model, graph, turn)
-                note(**{f"{kind}_error": float((said - law).abs().max() / law.abs().max())})
+                note(**{f"{kind}_error": relative_error(said, law)})
                 note(**{f"{kind}_change": _change(name, law, said)})
         note(**_assembly(name, model, task, graph, chain))
     worst = {key: max(values) for key, values in found.items() if key.endswith("_error")}

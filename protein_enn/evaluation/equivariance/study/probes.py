@@ -10,10 +10,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn.data.chain import Chain
-from protein_enn.geometry.symmetry.operators import rotation_about
+from protein_enn.geometry.rotations import random_rotation, rotation_about
 from protein_enn.graph.fields import GeometricGraph
 from protein_enn.graph.protein_graph import graph_of_atoms
-from protein_enn.nn.rotation import drawn_turn
 
 FOLD = 3
 """Copies about the axis of a symmetric assembly."""
@@ -48,7 +47,7 @@ def moved_outputs(
 def turns(count: int, seed: int = 0) -> list[Float[Tensor, "3 3"]]:
     """Rotations, evenly drawn."""
     generator = torch.Generator().manual_seed(seed)
-    return [drawn_turn(generator) for _ in range(count)]
+    return [random_rotation(generator) for _ in range(count)]
 
 
 def assembly(

@@ -1,0 +1,223 @@
+"""Names of version 1 and what they are called now. They work in this version, with a DeprecationWarning.
+
+`MODULES` are modules that stand elsewhere, `NAMES` are names in modules that are still there. A module with old names
+has `__getattr__ = renamed(__name__)`; old modules are found by `OldModules`, which the package puts behind Python's own
+finders.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+PACKAGE = "protein_enn"
+
+MODULES: dict[str, str] = {
+    "audit": "structure.audit",
+    "certificate": "evaluation.equivariance",
+    "certificate.cases": "evaluation.equivariance.cases",
+    "certificate.certificate": "evaluation.equivariance.certificate",
+    "certificate.compilation": "evaluation.equivariance.compilation",
+    "certificate.files": "evaluation.equivariance.files",
+    "certificate.limits": "evaluation.equivariance.limits",
+    "certificate.measure": "evaluation.equivariance.measure",
+    "certificate.outputs": "evaluation.equivariance.outputs",
+    "certificate.structures": "evaluation.equivariance.structures",
+    "certificate.subjects": "evaluation.equivariance.subjects",
+    "data.fingerprint": "data.leakage",
+    "data.words": "data.kmers",
+    "doctor": "cli.self_test",
+    "doctor.computing": "cli.self_test.computing",
+    "doctor.finding": "cli.self_test.finding",
+    "doctor.installed": "cli.self_test.installed",
+    "doctor.places": "cli.self_test.places",
+    "doctor.trial": "cli.self_test.trial",
+    "doctor.weights": "cli.self_test.weights",
+    "evaluation.symmetry": "evaluation.equivariance.study",
+    "evaluation.symmetry.measure": "evaluation.equivariance.study.measure",
+    "evaluation.symmetry.probes": "evaluation.equivariance.study.probes",
+    "evaluation.symmetry.study": "evaluation.equivariance.study.settings",
+    "evaluation.symmetry.table": "evaluation.equivariance.study.table",
+    "fetching": "io.fetch",
+    "fetching.contents": "io.fetch.contents",
+    "fetching.errors": "io.fetch.errors",
+    "fetching.fetch": "io.fetch.fetch",
+    "fetching.identifiers": "io.fetch.identifiers",
+    "fetching.ledger": "io.fetch.manifest",
+    "fetching.manners": "io.fetch.retries",
+    "fetching.sources": "io.fetch.sources",
+    "fetching.transfer": "io.fetch.transfer",
+    "finetuning": "training.finetune",
+    "finetuning.chains": "training.finetune",
+    "finetuning.measured": "training.finetune_ddg",
+    "geometry.all_pairs": "geometry.neighbors.all_pairs",
+    "geometry.cell_list": "geometry.neighbors.cell_list",
+    "geometry.compact": "geometry.atom14",
+    "geometry.distance_keys": "geometry.neighbors.distance_keys",
+    "geometry.operators": "geometry.symmetry.operators",
+    "geometry.point_groups": "geometry.symmetry.point_groups",
+    "geometry.side_chain_table": "chemistry.side_chains",
+    "geometry.sidechains": "geometry.side_chains",
+    "geometry.tree": "geometry.neighbors.tree",
+    "graph.bonds": "bonds",
+    "io.meaning": "io.convert",
+    "io.meaning.assemble": "io.convert.assemble",
+    "io.meaning.assemblies": "io.convert.assemblies",
+    "io.meaning.conformers": "io.convert.conformers",
+    "io.meaning.context": "io.convert.context",
+    "io.meaning.links": "io.convert.links",
+    "io.meaning.polymer": "io.convert.polymer",
+    "io.meaning.record": "io.convert.record",
+    "io.writing": "io.write",
+    "io.writing.additions": "io.write.added_atoms",
+    "io.writing.fresh": "io.write.new_document",
+    "io.writing.fresh_binarycif": "io.write.new_binarycif",
+    "io.writing.fresh_mmcif": "io.write.new_mmcif",
+    "io.writing.fresh_pdb": "io.write.new_pdb",
+    "io.writing.listing": "io.write.atom_list",
+    "io.writing.revision": "io.write.edits",
+    "io.writing.rewrite_binarycif": "io.write.edit_binarycif",
+    "io.writing.rewrite_mmcif": "io.write.edit_mmcif",
+    "io.writing.rewrite_pdb": "io.write.edit_pdb",
+    "io.writing.riders": "io.write.attached_atoms",
+    "metrics.ideal_geometry": "chemistry.ideal_geometry",
+    "metrics.rotamer_table": "chemistry.rotamers",
+    "models.attention": "encoders.attention",
+    "models.context": "encoders.context",
+    "models.coordinates": "encoders.coordinates",
+    "models.edges": "encoders.edges",
+    "models.egnn": "encoders.egnn",
+    "models.gvp": "encoders.gvp",
+    "models.invariant": "encoders.invariant",
+    "models.language": "encoders.language",
+    "models.layers": "encoders.layers",
+    "models.local_frames": "encoders.local_frames",
+    "models.so2": "encoders.so2",
+    "models.tensor_field": "encoders.tensor_field",
+    "nn.representation": "nn.rotation",
+    "nn.rotations": "nn.edge_rotations",
+    "refinement.freedom": "refinement.mobility",
+    "refinement.gate": "refinement.acceptance",
+    "refinement.mending": "refinement.idealize",
+    "refinement.mending.contacts": "refinement.idealize.contacts",
+    "refinement.mending.covalent": "refinement.idealize.restraints",
+    "refinement.mending.ideal_angles": "chemistry.ideal_geometry",
+    "refinement.mending.peptides": "refinement.idealize.peptides",
+    "refinement.mending.projection": "refinement.idealize.projection",
+    "refinement.mending.solver": "refinement.idealize.gauss_newton",
+    "refinement.mending.terms": "refinement.idealize.residuals",
+    "refinement.mending.torsions": "refinement.idealize.torsions",
+    "refinement.procedure": "refinement.protocol",
+    "refinement.rebuilding": "refinement.side_chains",
+    "refinement.rebuilding.packing": "refinement.side_chains.packing",
+    "refinement.rebuilding.rebuild": "refinement.side_chains.rebuild",
+    "refinement.rebuilding.rotamer_choice": "refinement.side_chains.rotamer_choice",
+    "report.portrait": "report.ca_trace",
+    "scoring.words": "scoring.parsing",
+    "selection": "structure.selection",
+    "selection.choice": "structure.selection.choice",
+    "selection.grammar": "structure.selection.grammar",
+    "selection.words": "structure.selection.tokens",
+    "sharding": "workflow.sharding",
+    "tasks": "training.tasks",
+    "tasks.ddg": "training.tasks.ddg",
+    "tasks.decoding": "models.decoding",
+    "tasks.deformation": "training.tasks.deformation",
+    "tasks.design": "training.tasks.design",
+    "tasks.design_decoding": "models.design_decoding",
+    "tasks.design_model": "models.design",
+    "tasks.displacement": "training.tasks.displacement",
+    "tasks.mpnn": "models.mpnn",
+    "tasks.mpnn.converting": "models.mpnn.converting",
+    "tasks.mpnn.decoding": "models.mpnn.decoding",
+    "tasks.mpnn.elements": "models.mpnn.elements",
+    "tasks.mpnn.encoding": "models.mpnn.encoding",
+    "tasks.mpnn.graph": "models.mpnn.graph",
+    "tasks.mpnn.layers": "models.mpnn.layers",
+    "tasks.mpnn.ligand": "models.mpnn.ligand",
+    "tasks.mpnn.network": "models.mpnn.network",
+    "tasks.mpnn.published": "models.mpnn.published",
+    "tasks.perturbation": "training.tasks.noising",
+    "tasks.refinement": "training.tasks.refinement",
+    "tasks.refinement_loss": "training.tasks.refinement_loss",
+    "tasks.refinement_model": "models.refinement",
+}
+"""Old module to new one, both without the package's name."""
+
+NAMES: dict[str, str] = {
+    "geometry.operators.axis_and_angle": "geometry.rotations.axis_and_angle",
+    "geometry.operators.nearest_rotations": "geometry.rotations.nearest_rotations",
+    "geometry.operators.rotation_about": "geometry.rotations.rotation_about",
+    "nn.representation.drawn_turn": "geometry.rotations.random_rotation",
+    "nn.representation.random_rotation": "geometry.rotations.random_rotation",
+    "nn.representation.turned": "nn.rotation.rotated_features",
+    "models.ENCODERS": "encoders.ENCODERS",
+    "models.encoder": "encoders.encoder",
+    "tasks.ARCHITECTURES": "models.ARCHITECTURES",
+    "finetuning.DDG_LEARNING_RATE": "training.finetune_ddg.LEARNING_RATE",
+    "finetuning.FinetunedOnDdg": "training.finetune_ddg.FinetunedOnDdg",
+    "finetuning.finetune_on_ddg": "training.finetune_ddg.finetune_on_ddg",
+    "refinement.mending.ideal_angles.HANDS": "chemistry.ideal_geometry.CHIRAL_CENTERS",
+    "tasks.displacement.DisplacementModel": "models.displacement.DisplacementModel",
+    "workflow.plan": "workflow.jobs",
+}
+"""Old name to new one, both with their module."""
+
+
+def warn(old: str, new: str) -> None:
+    """A DeprecationWarning at the line outside this package that uses the old name."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in (PACKAGE, "importlib"):
+        level += "importlib._bootstrap" not in frame.f_globals["__name__"]  # which warnings.warn leaves out as well
+        frame = frame.f_back
+    warnings.warn(f"{PACKAGE}.{old} is now {PACKAGE}.{new}", DeprecationWarning, stacklevel=level)
+
+
+def renamed(module: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a module that has old names."""
+    return partial(_find, module.removeprefix(f"{PACKAGE}."))
+
+
+def _find(module: str, name: str) -> Any:
+    old = f"{module}.{name}"
+    if old not in NAMES:
+        raise AttributeError(f"module '{PACKAGE}.{module}' has no attribute {name!r}")
+    warn(old, NAMES[old])
+    where, _, new = NAMES[old].rpartition(".")
+    return getattr(import_module(f"{PACKAGE}.{where}"), new)
+
+
+class OldModules(MetaPathFinder, Loader):
+    """Finds a module under its old name: an empty one, whose names are those of the new one."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Whether this is an old module."""
+        package, _, name = fullname.partition(".")
+        if package != PACKAGE or name not in MODULES:
+            return None
+        return ModuleSpec(fullname, self, is_package=any(old.startswith(f"{name}.") for old in MODULES))
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """An empty module."""
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Warns, and takes names from the new module when they are asked for."""
+        old = module.__name__.removeprefix(f"{PACKAGE}.")
+        warn(old, MODULES[old])
+        new = import_module(f"{PACKAGE}.{MODULES[old]}")
+        module.__getattr__ = lambda name: _of(new, old, name)  # type: ignore[method-assign]
+
+
+def _of(new: ModuleType, old: str, name: str) -> Any:
+    """A name of the new module, or one that went elsewhere."""
+    return _find(old, name) if f"{old}.{name}" in NAMES else getattr(new, name)

@@ -1,0 +1,57 @@
+"""Every old name works, gives what the new one is, and says so in a warning at the line that uses it."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from protein_enn.deprecated import MODULES, NAMES, PACKAGE
+
+
+def forget(module: str) -> None:
+    """So that the module is looked for again, and warns again."""
+    for name in [name for name in sys.modules if name == module or name.startswith(f"{module}.")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(("old", "new"), MODULES.items())
+@pytest.mark.filterwarnings("ignore:.* is now:DeprecationWarning")  # those of the folders above
+def test_an_old_module_has_the_names_of_the_new_one(old: str, new: str) -> None:
+    forget(f"{PACKAGE}.{old}")
+    with pytest.warns(DeprecationWarning, match=f"^{PACKAGE}.{old} is now {PACKAGE}.{new}$"):
+        module = import_module(f"{PACKAGE}.{old}")
+    there = import_module(f"{PACKAGE}.{new}")
+    for name in [name for name in vars(there) if not name.startswith("_")]:
+        assert getattr(module, name) is getattr(there, name)
+    with pytest.raises(AttributeError):
+        _ = module.no_such_name
+
+
+@pytest.mark.parametrize(("old", "new"), NAMES.items())
+@pytest.mark.filterwarnings("ignore:.* is now:DeprecationWarning")  # that of its module
+def test_an_old_name_is_the_new_one(old: str, new: str) -> None:
+    (module, name), (there, now) = ((f"{PACKAGE}.{x}").rsplit(".", 1) for x in (old, new))
+    expected = getattr(import_module(there), now)
+    with pytest.warns(DeprecationWarning, match=f"^{PACKAGE}.{old} is now {PACKAGE}.{new}$"):
+        assert getattr(import_module(module), name) is expected
+
+
+def test_no_old_name_is_a_new_one() -> None:
+    modules = {new for new in MODULES.values()}
+    assert not modules & MODULES.keys() and not {*NAMES.values()} & NAMES.keys()
+
+
+def test_the_warning_stands_at_the_line_that_uses_the_old_name(tmp_path) -> None:
+    script = tmp_path / "mine.py"
+    script.write_text("import protein_enn\nfrom protein_enn.selection import select\n")
+    command = [sys.executable, "-W", "always:protein_enn:DeprecationWarning", str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (
+        f"{script}:2: DeprecationWarning: protein_enn.selection is now protein_enn.structure.selection" in done.stderr
+    )
+
+
+def test_a_module_that_never_was_is_not_found() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        import_module("protein_enn.never_was")
