@@ -12,7 +12,7 @@ import pytest
 
 from protein_enn import read_structure, refine
 from protein_enn.io import atomic
-from protein_enn.report import record_with_trace, write_report
+from protein_enn.report import write_report
 from protein_enn.report.reading.scans import SOURCE, Scan
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def opened(browser: Browser) -> Iterator[Opener]:
 @pytest.fixture(scope="session")
 def record(examples: Path) -> dict:
     """The record of a refinement of the embedded example."""
-    return record_with_trace(refine(read_structure(examples / "1bhl_perturbed.pdb"), steps=1), "refined.pdb")
+    return refine(read_structure(examples / "1bhl_perturbed.pdb"), steps=1).record("refined.pdb")
 
 
 def score_rows(count: int) -> list[dict]:

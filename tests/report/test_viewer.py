@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from protein_enn import chemistry, read_structure
+from protein_enn.refinement.coordinates import ABSENT, packed
 from protein_enn.report import viewer as view_module
-from protein_enn.report.coordinates import ABSENT, check_atoms, packed, packed_trace
+from protein_enn.report.coordinates import check_atoms, packed_trace
 from protein_enn.report.viewer import viewer, viewer_script
 
 VENDOR = Path(view_module.__file__).parent / "vendor"

@@ -16,7 +16,7 @@ from protein_enn.structure import Structure
 IDENTICAL = 0.9
 """Share of the residues of the shorter chain that must be the same amino acid in the longer one."""
 SHORTER = 0.6
-"""How long the shorter chain must be at least, as a share of the longer one."""
+"""How long the shorter chain must be at least, as a fraction of the longer one."""
 FEWEST = 5
 """Residues with a CA that two chains must share: fewer say nothing about their place."""
 
