@@ -17,15 +17,15 @@ Point = tuple[float, float, float]
 
 
 def packed_trace(before: list[Point | None], after: list[Point | None]) -> dict[str, Any]:
-    """CA atoms alone, in the same form, for records that hold no others."""
+    """CA atoms alone, in the same form, for records that hold no other atoms."""
     nowhere = (math.nan, math.nan, math.nan)
-    places = {
+    positions = {
         when: np.array([point or nowhere for point in points], dtype="f8").reshape(-1, 3)
         for when, points in (("before", before), ("after", after))
     }
-    either = ~(np.isnan(places["before"]) & np.isnan(places["after"])).any(1)
+    either = ~(np.isnan(positions["before"]) & np.isnan(positions["after"])).any(1)
     counts = either.astype(np.int64)
-    return packed_atoms(counts, np.full(int(counts.sum()), chemistry.CA), {k: v[either] for k, v in places.items()})
+    return packed_atoms(counts, np.full(int(counts.sum()), chemistry.CA), {k: v[either] for k, v in positions.items()})
 
 
 def check_atoms(value: object, n: int) -> int:

@@ -1,4 +1,4 @@
-"""The sections of a page: what each says, what it leaves out, and that nothing in them can act."""
+"""The panels of a page: what each says, what it leaves out, and that nothing in them can act."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from protein_enn.report import heatmap
-from protein_enn.report.page import chosen, page
-from protein_enn.report.reading.results import Results
-from protein_enn.report.reading.runs import Benchmark, Failure, Run
-from protein_enn.report.reading.scans import AMINO_ACIDS, Scan
-from protein_enn.report.sections.audits import audited
-from protein_enn.report.sections.refinement import worsened
-from protein_enn.report.sections.summary import duration
+from protein_enn.report import Results, heatmap
+from protein_enn.report.choice import best_structures
+from protein_enn.report.contents import Failure
+from protein_enn.report.geometry import worsened
+from protein_enn.report.heatmap import AMINO_ACIDS, Scan
+from protein_enn.report.page import page
+from protein_enn.report.panels.inputs import audited
+from protein_enn.report.panels.provenance import Benchmark
+from protein_enn.report.panels.training import Run
+from protein_enn.report.summary import duration
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&\u202e\u200f\x07<!--"
 SOURCE = {"name": "p", "file": "p.pdb", "estimator": "single", "calibration": None, "weights": "w",
@@ -100,15 +102,15 @@ def test_only_the_best_are_shown_residue_by_residue_and_the_page_says_so() -> No
     scores = [score(f"m{i}", -1.0 - (i != 4)) for i in range(6)]
     text = page(Results(refinements=records, scores=scores), "t", details=2)
     assert text.count('<details id="structure-') == 2 and "residue by residue: 2 of 6 structures" in text
-    best = chosen(records, sorted(scores, key=lambda s: -s["log_likelihood"]), 1)
+    best = best_structures(records, sorted(scores, key=lambda s: -s["log_likelihood"]), 1)
     assert [r["name"] for r in best] == ["m4"], "by the rank of its design"
     sure = record("sure")
     sure["per_residue"]["confidence_after"] = [0.9, 0.9]
-    assert [r["name"] for r in chosen([*records, sure], [], 1)] == ["sure"], "else by confidence"
+    assert [r["name"] for r in best_structures([*records, sure], [], 1)] == ["sure"], "else by confidence"
     assert all(f">m{i}<" in text for i in range(6)), "the table holds all"
 
 
-def test_a_score_stands_beside_the_structure_with_the_same_residues() -> None:
+def test_a_score_is_shown_with_the_structure_of_the_same_residues() -> None:
     rows = {"id": ["A:1", "A:1A"], "residue": ["GLY", "ALA"], "log_likelihood": [-1.0, -2.0], "entropy": [1.0, 1.0],
             "best": ["GLY", "ALA"]}  # fmt: skip
     with_rows = score("m", -1.5, per_residue=rows)
@@ -119,7 +121,7 @@ def test_a_score_stands_beside_the_structure_with_the_same_residues() -> None:
     assert 'id="structure-0-score"' not in text and 'id="design-0"' in text
 
 
-def test_the_heat_map_shows_every_score_in_its_colour() -> None:
+def test_the_heat_map_shows_every_score_in_its_color() -> None:
     made = scan(heatmap.ACROSS + 3)
     made.scores[1][AMINO_ACIDS.index("W")] = None
     limit = heatmap.limit_of(made)
@@ -134,12 +136,12 @@ def _cells(panel: str) -> str:
     return "".join(re.findall(r'd="([^"]*)" class="cells', panel))
 
 
-def test_colours_are_symmetric_and_end_at_the_limit() -> None:
-    assert heatmap.colour_of(0.0, 3.0) == heatmap.COLOURS // 2
+def test_colors_are_symmetric_and_end_at_the_limit() -> None:
+    assert heatmap.color_of(0.0, 3.0) == heatmap.COLORS // 2
     for value in (0.4, 1.1, 2.0, 2.9, 99.0):
-        up, down = heatmap.colour_of(value, 3.0), heatmap.colour_of(-value, 3.0)
-        assert up + down == heatmap.COLOURS - 1
-    assert heatmap.colour_of(-99.0, 3.0) == 0 and heatmap.colour_of(99.0, 3.0) == heatmap.COLOURS - 1
+        up, down = heatmap.color_of(value, 3.0), heatmap.color_of(-value, 3.0)
+        assert up + down == heatmap.COLORS - 1
+    assert heatmap.color_of(-99.0, 3.0) == 0 and heatmap.color_of(99.0, 3.0) == heatmap.COLORS - 1
 
 
 def test_breaks_and_insertions_are_numbered() -> None:
