@@ -1,4 +1,4 @@
-"""Which neighbours of an atom are bonded to it: by tables, by links, and by distance where there is no table."""
+"""Which neighbors of an atom are bonded to it: by tables, by links, and by distance where there is no table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.structure import Structure
 
-_PICOMETRES = """
+_PICOMETERS = """
     H 31 HE 28 LI 128 BE 96 B 84 C 76 N 71 O 66 F 57 NE 58 NA 166 MG 141 AL 121 SI 111 P 107 S 105 CL 102 AR 106
     K 203 CA 176 SC 170 TI 160 V 153 CR 139 MN 139 FE 132 CO 126 NI 124 CU 132 ZN 122 GA 122 GE 120 AS 119
     SE 120 BR 120 KR 116 RB 220 SR 195 Y 190 ZR 175 NB 164 MO 154 TC 147 RU 146 RH 142 PD 139 AG 145 CD 144
@@ -19,7 +19,7 @@ _PICOMETRES = """
     PU 187 AM 180 CM 169
 """
 COVALENT_RADII: dict[str, float] = {
-    name: int(radius) / 100 for name, radius in zip(_PICOMETRES.split()[::2], _PICOMETRES.split()[1::2], strict=True)
+    name: int(radius) / 100 for name, radius in zip(_PICOMETERS.split()[::2], _PICOMETERS.split()[1::2], strict=True)
 }
 """Å, Cordero et al. 2008, doi 10.1039/b801115j, table 2: carbon sp3; manganese, iron and cobalt low spin."""
 TOLERANCE = 0.4

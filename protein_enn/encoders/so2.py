@@ -40,7 +40,7 @@ class SO2(Encoder):
         chiral: bool = False  # whether tensors, too, see the handedness of the edges, and not odd scalars alone
         edges: int = 64
         hidden: int = 96  # width of a message
-        cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
+        cutoff: float = 24.0  # Å, where a neighbor's weight reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
         super().__init__(config, widths)

@@ -1,4 +1,4 @@
-"""Tensor field network: sum over neighbours first, couple once per node."""
+"""Tensor field network: sum over neighbors first, couple once per node."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TensorField(Encoder):
         edge_updates: bool = False  # edges learn from both ends after every layer
         basis: int = 12  # Gaussians for each distance of an edge
         transition: int = 2  # inner width of a transition, times `scalars`
-        cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
+        cutoff: float = 24.0  # Å, where a neighbor's weight reaches zero
         dropout: float = Field(default=0.0, ge=0, lt=1)  # of summed messages and of transitions, in training
 
     def __init__(self, config: Config, widths: Widths) -> None:
@@ -133,7 +133,7 @@ class TensorFieldLayer(nn.Module):
         odd: Source,
         lifted: Source,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """What some nodes take from their neighbours: messages, odd scalars, coupled products."""
+        """What some nodes take from their neighbors: messages, odd scalars, coupled products."""
         messages = self.messages.joined(target, source.gathered(), e)
         coupled = self.convolution.coupled(lifted, messages, harmonics, weight)
         return neighbor_sum(weight, messages), self.odd.joined(odd.gathered(), messages, triples, weight), coupled

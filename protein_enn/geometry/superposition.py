@@ -14,7 +14,7 @@ from torch import Tensor
 def superpose(
     mobile: Float[Tensor, "*b n 3"], target: Float[Tensor, "*b n 3"], weights: Float[Tensor, "*b n"] | None = None
 ) -> tuple[Float[Tensor, "*b 3 3"], Float[Tensor, "*b 3"]]:
-    """(R, t) that minimise sum_i w_i |R x_i + t - y_i|^2; apply with `moved`, or as x @ R.T + t.
+    """(R, t) that minimize sum_i w_i |R x_i + t - y_i|^2; apply with `moved`, or as x @ R.T + t.
 
     Computed in float64 and given back in the type of `mobile`. ValueError if there is no point, or no weight.
     """

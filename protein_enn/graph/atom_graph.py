@@ -48,7 +48,7 @@ class AtomGraph(GeometricGraph):
 def atom_graph(structure: Structure, k: int = 16, waters: bool = False, radius: float | None = None) -> AtomGraph:
     """The graph of all heavy atoms; scalars are one-hot element (last: any other) and kind (last: protein).
 
-    Neighbours are the k nearest; those beyond `radius` (Å) are masked out, except bonded ones, which stay whatever
+    Neighbors are the k nearest; those beyond `radius` (Å) are masked out, except bonded ones, which stay whatever
     their distance. Waters are left out unless asked for. ValueError if there is no atom.
     """
     n = len(structure)

@@ -1,4 +1,4 @@
-"""Attention over k neighbours: weights that fade at the cutoff, and heads that cost no second neighbour sum."""
+"""Attention over k neighbors: weights that fade at the cutoff, and heads that cost no second neighbor sum."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 def log_attention(logits: Float[Tensor, "n g k"], cutoff: Float[Tensor, "n k"]) -> Float[Tensor, "n g k"]:
     """log p with attention a_ij = c_ij p_ij = c_ij exp(z_ij) / (1 + sum_j c_ij exp(z_ij)), for each head g.
 
-    The smooth cutoff c (1 near by, 0 at the cutoff and where there is no neighbour) is inside the softmax. The 1 is a
-    neighbour with logit 0 and nothing to say: without it the last neighbour would leave with all the weight at once.
+    The smooth cutoff c (1 near by, 0 at the cutoff and where there is no neighbor) is inside the softmax. The 1 is a
+    neighbor with logit 0 and nothing to say: without it the last neighbor would leave with all the weight at once.
     logits 0e -> 0e; a logit where c = 0 has no effect and no gradient.
     """
     fading = cutoff[:, None]
@@ -26,7 +26,7 @@ class NeighborAttention(nn.Module):
 
     Channels of the message are grouped into heads, m = [m^1 ... m^G]. Head g attends with a^g, from z = W m: the MLP
     attention of arXiv:2206.11990. With the mean w_ij = mean_g a_ij^g and shares r^g = a^g / w, taken as a softmax over
-    heads, m'^g = r^g m^g. So what is linear in the message and summed over neighbours with w (scalars, odd scalars,
+    heads, m'^g = r^g m^g. So what is linear in the message and summed over neighbors with w (scalars, odd scalars,
     radial weights of a tensor product with Y(d_ij)) attends with all heads in one sum; a constant in L attends with w.
 
     messages (n, k, hidden), cutoff (n, k) in [0, 1] -> m' (n, k, hidden), w (n, k), all 0e; sum_j w_ij < 1.
@@ -43,7 +43,7 @@ class NeighborAttention(nn.Module):
         self, messages: Float[Tensor, "n k h"], cutoff: Float[Tensor, "n k"]
     ) -> tuple[Float[Tensor, "n k h"], Float[Tensor, "n k"]]:
         logits = self.logits(messages).to(cutoff.dtype)  # products may be bfloat16; the softmax keeps its digits
-        # Neighbours last and contiguous: sums along rows of k are twice as fast as over short rows of heads.
+        # Neighbors last and contiguous: sums along rows of k are twice as fast as over short rows of heads.
         log_p = log_attention(logits.transpose(1, 2).contiguous(), cutoff)
         weight = cutoff * log_p.exp().mean(1)
         shares = (self.heads * log_p.softmax(1)).transpose(1, 2).to(messages.dtype)

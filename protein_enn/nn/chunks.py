@@ -1,4 +1,4 @@
-"""Sums over neighbours a few nodes at a time: what is made for each neighbour never exists for all nodes at once.
+"""Sums over neighbors a few nodes at a time: what is made for each neighbor never exists for all nodes at once.
 
 Without gradients memory is that of inputs, results and the temporaries of one chunk, which stay in cache. With
 gradients everything is kept up to `KEPT` nodes, which is faster; above, the backward pass works each chunk out again
@@ -26,11 +26,11 @@ _chunk: ContextVar[int | None] = ContextVar("chunk", default=None)
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Values (m, ...) of the nodes that messages come from: of all nodes with an index, or a row for each neighbour."""
+    """Values (m, ...) of the nodes that messages come from: of all nodes with an index, or a row for each neighbor."""
 
     values: Float[Tensor, "m *f"]
     index: Int[Tensor, "n k"]
-    distinct: bool = False  # row i * k + j belongs to neighbour j of node i alone
+    distinct: bool = False  # row i * k + j belongs to neighbor j of node i alone
 
     def gathered(self) -> Float[Tensor, "n k *f"]:
         """values[index]. `index_select`, because its gradient is several times faster than that of indexing."""
@@ -77,9 +77,9 @@ def in_chunks(
     """step(rows, sources), for all n nodes.
 
     Of each of `rows`, (n, ...), a step sees those of its nodes; of each of `values`, (m, ...), it sees a `Source` with
-    the neighbours of its nodes. `parameters` are all tensors that need gradients and that `step` uses besides. The step
+    the neighbors of its nodes. `parameters` are all tensors that need gradients and that `step` uses besides. The step
     draws no random numbers and keeps no state: backward may run it a second time. `share` is for steps that hold much
-    for each neighbour: a chunk is so many times smaller.
+    for each neighbor: a chunk is so many times smaller.
     """
     if torch.compiler.is_compiling():  # which makes loops of its own
         return step(*rows, *(Source(v, neighbors) for v in values))
@@ -127,7 +127,7 @@ class _Recomputed(torch.autograd.Function):
             index = neighbors[s]
             own = torch.arange(index.numel(), device=index.device).view_as(index)
             rows = [t.detach()[s].requires_grad_(w) for t, w in zip(tensors[: ctx.n_rows], wanted, strict=False)]
-            # Rows of their own for each neighbour: the gradient of a chunk is then as small as the chunk.
+            # Rows of their own for each neighbor: the gradient of a chunk is then as small as the chunk.
             values = [
                 t.detach().index_select(0, index.reshape(-1)).requires_grad_(w)
                 for t, w in zip(tensors[ctx.n_rows : first_parameter], wanted[ctx.n_rows :], strict=False)

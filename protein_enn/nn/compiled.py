@@ -18,7 +18,7 @@ _allowed: ContextVar[bool] = ContextVar("compiled", default=True)
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """Loops over neighbours; None if they were not built, cannot be loaded or are of another version."""
+    """Loops over neighbors; None if they were not built, cannot be loaded or are of another version."""
     return _loaded("_neighbor_products*", "protein_enn_version", _VERSION)
 
 

@@ -36,7 +36,7 @@ class Features:
     """Node features by how they turn.
 
     `tensors` holds degrees 1, 2, ... of parity (-1)^l, `pseudotensors` those of the other parity: components first,
-    channels last, so that products over neighbours are matrix products; `flat` is the same in the (multiplicity,
+    channels last, so that products over neighbors are matrix products; `flat` is the same in the (multiplicity,
     component) order of e3nn irreps.
     """
 

@@ -1,8 +1,8 @@
-"""Products of harmonics and neighbours' features, summed over the neighbours and coupled once per node.
+"""Products of harmonics and neighbors' features, summed over the neighbors and coupled once per node.
 
     z[i,p,c] = sum_{a,b} K[p,a,b] sum_j y[i,j,a] r[i,j,l(a),c] x[j,b,c],    r[i,j] = W m[i,j] + v
 
-a, b are components of degrees 0 .. lmax, p coupled components, c channels. K does not depend on the neighbour, so the
+a, b are components of degrees 0 .. lmax, p coupled components, c channels. K does not depend on the neighbor, so the
 outer products are summed first: 1/k of the work and memory of coupling every edge. Two ways give the same: torch
 operations, for any device and for torch.compile, and compiled loops for float32 on a CPU.
 """
@@ -47,7 +47,7 @@ def neighbor_products(
     radial: torch.nn.Linear,
     coupling: Coupling,
 ) -> Float[Tensor, "n p c"]:
-    """z of the module's formula; `source` holds x (m, s, c) of the neighbours, `harmonics` y their weight too, `radial`
+    """z of the module's formula; `source` holds x (m, s, c) of the neighbors, `harmonics` y their weight too, `radial`
     gives (lmax + 1) c, degree first.
 
     Memory is that of arguments, result and one chunk of nodes, with gradients too.
@@ -123,7 +123,7 @@ class _Loops(torch.autograd.Function):
         x, messages, harmonics = x.contiguous(), messages.contiguous(), harmonics.contiguous()
         neighbors, bias = neighbors.contiguous(), bias.contiguous()
         if neighbors.numel() and int(neighbors.max()) >= len(x):
-            raise IndexError(f"neighbour {int(neighbors.max())} of {len(x)} nodes")
+            raise IndexError(f"neighbor {int(neighbors.max())} of {len(x)} nodes")
         ctx.save_for_backward(x, messages, harmonics, neighbors, weight, bias)
         ctx.coupling, ctx.products, ctx.distinct = coupling, products, distinct
         z = x.new_empty(len(neighbors), len(coupling.matrix), x.shape[2])

@@ -1,4 +1,4 @@
-"""Normalisation that commutes with rotations.
+"""Normalization that commutes with rotations.
 
 `TensorNorm` bounds tensors and keeps small ones small: for residual networks whose tensors start at zero and should
 stay there where there is nothing to say. `TensorLayerNorm` brings tensors of any size to one size and learns it anew:

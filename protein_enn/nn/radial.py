@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class GaussianBasis(nn.Module):
-    """exp(-((r - mu_b) / sigma)^2) with centres mu spread evenly over [start, stop], sigma their spacing (Å).
+    """exp(-((r - mu_b) / sigma)^2) with centers mu spread evenly over [start, stop], sigma their spacing (Å).
 
     SchNet's basis, arXiv:1706.08566. r (*n) -> (*n, size), 0e.
     """

@@ -25,7 +25,7 @@ class SO2Convolution(nn.Module):
     weights. Imaginary can only be a number that the reflection negates itself: with `odd` > 0 pseudoscalars o_ij of an
     edge R_|m| becomes R_|m| (1 + i T o_ij), and the tensors of left and right differ by more than their mirror image.
 
-    W is the same for all edges and mixes no components, so D^T R D x is summed over neighbours first, for each |m|, l2
+    W is the same for all edges and mixes no components, so D^T R D x is summed over neighbors first, for each |m|, l2
     and l3, and W is applied once per node. An edge without direction must have weight 0: its D is arbitrary.
 
     x (n, (lmax + 1)^2, channels): degrees 0 .. lmax, natural parity; messages (n, k, hidden): 0e; turns: of the edges,

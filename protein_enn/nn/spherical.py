@@ -1,4 +1,4 @@
-"""Real spherical harmonics and their coupling, to l = 3, in e3nn's basis and component normalisation."""
+"""Real spherical harmonics and their coupling, to l = 3, in e3nn's basis and component normalization."""
 
 from __future__ import annotations
 

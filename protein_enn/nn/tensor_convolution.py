@@ -1,4 +1,4 @@
-"""Tensor product convolution over k neighbours, summed first and coupled later."""
+"""Tensor product convolution over k neighbors, summed first and coupled later."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from protein_enn.nn.spherical import coupling, degree_slice
 class TensorConvolution(nn.Module):
     """x'_i = sum over paths of W_path [ C (sum_j w_ij R_l1(m_ij) Y_l1(d_ij) x_j,l2) ]_l3: arXiv:1802.08219.
 
-    The coupling C does not depend on the neighbour, so the outer products are summed over neighbours first and coupled
+    The coupling C does not depend on the neighbor, so the outer products are summed over neighbors first and coupled
     once per node (`neighbor_products`); radial functions are one linear map of the message for each l1 and channel.
 
     x (n, (lmax + 1)^2, channels + odd): first `channels` of the harmonics' parity, 0e + 1o + 2e ..., then `odd` of the
@@ -65,7 +65,7 @@ class TensorConvolution(nn.Module):
         return self.mixed(self.coupled(Source(x, neighbors), messages, harmonics, weight))
 
     def coupled(self, source: Source, messages: Tensor, harmonics: Tensor, weight: Tensor) -> Float[Tensor, "n p c"]:
-        """The first half: coupled components of all paths, summed over neighbours."""
+        """The first half: coupled components of all paths, summed over neighbors."""
         y = harmonics * weight[..., None]
         return neighbor_products(source, messages, y, self.radial, self.coupling)
 

@@ -126,7 +126,7 @@ class Gatekeeper:
         if not free.any():
             return target
         positions = self.projector.project(target, self.share * free[:, None])
-        return positions if self.symmetry is None else self.symmetry.symmetrised(positions)
+        return positions if self.symmetry is None else self.symmetry.symmetrized(positions)
 
     def _outliers(self, structure: Structure, geometry: Stereochemistry) -> dict[str, Tensor]:
         """Per kind, which residues have an outlier; `OTHERS` are two more kinds."""

@@ -191,7 +191,7 @@ def _start(keeper: Gatekeeper, seed: int, number: int) -> Float[Tensor, "n 37 3"
         return start
     generator = torch.Generator().manual_seed(seed + number)
     start = jittered(keeper.structure.with_positions(start), keeper.share, JITTER, generator)
-    return start if keeper.symmetry is None else keeper.symmetry.symmetrised(start)
+    return start if keeper.symmetry is None else keeper.symmetry.symmetrized(start)
 
 
 def _candidate(keeper: Gatekeeper, predictor: Predictor, made: Proposal, before: Quality) -> _Candidate:
@@ -230,7 +230,7 @@ def _relaxed(keeper: Gatekeeper, best: _Candidate, predictor: Predictor) -> tupl
     base, share, copies = keeper.structure, keeper.share, keeper.symmetry
     relaxed = relaxation(base.with_positions(best.verdict.positions), share=share).structure.positions
     proposal = base.positions + (share > 0)[..., None] * (relaxed - base.positions)
-    proposal = proposal if copies is None else copies.symmetrised(proposal)
+    proposal = proposal if copies is None else copies.symmetrized(proposal)
     verdict = keeper.judge(proposal, (share > 0).any(1))
     after = quality(base.with_positions(verdict.positions), predictor)
     trial = replace(best, verdict=verdict, after=after)

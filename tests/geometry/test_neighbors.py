@@ -1,4 +1,4 @@
-"""Every search against brute force in float64: the same neighbours in the same order, ties by index."""
+"""Every search against brute force in float64: the same neighbors in the same order, ties by index."""
 
 from collections.abc import Callable
 

@@ -112,7 +112,7 @@ def test_bonds_are_those_of_engh_and_huber(built: Tensor) -> None:
 
 @pytest.mark.parametrize("name", chemistry.RESIDUES[:20])
 def test_molecules_are_those_of_the_component_dictionary(name: str) -> None:
-    """With the chi angles of the ideal coordinates there: branches, rings and the handedness of every centre.
+    """With the chi angles of the ideal coordinates there: branches, rings and the handedness of every center.
 
     There, but not in protein entries, NH2 of arginine is the one on the side of CD.
     """

@@ -50,7 +50,7 @@ def test_batches_equal_single_calls() -> None:
 def test_rmsd_by_hand() -> None:
     x = torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]])
     y = torch.tensor([[0.0, 0.0, 0.0], [4.0, 0.0, 0.0]])
-    assert rmsd(x, y) == pytest.approx(1.0)  # centred: each end 1 Å off
+    assert rmsd(x, y) == pytest.approx(1.0)  # centered: each end 1 Å off
     assert rmsd(x, y, superposed=False) == pytest.approx(2**0.5)
 
 

@@ -69,15 +69,15 @@ def test_perturbed_copies_become_symmetric(name: str) -> None:
     ideal = symmetry.operators.copies(20 * random(4 * 37, 3)).reshape(-1, 37, 3)
     noisy = (ideal + 0.5 * random(*ideal.shape, seed=1)).float()
     assert symmetry.deviation(noisy) > 0.5
-    result = symmetry.symmetrised(noisy)
+    result = symmetry.symmetrized(noisy)
     assert result.dtype == torch.float32
     assert symmetry.deviation(result) < 1e-4
-    assert torch.equal(symmetry.symmetrised(result), result), "what is symmetric stays to the last bit"
+    assert torch.equal(symmetry.symmetrized(result), result), "what is symmetric stays to the last bit"
     # The mean: nothing symmetric is nearer, so what was moved is at right angles to every symmetric change.
     change = symmetry.operators.copies(random(4 * 37, 3, seed=2)).reshape(
         -1, 37, 3
     ) - symmetry.shifts.repeat_interleave(4, 0)[:, None].reshape(-1, 1, 3)
-    moved = noisy.double() - symmetry.symmetrised(noisy.double())
+    moved = noisy.double() - symmetry.symmetrized(noisy.double())
     assert float((moved * change).sum()) == pytest.approx(0.0, abs=1e-8)
     # and noise falls as the square root of the copies
     before, after = ((x.double() - ideal).square().mean().sqrt() for x in (noisy, result))
@@ -96,14 +96,14 @@ def test_symmetrising_turns_with_the_structure() -> None:
         ]),
     )  # fmt: skip
     x = 10 * random(24, 37, 3)
-    there = symmetry_of(turned).symmetrised(x @ turn.T + shift)
-    torch.testing.assert_close(there, symmetry_of(operators).symmetrised(x) @ turn.T + shift, atol=1e-9, rtol=0)
+    there = symmetry_of(turned).symmetrized(x @ turn.T + shift)
+    torch.testing.assert_close(there, symmetry_of(operators).symmetrized(x) @ turn.T + shift, atol=1e-9, rtol=0)
 
 
 def test_open_copies_follow_the_first() -> None:
-    symmetry = symmetry_of(helical_operators(4.8, -1.2, 5, axis=(0.0, 1.0, 1.0), centre=(1.0, 2.0, 3.0)))
+    symmetry = symmetry_of(helical_operators(4.8, -1.2, 5, axis=(0.0, 1.0, 1.0), center=(1.0, 2.0, 3.0)))
     x = 10 * random(20, 37, 3)
-    result = symmetry.symmetrised(x)
+    result = symmetry.symmetrized(x)
     assert torch.equal(result[:4], x[:4])
     assert symmetry.deviation(result) < 1e-10
     assert symmetry.deviation(x) > 1.0
@@ -126,7 +126,7 @@ def test_atoms_that_copies_lack() -> None:
     rows = torch.arange(12).reshape(3, 4)
     symmetry = Symmetry("C3", operators.rotations, operators.shifts, rows, present)
     x = torch.where(present.reshape(12, 37, 1), 10 * random(12, 37, 3), 0.0)
-    result = symmetry.symmetrised(x)
+    result = symmetry.symmetrized(x)
     assert not result[6, 5].any() and not result[[0, 4, 8], 9].any(), "absent atoms stay at the origin"
     torch.testing.assert_close(result[7, 7], x[7, 7])  # the only one of its kind
     pulled = symmetry.pulled(x)
@@ -140,7 +140,7 @@ def test_residues_outside_stay() -> None:
         "C2", operators.rotations, operators.shifts, torch.tensor([[4, 1], [0, 3]]), torch.ones(2, 2, 37).bool()
     )
     x = random(6, 37, 3)
-    result = symmetry.symmetrised(x)
+    result = symmetry.symmetrized(x)
     assert torch.equal(result[[2, 5]], x[[2, 5]])
     torch.testing.assert_close(operators.copies(result[4])[1], result[0])
     torch.testing.assert_close(operators.copies(result[1])[1], result[3])

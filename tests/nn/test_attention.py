@@ -26,7 +26,7 @@ def messages() -> torch.Tensor:
 
 @pytest.fixture
 def cutoff() -> torch.Tensor:
-    """In [0, 1]; the last node has no neighbour, the one before it a single one."""
+    """In [0, 1]; the last node has no neighbor, the one before it a single one."""
     values = torch.rand(N, K, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     values[-1] = 0
     values[-2, 1:] = 0
@@ -46,7 +46,7 @@ def by_definition(messages: torch.Tensor, cutoff: torch.Tensor) -> torch.Tensor:
     return odds / (1 + odds.sum(1, keepdim=True))
 
 
-def test_a_sum_over_neighbours_attends_with_every_head(messages, cutoff):
+def test_a_sum_over_neighbors_attends_with_every_head(messages, cutoff):
     attention = by_definition(messages, cutoff)
     expected = torch.einsum("nkg,nkgd->ngd", attention, messages.view(N, K, HEADS, -1)).flatten(1)
     torch.testing.assert_close(attended(messages, cutoff), expected, atol=1e-12, rtol=0)
@@ -92,7 +92,7 @@ def test_beyond_the_cutoff_the_weight_is_exactly_zero(messages, cutoff):
     assert ((layer()(messages, cutoff)[1] == 0) == (cutoff == 0)).all()
 
 
-def test_without_neighbours_there_is_nothing_and_gradients_are_finite(messages, cutoff):
+def test_without_neighbors_there_is_nothing_and_gradients_are_finite(messages, cutoff):
     messages.requires_grad_()
     cutoff.requires_grad_()
     module = layer()
@@ -113,7 +113,7 @@ def test_what_is_masked_does_not_matter(messages, cutoff):
     assert (layer()(endless, cutoff)[1] == layer()(messages, cutoff)[1]).all()
 
 
-def test_order_of_neighbours_does_not_matter(messages, cutoff):
+def test_order_of_neighbors_does_not_matter(messages, cutoff):
     order = torch.tensor([3, 0, 4, 1, 2])
     torch.testing.assert_close(
         attended(messages[:, order], cutoff[:, order]), attended(messages, cutoff), atol=1e-14, rtol=0
@@ -121,7 +121,7 @@ def test_order_of_neighbours_does_not_matter(messages, cutoff):
 
 
 @pytest.mark.parametrize("others", [0.0, 0.7])
-def test_a_neighbour_leaves_without_a_jump(messages, others):
+def test_a_neighbor_leaves_without_a_jump(messages, others):
     """Also the last one: 1e-4 Å within the cutoff is as good as gone, and the slope there is zero."""
     distance = torch.tensor([24.0 - 1e-4, 24.0, 24.0 + 1e-4], dtype=torch.float64, requires_grad=True)
     cutoff = torch.full((3, K), others, dtype=torch.float64)

@@ -7,7 +7,7 @@ from torch.nn.functional import silu
 from protein_enn.nn.gvp import GVP, ChiralProducts, GVPConvolution, lengths
 from protein_enn.testing import random_rotation
 
-N, K, H, C, E, M, O = 7, 5, 6, 4, 3, 8, 3  # noqa: E741 - nodes, neighbours, scalars, vectors, edges, hidden, odd
+N, K, H, C, E, M, O = 7, 5, 6, 4, 3, 8, 3  # noqa: E741 - nodes, neighbors, scalars, vectors, edges, hidden, odd
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def test_perceptron_turns(turn):
 
 
 def edges_of_a_graph() -> tuple[torch.Tensor, ...]:
-    """Scalars, vectors, edge scalars, directions, neighbours, weight."""
+    """Scalars, vectors, edge scalars, directions, neighbors, weight."""
     direction = torch.nn.functional.normalize(normal(N, K, 3), dim=-1)
     weight = torch.rand(N, K, dtype=torch.float64)
     return normal(N, H), normal(N, 3, C), normal(N, K, E), direction, torch.randint(N, (N, K)), weight

@@ -16,7 +16,7 @@ def layout_of(lmax: int) -> Layout:
     return Layout(scalars=7, pseudoscalars=4, channels=5 if lmax else 0, pseudochannels=3 if lmax else 0, lmax=lmax)
 
 
-def randomised(layer: torch.nn.Module) -> torch.nn.Module:
+def randomized(layer: torch.nn.Module) -> torch.nn.Module:
     """Weights that differ from one another, so that a scale in the wrong place shows."""
     torch.manual_seed(1)
     for parameter in layer.parameters():
@@ -26,7 +26,7 @@ def randomised(layer: torch.nn.Module) -> torch.nn.Module:
 
 @pytest.mark.parametrize("lmax", range(4))
 def test_layer_norm_is_equivariant(lmax, assert_layer_equivariant):
-    assert_layer_equivariant(randomised(EquivariantLayerNorm(layout_of(lmax))), layout_of(lmax))
+    assert_layer_equivariant(randomized(EquivariantLayerNorm(layout_of(lmax))), layout_of(lmax))
 
 
 @pytest.mark.parametrize("lmax", range(4))
@@ -39,7 +39,7 @@ def test_tensor_norm_is_equivariant(lmax, assert_layer_equivariant):
 
 def test_layer_norm_is_its_formula(features_of):
     layout = layout_of(3)
-    x, layer = features_of(layout), randomised(EquivariantLayerNorm(layout))
+    x, layer = features_of(layout), randomized(EquivariantLayerNorm(layout))
     given = layer(x)
     shifted = x.scalars - x.scalars.mean(1, keepdim=True)
     scalars = layer.scalars.weight * shifted / (shifted.square().mean(1, keepdim=True) + 1e-5).sqrt()

@@ -17,7 +17,7 @@ N, K, CHANNELS, HIDDEN, ODD = 7, 5, 4, 6, 3
 
 
 def inputs(lmax: int) -> tuple[torch.Tensor, ...]:
-    """Node features, messages, directions (two of them along the poles), neighbours, weights, odd scalars."""
+    """Node features, messages, directions (two of them along the poles), neighbors, weights, odd scalars."""
     generator = torch.Generator().manual_seed(lmax)
     shapes = [(N, (lmax + 1) ** 2, CHANNELS), (N, K, HIDDEN), (N, K, 3), (N, K), (N, K, ODD)]
     x, messages, d, weight, odd = (torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes)

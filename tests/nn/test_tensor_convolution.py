@@ -170,7 +170,7 @@ def test_compiled_loops_equal_torch(channels, odd, lmax, chunk):
 def test_compiled_loops_refuse_neighbors_that_are_not_there():
     x, messages, harmonics, neighbors, weight = inputs(1, 2, dtype=torch.float32)
     neighbors[3, 2] = 7
-    with pytest.raises(IndexError, match="neighbour 7 of 7 nodes"):
+    with pytest.raises(IndexError, match="neighbor 7 of 7 nodes"):
         made(2, 1)(x, messages, harmonics, neighbors, weight)
 
 

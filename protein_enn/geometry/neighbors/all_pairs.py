@@ -1,4 +1,4 @@
-"""Nearest neighbours from all distances: the fastest way for few points, and what the other searches are tested by."""
+"""Nearest neighbors from all distances: the fastest way for few points, and what the other searches are tested by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nearest neighbours by a cell list in tensor operations alone: for many points on a GPU, the same on the CPU.
+"""Nearest neighbors by a cell list in tensor operations alone: for many points on a GPU, the same on the CPU.
 
 Points are sorted by the cubic cell they lie in; a point then looks at the 27 cells around it, which hold all within
 one edge length of it. Those that do not find k within that length (ties included) are asked again with cells twice as

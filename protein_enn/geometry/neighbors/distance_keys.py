@@ -1,4 +1,4 @@
-"""Distance and index of a neighbour in one integer, so that one sort orders by both.
+"""Distance and index of a neighbor in one integer, so that one sort orders by both.
 
 The upper bits hold the squared distance (float64, whose bits order as integers do) rounded to its leading bits, the
 lower ones the index: key = round(d^2) | index. What rounding makes equal is a tie, and the lower index comes first.
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 LAST = 2**63 - 1
-"""The key of what is no neighbour."""
+"""The key of what is no neighbor."""
 TIE_BITS = 16
 """Of the 52 bits of a squared distance those that do not count: equal to 10.8 digits is a tie."""
 SLACK = 1e-14

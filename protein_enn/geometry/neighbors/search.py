@@ -1,4 +1,4 @@
-"""Exact neighbour search in float64, from ten points to millions: the door to three searches that agree.
+"""Exact neighbor search in float64, from ten points to millions: the door to three searches that agree.
 
 All distances for few points; for many a k-d tree on the CPU and a cell list on a GPU. `docs/neighbors.md` has the times
 that set the limits. `torch.cdist` with its default mode is never used: its matrix-product form errs by hundredths of
@@ -67,7 +67,7 @@ def _check(points: Tensor) -> None:
     if not usable.all():
         first = int((~usable).nonzero()[0, 0])
         raise ValueError(
-            f"point {first} of {len(points)} is at {tuple(points[first].tolist())}: neighbours need finite coordinates"
+            f"point {first} of {len(points)} is at {tuple(points[first].tolist())}: neighbors need finite coordinates"
         )
 
 

@@ -1,7 +1,7 @@
-"""Nearest neighbours by scipy's k-d tree: the fastest way for many points on the CPU.
+"""Nearest neighbors by scipy's k-d tree: the fastest way for many points on the CPU.
 
 The tree is cut at the middle of each box, not at the median, and its boxes are not shrunk, which halves the time to
-build it and costs the search nothing. Points are asked in the order of its leaves: neighbours in space follow each
+build it and costs the search nothing. Points are asked in the order of its leaves: neighbors in space follow each
 other, so that what one needs is still in the cache for the next.
 """
 
@@ -16,7 +16,7 @@ from protein_enn.geometry.neighbors.distance_keys import LAST, distance_keys, in
 
 LEAF = 16
 BLOCK = 2**20
-"""Neighbours that are looked at together."""
+"""Neighbors that are looked at together."""
 
 
 def by_tree(points: Float[Tensor, "n 3"], rows: Int[Tensor, "m"], k: int) -> Int[Tensor, "m k"]:

@@ -70,17 +70,17 @@ def helical_operators(
     count: int,
     *,
     axis: tuple[float, float, float] = (0.0, 0.0, 1.0),
-    centre: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    center: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> Operators:
-    """`count` subunits of a helix: each `rise` Å further along the axis through `centre` and turned by `twist` degrees.
+    """`count` subunits of a helix: each `rise` Å further along the axis through `center` and turned by `twist` degrees.
 
-    In the order 0, 1, -1, 2, -2, ...: the unit stands in the middle, where it has its neighbours on both sides. The
+    In the order 0, 1, -1, 2, -2, ...: the unit stands in the middle, where it has its neighbors on both sides. The
     twist is right-handed about the direction of the axis, so a negative one makes a left-handed helix (for rise > 0).
     """
-    numbers = (rise, twist, *axis, *centre)
-    direction, point = torch.tensor(axis, dtype=torch.float64), torch.tensor(centre, dtype=torch.float64)
+    numbers = (rise, twist, *axis, *center)
+    direction, point = torch.tensor(axis, dtype=torch.float64), torch.tensor(center, dtype=torch.float64)
     if not all(math.isfinite(x) for x in numbers) or direction.norm() < 1e-6:
-        raise ValueError(f"helix: rise {rise}, twist {twist}, axis {axis}, centre {centre}: finite, axis not zero")
+        raise ValueError(f"helix: rise {rise}, twist {twist}, axis {axis}, center {center}: finite, axis not zero")
     if count < 2:
         raise ValueError(f"helix: count is {count}: a helix has at least 2 subunits")
     if rise == 0 and math.isclose(math.remainder(twist, 360.0), 0.0, abs_tol=1e-9):

@@ -1,7 +1,7 @@
 """Exact point groups Cn and Dn: their elements, their fit to copies that are nearly symmetric, their recognition.
 
 A group is written down once about the z axis (and, for Dn, a twofold along x), and turned by one rotation G and put on
-one centre p: R_c = G P_c G^T, t_c = p - R_c p. So angles are 2 pi / n and products close to the last digits, whatever
+one center p: R_c = G P_c G^T, t_c = p - R_c p. So angles are 2 pi / n and products close to the last digits, whatever
 the data.
 """
 
@@ -23,7 +23,7 @@ from protein_enn.geometry.symmetry.operators import (
 )
 
 LARGEST = 60
-"""The highest n of Cn and Dn: beyond it neighbouring angles differ by less than models err."""
+"""The highest n of Cn and Dn: beyond it neighboring angles differ by less than models err."""
 CLOSURE = 0.1
 """Å; operators as given that are this close to an exact point group are meant to be it (files round them)."""
 ROUNDS = 100
@@ -53,11 +53,11 @@ def group_elements(name: str) -> Float[Tensor, "k 3 3"]:
     return torch.cat([turns, turns @ torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64))])
 
 
-def group_operators(name: str, frame: Float[Tensor, "3 3"], centre: Float[Tensor, "3"]) -> Operators:
-    """The group with its axis along frame[:, 2] (for Dn a twofold along frame[:, 0]), through `centre`."""
+def group_operators(name: str, frame: Float[Tensor, "3 3"], center: Float[Tensor, "3"]) -> Operators:
+    """The group with its axis along frame[:, 2] (for Dn a twofold along frame[:, 0]), through `center`."""
     rotations = frame @ group_elements(name) @ frame.T
     rotations[0] = torch.eye(3, dtype=torch.float64)
-    shifts = centre - rotations @ centre
+    shifts = center - rotations @ center
     shifts[0] = 0.0
     return Operators(f"{name[0].upper()}{int(name[1:])}", rotations, shifts)
 
@@ -75,14 +75,14 @@ def frame_of(axis: Float[Tensor, "3"], across: Float[Tensor, "3"] | None = None)
 def fit_group(name: str, copies: Float[Tensor, "k m 3"], frame: Float[Tensor, "3 3"]) -> Operators:
     """The exact group for which copies differ least from their symmetric mean; copy c belongs to element c.
 
-    Minimises sum_c sum_i |x_ci - p - G P_c v_i|^2 over p, G and the unit v. p is the mean of all points; v and G are
+    Minimizes sum_c sum_i |x_ci - p - G P_c v_i|^2 over p, G and the unit v. p is the mean of all points; v and G are
     found in turns: v_i = mean_c P_c^T G^T (x_ci - p), then G by superposition (as in Procrustes analysis; Gower 1975,
     Psychometrika 40:33). `frame` is a first G.
     """
     elements = group_elements(name)
     x = copies.double()
-    centre = x.mean((0, 1))
-    x = x - centre
+    center = x.mean((0, 1))
+    x = x - center
     for _ in range(ROUNDS):
         unit = (x @ frame @ elements).mean(0)
         new, _ = superpose((unit @ elements.mT).flatten(0, 1), x.flatten(0, 1))
@@ -90,7 +90,7 @@ def fit_group(name: str, copies: Float[Tensor, "k m 3"], frame: Float[Tensor, "3
         frame = new
         if done:
             break
-    return group_operators(name, frame, centre)
+    return group_operators(name, frame, center)
 
 
 def operators_from(matrices: Float[Tensor, "k 3 4"], name: str = "copies") -> Operators:
@@ -112,10 +112,10 @@ def operators_from(matrices: Float[Tensor, "k 3 4"], name: str = "copies") -> Op
     moves = ((rotations - identity).abs().amax((1, 2)) > 1e-4) | (shifts.norm(dim=-1) > 1e-2)
     rotations = torch.cat([identity[None], rotations[moves]])
     shifts = torch.cat([shifts.new_zeros(1, 3), shifts[moves]])
-    return _recognised(rotations, shifts) or Operators(name, rotations, shifts)
+    return _recognized(rotations, shifts) or Operators(name, rotations, shifts)
 
 
-def _recognised(rotations: Tensor, shifts: Tensor) -> Operators | None:
+def _recognized(rotations: Tensor, shifts: Tensor) -> Operators | None:
     """The point group that these operators are, the identity being the first; None when they are none."""
     k = len(rotations)
     turns = [axis_and_angle(r) for r in rotations]
@@ -148,8 +148,8 @@ def _snapped(name: str, frame: Tensor, rotations: Tensor, shifts: Tensor) -> Ope
     # Three unit vectors in every copy stand for a structure: their best group is the best for the rotations.
     exact = fit_group(name, rotations.mT.contiguous(), frame).rotations
     identity = torch.eye(3, dtype=torch.float64)
-    centre = torch.linalg.lstsq((identity - exact).flatten(0, 1), shifts.flatten()[:, None], driver="gelsd", rcond=1e-6)
-    point = centre.solution[:, 0]
+    center = torch.linalg.lstsq((identity - exact).flatten(0, 1), shifts.flatten()[:, None], driver="gelsd", rcond=1e-6)
+    point = center.solution[:, 0]
     if ((point - exact @ point - shifts).norm(dim=-1) > CLOSURE).any():
         return None  # a screw: the rotations close, the shifts do not
     shifts = point - exact @ point

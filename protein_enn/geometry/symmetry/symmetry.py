@@ -11,7 +11,7 @@ from torch import Tensor
 from protein_enn.geometry.symmetry.operators import Operators
 
 CLOSED = 1e-6
-"""How far products of a point group's elements may be from elements (no unit for R; Å for t at 1 Å of centre)."""
+"""How far products of a point group's elements may be from elements (no unit for R; Å for t at 1 Å of center)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +19,7 @@ class Symmetry:
     """k copies of a unit of m residues: residue j of the unit is row `rows[c, j]` of the structure in copy c.
 
     Copy c is where operator c puts copy 0: x -> R_c x + t_c. For a point group Cn or Dn all copies are equivalent; in a
-    helix or other open copies those at the ends have other neighbours, so copy 0 is the one the others follow.
+    helix or other open copies those at the ends have other neighbors, so copy 0 is the one the others follow.
     Residues in no row are outside the symmetry. ValueError for rows that repeat, rotations that are none, or a point
     group whose operators do not close.
     """
@@ -81,7 +81,7 @@ class Symmetry:
         result[self.rows] = torch.where(self.present[..., None] & ~still, new, old)
         return result
 
-    def symmetrised(self, positions: Float[Tensor, "n 37 3"]) -> Float[Tensor, "n 37 3"]:
+    def symmetrized(self, positions: Float[Tensor, "n 37 3"]) -> Float[Tensor, "n 37 3"]:
         """All copies made the same: the mean of a point group's, else copy 0, and put out again.
 
         An atom that some copies lack is the mean of the others, or taken from the first that has it. Computed in
