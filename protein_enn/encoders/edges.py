@@ -61,7 +61,7 @@ class EdgeEmbedding(nn.Module):
         step = partial(self._rows, fast)
         # Geometry keeps its digits when products elsewhere are done in bfloat16.
         with torch.autocast(graph.pos.device.type, enabled=False):
-            found = in_chunks(step, rows, (points,), graph.neighbors, tuple(self.parameters()), share=2)
+            found = in_chunks(step, rows, (points,), graph.neighbors, tuple(self.parameters()), divisor=2)
         return Edges(graph.neighbors, *found)
 
     def _rows(
@@ -71,7 +71,7 @@ class EdgeEmbedding(nn.Module):
 
         `fast` takes bfloat16 for the products of the bases of distances.
         """
-        ends = source.gathered()
+        ends = source.gather()
         n, k, _ = ends.shape
         # Differences before anything else: positions may be far from the origin.
         offset = ends[..., :3] - pos[:, None]

@@ -101,7 +101,7 @@ class InvariantLayer(nn.Module):
         self, target: Tensor, e: Tensor, triples: Tensor, weight: Tensor, source: Source, odd: Source
     ) -> tuple[Tensor, Tensor]:
         """What some nodes take from their neighbors."""
-        messages = self.messages.joined(target, source.gathered(), e)
+        messages = self.messages.combine(target, source.gather(), e)
         if self.deeper is not None:
             messages = silu(self.deeper(messages))
-        return neighbor_sum(weight, messages), self.odd.joined(odd.gathered(), messages, triples, weight)
+        return neighbor_sum(weight, messages), self.odd.combine(odd.gather(), messages, triples, weight)

@@ -110,7 +110,7 @@ class TensorFieldLayer(nn.Module):
         even, odd, coupled = in_chunks(self._sums, rows, values, edges.neighbors, tuple(self.parameters()))
         scalars = x.scalars + self.dropout(self.even(even))
         odd = x.pseudoscalars + odd
-        update = self.convolution.mixed(coupled)
+        update = self.convolution.mix_paths(coupled)
         if self.axial:
             odd = odd + self.odd_from_tensors(update.pseudoscalars)
         scalars = self.transition(scalars, torch.cat([update.scalars, odd.square()], -1))
@@ -134,9 +134,9 @@ class TensorFieldLayer(nn.Module):
         lifted: Source,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """What some nodes take from their neighbors: messages, odd scalars, coupled products."""
-        messages = self.messages.joined(target, source.gathered(), e)
-        coupled = self.convolution.coupled(lifted, messages, harmonics, weight)
-        return neighbor_sum(weight, messages), self.odd.joined(odd.gathered(), messages, triples, weight), coupled
+        messages = self.messages.combine(target, source.gather(), e)
+        coupled = self.convolution.couple(lifted, messages, harmonics, weight)
+        return neighbor_sum(weight, messages), self.odd.combine(odd.gather(), messages, triples, weight), coupled
 
     def _lifted(self, normed: Float[Tensor, "n h"], x: Features) -> Float[Tensor, "n m c"]:
         """Channels that start at degree 0: scalars above the tensors, pseudoscalars above the pseudotensors."""

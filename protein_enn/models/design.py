@@ -211,7 +211,7 @@ class DecoderLayer(nn.Module):
 
     def _summed(self, query: Tensor, edges: Tensor, weight: Tensor, seen: Tensor, key: Source) -> tuple[Tensor]:
         """The sum over neighbors of some nodes."""
-        source = key.gathered() + self.identity(seen)
+        source = key.gather() + self.identity(seen)
         messages = activated_sum(source, edges, self.edge.weight, query)
         if self.deeper is not None:
             messages = silu(self.deeper(messages))

@@ -3,8 +3,8 @@
    z[i,p,c] = sum_{a,b} K[p,a,b] sum_j y[i,j,a] (r[i,j,l(a),c] + v[l(a),c]) x[nb[i,j],b,c]
 
    a, b run over the M = (lmax + 1)^2 components of degrees 0 .. lmax, p over coupled components, c over channels (a
-   multiple of LANES). Sixteen channels are one vector; the sums over neighbors of a block of (a, b) stay in registers,
-   and nothing that belongs to one neighbor is ever written to memory but its gradients.
+   multiple of LANES). Sixteen channels are one vector. The sums over neighbors of a block of (a, b) stay in registers.
+   Of the values of one neighbor only gradients are written to memory.
    K is sparse: entries e of K[out[e], in[e]] = value[e], in = a * M + b.
    Plain C with the vector extension of GCC and Clang: no Python header, so it is loaded through ctypes. */
 
