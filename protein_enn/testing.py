@@ -24,11 +24,11 @@ def random_structure(lengths: tuple[int, ...] = (24,), seed: int = 0, dtype: tor
     n = sum(lengths)
     residues = torch.randint(len(chemistry.AMINO_ACIDS), (n,), generator=generator)
     steps = torch.nn.functional.normalize(torch.randn(n, 3, generator=generator, dtype=dtype), dim=-1)
-    lengths_of_steps = 3.8 + 0.01 * torch.randn(n, 1, generator=generator, dtype=dtype)  # no ties among neighbours
+    lengths_of_steps = 3.8 + 0.01 * torch.randn(n, 1, generator=generator, dtype=dtype)  # no ties among neighbors
     ca = (lengths_of_steps * steps).cumsum(0)
     positions = ca[:, None] + 1.2 * torch.randn(n, len(chemistry.ATOMS), 3, generator=generator, dtype=dtype)
     positions[:, chemistry.CA] = ca
-    # N and C stand where the neighbours in sequence can be bonded to them.
+    # N and C stand where the neighbors in sequence can be bonded to them.
     positions[1:, chemistry.N] = ca[1:] - 0.38 * (ca[1:] - ca[:-1])
     positions[:-1, chemistry.C] = ca[:-1] + 0.38 * (ca[1:] - ca[:-1]) + 0.1
     present = torch.zeros(n, len(chemistry.ATOMS), dtype=torch.bool)

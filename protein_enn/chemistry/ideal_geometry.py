@@ -191,4 +191,4 @@ CHIRAL_CENTERS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "VAL": (("CB", "CA", "CG2", "CG1"),),
     "LEU": (("CG", "CB", "CD2", "CD1"),),
 }
-"""Centres in side chains whose names fix a hand: centre and neighbours, as `metrics.stereochemistry` orders them."""
+"""Centers in side chains whose names fix a hand: center and neighbors, as `metrics.stereochemistry` orders them."""

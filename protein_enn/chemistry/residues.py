@@ -130,7 +130,7 @@ EQUIVALENT_ATOMS: dict[str, tuple[tuple[str, str], ...]] = {
 PEPTIDE_BOND = 1.329
 """Ideal C-N distance, Å."""
 PEPTIDE_BREAK = 2.0
-"""Neighbours in sequence whose C-N distance is larger (Å) are not bonded."""
+"""Neighbors in sequence whose C-N distance is larger (Å) are not bonded."""
 
 VDW_RADII: dict[str, float] = {"C": 1.70, "N": 1.55, "O": 1.52, "S": 1.80}
 """Å, Bondi (1964) J. Phys. Chem. 68:441."""

@@ -40,7 +40,7 @@ class EquivariantAttention(Encoder):
         lmax: int = Field(default=2, ge=0, le=MAX_DEGREE)
         edges: int = 64
         hidden: int = 96  # width of a message, all heads together
-        cutoff: float = 24.0  # Å, where a neighbour's attention reaches zero
+        cutoff: float = 24.0  # Å, where a neighbor's attention reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
         super().__init__(config, widths)
@@ -63,7 +63,7 @@ class EquivariantAttention(Encoder):
 
 
 class AttentionLayer(nn.Module):
-    """One residual round: even scalars, odd scalars and tensors of the neighbours, attended by the same heads."""
+    """One residual round: even scalars, odd scalars and tensors of the neighbors, attended by the same heads."""
 
     def __init__(self, config: EquivariantAttention.Config, triples: int) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class AttentionLayer(nn.Module):
 
 
 class TensorValues(nn.Module):
-    """What is attended to: the tensor product of Y(d_ij) with the neighbour's tensors and some of its scalars.
+    """What is attended to: the tensor product of Y(d_ij) with the neighbor's tensors and some of its scalars.
 
     h (n, scalars), tensors (n, (lmax + 1)^2 - 1, channels) -> invariants (n, i), tensors of the same shape.
     """

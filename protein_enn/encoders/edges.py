@@ -18,11 +18,11 @@ from protein_enn.nn.radial import GaussianBasis, safe_norm, smooth_cutoff
 
 @dataclass(frozen=True, eq=False)
 class Edges:
-    """What an encoder knows of the pairs (i, neighbour of i)."""
+    """What an encoder knows of the pairs (i, neighbor of i)."""
 
     neighbors: Int[Tensor, "n k"]
-    weight: Float[Tensor, "n k"]  # smooth cutoff of the distance, over k; 0 where there is no neighbour
-    direction: Float[Tensor, "n k 3"]  # unit vector from i to its neighbour: 1o
+    weight: Float[Tensor, "n k"]  # smooth cutoff of the distance, over k; 0 where there is no neighbor
+    direction: Float[Tensor, "n k 3"]  # unit vector from i to its neighbor: 1o
     scalars: Float[Tensor, "n k e"]  # embedded distances, angles and types: e x 0e
     pseudoscalars: Float[Tensor, "n k t"]  # triple products: t x 0o
 
@@ -61,7 +61,7 @@ class EdgeEmbedding(nn.Module):
         step = partial(self._rows, fast)
         # Geometry keeps its digits when products elsewhere are done in bfloat16.
         with torch.autocast(graph.pos.device.type, enabled=False):
-            found = in_chunks(step, rows, (points,), graph.neighbors, tuple(self.parameters()), share=2)
+            found = in_chunks(step, rows, (points,), graph.neighbors, tuple(self.parameters()), divisor=2)
         return Edges(graph.neighbors, *found)
 
     def _rows(
@@ -71,7 +71,7 @@ class EdgeEmbedding(nn.Module):
 
         `fast` takes bfloat16 for the products of the bases of distances.
         """
-        ends = source.gathered()
+        ends = source.gather()
         n, k, _ = ends.shape
         # Differences before anything else: positions may be far from the origin.
         offset = ends[..., :3] - pos[:, None]

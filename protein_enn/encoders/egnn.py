@@ -36,7 +36,7 @@ class EGNN(Encoder):
         channels: int = 8  # points of each node
         edges: int = 64
         hidden: int = 128  # width of a message
-        cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
+        cutoff: float = 24.0  # Å, where a neighbor's weight reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
         super().__init__(config, widths)

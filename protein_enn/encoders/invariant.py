@@ -27,7 +27,7 @@ from protein_enn.settings import Settings
 
 
 class Invariant(Encoder):
-    """Scalar messages between k neighbours, which update the edges too: `scalars` x 0e + `odd` x 0o, no tensors."""
+    """Scalar messages between k neighbors, which update the edges too: `scalars` x 0e + `odd` x 0o, no tensors."""
 
     equivariant: ClassVar[bool] = True
 
@@ -100,8 +100,8 @@ class InvariantLayer(nn.Module):
     def _sums(
         self, target: Tensor, e: Tensor, triples: Tensor, weight: Tensor, source: Source, odd: Source
     ) -> tuple[Tensor, Tensor]:
-        """What some nodes take from their neighbours."""
-        messages = self.messages.joined(target, source.gathered(), e)
+        """What some nodes take from their neighbors."""
+        messages = self.messages.combine(target, source.gather(), e)
         if self.deeper is not None:
             messages = silu(self.deeper(messages))
-        return neighbor_sum(weight, messages), self.odd.joined(odd.gathered(), messages, triples, weight)
+        return neighbor_sum(weight, messages), self.odd.combine(odd.gather(), messages, triples, weight)

@@ -59,9 +59,9 @@ class PairMessages(nn.Module):
         self.edge = nn.Linear(edges, hidden, bias=False)
 
     def forward(self, h: Float[Tensor, "n h"], edges: Edges) -> Float[Tensor, "n k m"]:
-        return self.joined(self.target(h), gather(self.source(h), edges.neighbors), edges.scalars)
+        return self.combine(self.target(h), gather(self.source(h), edges.neighbors), edges.scalars)
 
-    def joined(
+    def combine(
         self, target: Float[Tensor, "n m"], source: Float[Tensor, "n k m"], e: Float[Tensor, "n k e"]
     ) -> Float[Tensor, "n k m"]:
         """Messages from W1 h_i, W2 h_j and e_ij."""
@@ -106,7 +106,7 @@ class EdgeUpdate(nn.Module):
         return replace(edges, scalars=scalars)
 
     def _updated(self, target: Tensor, e: Tensor, source: Source) -> tuple[Tensor]:
-        return (e + self.outer(self.messages.joined(target, source.gathered(), self.norm(e))),)
+        return (e + self.outer(self.messages.combine(target, source.gather(), self.norm(e))),)
 
 
 class OddMessages(nn.Module):
@@ -122,9 +122,9 @@ class OddMessages(nn.Module):
         self.edge = nn.Linear(triples, odd, bias=False) if triples and odd else None
 
     def forward(self, o: Tensor, messages: Tensor, edges: Edges) -> Float[Tensor, "n o"]:
-        return self.joined(gather(self.node(o), edges.neighbors), messages, edges.pseudoscalars, edges.weight)
+        return self.combine(gather(self.node(o), edges.neighbors), messages, edges.pseudoscalars, edges.weight)
 
-    def joined(self, value: Tensor, messages: Tensor, triples: Tensor, weight: Tensor) -> Float[Tensor, "n o"]:
+    def combine(self, value: Tensor, messages: Tensor, triples: Tensor, weight: Tensor) -> Float[Tensor, "n o"]:
         """The sum from U o_j, messages, triple products and weights."""
         if self.edge is not None:
             value = value + self.edge(triples)

@@ -13,7 +13,7 @@ from protein_enn.encoders.edges import EdgeEmbedding, Edges
 from protein_enn.encoders.encoder import Encoder
 from protein_enn.encoders.layers import NodeEmbedding, OddMessages, PairMessages, Transition, neighbor_sum
 from protein_enn.graph.fields import GeometricGraph, Widths
-from protein_enn.nn.edge_rotations import EdgeTurns, Turns
+from protein_enn.nn.edge_rotations import EdgeAlignment, EdgeRotations
 from protein_enn.nn.features import Features, Layout
 from protein_enn.nn.gate import gate_tensors
 from protein_enn.nn.norm import TensorNorm
@@ -40,7 +40,7 @@ class SO2(Encoder):
         chiral: bool = False  # whether tensors, too, see the handedness of the edges, and not odd scalars alone
         edges: int = 64
         hidden: int = 96  # width of a message
-        cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
+        cutoff: float = 24.0  # Å, where a neighbor's weight reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
         super().__init__(config, widths)
@@ -48,19 +48,19 @@ class SO2(Encoder):
         self.layout = Layout(config.scalars, config.odd, config.channels, lmax=config.lmax)
         self.edge_width = config.edges
         self.edges = EdgeEmbedding(widths, config.edges, config.cutoff)
-        self.turns = EdgeTurns(config.lmax, config.mmax)
+        self.alignment = EdgeAlignment(config.lmax, config.mmax)
         self.nodes = NodeEmbedding(widths, self.layout)
         self.layers = nn.ModuleList(SO2Layer(config, self.edges.pseudoscalars) for _ in range(config.layers))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
         """Node features and the embedded edges they were made with."""
         edges = self.edges(graph)
-        turns = self.turns(edges.direction, edges.neighbors)
-        # Two nodes at one place have no direction between them: |d|^2, 1 elsewhere, takes their tensors out smoothly.
+        rotations = self.alignment(edges.direction, edges.neighbors)
+        # Two nodes at one point have no direction between them. |d|^2, 1 elsewhere, removes their tensors smoothly.
         weight = edges.weight * edges.direction.square().sum(-1)
         features = self.nodes(graph)
         for layer in self.layers:
-            features = layer(features, edges, turns, weight)
+            features = layer(features, edges, rotations, weight)
         return features, edges
 
 
@@ -81,13 +81,13 @@ class SO2Layer(nn.Module):
         self.gate = nn.Linear(config.scalars, config.channels * config.lmax)
         self.transition = Transition(config.scalars, extra=self.convolution.invariants + config.odd)
 
-    def forward(self, x: Features, edges: Edges, turns: Turns, weight: Float[Tensor, "n k"]) -> Features:
+    def forward(self, x: Features, edges: Edges, rotations: EdgeRotations, weight: Float[Tensor, "n k"]) -> Features:
         normed = self.norm(x.scalars)
         messages = self.messages(normed, edges)
         scalars = x.scalars + self.even(neighbor_sum(edges.weight, messages))
         odd = x.pseudoscalars + self.odd(x.pseudoscalars, messages, edges)
         tensors = torch.cat([self.lift(normed)[:, None], self.tensor_norm(x.tensors)], 1)
         triples = edges.pseudoscalars if self.convolution.twist is not None else None
-        invariants, update = self.convolution(tensors, messages, turns, edges.neighbors, weight, triples)
+        invariants, update = self.convolution(tensors, messages, rotations, edges.neighbors, weight, triples)
         scalars = self.transition(scalars, torch.cat([invariants, odd.square()], -1))
         return Features(scalars, odd, x.tensors + gate_tensors(update, self.gate(scalars)), x.pseudotensors)

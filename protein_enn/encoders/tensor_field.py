@@ -1,4 +1,4 @@
-"""Tensor field network: sum over neighbours first, couple once per node."""
+"""Tensor field network: sum over neighbors first, couple once per node."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TensorField(Encoder):
         edge_updates: bool = False  # edges learn from both ends after every layer
         basis: int = 12  # Gaussians for each distance of an edge
         transition: int = 2  # inner width of a transition, times `scalars`
-        cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
+        cutoff: float = 24.0  # Å, where a neighbor's weight reaches zero
         dropout: float = Field(default=0.0, ge=0, lt=1)  # of summed messages and of transitions, in training
 
     def __init__(self, config: Config, widths: Widths) -> None:
@@ -110,7 +110,7 @@ class TensorFieldLayer(nn.Module):
         even, odd, coupled = in_chunks(self._sums, rows, values, edges.neighbors, tuple(self.parameters()))
         scalars = x.scalars + self.dropout(self.even(even))
         odd = x.pseudoscalars + odd
-        update = self.convolution.mixed(coupled)
+        update = self.convolution.mix_paths(coupled)
         if self.axial:
             odd = odd + self.odd_from_tensors(update.pseudoscalars)
         scalars = self.transition(scalars, torch.cat([update.scalars, odd.square()], -1))
@@ -133,10 +133,10 @@ class TensorFieldLayer(nn.Module):
         odd: Source,
         lifted: Source,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """What some nodes take from their neighbours: messages, odd scalars, coupled products."""
-        messages = self.messages.joined(target, source.gathered(), e)
-        coupled = self.convolution.coupled(lifted, messages, harmonics, weight)
-        return neighbor_sum(weight, messages), self.odd.joined(odd.gathered(), messages, triples, weight), coupled
+        """What some nodes take from their neighbors: messages, odd scalars, coupled products."""
+        messages = self.messages.combine(target, source.gather(), e)
+        coupled = self.convolution.couple(lifted, messages, harmonics, weight)
+        return neighbor_sum(weight, messages), self.odd.combine(odd.gather(), messages, triples, weight), coupled
 
     def _lifted(self, normed: Float[Tensor, "n h"], x: Features) -> Float[Tensor, "n m c"]:
         """Channels that start at degree 0: scalars above the tensors, pseudoscalars above the pseudotensors."""

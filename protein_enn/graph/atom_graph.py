@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from protein_enn import chemistry
-from protein_enn.bonds import close_enough, in_tables, linked, phosphodiester
+from protein_enn.bonds import distance_bonds, link_bonds, phosphodiester_bonds, table_bonds
 from protein_enn.geometry.neighbors import nearest_neighbors, squared_distances
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.structure import KINDS, Structure
@@ -48,7 +48,7 @@ class AtomGraph(GeometricGraph):
 def atom_graph(structure: Structure, k: int = 16, waters: bool = False, radius: float | None = None) -> AtomGraph:
     """The graph of all heavy atoms; scalars are one-hot element (last: any other) and kind (last: protein).
 
-    Neighbours are the k nearest; those beyond `radius` (Å) are masked out, except bonded ones, which stay whatever
+    Neighbors are the k nearest; those beyond `radius` (Å) are masked out, except bonded ones, which stay whatever
     their distance. Waters are left out unless asked for. ValueError if there is no atom.
     """
     n = len(structure)
@@ -70,10 +70,10 @@ def atom_graph(structure: Structure, k: int = 16, waters: bool = False, radius: 
     same = molecule[:, None] == molecule[neighbors]
     names = [""] * len(residue) + [others.names[i] for i in kept.tolist()]
     bonded = (
-        (same & in_tables(structure, rows, neighbors))
-        | (same & ~_both(rows < n * len(chemistry.ATOMS), neighbors) & close_enough(elements, neighbors, square))
-        | (_both(kind == KINDS.index("nucleic"), neighbors) & phosphodiester(names, neighbors, square))
-        | linked(structure, rows, neighbors)
+        (same & table_bonds(structure, rows, neighbors))
+        | (same & ~_both(rows < n * len(chemistry.ATOMS), neighbors) & distance_bonds(elements, neighbors, square))
+        | (_both(kind == KINDS.index("nucleic"), neighbors) & phosphodiester_bonds(names, neighbors, square))
+        | link_bonds(structure, rows, neighbors)
     ) & neighbor_mask
     types = torch.where(bonded, 0, torch.where(same, 1, 2))
     if radius is not None:

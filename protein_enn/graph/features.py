@@ -91,7 +91,7 @@ def backbone_features(
 
 
 def sequence_index(chains: Int[Tensor, "n"], numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "n"]:
-    """Places along the chain: bonded residues are neighbours whatever their numbers; a gap counts as they say."""
+    """Places along the chain: bonded residues are neighbors whatever their numbers; a gap counts as they say."""
     jump = (numbers[1:] - numbers[:-1]).clamp(2, MAX_OFFSET + 1)
     step = torch.where(bonded[:-1], torch.ones_like(jump), jump)
     return torch.cat([step.new_zeros(1), step.cumsum(0)])

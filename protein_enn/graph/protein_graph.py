@@ -75,7 +75,7 @@ def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGra
     rows = structure.present[:, chemistry.CA].nonzero()[:, 0]
     if len(rows) == 0:
         raise ValueError(f"{structure.name}: no residue with a CA atom; the residue graph needs one at least")
-    # Atoms are taken relative to the centre first: far from the origin float32 has no digits to spare.
+    # Atoms are taken relative to the center first: far from the origin float32 has no digits to spare.
     center = structure.ca[rows].double().mean(0)
     context = None
     residues, chains, numbers = structure.residues[rows], structure.chains[rows], structure.numbers[rows]
@@ -92,7 +92,7 @@ def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGra
             context = around.double() - center, kinds
     closures = closures_of(structure, rows) if len(structure.links) else None
     graph = graph_of_atoms(compact, mask, residues, chains, numbers, k, side_chains, closures, context)
-    graph.pos = structure.ca[rows]  # adding the centre again would round
+    graph.pos = structure.ca[rows]  # adding the center again would round
     graph.rows = rows
     return graph
 
@@ -118,7 +118,7 @@ def graph_of_atoms(
 ) -> ProteinGraph:
     """The residue graph of atoms in the compact layout (`geometry.atom14`), every residue a node.
 
-    Without side chains the first four atoms are enough. `closures` are peptide bonds beyond those of neighbours in
+    Without side chains the first four atoms are enough. `closures` are peptide bonds beyond those of neighbors in
     sequence, from the C of one residue to the N of another: where they join the ends of a chain it is a ring.
     `context` are atoms that are no nodes: positions in the same frame and kinds (`graph.context`).
     """
@@ -161,7 +161,7 @@ def node_features(
 
 
 def batch(graphs: Sequence[GeometricGraph]) -> GeometricGraph:
-    """Several graphs as one, without padding of nodes: neighbours stay inside their graph."""
+    """Several graphs as one, without padding of nodes: neighbors stay inside their graph."""
     if len(graphs) == 1:
         return graphs[0]
     slots = {graph.context_kinds.shape[1] for graph in graphs if "context_kinds" in graph}

@@ -1,14 +1,14 @@
 """What scoring asks of a model of sequences on a backbone, whether or not it passes decoded states on.
 
-Such a model has `graph(structure)`, `encode(graph)` and, for an encoded backbone of n nodes with k neighbours:
+Such a model has `graph(structure)`, `encode(graph)` and, for an encoded backbone of n nodes with k neighbors:
 
-- `logits(encoding, sequence, visible)`: every node given the neighbours that are visible to it, as an order says.
+- `logits(encoding, sequence, visible)`: every node given the neighbors that are visible to it, as an order says.
 - `single(encoding, sequence, shown, rank)`: every node given all others that are shown, in the order of `rank` where
   their order matters.
 - `last(encoding, sequence, shown, rank, sets)`: the nodes of small sets that come last, given all others.
 - `start(encoding, sequence, given, shown, rank, samples)`: sequences to be decoded node by node, a `Decoding`.
 
-`shown` are the neighbours whose identity may be seen, `rank` is a place for each node in one decoding order.
+`shown` are the neighbors whose identity may be seen, `rank` is a place for each node in one decoding order.
 """
 
 from __future__ import annotations

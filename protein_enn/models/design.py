@@ -44,7 +44,7 @@ class Encoding:
 class DesignModel(nn.Module):
     """Encoder of the backbone and a decoder that attends to the identities it is allowed to see.
 
-    The decoder's sources are the encoded neighbours and their identities, never their decoded states. So residue i
+    The decoder's sources are the encoded neighbors and their identities, never their decoded states. So residue i
     depends on exactly the identities that `visible` shows it: the joint likelihood under any order is the sum of its
     conditionals, and every residue given all others takes one pass.
     """
@@ -55,7 +55,7 @@ class DesignModel(nn.Module):
     class Config(Settings):
         encoder: str = "tensor_field"
         encoder_settings: dict[str, Any] = Field(default_factory=dict)
-        k: int = 32  # neighbours of each residue
+        k: int = 32  # neighbors of each residue
         context: int = 32  # features of the ligands, ions and nucleic acids around a residue
         decoder_layers: int = 3
         hidden: int = 128
@@ -75,7 +75,7 @@ class DesignModel(nn.Module):
         self.encoder = encoder(config.encoder, config.encoder_settings, replace(BACKBONE_WIDTHS, scalars=seen))
         given = self.encoder.layout
         self.entry = nn.Linear(given.scalars + given.pseudoscalars, config.hidden)  # here L and D part: 0e and 0o meet
-        # Keys are sums of what a neighbour is and who it is: unbounded features would drown the identity.
+        # Keys are sums of what a neighbor is and who it is: unbounded features would drown the identity.
         self.norm = nn.LayerNorm(config.hidden)
         self.decoder = nn.ModuleList(
             DecoderLayer(
@@ -128,7 +128,7 @@ class DesignModel(nn.Module):
     def logits(
         self, encoding: Encoding, sequence: Int[Tensor, "n"], visible: Bool[Tensor, "n k"]
     ) -> Float[Tensor, "n 20"]:
-        """Unnormalised log-probabilities; residue i sees the identity of its neighbour j iff visible[i, j]."""
+        """Unnormalized log-probabilities; residue i sees the identity of its neighbor j iff visible[i, j]."""
         seen = torch.where(visible, sequence[encoding.neighbors], UNSEEN)
         return self._decoded(encoding, self.keys(encoding), seen)
 
@@ -162,7 +162,7 @@ class DesignModel(nn.Module):
         return IdentityDecoding(self, encoding, sequence, given, shown, samples)
 
     def keys(self, encoding: Encoding) -> list[Float[Tensor, "n d"]]:
-        """What the backbone of a neighbour gives in each decoder layer, K h_j: worked out once for any sequences."""
+        """What the backbone of a neighbor gives in each decoder layer, K h_j: worked out once for any sequences."""
         return [cast(DecoderLayer, layer).key(encoding.nodes) for layer in self.decoder]
 
     def logits_of(
@@ -170,7 +170,7 @@ class DesignModel(nn.Module):
     ) -> Float[Tensor, "r 20"]:
         """`logits` of some residues, of which one may come several times: no other residue is needed.
 
-        `seen` holds what each neighbour is, as an index into chemistry.RESIDUES, or `UNSEEN`.
+        `seen` holds what each neighbor is, as an index into chemistry.RESIDUES, or `UNSEEN`.
         """
         values = (encoding.nodes, encoding.edges, encoding.weight, encoding.neighbors)
         return self._decoded(Encoding(*(value[rows] for value in values)), keys, seen)
@@ -210,8 +210,8 @@ class DecoderLayer(nn.Module):
         return self.transition(x + self.dropout(self.value(summed)))
 
     def _summed(self, query: Tensor, edges: Tensor, weight: Tensor, seen: Tensor, key: Source) -> tuple[Tensor]:
-        """The sum over neighbours of some nodes."""
-        source = key.gathered() + self.identity(seen)
+        """The sum over neighbors of some nodes."""
+        source = key.gather() + self.identity(seen)
         messages = activated_sum(source, edges, self.edge.weight, query)
         if self.deeper is not None:
             messages = silu(self.deeper(messages))
@@ -219,5 +219,5 @@ class DecoderLayer(nn.Module):
 
 
 def order_visibility(graph: ProteinGraph, rank: Float[Tensor, "n"]) -> Bool[Tensor, "n k"]:
-    """Which neighbours come before a residue when residues are decoded by increasing rank."""
+    """Which neighbors come before a residue when residues are decoded by increasing rank."""
     return graph.neighbor_mask & (rank[graph.neighbors] < rank[:, None])

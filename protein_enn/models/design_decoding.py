@@ -13,7 +13,7 @@ from protein_enn import chemistry
 from protein_enn.models.decoding import Sets
 
 UNSEEN = len(chemistry.RESIDUES)
-"""In place of the identity of a neighbour that is not shown."""
+"""In place of the identity of a neighbor that is not shown."""
 
 
 def last_logits(

@@ -41,7 +41,7 @@ class RefinementModel(nn.Module):
     """x <- x + Delta(x), with the same weights again and again, the graph made anew each time.
 
     Delta_a = sum_c W_ac(h) v_c: coefficients from the even scalars h of a residue, vectors v those of the encoder and
-    those of its own and the neighbouring atoms in sequence. All are 1o, so a rotated or mirrored structure gets the
+    those of its own and the neighboring atoms in sequence. All are 1o, so a rotated or mirrored structure gets the
     rotated or mirrored displacements.
     """
 
@@ -86,8 +86,8 @@ class RefinementModel(nn.Module):
         return self.with_atoms(state, compact)
 
     def with_atoms(self, state: ProteinGraph, compact: Float[Tensor, "n 14 3"]) -> ProteinGraph:
-        """The graph of a structure after its atoms moved, neighbours and all made anew."""
-        # Atoms are taken relative to the centre: far from the origin float32 has no digits to spare.
+        """The graph of a structure after its atoms moved, neighbors and all made anew."""
+        # Atoms are taken relative to the center: far from the origin float32 has no digits to spare.
         center = compact[:, 1].double().mean(0)
         graph = graph_of_atoms(
             (compact.double() - center).to(compact.dtype) * state.mask[..., None],
@@ -100,7 +100,7 @@ class RefinementModel(nn.Module):
             state.closures if len(state.closures) else None,
             (state.around.double() - center, state.around_kinds) if len(state.around) else None,
         )
-        graph.pos = compact[:, 1]  # adding the centre again would round
+        graph.pos = compact[:, 1]  # adding the center again would round
         graph.compact = compact
         carried = ("mask", "residues", "chains", "numbers", "rows", "closures", "around", "around_kinds")
         return graph.update({name: state[name] for name in carried})
@@ -125,7 +125,7 @@ class RefinementModel(nn.Module):
             yield state, said
 
     def nudged(self, graph: ProteinGraph, compact: Float[Tensor, "n 14 3"]) -> ProteinGraph:
-        """The graph after a small move, with the neighbours it had; of one structure or a batch without rings."""
+        """The graph after a small move, with the neighbors it had; of one structure or a batch without rings."""
         moved = copy(graph)
         moved.pos, moved.compact = compact[:, 1], compact
         scalars, vectors, backbone = node_features(compact, graph.mask, graph.residues, graph.bonded, True)

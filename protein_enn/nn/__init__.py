@@ -1,1 +1,1 @@
-"""Equivariant layers on plain tensors; they know no protein and no graph library."""
+"""Equivariant layers on plain tensors. They depend on no protein and no graph library."""

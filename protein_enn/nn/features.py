@@ -1,4 +1,4 @@
-"""What an encoder gives for each node: scalars and tensors of both parities, and how many of each."""
+"""The features of nodes: scalars and tensors of both parities, and how many of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from protein_enn.nn.spherical import degree_slice
 @dataclass(frozen=True)
 class Layout:
     """How many features of each kind: scalars x 0e + pseudoscalars x 0o + channels x (1o + 2e + ... lmax)
-    + pseudochannels x (1e + 2o + ... lmax)."""
+    + pseudochannels x (1e + 2o + ... lmax).
+
+    Examples
+    --------
+    >>> Layout(scalars=128, pseudoscalars=16, channels=32, lmax=2).irreps
+    '128x0e + 16x0o + 32x1o + 32x2e'
+    """
 
     scalars: int
     pseudoscalars: int = 0
@@ -33,10 +39,10 @@ class Layout:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Node features by how they turn.
+    """Node features, sorted by how they transform under rotations and reflections.
 
-    `tensors` holds degrees 1, 2, ... of parity (-1)^l, `pseudotensors` those of the other parity: components first,
-    channels last, so that products over neighbours are matrix products; `flat` is the same in the (multiplicity,
+    `tensors` holds degrees 1, 2, ... of parity (-1)^l, `pseudotensors` those of the other parity. Components come
+    first, channels last, so that products over neighbors are matrix products. `flat` is the same in the (multiplicity,
     component) order of e3nn irreps.
     """
 
@@ -47,7 +53,7 @@ class Features:
 
     @property
     def vectors(self) -> Float[Tensor, "n 3 c"]:
-        """The c x 1o part; of an encoder without tensors (n, 3, 0)."""
+        """The c x 1o part; (n, 3, 0) where there are no tensors."""
         if not self.tensors.shape[1]:
             return self.tensors.new_zeros(len(self.tensors), 3, 0)
         return self.tensors[:, :3]

@@ -1,8 +1,9 @@
-"""Normalisation that commutes with rotations.
+"""Normalization that commutes with rotations.
 
-`TensorNorm` bounds tensors and keeps small ones small: for residual networks whose tensors start at zero and should
-stay there where there is nothing to say. `TensorLayerNorm` brings tensors of any size to one size and learns it anew:
-for attention and for deep stacks, whose sums grow from layer to layer. `EquivariantLayerNorm` does so for all features.
+`TensorNorm` bounds tensors and keeps small ones small. It is for residual networks whose tensors start at zero and
+should stay near zero where they carry no signal. `TensorLayerNorm` scales tensors of any size to one size and learns
+the size: for attention and for deep stacks, whose sums grow from layer to layer. `EquivariantLayerNorm` does the same
+for all features.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ class TensorLayerNorm(nn.Module):
 class EquivariantLayerNorm(nn.Module):
     """All features of a node at one size, each degree and parity by itself: arXiv:2206.11990.
 
-    h x 0e: gamma_c (s_c - mean s) / sqrt(var s + eps) + beta_c. p x 0o: gamma_c o_c / sqrt(mean o^2 + eps): no shift,
-    which would not be odd. Tensors and pseudotensors: `TensorLayerNorm`.
+    h x 0e: gamma_c (s_c - mean s) / sqrt(var s + eps) + beta_c. p x 0o: gamma_c o_c / sqrt(mean o^2 + eps), without a
+    shift, because a shift is not odd. Tensors and pseudotensors: `TensorLayerNorm`.
     `Features` (n, h), (n, p), (n, (lmax + 1)^2 - 1, c), (n, (lmax + 1)^2 - 1, q) -> the same.
     """
 

@@ -149,7 +149,7 @@ class Acceptance:
         if not free.any():
             return target
         positions = self.projector.project(target, self.mobility * free[:, None])
-        return positions if self.symmetry is None else self.symmetry.symmetrised(positions)
+        return positions if self.symmetry is None else self.symmetry.symmetrized(positions)
 
     def _new_outliers(self, candidate: Structure, after: Stereochemistry) -> dict[str, Tensor]:
         """Per kind, the residues with an outlier that the input did not have; empty where nothing got worse."""

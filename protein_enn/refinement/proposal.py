@@ -67,7 +67,7 @@ def propose(
         # OXT is none of the fourteen: it goes where O goes.
         positions[:, OXT] += (positions[:, O] - base.positions[:, O]) * (mobility[:, OXT] > 0)[:, None]
         positions = torch.where(structure.present[..., None], positions, base.positions)
-        return positions if symmetry is None else symmetry.symmetrised(positions)
+        return positions if symmetry is None else symmetry.symmetrized(positions)
 
     def moved(state: Any, displacement: Tensor) -> Tensor:
         compact = state.compact + displacement * followed

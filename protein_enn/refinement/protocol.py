@@ -282,7 +282,7 @@ class _Protocol:
 
     def symmetric(self, positions: Float[Tensor, "n 37 3"]) -> Float[Tensor, "n 37 3"]:
         """The positions with all copies exactly alike."""
-        return positions if self.symmetry is None else self.symmetry.symmetrised(positions)
+        return positions if self.symmetry is None else self.symmetry.symmetrized(positions)
 
 
 def _displacement(structure: Structure, positions: Float[Tensor, "n 37 3"]) -> Float[Tensor, "n"]:

@@ -42,8 +42,8 @@ def test_every_weight_learns(graph):
     assert not idle
 
 
-def test_attention_depends_on_what_the_neighbours_are(graph):
-    """Logits of zero give all neighbours their cutoff's share; other logits give other features."""
+def test_attention_depends_on_what_the_neighbors_are(graph):
+    """Logits of zero give all neighbors their cutoff's share; other logits give other features."""
     model = made()
     learned = model(graph)[0].flat()
     for layer in model.layers:
@@ -52,8 +52,8 @@ def test_attention_depends_on_what_the_neighbours_are(graph):
 
 
 @pytest.mark.parametrize("lmax", [0, 2])
-def test_features_do_not_jump_where_a_neighbour_crosses_the_cutoff(lmax):
-    """Two residues, each the other's only neighbour."""
+def test_features_do_not_jump_where_a_neighbor_crosses_the_cutoff(lmax):
+    """Two residues, each the other's only neighbor."""
     structure = random_structure((2,), dtype=torch.float64)
     model = made(lmax=lmax)
 

@@ -47,7 +47,7 @@ def test_even_its_scalars_turn(pair):
 
 
 def test_a_node_sees_its_own_components():
-    """Also without any neighbour: a residue alone is another one when it is turned."""
+    """Also without any neighbor: a residue alone is another one when it is turned."""
     torch.manual_seed(0)
     graph = protein_graph(random_structure((1,), dtype=torch.float64), 8, side_chains=False)
     model = encoder("coordinates", {"layers": 1}, BACKBONE_WIDTHS).double()

@@ -69,7 +69,7 @@ def test_points_keep_their_digits_in_bfloat16():
 
 
 def test_gradients_are_finite_where_rows_are_padded():
-    """A node without k neighbours fills its row with itself, at distance zero from its own points."""
+    """A node without k neighbors fills its row with itself, at distance zero from its own points."""
     graph = protein_graph(random_structure((2,), dtype=torch.float64), 8, side_chains=False)
     graph.pos.requires_grad_(True)
     graph.vectors.requires_grad_(True)

@@ -134,7 +134,7 @@ def test_a_chain_beyond_the_cutoff_changes_nothing(name):
         positions=positions,
         present=alone.present.repeat(2, 1),
     )
-    # k larger than the chain, so that the far chain is among the neighbours
+    # k larger than the chain, so that the far chain is among the neighbors
     ours, theirs = graph_of(alone, k=20), graph_of(pair, k=20)
     torch.testing.assert_close(made(name)(theirs)[0].flat()[:12], made(name)(ours)[0].flat(), atol=1e-9, rtol=0)
 

@@ -138,7 +138,7 @@ def test_tree_and_dense_search_agree():
     assert mask.all()
 
 
-def test_coincident_points_do_not_become_their_own_neighbours():
+def test_coincident_points_do_not_become_their_own_neighbors():
     points = torch.zeros(DENSE_LIMIT + 5, 3)
     points[20:] = torch.randn(DENSE_LIMIT - 15, 3)
     index, _ = nearest_neighbors(points, 8)
@@ -166,7 +166,7 @@ def cyclic_peptide(n, seed=0):
 
 @pytest.mark.parametrize("n, first", [(9, 4), (12, 1), (12, 7), (70, 33)])
 def test_a_cyclic_peptide_is_the_same_graph_wherever_its_numbering_starts(n, first):
-    """No residue of a ring is the first: features, neighbours and offsets go round with the numbers."""
+    """No residue of a ring is the first: features, neighbors and offsets go round with the numbers."""
     ring = cyclic_peptide(n)
     order = torch.arange(n).roll(-first)
     turned = close_ring(replace(ring.take(order), numbers=torch.arange(1, n + 1)))
@@ -177,7 +177,7 @@ def test_a_cyclic_peptide_is_the_same_graph_wherever_its_numbering_starts(n, fir
     assert torch.equal(theirs.edge_types, ours.edge_types[order])
 
 
-def test_the_ends_of_a_ring_are_neighbours_in_sequence():
+def test_the_ends_of_a_ring_are_neighbors_in_sequence():
     n = 12
     ring = cyclic_peptide(n)
     graph, cut = protein_graph(ring, 11, False), protein_graph(replace(ring, links=Links.empty()), 11, False)
@@ -220,7 +220,7 @@ def test_part_of_a_ring_is_open():
 
 
 def test_two_rings_and_a_chain_keep_apart():
-    """A ring is closed onto itself, not onto its neighbour; offsets of the open chain are those it had."""
+    """A ring is closed onto itself, not onto its neighbor; offsets of the open chain are those it had."""
     a, b, c = cyclic_peptide(6), cyclic_peptide(9, seed=1), random_structure((7,), 2, torch.float64)
     parts = [a, b.moved(torch.eye(3).double(), torch.tensor([0.0, 0.0, 8.0]).double()), c]
     names = ("residues", "positions", "present", "numbers", "label_numbers", "b_factors", "occupancies")

@@ -28,7 +28,7 @@ def test_a_later_residue_never_moves_an_earlier_one():
     assert moved_any
 
 
-def test_single_mode_sees_neighbours_but_not_itself():
+def test_single_mode_sees_neighbors_but_not_itself():
     j = 5
     changed = STRUCTURE.residues.clone()
     changed[j] = (changed[j] + 5) % 20

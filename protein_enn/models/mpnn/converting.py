@@ -20,7 +20,7 @@ _PAIRS = tuple(
     )
     for b in others.split()
 )  # fmt: skip
-"""Pairs of atoms (of a node and of its neighbour) in the order of the published features."""
+"""Pairs of atoms (of a node and of its neighbor) in the order of the published features."""
 _FRAME = ("N", "CA", "C", "O", "CB")
 _POSITIONS = 16
 """Features of an offset in sequence, in front of those of distances."""

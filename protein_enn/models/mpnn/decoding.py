@@ -20,7 +20,7 @@ TOGETHER = 128
 
 
 class Layers:
-    """The decoder's layers on one backbone, with what no sequence changes: W2 e_ij and W3 h_j of encoded neighbours."""
+    """The decoder's layers on one backbone, with what no sequence changes: W2 e_ij and W3 h_j of encoded neighbors."""
 
     def __init__(self, model: Any, encoding: Encoding, shown: Bool[Tensor, "n k"]) -> None:
         self.model, self.encoding = model, encoding
@@ -159,7 +159,7 @@ class _Moved:
         return torch.where(at < 0, self.rank[names % self.n], self.n + self.turns[at])
 
     def view(self, names: Int[Tensor, "p"]) -> tuple[Int[Tensor, "p k"], Bool[Tensor, "p k"]]:
-        """The neighbours of nodes by name, and which of them are decoded before."""
+        """The neighbors of nodes by name, and which of them are decoded before."""
         rows = names % self.n
         theirs = (names - rows)[:, None] + self.layers.encoding.neighbors[rows]
         return theirs, self.layers.shown[rows] & (self.when(theirs) < self.when(names)[:, None])

@@ -10,7 +10,7 @@ from torch import Tensor
 from protein_enn.nn.chunks import current_chunk
 
 SHARE = 2
-"""A chunk holds this part of the nodes of other models' chunks: it has more neighbours for each."""
+"""A chunk holds this part of the nodes of other models' chunks: it has more neighbors for each."""
 
 
 SCALE = 30.0
@@ -19,11 +19,11 @@ SCALE = 30.0
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """A backbone, encoded once. Slot 0 of the neighbours is the node itself."""
+    """A backbone, encoded once. Slot 0 of the neighbors is the node itself."""
 
     nodes: Float[Tensor, "n d"]
     edges: Float[Tensor, "n k d"]
-    weight: Float[Tensor, "n k"]  # 1 / SCALE, 0 where there is no neighbour
+    weight: Float[Tensor, "n k"]  # 1 / SCALE, 0 where there is no neighbor
     neighbors: Int[Tensor, "n k"]
 
 

@@ -16,7 +16,7 @@ from protein_enn.structure import Structure
 
 MAX_OFFSET = 32
 OTHER_CHAIN = 2 * MAX_OFFSET + 1
-"""Edge type of a neighbour in another chain; the others are offsets i - j in sequence from -32 to 32, plus 32."""
+"""Edge type of a neighbor in another chain; the others are offsets i - j in sequence from -32 to 32, plus 32."""
 POSITION_TYPES = 2 * MAX_OFFSET + 2
 
 
@@ -33,7 +33,7 @@ class BackboneGraph(GeometricGraph):
 
 
 def backbone_graph(structure: Structure, k: int) -> BackboneGraph:
-    """The graph of a structure with `k` - 1 neighbours a node; ValueError if no residue has N, CA, C and O."""
+    """The graph of a structure with `k` - 1 neighbors a node; ValueError if no residue has N, CA, C and O."""
     rows = structure.present[:, chemistry.CA].nonzero()[:, 0]
     if not len(rows):
         raise ValueError(f"{structure.name}: no residue with a CA atom; the residue graph needs one at least")
@@ -45,7 +45,7 @@ def backbone_graph(structure: Structure, k: int) -> BackboneGraph:
     if not len(graph.rows):
         raise ValueError(f"{structure.name}: no residue with N, CA, C and O, which ProteinMPNN needs; rebuild it first")
     graph.rows = rows[graph.rows]
-    own = structure.positions[graph.rows[:, None], backbone]  # not from the centre, which would round
+    own = structure.positions[graph.rows[:, None], backbone]  # not from the center, which would round
     graph.pos, graph.vectors = own[:, 1], own[:, [0, 2, 3]] - own[:, 1:2]
     return graph
 
@@ -59,7 +59,7 @@ def graph_of_backbone(
 ) -> BackboneGraph:
     """The graph of residues with a CA, given N, CA, C, O (Å); `rows` are those whose four atoms are there.
 
-    Every node is its own first neighbour for the network, but not in `neighbors`, which has `k` - 1 others.
+    Every node is its own first neighbor for the network, but not in `neighbors`, which has `k` - 1 others.
     """
     index = _sequence_index(chains, numbers, bonded_to_next(atoms, mask, chains))
     rows = mask.all(1).nonzero()[:, 0]

@@ -2,7 +2,7 @@
 
 The published network concatenates what an edge joins and maps it once for each edge. Here
 W [h_i, e_ij, h_j] = W1 h_i + W2 e_ij + W3 h_j, of which two terms are worked out once per node, and the last map of a
-message, which is linear, follows the sum over neighbours.
+message, which is linear, follows the sum over neighbors.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class EdgeFeatures(nn.Module):
     def forward(
         self, here: Float[Tensor, "m 3 5"], there: Float[Tensor, "m k 3 5"], types: Int[Tensor, "m k"]
     ) -> Float[Tensor, "m k d"]:
-        """Features of edges from the atoms of a node and of its neighbours, both from the CA of the node (Å)."""
+        """Features of edges from the atoms of a node and of its neighbors, both from the CA of the node (Å)."""
         m, k = types.shape
         # Axes come before pairs of atoms, so that every operation runs along all pairs at once.
         apart = there[:, :, :, None].expand(m, k, 3, 5, 5).flatten(3)
@@ -78,7 +78,7 @@ class EdgeFeatures(nn.Module):
 
 
 def gaussians(distance: Float[Tensor, "*n"], centers: Float[Tensor, "b"]) -> Float[Tensor, "*n b"]:
-    """exp(-((d - mu) / sigma)^2), sigma the range over the number of centres (not their spacing)."""
+    """exp(-((d - mu) / sigma)^2), sigma the range over the number of centers (not their spacing)."""
     scale = CENTERS / (HIGHEST - LOWEST)
     steps = (distance * scale)[..., None] - centers * scale
     return steps.square_().clamp_max_(FLOOR).neg_().exp_()
@@ -135,7 +135,7 @@ class Messages(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Nodes learn from their edges and neighbours, then edges from both ends."""
+    """Nodes learn from their edges and neighbors, then edges from both ends."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -180,7 +180,7 @@ class NodeUpdate(nn.Module):
 
 
 class DecoderLayer(NodeUpdate):
-    """As a node's part of an encoder layer, over neighbours that are decoded (state and identity) or encoded."""
+    """As a node's part of an encoder layer, over neighbors that are decoded (state and identity) or encoded."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__(hidden, Messages(hidden))

@@ -30,7 +30,7 @@ class MPNN(nn.Module):
     letters: Tensor
 
     class Config(Settings):
-        k: int = 48  # neighbours of each residue, itself included
+        k: int = 48  # neighbors of each residue, itself included
         hidden: int = 128
         encoder_layers: int = 3
         decoder_layers: int = 3
@@ -80,7 +80,7 @@ class MPNN(nn.Module):
     def logits(
         self, encoding: Encoding, sequence: Int[Tensor, "n"], visible: Bool[Tensor, "n k"]
     ) -> Float[Tensor, "n 20"]:
-        """Unnormalised log-probabilities under an order: `visible` are the neighbours that are decoded before."""
+        """Unnormalized log-probabilities under an order: `visible` are the neighbors that are decoded before."""
         return self.logits_by_order(encoding, sequence[None], visible[None])[0]
 
     def logits_by_order(

@@ -41,12 +41,12 @@ def made_symmetric(structure: Structure, symmetry: Symmetry) -> tuple[Structure,
     all copies have ride on their residue's N, CA and C; residues that not all copies have take the shifts of their
     neighbours in sequence. What is outside stays.
     """
-    pulled = symmetry.pulled(structure.positions)
+    pulled = symmetry.copies_on_unit(structure.positions)
     kinds = structure.residues[symmetry.rows[0]]
     pulled = _equally_named(pulled, symmetry.present, kinds)
     reference = _reference(pulled, symmetry)
     unit, chosen = _unit(structure, symmetry, pulled, reference)
-    positions = symmetry.spread_out(unit, structure.positions)
+    positions = symmetry.with_unit(unit, structure.positions)
     positions = _neighbours_follow(structure, symmetry, positions)
     result = structure.with_positions(positions)
     return result, _notes(structure, result, symmetry, chosen)

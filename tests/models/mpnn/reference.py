@@ -121,7 +121,7 @@ class Reference:
         return self.norm(f"{layer}.norm2", node + dense)
 
     def encoded(self, protein: Protein) -> tuple[Tensor, Tensor, list[list[int]]]:
-        """Nodes, edges and neighbours (each residue its own first one)."""
+        """Nodes, edges and neighbors (each residue its own first one)."""
         if protein.encoding is not None and protein.encoding[0] is self:
             return protein.encoding[1]
         n_, ca, c, o = protein.atoms.double().unbind(1)
