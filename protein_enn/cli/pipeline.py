@@ -171,14 +171,14 @@ def report(
 ) -> None:
     """Make one self-contained HTML page of the outputs of the other commands, given as files or folders."""
     from protein_enn.report import load_results, write_report
-    from protein_enn.report.reading.load import KNOWN
+    from protein_enn.report.load import known_files
 
     if output.exists() and output.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"-o {output}: exists and is no page; give a file that ends in .html")
     with explained():
         results = load_results(inputs)
         if not results.files:
-            stop(f"{', '.join(map(str, inputs))}: nothing that a report shows; give {KNOWN}")
+            stop(f"{', '.join(map(str, inputs))}: nothing that a report shows; give {known_files()}")
         output.parent.mkdir(parents=True, exist_ok=True)
         write_report(output, results, title=title, dated=dated, details=details)
     typer.echo(str(output))

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+from protein_enn.report.load import load_results
 from protein_enn.report.page import write_report
 from protein_enn.report.picture import refinement_picture
-from protein_enn.report.reading import Results, load_results
+from protein_enn.report.results import Results
 from protein_enn.report.traces import record_with_trace
 
 __all__ = ["Results", "load_results", "record_with_trace", "refinement_picture", "write_report"]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+from protein_enn import chemistry
 from protein_enn.report import svg
 from protein_enn.report.html import Markup, element
-from protein_enn.report.reading.scans import AMINO_ACIDS, Scan
 
+AMINO_ACIDS = "".join(chemistry.AMINO_ACIDS)
 ORDER = "GAVLIMPFWYCSTNQHKRDE"
 """Rows from top to bottom: aliphatic, aromatic, polar, basic, acidic."""
 ACROSS = 50
@@ -20,6 +22,21 @@ LEFT, TOP, CELL, ROW = 30.0, 34.0, 18.0, 15.0
 COLOURS = 9
 NUMBERED = 5
 """Every so many residues have their number written."""
+
+
+@dataclass
+class Scan:
+    """All single mutations of one structure: nats, higher is better; None where there is no score."""
+
+    source: dict[str, object]
+    ids: list[str] = field(default_factory=list)  # "A:52B"
+    wild: str = ""  # one letter a residue
+    scores: list[list[float | None]] = field(default_factory=list)  # n x 20, in the order of AMINO_ACIDS
+    slope: float | None = None  # kcal/mol of -ddG per nat
+
+    @property
+    def name(self) -> str:
+        return str(self.source["name"] or "")
 
 
 def limit_of(scan: Scan) -> float:

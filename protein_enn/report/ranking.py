@@ -18,7 +18,8 @@ from protein_enn.metrics.sequence import recovery
 from protein_enn.report import svg, tables
 from protein_enn.report.document import document, tile_list
 from protein_enn.report.html import Markup, element, join, number, show
-from protein_enn.report.sections.designs import CHART_LIMIT, meaning, score_details, scored
+from protein_enn.report.records import scored
+from protein_enn.report.scored_design import CHART_LIMIT, score_details
 from protein_enn.scoring.columns import COLUMNS
 from protein_enn.structure import Structure
 
@@ -135,7 +136,7 @@ def _ranking(rows: Sequence[Row]) -> Markup:
     return join((
         element("p", join(made, " · "), class_="note residues"),
         tables.sortable(
-            [n.replace("_", " ") for n in names], body, caption, "designs", [meaning(n) for n in names], names,
+            [n.replace("_", " ") for n in names], body, caption, "designs", [tables.meaning(n) for n in names], names,
             "audit_severity",
         ),
     ))  # fmt: skip

@@ -13,7 +13,8 @@ import pytest
 from protein_enn import read_structure, refine
 from protein_enn.io import atomic
 from protein_enn.report import record_with_trace, write_report
-from protein_enn.report.reading.scans import SOURCE, Scan
+from protein_enn.report.heatmap import Scan
+from protein_enn.report.panels.mutations import SOURCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

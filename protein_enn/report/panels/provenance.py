@@ -3,70 +3,84 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
 from protein_enn.report import tables
+from protein_enn.report.contents import Contents, Kind
+from protein_enn.report.files import File, Source, ends_with, put_under_name, read_object, read_table, without_part
 from protein_enn.report.html import MISSING, Markup, element, join, number, show
-from protein_enn.report.reading.results import Results
-from protein_enn.report.reading.runs import Benchmark
-from protein_enn.report.sections.designs import scored
+from protein_enn.report.panel import Page, Panel
+from protein_enn.report.summary import Line, duration
 from protein_enn.version import __version__
 
+BENCHMARK = ("s", "h:m:s", "max_rss")
+"""How the header of a Snakemake benchmark begins."""
 LIBRARIES = ("torch", "torch-geometric", "gemmi", "biopython")
 LONG = 12
 """Entries of an object that are shown at once; more are folded away."""
 
 
-def provenance_section(results: Results) -> Markup:
+@dataclass(frozen=True)
+class Benchmark:
+    """What one job took."""
+
+    rule: str
+    seconds: float
+    memory: float | None  # MB, largest resident set
+
+
+PROVENANCE: Kind[dict[str, dict]] = Kind("provenance", dict)
+"""Contents of provenance files, by name."""
+BENCHMARKS: Kind[list[Benchmark]] = Kind("benchmarks", list)
+
+
+def read_provenance(path: Path, contents: Contents) -> None:
+    put_under_name(contents[PROVENANCE], path, read_object(path, "provenance"))
+
+
+def is_benchmark(file: File) -> bool:
+    return file.is_list() and file.columns[: len(BENCHMARK)] == BENCHMARK
+
+
+def read_benchmark(path: Path, contents: Contents) -> None:
+    """Jobs of a benchmark file, called by the rule: its file's name without the number of a part of the work."""
+    stem = re.sub(r"[._-]?benchmarks?\Z", "", path.name.split(".tsv")[0].split(".txt")[0])
+    # benchmarks/refine/3_of_8.tsv is a job of refine as well.
+    rule = without_part(stem) or path.resolve().parent.name
+    jobs = [(number(row.get("s")), number(row.get("max_rss"))) for row in read_table(path)]
+    contents[BENCHMARKS] += [Benchmark(rule, seconds, memory) for seconds, memory in jobs if seconds is not None]
+
+
+def lines(page: Page) -> Iterator[Line]:
+    if benchmarks := page.contents[BENCHMARKS]:
+        seconds = sum(benchmark.seconds for benchmark in benchmarks)
+        yield "", join((f"Wall time of all stages together: {duration(seconds)}.",))
+
+
+def markup(page: Page) -> Markup:
     """Which program and which weights made the results, how long it took, and which wrote this page."""
     parts: list[Markup] = []
-    runs = _runs(results)
-    if runs:
+    if makers := Counter(page.makers):
         headers = ("Results", "records", "version", "weights", "weights sha256", "settings")
         body = [
-            (key[0], n, key[1], key[2], element("code", key[3], class_="residues"), key[4]) for key, n in runs.items()
+            (kind, n, version, weights, element("code", sha256, class_="residues"), settings)
+            for (kind, version, weights, sha256, settings), n in makers.items()
         ]
         parts.append(tables.plain(headers, body, "What made the results, as their records say"))
-    if results.benchmarks:
-        parts.append(stages(results.benchmarks))
-    for name, value in results.provenance.items():
+    if benchmarks := page.contents[BENCHMARKS]:
+        parts.append(stages(benchmarks))
+    for name, value in page.contents[PROVENANCE].items():
         parts.append(element("h3", "The run" if name == "provenance" else f"The run: {show(name)}"))
         parts.append(described(value))
     versions = [("protein_enn", __version__), ("Python", platform.python_version())]
     versions += [(name, _version(name)) for name in LIBRARIES]
     parts.append(tables.plain(("Program", "version"), versions, "What wrote this page"))
     return join(parts)
-
-
-def _runs(results: Results) -> dict[tuple[str, ...], int]:
-    """Records by what made them: kind, version, weights, their hash, settings."""
-    runs: dict[tuple[str, ...], int] = {}
-    for record in results.refinements:
-        if record.get("error"):
-            continue
-        weights = record.get("weights")
-        weights = weights if isinstance(weights, dict) else {"name": weights, "sha256": record.get("weights_sha256")}
-        settings = f"steps {show(record.get('steps'))}, seed {show(record.get('seed'))}"
-        made_by = (record.get("version"), weights.get("name"), weights.get("sha256"))
-        key = ("refinement", *map(show, made_by), settings)
-        runs[key] = runs.get(key, 0) + 1
-    for row in filter(scored, results.scores):
-        settings = f"mode {show(row.get('mode'))}, orders {show(row.get('orders'))}, seed {show(row.get('seed'))}"
-        settings += told(row.get("condition"))
-        key = ("score", show(row.get("version")), show(row.get("weights")), show(row.get("weights_sha256")), settings)
-        runs[key] = runs.get(key, 0) + 1
-    for scan in results.scans:
-        made_by = (None, scan.source["weights"], scan.source["weights_sha256"])
-        settings = f"estimator {show(scan.source['estimator'])}{told(scan.source.get('condition'))}"
-        key = ("scan", *map(show, made_by), settings)
-        runs[key] = runs.get(key, 0) + 1
-    return runs
-
-
-def told(condition: object) -> str:
-    """The condition among the settings; weights without any have none to tell."""
-    return f", condition {show(condition)}" if condition else ""
 
 
 def stages(benchmarks: Sequence[Benchmark]) -> Markup:
@@ -130,11 +144,11 @@ def _leaves(value: object, path: str = "") -> list[tuple[str, object]]:
 
 
 def _inline(value: object) -> object:
-    """A value in a cell; words may break anywhere, for hashes and paths have no spaces."""
+    """A value in a cell; text may break anywhere, for hashes and paths have no spaces."""
     if number(value) is not None:
         return value
-    words = ", ".join(map(show, value)) if isinstance(value, list) else show(value)
-    return element("span", words or MISSING, class_="residues")
+    text = ", ".join(map(show, value)) if isinstance(value, list) else show(value)
+    return element("span", text or MISSING, class_="residues")
 
 
 def _version(distribution: str) -> str:
@@ -142,3 +156,16 @@ def _version(distribution: str) -> str:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return MISSING
+
+
+PANEL = Panel(
+    key="provenance",
+    heading="Provenance",
+    order=100,
+    markup=markup,
+    kinds=(PROVENANCE, BENCHMARKS),
+    sources=(Source(ends_with("provenance.json"), read_provenance), Source(is_benchmark, read_benchmark)),
+    files="provenance.json, Snakemake benchmarks",
+    lines=lines,
+    holds_results=False,
+)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from protein_enn.report import svg, tables
-from protein_enn.report.html import Markup, element, join, show
-from protein_enn.report.reading.runs import Run
+from protein_enn.report.contents import Contents, Kind
+from protein_enn.report.files import File, Source, read_table
+from protein_enn.report.html import Markup, element, join, number, show
+from protein_enn.report.panel import Page, Panel, Tile
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 470.0, 262.0, 62.0, 456.0, 12.0, 208.0
 COLOURS = 6
@@ -27,10 +31,51 @@ MAIN = ("loss", "recovery", "lddt_after")
 """Those shown at once; the others are folded away."""
 
 
-def learning_section(runs: Sequence[Run]) -> Markup:
+@dataclass(frozen=True)
+class Run:
+    """One training run: for each quantity ("train/loss") its values by optimizer step."""
+
+    name: str
+    curves: dict[str, list[tuple[float, float]]]
+    minutes: float | None  # at the last validation
+
+
+TRAINING: Kind[list[Run]] = Kind("training", list)
+
+
+def recognizes(file: File) -> bool:
+    return file.is_table("epoch", "step") and any(name.startswith(("train/", "val/")) for name in file.columns)
+
+
+def read(path: Path, contents: Contents) -> None:
+    """A run is called as its folder is."""
+    # Lightning's own log is the same table once more.
+    if "logs" not in path.parts and (run := run_from(read_table(path), path.resolve().parent.name)):
+        contents[TRAINING].append(run)
+
+
+def run_from(rows: Sequence[dict], name: str) -> Run | None:
+    """Curves of the columns train/... and val/... of a metrics.csv; None if it holds none."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+    minutes = None
+    for row in rows:
+        step = number(row.get("step"))
+        minutes = number(row.get("minutes")) or minutes
+        for key, item in row.items():
+            value = number(item)
+            if step is not None and value is not None and key.startswith(("train/", "val/")):
+                curves.setdefault(key, []).append((step, value))
+    return Run(name, {key: sorted(curve) for key, curve in curves.items()}, minutes) if curves else None
+
+
+def tiles(contents: Contents) -> list[Tile]:
+    return [(len(contents[TRAINING]), "training runs")]
+
+
+def markup(page: Page) -> Markup:
     """A chart for each quantity; runs that log different quantities are of different tasks and do not compare."""
     kinds: dict[frozenset[str], list[Run]] = {}
-    for run in runs:
+    for run in page.contents[TRAINING]:
         kinds.setdefault(frozenset(run.curves), []).append(run)
     parts: list[Markup] = []
     for members in kinds.values():
@@ -102,3 +147,15 @@ def _last(runs: Sequence[Run]) -> Markup:
         ))  # fmt: skip
     headers = ("run", "steps", "best validation loss", "at step", "last validation loss", "time / min")
     return tables.plain(headers, rows, "Runs: the weights that were kept are those of the best validation loss")
+
+
+PANEL = Panel(
+    key="training",
+    heading="Training",
+    order=70,
+    markup=markup,
+    kinds=(TRAINING,),
+    sources=(Source(recognizes, read),),
+    files="metrics.csv of train",
+    tiles=tiles,
+)

@@ -1,4 +1,4 @@
-"""The sections of a page: what each says, what it leaves out, and that nothing in them can act."""
+"""The panels of a page: what each says, what it leaves out, and that nothing in them can act."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from protein_enn.report import heatmap
-from protein_enn.report.page import chosen, page
-from protein_enn.report.reading.results import Results
-from protein_enn.report.reading.runs import Benchmark, Failure, Run
-from protein_enn.report.reading.scans import AMINO_ACIDS, Scan
-from protein_enn.report.sections.audits import audited
-from protein_enn.report.sections.refinement import worsened
-from protein_enn.report.sections.summary import duration
+from protein_enn.report import Results, heatmap
+from protein_enn.report.choice import best_structures
+from protein_enn.report.contents import Failure
+from protein_enn.report.geometry import worsened
+from protein_enn.report.heatmap import AMINO_ACIDS, Scan
+from protein_enn.report.page import page
+from protein_enn.report.panels.inputs import audited
+from protein_enn.report.panels.provenance import Benchmark
+from protein_enn.report.panels.training import Run
+from protein_enn.report.summary import duration
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&\u202e\u200f\x07<!--"
 SOURCE = {"name": "p", "file": "p.pdb", "estimator": "single", "calibration": None, "weights": "w",
@@ -100,11 +102,11 @@ def test_only_the_best_are_shown_residue_by_residue_and_the_page_says_so() -> No
     scores = [score(f"m{i}", -1.0 - (i != 4)) for i in range(6)]
     text = page(Results(refinements=records, scores=scores), "t", details=2)
     assert text.count('<details id="structure-') == 2 and "residue by residue: 2 of 6 structures" in text
-    best = chosen(records, sorted(scores, key=lambda s: -s["log_likelihood"]), 1)
+    best = best_structures(records, sorted(scores, key=lambda s: -s["log_likelihood"]), 1)
     assert [r["name"] for r in best] == ["m4"], "by the rank of its design"
     sure = record("sure")
     sure["per_residue"]["confidence_after"] = [0.9, 0.9]
-    assert [r["name"] for r in chosen([*records, sure], [], 1)] == ["sure"], "else by confidence"
+    assert [r["name"] for r in best_structures([*records, sure], [], 1)] == ["sure"], "else by confidence"
     assert all(f">m{i}<" in text for i in range(6)), "the table holds all"
 
 
