@@ -49,9 +49,9 @@ def balance(atoms: object) -> list[tuple[str, object]]:
 
 
 def severity_tag(severity: object) -> Markup:
-    """The severity with its colour."""
-    known = show(severity) in SEVERITIES
-    return element("span", show(severity), class_=f"tag {severity}" if known else "tag")
+    """The severity with its color."""
+    has_color = show(severity) in SEVERITIES
+    return element("span", show(severity), class_=f"tag {severity}" if has_color else "tag")
 
 
 def places(finding: dict) -> Markup:

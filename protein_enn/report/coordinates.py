@@ -2,8 +2,8 @@
 
 A record holds them under `atoms`, so that a page can be made of the record alone:
 
-    unit    Å, 0.01 or, for a structure more than 327 Å from its centre to its rim, a multiple of that
-    origin  Å, three numbers; a place is origin + unit * (x, y, z)
+    unit    Å, 0.01 or, for a structure more than 327 Å from its center to its rim, a multiple of that
+    origin  Å, three numbers; a position is origin + unit * (x, y, z)
     counts  atoms of each of the n residues: n bytes
     slots   of each of the m atoms, its index in `chemistry.ATOMS`: m bytes
     before  (m, 3) little-endian 16-bit integers; the lowest one, -32768, for an atom that the input does not have
@@ -36,39 +36,39 @@ KEYS = ("counts", "slots", "before", "after")
 def packed(before: Structure, after: Structure) -> dict[str, Any]:
     """The atoms of either structure of the same n residues, as described above."""
     structures = {"before": before, "after": after}
-    there = {when: structure.present.numpy(force=True) for when, structure in structures.items()}
-    residues, slots = np.nonzero(there["before"] | there["after"])
-    places = {}
+    present = {when: structure.present.numpy(force=True) for when, structure in structures.items()}
+    residues, slots = np.nonzero(present["before"] | present["after"])
+    positions = {}
     for when, structure in structures.items():
-        here = structure.positions.double().numpy(force=True)[residues, slots]
-        places[when] = np.where(there[when][residues, slots][:, None], here, np.nan)
-    return _encoded(np.bincount(residues, minlength=len(after)), slots, places)
+        xyz = structure.positions.double().numpy(force=True)[residues, slots]
+        positions[when] = np.where(present[when][residues, slots][:, None], xyz, np.nan)
+    return _encoded(np.bincount(residues, minlength=len(after)), slots, positions)
 
 
 def packed_trace(before: list[Point | None], after: list[Point | None]) -> dict[str, Any]:
-    """CA atoms alone, in the same form, for records that hold no others."""
+    """CA atoms alone, in the same form, for records that hold no other atoms."""
     nowhere = (math.nan, math.nan, math.nan)
-    places = {
+    positions = {
         when: np.array([point or nowhere for point in points], dtype="f8").reshape(-1, 3)
         for when, points in (("before", before), ("after", after))
     }
-    either = ~(np.isnan(places["before"]) & np.isnan(places["after"])).any(1)
+    either = ~(np.isnan(positions["before"]) & np.isnan(positions["after"])).any(1)
     counts = either.astype(np.int64)
-    return _encoded(counts, np.full(int(counts.sum()), chemistry.CA), {k: v[either] for k, v in places.items()})
+    return _encoded(counts, np.full(int(counts.sum()), chemistry.CA), {k: v[either] for k, v in positions.items()})
 
 
-def _encoded(counts: np.ndarray, slots: np.ndarray, places: dict[str, np.ndarray]) -> dict[str, Any]:
-    """`places` are (m, 3) in Å, nan for an atom that is not there."""
-    seen = {when: np.isfinite(place).all(1) for when, place in places.items()}
-    known = np.concatenate([places[when][seen[when]] for when in places])
+def _encoded(counts: np.ndarray, slots: np.ndarray, positions: dict[str, np.ndarray]) -> dict[str, Any]:
+    """`positions` are (m, 3) in Å, nan for an atom that is not there."""
+    present = {when: np.isfinite(xyz).all(1) for when, xyz in positions.items()}
+    known = np.concatenate([positions[when][present[when]] for when in positions])
     low, high = (known.min(0), known.max(0)) if len(known) else (np.zeros(3), np.zeros(3))
     origin = np.round((low + high) / 2, 2)
     widest = float(np.abs(known - origin).max(initial=0.0))
     unit = round(UNIT * max(math.ceil(widest / UNIT / REACH - 1e-9), 1), 2)
     arrays = {"counts": counts.astype("u1"), "slots": slots.astype("u1")}
-    for when, place in places.items():
-        inside = np.where(seen[when][:, None], place, origin)
-        arrays[when] = np.where(seen[when][:, None], np.round((inside - origin) / unit), ABSENT).astype("<i2")
+    for when, xyz in positions.items():
+        inside = np.where(present[when][:, None], xyz, origin)
+        arrays[when] = np.where(present[when][:, None], np.round((inside - origin) / unit), ABSENT).astype("<i2")
     texts = {key: base64.b64encode(arrays[key].tobytes()).decode() for key in KEYS}
     return {"unit": unit, "origin": origin.tolist(), **texts}
 

@@ -66,7 +66,7 @@ def geometry_table(record: dict) -> Markup | None:
 
 
 def change(name: str, before: object, after: object) -> Markup:
-    """What became of a count of faults: better, worse or the same, in words and with the change."""
+    """What became of a count of faults: better, worse or the same, and by how much."""
     a, b = number(before), number(after)
     if a is None or b is None:
         return element("span", MISSING)
@@ -78,8 +78,8 @@ def change(name: str, before: object, after: object) -> Markup:
 
 
 def _better_or_worse(difference: float, better: bool) -> Markup:
-    words = f"{'▲ better' if better else '▼ worse'} ({_signed(difference)})"
-    return element("span", words, class_="better" if better else "worse")
+    text = f"{'▲ better' if better else '▼ worse'} ({_signed(difference)})"
+    return element("span", text, class_="better" if better else "worse")
 
 
 def _signed(difference: float) -> str:

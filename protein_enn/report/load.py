@@ -52,5 +52,5 @@ def load_results(folder_or_files: str | Path | Sequence[str | Path]) -> Results:
 
 
 def known_files() -> str:
-    """What a page can be made of, in the words of an error."""
+    """What a page can be made of, as an error names it."""
     return ", ".join(panel.files for panel in panels.PANELS if panel.files)

@@ -63,7 +63,7 @@ class Panel:
     """What its files hold: names that `Results` takes."""
     sources: tuple[Source, ...] = ()
     files: str = ""
-    """Its files in the words of an error."""
+    """Its files, as an error names them."""
     finish: Callable[[Contents], None] = _nothing
     """Called when all files are read."""
     check: Callable[[Contents], None] = _nothing

@@ -38,17 +38,17 @@ class Results(Contents):
     def __init__(self, *, files: int = 0, **content: Any) -> None:
         super().__init__()
         self.files = files
-        known = kinds()
+        by_name = kinds()
         for name, value in content.items():
-            if name not in known:
-                raise TypeError(f"results have no {name!r}; they have {', '.join(known)}")
-            self[known[name]] = value
+            if name not in by_name:
+                raise TypeError(f"results have no {name!r}; they have {', '.join(by_name)}")
+            self[by_name[name]] = value
 
     def __getattr__(self, name: str) -> Any:
-        known = kinds()
-        if name not in known:
-            raise AttributeError(f"results have no {name!r}; they have {', '.join(known)}")
-        return self[known[name]]
+        by_name = kinds()
+        if name not in by_name:
+            raise AttributeError(f"results have no {name!r}; they have {', '.join(by_name)}")
+        return self[by_name[name]]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Results):

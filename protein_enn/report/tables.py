@@ -80,5 +80,5 @@ def _scroll(table: Markup, caption: str) -> Markup:
 
 def meaning(column: str) -> str:
     """What a column of a table of scores is, its unit, and which way is better."""
-    known = COLUMNS.get(column)
-    return "" if known is None else "; ".join(filter(None, (known.meaning, known.unit, known.sign)))
+    entry = COLUMNS.get(column)
+    return "" if entry is None else "; ".join(filter(None, (entry.meaning, entry.unit, entry.sign)))

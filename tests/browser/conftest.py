@@ -58,7 +58,9 @@ def opened(browser: Browser) -> Iterator[Opener]:
         page.set_default_timeout(PATIENCE)
         problems: list[str] = []
         requests: list[str] = []
-        page.on("console", lambda said: problems.append(f"console: {said.text}") if said.type == "error" else None)
+        page.on(
+            "console", lambda message: problems.append(f"console: {message.text}") if message.type == "error" else None
+        )
         page.on("pageerror", lambda error: problems.append(f"error: {error}"))
         page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
         page.on("request", lambda request: requests.append(request.url))

@@ -110,7 +110,7 @@ def test_only_the_best_are_shown_residue_by_residue_and_the_page_says_so() -> No
     assert all(f">m{i}<" in text for i in range(6)), "the table holds all"
 
 
-def test_a_score_stands_beside_the_structure_with_the_same_residues() -> None:
+def test_a_score_is_shown_with_the_structure_of_the_same_residues() -> None:
     rows = {"id": ["A:1", "A:1A"], "residue": ["GLY", "ALA"], "log_likelihood": [-1.0, -2.0], "entropy": [1.0, 1.0],
             "best": ["GLY", "ALA"]}  # fmt: skip
     with_rows = score("m", -1.5, per_residue=rows)
@@ -121,7 +121,7 @@ def test_a_score_stands_beside_the_structure_with_the_same_residues() -> None:
     assert 'id="structure-0-score"' not in text and 'id="design-0"' in text
 
 
-def test_the_heat_map_shows_every_score_in_its_colour() -> None:
+def test_the_heat_map_shows_every_score_in_its_color() -> None:
     made = scan(heatmap.ACROSS + 3)
     made.scores[1][AMINO_ACIDS.index("W")] = None
     limit = heatmap.limit_of(made)
@@ -136,12 +136,12 @@ def _cells(panel: str) -> str:
     return "".join(re.findall(r'd="([^"]*)" class="cells', panel))
 
 
-def test_colours_are_symmetric_and_end_at_the_limit() -> None:
-    assert heatmap.colour_of(0.0, 3.0) == heatmap.COLOURS // 2
+def test_colors_are_symmetric_and_end_at_the_limit() -> None:
+    assert heatmap.color_of(0.0, 3.0) == heatmap.COLORS // 2
     for value in (0.4, 1.1, 2.0, 2.9, 99.0):
-        up, down = heatmap.colour_of(value, 3.0), heatmap.colour_of(-value, 3.0)
-        assert up + down == heatmap.COLOURS - 1
-    assert heatmap.colour_of(-99.0, 3.0) == 0 and heatmap.colour_of(99.0, 3.0) == heatmap.COLOURS - 1
+        up, down = heatmap.color_of(value, 3.0), heatmap.color_of(-value, 3.0)
+        assert up + down == heatmap.COLORS - 1
+    assert heatmap.color_of(-99.0, 3.0) == 0 and heatmap.color_of(99.0, 3.0) == heatmap.COLORS - 1
 
 
 def test_breaks_and_insertions_are_numbered() -> None:

@@ -57,15 +57,15 @@ def audited(table: Sequence[dict], records: Sequence[dict]) -> list[dict]:
         if not row.get("error"):
             notes = row.get("notes")
             rows.append({**row, "findings": notes.split("; ") if isinstance(notes, str) else []})
-    known: dict[str, list[PurePath]] = {}
+    paths: dict[str, list[PurePath]] = {}
     for path in (*(row.get("file") for row in rows), *(record.get("output") for record in records)):
-        known.setdefault(PurePath(str(path)).name, []).append(PurePath(str(path)))
+        paths.setdefault(PurePath(str(path)).name, []).append(PurePath(str(path)))
     for record in records:
         audit = record.get("audit")
         path = PurePath(str(_file(record)))
-        if not isinstance(audit, dict) or record.get("error") or _is_among(path, known.get(path.name, [])):
+        if not isinstance(audit, dict) or record.get("error") or _is_among(path, paths.get(path.name, [])):
             continue
-        known.setdefault(path.name, []).append(path)
+        paths.setdefault(path.name, []).append(path)
         rows.append(_row(record, audit))
     return rows
 

@@ -127,7 +127,7 @@ def markup(page: Page) -> Markup:
     introduction = (
         "The score is the natural-log odds of the mutant over the amino acid that is there, in nats: above 0 the model "
         "prefers the mutant. Where the weights are calibrated, −ΔΔG in kcal/mol is given too, positive where the "
-        "mutation stabilises. It is a prediction, not a measurement."
+        "mutation stabilizes. It is a prediction, not a measurement."
     )
     parts: list[Markup] = [element("p", introduction)]
     parts += [_scan(scan, f"scan-{i}", i < 3) for i, scan in enumerate(scans[:limit])]

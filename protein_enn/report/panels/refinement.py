@@ -43,7 +43,7 @@ COLUMNS = {
     "worse": "checks that count more faults after than before, or a confidence lower by more than 0.005; empty: none",
     "time / s": "wall time of the refinement",
     "audit": "the worst that reading the input found",
-    "record": "why the record may be of another run than those beside it; empty: nothing speaks for that",
+    "record": "why the record may be of another run than others of its folder; empty: nothing speaks for that",
 }
 """Columns of the table, and what they mean."""
 ALWAYS = 11
@@ -87,9 +87,9 @@ def finish(contents: Contents) -> None:
     """Marks records that may be of another run, and adds the failures of tables that left no record."""
     tables_of_rows = contents.pop(TABLES)
     records = mark_stale(contents[REFINEMENTS], contents.pop(PATHS), tables_of_rows)
-    known = {record.get("name") for record in records}
+    names_of_records = {record.get("name") for record in records}
     rows = [row for table in tables_of_rows.values() for row in table]
-    failed = [row for row in rows if row.get("error") and row.get("name") not in known]
+    failed = [row for row in rows if row.get("error") and row.get("name") not in names_of_records]
     contents[REFINEMENTS] = records + [{"kind": "refinement", "input": row.get("file"), **row} for row in failed]
 
 
@@ -133,9 +133,9 @@ def lines(page: Page) -> Iterator[Line]:
         f"{sum(len(r['per_residue']['id']) for r in with_residues):,} residues moved."
     ]
     pairs = [(mean(r, "confidence_before"), mean(r, "confidence_after")) for r in with_residues]
-    known = [(a, b) for a, b in pairs if a is not None and b is not None]
-    if known:
-        before, after = (sum(side) / len(known) for side in zip(*known, strict=True))
+    confidences = [(a, b) for a, b in pairs if a is not None and b is not None]
+    if confidences:
+        before, after = (sum(side) / len(confidences) for side in zip(*confidences, strict=True))
         sentences.append(f" Predicted lDDT, mean over structures: {before:.3f} before, {after:.3f} after.")
     yield "", join(sentences)
     checked = [r for r in with_residues if r.get("geometry_before") and r.get("geometry_after")]

@@ -1,4 +1,4 @@
-"""How training went: each measured quantity by optimiser step, training and validation, runs of one kind together."""
+"""How training went: each measured quantity by optimizer step, training and validation, runs of one kind together."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from protein_enn.report.html import Markup, element, join, number, show
 from protein_enn.report.panel import Page, Panel, Tile
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 470.0, 262.0, 62.0, 456.0, 12.0, 208.0
-COLOURS = 6
+COLORS = 6
 MEANINGS = {
-    "loss": "what training minimises; lower is better",
-    "recovery": "share of residues whose amino acid is predicted; higher is better",
+    "loss": "what training minimizes; lower is better",
+    "recovery": "fraction of residues whose amino acid is predicted; higher is better",
     "lddt_before": "lDDT of the perturbed input, 0 to 1",
     "lddt_after": "lDDT of the refined result, 0 to 1; higher is better",
     "lddt_error": "error of the predicted lDDT; lower is better",
@@ -93,9 +93,9 @@ def markup(page: Page) -> Markup:
 
 
 def _legend(runs: Sequence[Run]) -> Markup:
-    """Runs by colour, training dashed, validation solid."""
-    entries = [(f"run{i % COLOURS}", run.name) for i, run in enumerate(runs)]
-    samples = [("M2 7h22", f"line {colour}", name) for colour, name in entries]
+    """Runs by color, training dashed, validation solid."""
+    entries = [(f"run{i % COLORS}", run.name) for i, run in enumerate(runs)]
+    samples = [("M2 7h22", f"line {color}", name) for color, name in entries]
     samples += [("M2 7h22", "line train run5", "dashed: training"), ("M2 7h22", "line run5", "solid: validation")]
     return element(
         "ul",
@@ -122,15 +122,15 @@ def _chart(name: str, runs: Sequence[Run]) -> Markup:
     for step in svg.ticks(0.0, across.high, 4):
         parts += [svg.line(across(step), BOTTOM, across(step), BOTTOM + 4, "tick")]
         parts.append(svg.text(across(step), BOTTOM + 18, f"{step:,.0f}"))
-    parts.append(svg.text((LEFT + RIGHT) / 2, BOTTOM + 40, "optimiser steps", class_="label"))
+    parts.append(svg.text((LEFT + RIGHT) / 2, BOTTOM + 40, "optimizer steps", class_="label"))
     for part, i, curve in curves:
         xs, ys = [across(step) for step, _ in curve], [value for _, value in curve]
         lone = " point" if len(curve) == 1 else ""
-        parts.append(element("path", d=svg.curve(xs, ys, up), class_=f"line {part}{lone} run{i % COLOURS}"))
-    title = f"{name.replace('_', ' ')} by optimiser steps"
-    told = f"{len(runs)} runs, training dashed and validation solid; from {show(low)} to {show(high)}"
+        parts.append(element("path", d=svg.curve(xs, ys, up), class_=f"line {part}{lone} run{i % COLORS}"))
+    title = f"{name.replace('_', ' ')} by optimizer steps"
+    description = f"{len(runs)} runs, training dashed and validation solid; from {show(low)} to {show(high)}"
     caption = f"{name.replace('_', ' ')}: {MEANINGS[name]}" if name in MEANINGS else name.replace("_", " ")
-    image = svg.figure(title, told, WIDTH, HEIGHT, *parts)
+    image = svg.figure(title, description, WIDTH, HEIGHT, *parts)
     return element("figure", image, element("figcaption", caption), class_="chart")
 
 

@@ -1,4 +1,4 @@
-"""The colours of a page, light and dark, and the style of the picture of a refinement, in a page or as a file alone."""
+"""The colors of a page, light and dark, and the style of the picture of a refinement, in a page or as a file alone."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ HEAT_DARK = dict(zip(
     ("#ff9f55", "#d57a32", "#a05a28", "#5d4031", "#2b323c", "#2b4462", "#2f66a3", "#4590de", "#8cc1ff"),
     strict=True,
 ))  # fmt: skip
-"""From worse (orange) through as good to better (blue): told apart by all common kinds of colour vision, and in grey
+"""From worse (orange) through as good to better (blue): told apart by all common kinds of color vision, and in gray
 the ends differ from the middle."""
 
 FAR = (0.0, 0.1, 0.25, 0.5, 1.0)
-"""Å; a residue that moved more than FAR[k] and at most FAR[k + 1] has the colour far(k + 1), one that stayed far0."""
+"""Å; a residue that moved more than FAR[k] and at most FAR[k + 1] has the color far(k + 1), one that stayed far0."""
 
 PICTURE = """
 .trace { fill: none; stroke-linejoin: round; }
@@ -62,9 +62,9 @@ svg text.label { fill: var(--ink); font-size: 12.5px; }
 """
 
 
-def variables(colours: Mapping[str, str]) -> str:
-    """Declarations of the colours as CSS variables."""
-    return " ".join(f"--{name}: {value};" for name, value in colours.items())
+def variables(colors: Mapping[str, str]) -> str:
+    """Declarations of the colors as CSS variables."""
+    return " ".join(f"--{name}: {value};" for name, value in colors.items())
 
 
 def style_alone() -> str:
