@@ -50,7 +50,7 @@ def validate(
     from protein_enn.io import StructureError, read_structure
     from protein_enn.metrics import dockq, match_residues, residue_records
     from protein_enn.metrics import validate as geometry
-    from protein_enn.metrics.matching import doubt
+    from protein_enn.metrics.alignment import match_warning
     from protein_enn.metrics.residues import RESIDUE_COLUMNS
 
     use_threads(threads)
@@ -61,15 +61,15 @@ def validate(
     except (StructureError, OSError) as error:
         raise typer.BadParameter(f"--native: {error}") from error
     residues: list[Row] = []
-    doubts: list[str] = []
+    warnings: list[str] = []
 
     def work(item: Item, structure: Structure) -> list[Row]:
         row: Row = {**geometry(structure, reference), "name": item.name, "file": item.path}
         unmatched = reference is not None and not row["matched_residues"]
         row["native"] = None if native is None else str(native)
         if reference is not None and not unmatched:
-            row["warning"] = doubt(row["matched_residues"], len(structure), row["native_residues"])
-            doubts.extend(f"{item.name}: {reason}" for reason in filter(None, [row["warning"]]))
+            row["warning"] = match_warning(row["matched_residues"], len(structure), row["native_residues"])
+            warnings.extend(f"{item.name}: {reason}" for reason in filter(None, [row["warning"]]))
         if reference is not None and as_json:
             matched = match_residues(structure, reference, copies=True)
             row["interface_scores"] = [part.to_dict() for part in dockq(structure, reference, matched)]
@@ -79,7 +79,7 @@ def validate(
 
     batch = items(inputs, portion, writes=[output, per_residue], reads=[native])
     rows = run(share(batch, portion), reading, work, failure)
-    for line in doubts:
+    for line in warnings:
         typer.echo(f"warning: {printable(line)}", err=True)
     if per_residue is not None:
         write_residues(per_residue, residues, ("name", *RESIDUE_COLUMNS))

@@ -1,10 +1,10 @@
 """Figures of merit: likeness to a native, soundness of a structure, quality of predicted sequences."""
 
 from protein_enn.geometry.superposition import rmsd
+from protein_enn.metrics.alignment import match_residues
 from protein_enn.metrics.clashes import clashes
 from protein_enn.metrics.dockq import Interface, dockq
 from protein_enn.metrics.lddt import LDDT, lddt
-from protein_enn.metrics.matching import match_residues
 from protein_enn.metrics.residues import residue_records
 from protein_enn.metrics.rotamers import (
     is_rotamer_outlier,

@@ -11,8 +11,8 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.geometry.dihedrals import backbone_dihedrals, chi_angles
 from protein_enn.geometry.superposition import moved, superpose
+from protein_enn.metrics.alignment import match_residues
 from protein_enn.metrics.lddt import lddt
-from protein_enn.metrics.matching import match_residues
 from protein_enn.metrics.rotamers import rotamer_log_density
 from protein_enn.metrics.side_chains import chi_errors, side_chain_rmsd
 from protein_enn.metrics.stereochemistry import stereochemistry
