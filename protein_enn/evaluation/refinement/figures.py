@@ -12,11 +12,18 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.evaluation.refinement.outcome import Pair
-from protein_enn.evaluation.refinement.side_chains import chi_accuracy, side_chain_rmsd
 from protein_enn.geometry.dihedrals import peptide_bonded
 from protein_enn.geometry.frames import backbone_frames
 from protein_enn.geometry.neighbors import nearest_neighbors
-from protein_enn.metrics import Stereochemistry, gdt, lddt, match_residues
+from protein_enn.metrics import (
+    Stereochemistry,
+    chi_errors,
+    chi_fraction,
+    gdt,
+    lddt,
+    match_residues,
+    pooled_side_chain_rmsd,
+)
 from protein_enn.metrics.lddt import best_naming
 from protein_enn.structure import Structure
 
@@ -58,20 +65,21 @@ def _lddt(structure: Structure, match: Match, *, ca_only: bool) -> tuple[float, 
 def figures(
     structure: Structure, match: Match, geometry: Stereochemistry, with_gdt: bool
 ) -> tuple[dict[str, float | None], Float[Tensor, "m"]]:
-    """Figures of merit and the all-heavy-atom lDDT of each matched residue.
+    """Metrics of a structure and the all-heavy-atom lDDT of each matched residue.
 
-    lDDT, GDT and chi accuracies are shares (0..1), side-chain RMSD is in Å, outliers are counts.
+    lDDT, GDT and chi accuracies are fractions (0..1), side-chain RMSD is in Å, outliers are counts.
     """
     score, per_residue = _lddt(structure, match, ca_only=False)
-    present, x, y = match.present, structure.positions[match.mine], match.native.positions[match.theirs]
-    chi1, chi2 = chi_accuracy(x, y, present, match.residues)
+    ours, theirs, present = structure.take(match.mine), match.native.take(match.theirs), match.present
+    x, y, errors = ours.positions, theirs.positions, chi_errors(ours, theirs)
+    named = ours.with_positions(best_naming(x, y, present, match.residues))
     result: dict[str, float | None] = {
         "lddt": score,
         "ca_lddt": _finite(_lddt(structure, match, ca_only=True)[0]),
         "gdt_ha": _gdt_ha(x, y, present) if with_gdt else None,
-        "chi1": chi1,
-        "chi2": chi2,
-        "side_chain_rmsd": side_chain_rmsd(best_naming(x, y, present, match.residues), y, present),
+        "chi1": chi_fraction(errors[:, [0]]),
+        "chi2": chi_fraction(errors[:, [1]]),
+        "side_chain_rmsd": pooled_side_chain_rmsd(named, theirs),
     }
     return result | {key: float(value) for key, value in geometry.summary().items()}, per_residue
 
