@@ -14,17 +14,11 @@ from protein_enn.cli.output import deliver, printable, write_json, write_rows
 if TYPE_CHECKING:
     from protein_enn.structure import Structure
 
-GEOMETRY = (
-    "residues", "atoms", "clashes", "clashes_per_1000_atoms", "bond_outliers", "angle_outliers", "planarity_outliers",
-    "ramachandran_outliers", "ramachandran_evaluated", "rotamer_outliers", "rotamer_evaluated", "omega_outliers",
-    "chirality_errors",
-)  # fmt: skip
 COMPARISON = (
     "native", "matched_residues", "native_residues", "rmsd", "tm_score", "gdt_ts", "gdt_ha", "lddt", "ca_lddt",
     "chi1_accuracy", "chi12_accuracy", "chi1_accuracy_40", "chi12_accuracy_40", "side_chain_rmsd", "interfaces",
     "dockq",
 )  # fmt: skip
-COLUMNS = ("name", "file", *GEOMETRY, *COMPARISON, *AUDIT_COLUMNS, "error")
 
 
 def validate(
@@ -51,7 +45,8 @@ def validate(
     from protein_enn.metrics import dockq, match_residues, residue_records
     from protein_enn.metrics import validate as geometry
     from protein_enn.metrics.alignment import match_warning
-    from protein_enn.metrics.residues import RESIDUE_COLUMNS
+    from protein_enn.metrics.residues import residue_columns
+    from protein_enn.metrics.stereochemistry import summary_columns
 
     use_threads(threads)
     if output is not None and per_residue is not None and output.resolve() == per_residue.resolve():
@@ -82,9 +77,11 @@ def validate(
     for line in warnings:
         typer.echo(f"warning: {printable(line)}", err=True)
     if per_residue is not None:
-        write_residues(per_residue, residues, ("name", *RESIDUE_COLUMNS))
-    shown = ("name", *GEOMETRY, *(() if native is None else COMPARISON), "audit_severity", "error")
-    deliver(rows, COLUMNS, output, as_json, shown_columns=shown, failed=portion.failed)
+        write_residues(per_residue, residues, ("name", *residue_columns()))
+    counts = ("residues", *summary_columns())
+    shown = ("name", *counts, *(() if native is None else COMPARISON), "audit_severity", "error")
+    columns = ("name", "file", *counts, *COMPARISON, *AUDIT_COLUMNS, "error")
+    deliver(rows, columns, output, as_json, shown_columns=shown, failed=portion.failed)
 
 
 def write_residues(path: Path, rows: list[Row], columns: tuple[str, ...]) -> None:

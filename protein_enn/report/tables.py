@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from protein_enn.metrics.outliers import OUTLIERS, counted_per
 from protein_enn.report.filters import filters
 from protein_enn.report.html import MISSING, Markup, element, join, number, show
 
 GEOMETRY = {
     "atoms": "heavy atoms",
-    "clashes": "clashes",
-    "clashes_per_1000_atoms": "clashes per 1,000 atoms",
-    "bond_outliers": "bond length outliers",
-    "angle_outliers": "bond angle outliers",
-    "planarity_outliers": "groups out of plane",
-    "ramachandran_outliers": "Ramachandran outliers",
-    "ramachandran_evaluated": "residues in the Ramachandran count",
-    "rotamer_outliers": "rotamer outliers",
-    "rotamer_evaluated": "residues in the rotamer count",
-    "omega_outliers": "cis (not before Pro) or twisted peptides",
-    "chirality_errors": "chirality errors",
+    **{name: heading for kind in OUTLIERS.values() for name, heading in kind.headings.items()},
 }
 """Geometry counts in the order shown, by the names under which a refinement record holds them."""
-NOT_JUDGED = frozenset({"atoms", "ramachandran_evaluated", "rotamer_evaluated"})
+NOT_JUDGED = frozenset({"atoms", *(kind.evaluated for kind in counted_per("evaluated"))})
 
 MEANINGS = {
     "perplexity": "of the native sequence; lower is better, 20 is chance",

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.metrics.outliers import by_group
 from protein_enn.report.coordinates import packed
 from protein_enn.report.html import number
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from protein_enn.refinement import Refinement
     from protein_enn.structure import Structure
 
-OUTLIERS = ("clash", "bond", "angle", "planarity", "omega", "chirality", "ramachandran", "rotamer")
-"""Masks of `Stereochemistry`, by whose names a record says what is wrong with a residue."""
 LOPSIDED = 0.02
 """A mean cubed coordinate below this (in units of the standard deviation cubed) does not tell an axis' ends apart."""
 
@@ -43,8 +42,9 @@ def record_with_trace(refinement: Refinement, output: str | Path | None = None) 
 
 def outlier_words(geometry: Stereochemistry) -> list[str]:
     """What is wrong with each residue, "clash bond"; "" where nothing is."""
-    masks = [getattr(geometry, kind).tolist() for kind in OUTLIERS]
-    return [" ".join(kind for kind, mask in zip(OUTLIERS, masks, strict=True) if mask[i]) for i in range(len(masks[0]))]
+    names = [kind.name for kind in by_group()]
+    flags = torch.stack([geometry.masks[name] for name in names], 1).tolist()
+    return [" ".join(name for name, flag in zip(names, row, strict=True) if flag) for row in flags]
 
 
 def ca_trace(structure: Structure) -> list[list[float] | None]:

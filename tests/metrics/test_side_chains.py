@@ -18,7 +18,8 @@ from protein_enn.metrics import (
     residue_records,
     side_chain_rmsd,
 )
-from protein_enn.metrics.residues import OUTLIER_COLUMNS, RESIDUE_COLUMNS
+from protein_enn.metrics.outliers import OUTLIERS
+from protein_enn.metrics.residues import residue_columns
 from protein_enn.metrics.stereochemistry import stereochemistry
 from protein_enn.structure import Structure
 
@@ -100,10 +101,9 @@ def test_records_of_residues(globin: Structure) -> None:
     model = globin.with_positions(globin.positions + noise)
     rows = residue_records(model, globin)
     found = stereochemistry(model)
-    assert [tuple(row) for row in rows] == [RESIDUE_COLUMNS] * len(globin)
-    for name in OUTLIER_COLUMNS:
-        mask = getattr(found, name.removesuffix("_outlier"))
-        assert [row[name] for row in rows] == mask.int().tolist(), name
+    assert [tuple(row) for row in rows] == [residue_columns()] * len(globin)
+    for name, kind in OUTLIERS.items():
+        assert [row[kind.flag] for row in rows] == found.masks[name].int().tolist(), name
     assert [row["native_residue"] for row in rows] == [globin.residue_id(i) for i in range(len(globin))]
     assert all(0 < row["ca_distance"] < 2 and 0.5 < row["lddt"] <= 1 for row in rows)
     alone = residue_records(globin.take(torch.arange(3)))

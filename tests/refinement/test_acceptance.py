@@ -11,7 +11,8 @@ from torch import Tensor
 from protein_enn.chemistry import CA, CB
 from protein_enn.geometry.symmetry.symmetry import Symmetry
 from protein_enn.metrics import stereochemistry
-from protein_enn.refinement.acceptance import KINDS_OF_OUTLIERS, Gate, Gatekeeper, Verdict
+from protein_enn.metrics.outliers import OUTLIERS
+from protein_enn.refinement.acceptance import Gate, Gatekeeper, Verdict
 from protein_enn.structure import Structure
 
 ALL = torch.ones(20, 37)
@@ -41,9 +42,9 @@ def judge(
 
 def assert_not_worse(structure: Structure, verdict: Verdict) -> None:
     before, after = stereochemistry(structure), stereochemistry(structure.with_positions(verdict.positions))
-    for kind, (count, _) in KINDS_OF_OUTLIERS.items():
-        assert not (getattr(after, kind) & ~getattr(before, kind)).any(), kind
-        assert after.summary()[count] <= before.summary()[count], kind
+    for name, kind in OUTLIERS.items():
+        assert not (after.masks[name] & ~before.masks[name]).any(), name
+        assert after.counts[kind.count] <= before.counts[kind.count], name
 
 
 def test_a_sound_input_with_nothing_wanted_is_untouched(helix: Structure) -> None:
@@ -94,7 +95,7 @@ def test_atoms_without_a_share_stay(helix: Structure) -> None:
     assert_not_worse(blurred, verdict)
 
 
-def test_a_new_hand_or_torsion_is_refused(helix: Structure) -> None:
+def test_wrong_chirality_and_new_torsion_outliers_are_refused(helix: Structure) -> None:
     mirrored = helix.positions * torch.tensor([-1.0, 1.0, 1.0])
     verdict = judge(helix, mirrored, ~NOBODY, ALL, Gate())
     assert_not_worse(helix, verdict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -94,8 +94,7 @@ def _gdt_ha(x: Float[Tensor, "m 37 3"], y: Float[Tensor, "m 37 3"], present: Boo
 
 def new_outliers(before: Stereochemistry, after: Stereochemistry) -> dict[str, int]:
     """By kind, the residues that have an outlier after and had none of that kind before."""
-    kinds = [f.name for f in fields(before) if isinstance(getattr(before, f.name), Tensor)]
-    return {kind: int((getattr(after, kind) & ~getattr(before, kind)).sum()) for kind in kinds}
+    return {kind: int((after.masks[kind] & ~mask).sum()) for kind, mask in before.masks.items()}
 
 
 def new_breaks(before: Structure, after: Structure) -> int:

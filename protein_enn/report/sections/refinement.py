@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from protein_enn.metrics.outliers import OUTLIERS
 from protein_enn.report import svg, tables
 from protein_enn.report.ca_trace import FAULTS, fault_counts, legend, panel, view_from
 from protein_enn.report.html import Markup, element, join, number, show
@@ -24,8 +25,6 @@ SCORE_KEY = (
 )
 QUALITY = {"confidence": ("predicted lDDT, mean", True), "error": ("predicted error / Å, mean", False)}
 """Columns of a record, what their means are called, and whether more is better."""
-COUNTED = tuple(name for name in tables.GEOMETRY if name not in tables.NOT_JUDGED and "per_1000" not in name)
-"""Counts of faults that must not rise."""
 CONTROLS = {"steps": "steps", "seed": "seed", "symmetry": "symmetry", "symmetry_deviation": "off symmetry / Å"}
 
 
@@ -109,7 +108,7 @@ def worsened(record: dict) -> list[str]:
     """Which of the package's own checks a refinement left worse than it found them, in words."""
     before, after = _dict(record, "geometry_before"), _dict(record, "geometry_after")
     found = []
-    for name in COUNTED:
+    for name in (kind.count for kind in OUTLIERS.values()):
         a, b = number(before.get(name)), number(after.get(name))
         if a is not None and b is not None and b > a:
             found.append(f"{tables.GEOMETRY[name]} {show(before[name])} → {show(after[name])}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from protein_enn.metrics.outliers import by_group
 from protein_enn.report.document import tile_list
 from protein_enn.report.html import Markup, element, join, number, show
 from protein_enn.report.reading.results import Results
@@ -47,7 +48,7 @@ def _refined(results: Results, anchors: dict) -> list[Line]:
     lines = [("", join(parts))]
     judged = [r for r in with_residues if r.get("geometry_before") and r.get("geometry_after")]
     worse = [record for record in judged if worsened(record)]
-    checks = "clashes, bonds, angles, planes, peptides, chirality, Ramachandran, rotamers, predicted lDDT"
+    checks = ", ".join([*(kind.short for kind in by_group()), "predicted lDDT"])
     if judged and not worse:
         lines.append((FINE, join(("Nothing is worse by the package's own checks (", checks, ")."))))
     elif worse:
