@@ -42,11 +42,6 @@ SHOWN = (
     "name", "residues", "moved", "kept", "reverted", "confidence_before", "confidence_after", "clashes_before",
     "clashes_after", "outliers_before", "outliers_after", "seconds", "audit_severity", "error",
 )  # fmt: skip
-OUTLIERS = (
-    "bond_outliers", "angle_outliers", "planarity_outliers", "ramachandran_outliers", "rotamer_outliers",
-    "omega_outliers", "chirality_errors",
-)  # fmt: skip
-"""Counts of `Stereochemistry.summary()` that the columns outliers_before and outliers_after add up."""
 WHEN = ("before", "after")
 TABLE = "refine.csv"
 FORMAT_SUFFIX = {"pdb": ".pdb", "mmcif": ".cif", "bcif": ".bcif"}
@@ -144,14 +139,13 @@ def output_suffix(structure: Structure, reading: Reading, path: str, *, copied: 
 
 def row_of(refinement: Refinement, record: dict[str, Any]) -> Row:
     """One row of refine.csv: means over the residues for which a number is defined."""
+    from protein_enn.metrics.outliers import total
+
     columns = record["per_residue"]
 
     def mean(name: str) -> float | None:
         values = [value for value in columns[name] if value is not None]
         return fmean(values) if values else None
-
-    def outliers(when: str) -> int:
-        return sum(record[f"geometry_{when}"][name] for name in OUTLIERS)
 
     return {
         "name": record["name"],
@@ -160,7 +154,7 @@ def row_of(refinement: Refinement, record: dict[str, Any]) -> Row:
         "mean_displacement": mean("displacement"),
         **{f"{what}_{when}": mean(f"{what}_{when}") for what in ("confidence", "error") for when in WHEN},
         **{f"clashes_{when}": record[f"geometry_{when}"]["clashes"] for when in WHEN},
-        **{f"outliers_{when}": outliers(when) for when in WHEN},
+        **{f"outliers_{when}": total(record[f"geometry_{when}"]) for when in WHEN},
         "symmetry": record["symmetry"] or None,
         "symmetry_deviation": record["symmetry_deviation"],
         "rebuilt": len(record["rebuilt"]),

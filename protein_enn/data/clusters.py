@@ -1,8 +1,8 @@
 """Clusters of related chains: connected by pairs of 30 % identity over half of the shorter, by either of two searches.
 
 `mmseqs` asks mmseqs2 (Steinegger & Soding (2017) Nat. Biotechnol. 35:1026) for the pairs, `words` is built in
-(`data.kmers` proposes, `metrics.homology` aligns). Of the pairs that mmseqs2 finds at its highest sensitivity the words
-find what docs/finetuning.md says.
+(`data.kmers` proposes, `metrics.alignment` aligns). Of the pairs that mmseqs2 finds at its highest sensitivity the
+words find what docs/finetuning.md says.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from protein_enn.data.kmers import proposals
-from protein_enn.metrics.homology import homology
+from protein_enn.metrics.alignment import homology
 
 METHODS = ("auto", "mmseqs", "words")
 IDENTITY, COVERAGE = 0.3, 0.5

@@ -10,7 +10,6 @@ Ramachandran outliers: no fraction) is larger than in the input; if that cannot 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,29 +21,14 @@ from torch import Tensor
 from protein_enn.geometry.dihedrals import peptide_bonded
 from protein_enn.geometry.symmetry.symmetry import Symmetry
 from protein_enn.metrics import Stereochemistry, stereochemistry
+from protein_enn.metrics.outliers import OUTLIERS, Outlier, by_group
 from protein_enn.refinement.idealize.contacts import beside, near, touches_others
 from protein_enn.refinement.idealize.projection import Projector
 from protein_enn.settings import Settings
 from protein_enn.structure import Structure
 
-KINDS_OF_OUTLIERS: Mapping[str, tuple[str, str]] = {
-    "clash": ("clashes", "clash"),
-    "bond": ("bond_outliers", "bond length outlier"),
-    "angle": ("angle_outliers", "bond angle outlier"),
-    "planarity": ("planarity_outliers", "planarity outlier"),
-    "omega": ("omega_outliers", "peptide bond outlier"),
-    "chirality": ("chirality_errors", "chirality error"),
-    "ramachandran": ("ramachandran_outliers", "Ramachandran outlier"),
-    "rotamer": ("rotamer_outliers", "rotamer outlier"),
-}
-"""Mask of `Stereochemistry` -> its count in `summary()`, and what to call it."""
-MENDABLE = ("clash", "bond", "angle", "planarity", "omega", "chirality")
-"""Kinds of outliers for which a residue may move although no gain is predicted for it."""
-FOLLOWING = ("planarity", "omega", "ramachandran", "rotamer")
-"""Kinds that say nothing, true or false, where bonds or angles of a residue or of those beside it are wrong: there an
-outlier is not new."""
 OTHERS = {"contact": "clash with a ligand, ion or nucleic acid", "break": "break of the chain"}
-"""What else must not be new."""
+"""What must not be new besides `OUTLIERS`."""
 STILL = 0.002
 """Å; a residue that was only idealized, and no atom of it moved by more than this, is put back where it was."""
 REACHES = (6.0, 10.0, 20.0, 40.0)
@@ -100,7 +84,8 @@ class Acceptance:
         unsound = self.before.bond | self.before.angle
         self.unsound = unsound | beside(structure, unsound)
         self.projector = Projector(structure, self.before, contact=self.criteria.contact)
-        faulty = torch.stack([self.outliers_before[kind] for kind in MENDABLE]).any(0)
+        idealizable = [self.outliers_before[kind.name] for kind in OUTLIERS.values() if kind.idealizable]
+        faulty = torch.stack(idealizable).any(0)
         to_idealize = (faulty | beside(structure, faulty)) & self.movable
         self.to_idealize = to_idealize if symmetry is None else ~symmetry.worst(~to_idealize)
 
@@ -155,14 +140,14 @@ class Acceptance:
         """Per kind, the residues with an outlier that the input did not have; empty where nothing got worse."""
         now = self._outliers(candidate, after)
         new = {kind: now[kind] & ~self.outliers_before[kind] for kind in now}
-        new |= {kind: new[kind] & ~self.unsound for kind in FOLLOWING}
+        new |= {k.name: new[k.name] & ~self.unsound for k in OUTLIERS.values() if k.needs_sound_bonds}
         if any(mask.any() for mask in new.values()):
             return new
         return _grown(now, self.before.summary(), after.summary())
 
     def _outliers(self, structure: Structure, geometry: Stereochemistry) -> dict[str, Tensor]:
         """Per kind, which residues have an outlier; `OTHERS` are two more kinds."""
-        found = {kind: getattr(geometry, kind) for kind in KINDS_OF_OUTLIERS}
+        found = {kind.name: geometry.masks[kind.name] for kind in by_group()}
         joined = peptide_bonded(structure.positions, structure.present, structure.chains)
         return {**found, "contact": touches_others(structure, self.criteria.contact), "break": ~joined}
 
@@ -213,7 +198,7 @@ class _Moves:
                 lower = lower | (self.active & near(candidate, concerned, REACHES[max(wide, 0)]))
             if symmetry is not None:
                 lower = symmetry.worst(lower)
-            what = KINDS_OF_OUTLIERS[kind][1] if kind in KINDS_OF_OUTLIERS else OTHERS[kind]
+            what = OUTLIERS[kind].label if kind in OUTLIERS else OTHERS[kind]
             for i in lower.nonzero()[:, 0].tolist():
                 self.reason[i] = f"would bring a new {what}" + ("" if concerned[i] else " beside it")
             taken |= lower
@@ -228,25 +213,22 @@ class _Moves:
         before = self.acceptance.before
         moved = (candidate.positions != self.acceptance.structure.positions).flatten(1).any(1)
         reason = list(self.reason)
-        for kind, (_, name) in KINDS_OF_OUTLIERS.items():
-            gone = moved & getattr(before, kind) & ~getattr(after, kind)
+        for kind in by_group():
+            gone = moved & before.masks[kind.name] & ~after.masks[kind.name]
             for i in gone.nonzero()[:, 0].tolist():
-                done = "clash relieved" if kind == "clash" else f"{name} mended"
+                done = f"{kind.label} {kind.resolved}"
                 reason[i] = f"{reason[i]}; {done}" if reason[i] else done
         fraction = torch.where(moved, self.fraction, 0.0)
         return Decision(candidate.positions, fraction, moved, tuple(reason), before, after)
 
 
 def _grown(now: dict[str, Tensor], before: dict[str, Any], after: dict[str, Any]) -> dict[str, Tensor]:
-    """Residues of those kinds of outliers whose count rose although no further residue is concerned.
+    """Residues of those kinds of outliers whose count (or fraction) rose although no further residue is concerned."""
 
-    Of Ramachandran outliers the fraction counts: where peptide bonds were broken few residues had a phi and a psi.
-    """
+    def more(kind: Outlier) -> bool:
+        if kind.must_not_grow == "count":
+            return bool(after[kind.count] > before[kind.count])
+        had, has = (max(summary[kind.evaluated], 1) for summary in (before, after))
+        return bool(after[kind.count] * had > before[kind.count] * has)
 
-    def more(kind: str, count: str) -> bool:
-        if kind != "ramachandran":
-            return bool(after[count] > before[count])
-        had, has = (max(g["ramachandran_evaluated"], 1) for g in (before, after))
-        return bool(after[count] * had > before[count] * has)
-
-    return {kind: now[kind] for kind, (count, _) in KINDS_OF_OUTLIERS.items() if more(kind, count)}
+    return {kind.name: now[kind.name] for kind in by_group() if more(kind)}

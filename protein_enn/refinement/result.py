@@ -15,7 +15,7 @@ from protein_enn import chemistry
 from protein_enn.geometry.dihedrals import backbone_dihedrals
 from protein_enn.io import write_structure
 from protein_enn.metrics import Stereochemistry
-from protein_enn.refinement.acceptance import KINDS_OF_OUTLIERS
+from protein_enn.metrics.outliers import by_group
 from protein_enn.refinement.coordinates import ca_trace, packed
 from protein_enn.structure import Structure
 
@@ -133,9 +133,9 @@ class Refinement:
 
 def _outlier_kinds(geometry: Stereochemistry) -> list[str]:
     """What is wrong with each residue, "clash bond"; "" where nothing is."""
-    masks = {kind: getattr(geometry, kind).tolist() for kind in KINDS_OF_OUTLIERS}
-    n = len(geometry.clash)
-    return [" ".join(kind for kind, mask in masks.items() if mask[i]) for i in range(n)]
+    names = [kind.name for kind in by_group()]
+    flags = torch.stack([geometry.masks[name] for name in names], 1).tolist()
+    return [" ".join(name for name, flag in zip(names, row, strict=True) if flag) for row in flags]
 
 
 def _phi_psi(structure: Structure) -> tuple[Tensor, Tensor]:

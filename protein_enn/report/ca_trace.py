@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from protein_enn.metrics.outliers import Group, of_group
 from protein_enn.report.colors import FAR
 from protein_enn.report.html import Markup, element, join, number, show
 from protein_enn.report.svg import chain_starts, figure, line, text
@@ -20,14 +21,18 @@ LAYERS = 4
 FAINT = (0.45, 0.65, 0.85, 1.0)
 BROKEN = 5.5
 """Å; CA farther apart than this are not joined. Trans neighbors are 3.8 Å apart, noisy ones a little more."""
-FAULTS = {
-    "clash": ("clash", ("clash",), "M-8-8 8 8M8-8-8 8"),
-    "covalent": (
-        "covalent outlier: bond, angle, plane, peptide, chirality",
-        ("bond", "angle", "planarity", "omega", "chirality"),
-        "M-19 0 0-19 19 0 0 19z",
-    ),
-    "torsion": ("Ramachandran or rotamer outlier", ("ramachandran", "rotamer"), "M0-13 11 7h-22z"),
+_CALLED = {
+    "clash": " or ".join(kind.short for kind in of_group("clash")),
+    "covalent": f"covalent outlier: {', '.join(kind.short for kind in of_group('covalent'))}",
+    "torsion": f"{' or '.join(kind.short for kind in of_group('torsion'))} outlier",
+}
+_MARKS: dict[Group, str] = {
+    "clash": "M-8-8 8 8M8-8-8 8",
+    "covalent": "M-19 0 0-19 19 0 0 19z",
+    "torsion": "M0-13 11 7h-22z",
+}
+FAULTS: dict[str, tuple[str, tuple[str, ...], str]] = {
+    group: (_CALLED[group], tuple(kind.name for kind in of_group(group)), mark) for group, mark in _MARKS.items()
 }
 """What is marked: what it is called, the outliers that count for it, and its mark: a cross in a triangle in a diamond,
 so that a residue can have all three."""

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
+from protein_enn.metrics.outliers import OUTLIERS, counted_per
 from protein_enn.report import tables
 from protein_enn.report.html import MISSING, Markup, element, number, show
 from protein_enn.report.records import field, mean
 
 GEOMETRY = {
     "atoms": "heavy atoms",
-    "clashes": "clashes",
-    "clashes_per_1000_atoms": "clashes per 1,000 atoms",
-    "bond_outliers": "bond length outliers",
-    "angle_outliers": "bond angle outliers",
-    "planarity_outliers": "groups out of plane",
-    "ramachandran_outliers": "Ramachandran outliers",
-    "ramachandran_evaluated": "residues in the Ramachandran count",
-    "rotamer_outliers": "rotamer outliers",
-    "rotamer_evaluated": "residues in the rotamer count",
-    "omega_outliers": "cis (not before Pro) or twisted peptides",
-    "chirality_errors": "chirality errors",
+    **{name: heading for kind in OUTLIERS.values() for name, heading in kind.headings.items()},
 }
 """Geometry counts in the order shown, by the names under which a refinement record holds them."""
-NO_FAULTS = frozenset({"atoms", "ramachandran_evaluated", "rotamer_evaluated"})
+NO_FAULTS = frozenset({"atoms", *(kind.evaluated for kind in counted_per("evaluated"))})
 """Counts of which neither more nor fewer is better."""
-COUNTED = tuple(name for name in GEOMETRY if name not in NO_FAULTS and "per_1000" not in name)
-"""Counts of faults that must not rise."""
 QUALITY = {"confidence": ("predicted lDDT, mean", True), "error": ("predicted error / Å, mean", False)}
 """Columns of a record, what their means are called, and whether more is better."""
 LESS_SURE = 0.005
@@ -35,7 +24,7 @@ def worsened(record: dict) -> list[str]:
     """Which of the package's own checks a refinement left worse than before, one sentence part each."""
     before, after = field(record, "geometry_before"), field(record, "geometry_after")
     worse = []
-    for name in COUNTED:
+    for name in (kind.count for kind in OUTLIERS.values()):
         a, b = number(before.get(name)), number(after.get(name))
         if a is not None and b is not None and b > a:
             worse.append(f"{GEOMETRY[name]} {show(before[name])} → {show(after[name])}")

@@ -13,7 +13,7 @@ from typing import Any
 
 from protein_enn import chemistry
 from protein_enn.io import atomic
-from protein_enn.metrics.matching import match_residues
+from protein_enn.metrics.alignment import match_residues
 from protein_enn.metrics.sequence import recovery
 from protein_enn.report import svg, tables
 from protein_enn.report.document import document, tile_list

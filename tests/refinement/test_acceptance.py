@@ -11,7 +11,8 @@ from torch import Tensor
 from protein_enn.chemistry import CA, CB
 from protein_enn.geometry.symmetry.symmetry import Symmetry
 from protein_enn.metrics import stereochemistry
-from protein_enn.refinement.acceptance import KINDS_OF_OUTLIERS, Acceptance, AcceptanceCriteria, Decision
+from protein_enn.metrics.outliers import OUTLIERS
+from protein_enn.refinement.acceptance import Acceptance, AcceptanceCriteria, Decision
 from protein_enn.structure import Structure
 
 ALL = torch.ones(20, 37)
@@ -40,9 +41,9 @@ def decide(
 
 def assert_not_worse(structure: Structure, decision: Decision) -> None:
     before, after = stereochemistry(structure), stereochemistry(structure.with_positions(decision.positions))
-    for kind, (count, _) in KINDS_OF_OUTLIERS.items():
-        assert not (getattr(after, kind) & ~getattr(before, kind)).any(), kind
-        assert after.summary()[count] <= before.summary()[count], kind
+    for name, kind in OUTLIERS.items():
+        assert not (after.masks[name] & ~before.masks[name]).any(), name
+        assert after.counts[kind.count] <= before.counts[kind.count], name
 
 
 def test_a_sound_input_with_nothing_wanted_is_untouched(helix: Structure) -> None:
@@ -93,7 +94,7 @@ def test_atoms_without_mobility_stay(helix: Structure) -> None:
     assert_not_worse(blurred, decision)
 
 
-def test_a_new_chirality_or_torsion_error_is_refused(helix: Structure) -> None:
+def test_wrong_chirality_and_new_torsion_outliers_are_refused(helix: Structure) -> None:
     mirrored = helix.positions * torch.tensor([-1.0, 1.0, 1.0])
     decision = decide(helix, mirrored, ~NOBODY, ALL)
     assert_not_worse(helix, decision)

@@ -17,9 +17,9 @@ from protein_enn import chemistry
 from protein_enn.chemistry import CA, CB, C, N
 from protein_enn.io import read_structure
 from protein_enn.metrics import stereochemistry
+from protein_enn.metrics.outliers import OUTLIERS
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.refinement import Refinement, refine
-from protein_enn.refinement.acceptance import KINDS_OF_OUTLIERS
 from protein_enn.refinement.mobility import restraint_weights
 from protein_enn.refinement.proposal import quality
 from protein_enn.structure import KINDS, OtherAtoms, Structure
@@ -31,9 +31,9 @@ GAIN = torch.full((20,), 0.1)
 def assert_not_worse(refinement: Refinement) -> None:
     """No residue has a kind of outlier that it did not have, and no kind became more frequent; measured anew."""
     before, after = stereochemistry(refinement.input), stereochemistry(refinement.structure)
-    for kind, (count, _) in KINDS_OF_OUTLIERS.items():
-        assert not (getattr(after, kind) & ~getattr(before, kind)).any(), kind
-        assert after.summary()[count] <= before.summary()[count], kind
+    for name, kind in OUTLIERS.items():
+        assert not (after.masks[name] & ~before.masks[name]).any(), name
+        assert after.counts[kind.count] <= before.counts[kind.count], name
     assert after.summary() == refinement.geometry_after.summary()
 
 
@@ -46,7 +46,7 @@ def wave(slots: Tensor) -> Tensor:
 
 def test_the_test_peptide_is_sound(helix: Structure) -> None:
     summary = stereochemistry(helix).summary()
-    assert not any(summary[count] for count, _ in KINDS_OF_OUTLIERS.values())
+    assert not any(summary[kind.count] for kind in OUTLIERS.values())
 
 
 def test_zero_steps_give_the_input_back(helix: Structure, predictor: Predictor) -> None:

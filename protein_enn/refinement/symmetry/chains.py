@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.metrics.matching import match_residues
+from protein_enn.metrics.alignment import match_residues
 from protein_enn.structure import Structure
 
 IDENTICAL = 0.9

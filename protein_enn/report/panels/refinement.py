@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from protein_enn.metrics.outliers import by_group
 from protein_enn.report import tables
 from protein_enn.report.audits import severity_tag
 from protein_enn.report.ca_trace import view_from
@@ -141,7 +142,7 @@ def lines(page: Page) -> Iterator[Line]:
     checked = [r for r in with_residues if r.get("geometry_before") and r.get("geometry_after")]
     worse = [record for record in checked if worsened(record)]
     if checked and not worse:
-        checks = "clashes, bonds, angles, planes, peptides, chirality, Ramachandran, rotamers, predicted lDDT"
+        checks = ", ".join([*(kind.short for kind in by_group()), "predicted lDDT"])
         yield FINE, join(("Nothing is worse by the package's own checks (", checks, ")."))
     elif worse:
         start = f"Worse in at least one of the package's own checks: {len(worse)} of {len(checked)} ("
