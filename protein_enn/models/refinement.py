@@ -82,7 +82,7 @@ class RefinementModel(nn.Module):
             rows=rows,
             closures=closures_of(structure, rows) if len(structure.links) else torch.zeros(0, 2, dtype=torch.long),
         )
-        state.around, state.around_kinds = context_of(structure)
+        state.context_atoms, state.context_atom_kinds = context_of(structure)
         return self.with_atoms(state, compact)
 
     def with_atoms(self, state: ProteinGraph, compact: Float[Tensor, "n 14 3"]) -> ProteinGraph:
@@ -98,11 +98,11 @@ class RefinementModel(nn.Module):
             self.config.k,
             True,
             state.closures if len(state.closures) else None,
-            (state.around.double() - center, state.around_kinds) if len(state.around) else None,
+            (state.context_atoms.double() - center, state.context_atom_kinds) if len(state.context_atoms) else None,
         )
         graph.pos = compact[:, 1]  # adding the center again would round
         graph.compact = compact
-        carried = ("mask", "residues", "chains", "numbers", "rows", "closures", "around", "around_kinds")
+        carried = ("mask", "residues", "chains", "numbers", "rows", "closures", "context_atoms", "context_atom_kinds")
         return graph.update({name: state[name] for name in carried})
 
     @torch.no_grad()
