@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from protein_enn.embedding import LanguageModel, load_language_model
 from protein_enn.io.atomic import write_bytes, write_text
 from protein_enn.models import build, frozen
-from protein_enn.models.mpnn.published import opened
+from protein_enn.models.mpnn.published import load_published
 
 FORMAT = 2
 """Version of the files; raised, with an upgrade in `_upgraded`, when their meaning changes."""
@@ -173,7 +173,7 @@ def _converted(path: Path) -> Path:
     for place in places:
         if _holds(place, digest):
             return place
-    model, info = opened(path, data)
+    model, info = load_published(path, data)
     predictor = Predictor("design", frozen(model), path.stem, "", info, torch.device("cpu"))
     beside, other = places[0], places[0].with_suffix(".json")
     if not (beside.exists() or other.exists()) or _published_sha256(other):

@@ -1,10 +1,10 @@
-"""Ideal geometry of side chains: where each heavy atom stands seen from three atoms before it.
+"""Ideal geometry of side chains: the position of each heavy atom relative to three atoms before it.
 
 Medians (circular means for dihedrals) over 247 X-ray structures of the Protein Data Bank with a resolution of 1.7 Å or
 better: the 51,527 residues all of whose heavy atoms have B <= 30 Å^2 and full occupancy. Refinement programs restrain
-crystal structures to Engh & Huber (2001), so bonds and angles are close to those (tests hold them together); the
-values here also cover the angles and branch dihedrals of side chains, which `chemistry.ideal_geometry` leaves out.
-Interchangeable atoms (chemistry.EQUIVALENT_ATOMS) share one value. Measured by `scripts/measure_side_chains.py`.
+crystal structures to Engh & Huber (2001), so bonds and angles are close to those (tests compare them). The values here
+also cover the angles and branch dihedrals of side chains, which `chemistry.ideal_geometry` does not contain.
+Interchangeable atoms (chemistry.EQUIVALENT_ATOMS) have one value. Measured by `scripts/measure_side_chains.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class PlacedAtom(NamedTuple):
-    """One atom d behind the atoms a b c (`after`)."""
+    """One atom d, placed relative to the atoms a b c (`after`)."""
 
     atom: str
     after: str
@@ -150,11 +150,11 @@ SIDE_CHAINS: dict[str, tuple[PlacedAtom, ...]] = {
     ),
     "UNK": (PlacedAtom("CB", "C N CA", 1.525, 110.3, -122.6, 0),),
 }
-"""Each atom stands behind those it needs. UNK is built as ALA."""
+"""Each atom comes after the atoms it is placed from. UNK is built as ALA."""
 
 BACKBONE_ANGLE: dict[str, float] = {
     "ALA": 111.0, "ARG": 110.7, "ASN": 111.5, "ASP": 111.2, "CYS": 110.7, "GLN": 111.1, "GLU": 111.2, "GLY":
     113.1, "HIS": 110.5, "ILE": 109.8, "LEU": 110.9, "LYS": 110.9, "MET": 110.9, "PHE": 110.6, "PRO": 112.6,
     "SER": 111.1, "THR": 110.4, "TRP": 111.4, "TYR": 110.6, "VAL": 109.9, "UNK": 111.0
 }  # fmt: skip
-"""N-CA-C, degrees: with it CB is placed evenly between N and C."""
+"""N-CA-C, degrees: the backbone angle for which CB has the angles of the table to both N and C."""

@@ -1,4 +1,4 @@
-"""Tensor field network whose products are done in the frame of each edge, where one axis of rotation is left."""
+"""Tensor field network whose products are computed in the frame of each edge, where one axis of rotation remains."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from protein_enn.settings import Settings
 
 
 class SO2(Encoder):
-    """Features of every node from its surroundings: arXiv:2302.03655, with messages that see both ends.
+    """Features of every node from its surroundings: arXiv:2302.03655, with messages that depend on both ends.
 
-    Gives `scalars` x 0e + `odd` x 0o + `channels` x (1o + ... + lmax).
+    Features: `scalars` x 0e + `odd` x 0o + `channels` x (1o + ... + lmax).
     """
 
     equivariant: ClassVar[bool] = True
@@ -36,8 +36,8 @@ class SO2(Encoder):
         odd: int = 16
         channels: int = 16  # of each tensor degree
         lmax: int = Field(default=2, ge=1, le=MAX_DEGREE)
-        mmax: int = Field(default=2, ge=0, le=MAX_DEGREE)  # of what turns about an edge; at most lmax is used
-        chiral: bool = False  # whether tensors, too, see the handedness of the edges, and not odd scalars alone
+        mmax: int = Field(default=2, ge=0, le=MAX_DEGREE)  # order of rotation about an edge; at most lmax is used
+        chiral: bool = False  # whether tensors, too, depend on the chirality of the edges, not only odd scalars
         edges: int = 64
         hidden: int = 96  # width of a message
         cutoff: float = 24.0  # Å, where a neighbor's weight reaches zero
@@ -53,7 +53,7 @@ class SO2(Encoder):
         self.layers = nn.ModuleList(SO2Layer(config, self.edges.pseudoscalars) for _ in range(config.layers))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
-        """Node features and the embedded edges they were made with."""
+        """Node features and the embedded edges."""
         edges = self.edges(graph)
         rotations = self.alignment(edges.direction, edges.neighbors)
         # Two nodes at one point have no direction between them. |d|^2, 1 elsewhere, removes their tensors smoothly.
@@ -65,7 +65,7 @@ class SO2(Encoder):
 
 
 class SO2Layer(nn.Module):
-    """One residual round of messages: even scalars, odd scalars, tensors."""
+    """One residual layer of messages: even scalars, odd scalars, tensors."""
 
     def __init__(self, config: SO2.Config, triples: int) -> None:
         super().__init__()

@@ -26,7 +26,7 @@ def representation(irreps: str, rotation: Float[Tensor, "3 3"]) -> Float[Tensor,
 
     Examples
     --------
-    >>> representation("1x0e + 1x0o + 1x1o", -torch.eye(3)).diagonal().tolist()
+    >>> representation("1x0e + 1x0o + 1x1o", -torch.eye(3)).diagonal().round().tolist()
     [1.0, -1.0, -1.0, -1.0, -1.0]
     """
     blocks = []

@@ -86,8 +86,8 @@ def test_sets_of_nodes_come_last_in_their_order(broken: Structure, pair: Pair, m
             turns.append(m)
             wanted.append(log_probs[m])
     sets = Sets(*(torch.tensor(values) for values in (of, members, identities, turns)))
-    for together in (128, 1):
-        monkeypatch.setattr("protein_enn.models.mpnn.decoding.TOGETHER", together)
+    for nodes in (128, 1):
+        monkeypatch.setattr("protein_enn.models.mpnn.decoding.BATCH_NODES", nodes)
         found = backbone.last(sets).log_softmax(-1)
         torch.testing.assert_close(found, torch.stack(wanted), atol=CLOSE, rtol=0)
 

@@ -1,4 +1,4 @@
-"""The compiled loops over edges inside the networks: what they give is what torch operations give."""
+"""Networks with the compiled loops over edges give the results of torch operations."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def test_logits_and_gradients_are_those_of_torch_operations() -> None:
         result: torch.Tensor = model.logits(model.encode(graph), sequence, visible)
         return result.float()
 
-    def gradients(found: torch.Tensor) -> dict[str, torch.Tensor]:
+    def gradients(result: torch.Tensor) -> dict[str, torch.Tensor]:
         model.zero_grad()
-        found.log_softmax(-1)[:, 0].sum().backward()
+        result.log_softmax(-1)[:, 0].sum().backward()
         return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
     exact = logits()
     expected = gradients(exact)
     with torch.autocast("cpu", torch.bfloat16):
-        found = logits()
-    assert not torch.equal(found, exact)  # bfloat16 was at work
-    assert (found - exact).abs().max() < 0.05
-    seen = gradients(found)
+        result = logits()
+    assert not torch.equal(result, exact)  # bfloat16 was at work
+    assert (result - exact).abs().max() < 0.05
+    seen = gradients(result)
     assert seen.keys() == expected.keys()
     for name, value in expected.items():
         assert (seen[name] - value).norm() < 0.1 * value.norm() + 1e-3, name
