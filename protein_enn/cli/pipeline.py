@@ -152,7 +152,7 @@ def train(
             threads=threads,
             processes=processes,
             nodes=nodes,
-            say=lambda line: typer.echo(line, err=True),
+            log=lambda line: typer.echo(line, err=True),
         )
     if result.rank == 0:
         typer.echo(f"{result.weights}: {result.steps} steps, {result.residues} residues, {result.minutes:.1f} min")

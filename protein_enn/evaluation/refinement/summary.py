@@ -28,7 +28,7 @@ MEANS = ("lddt", "ca_lddt", "gdt_ha", "chi1", "chi2", "side_chain_rmsd")
 """Figures whose mean over targets is given."""
 
 
-def summarise(outcomes: Sequence[Outcome]) -> Metrics:
+def summarize(outcomes: Sequence[Outcome]) -> Metrics:
     """Means over targets unless said otherwise; None where nothing is known."""
     before, after = [o.before for o in outcomes], [o.after for o in outcomes]
     result: Metrics = {}

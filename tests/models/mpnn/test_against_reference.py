@@ -73,21 +73,21 @@ def test_sets_of_nodes_come_last_in_their_order(broken: Structure, pair: Pair, m
     predictor, reference = pair
     protein, _ = protein_of(broken)
     backbone = Backbone(broken, predictor)
-    wanted, of, members, identities, turns = [], [], [], [], []
+    wanted, of, members, identities, order = [], [], [], [], []
     for k, nodes in enumerate([[3, 4], [20], [9, 10, 8], [0, 30, 1], [7, 22]]):
         become = [(5 * k + 3 * m) % 20 for m in range(len(nodes))]
         sequence = protein.sequence.clone()
         sequence[nodes] = torch.tensor([COLUMNS[a] for a in become])
         log_probs = decode_last(reference, replace(protein, sequence=sequence), backbone.base, nodes)
-        for m in sorted(range(len(nodes)), key=lambda m: (m * 7 + k) % 5):  # named in another order than their turns
+        for m in sorted(range(len(nodes)), key=lambda m: (m * 7 + k) % 5):  # named in another order than their order
             of.append(k)
             members.append(nodes[m])
             identities.append(become[m])
-            turns.append(m)
+            order.append(m)
             wanted.append(log_probs[m])
-    sets = Sets(*(torch.tensor(values) for values in (of, members, identities, turns)))
-    for nodes in (128, 1):
-        monkeypatch.setattr("protein_enn.models.mpnn.decoding.BATCH_NODES", nodes)
+    sets = Sets(*(torch.tensor(values) for values in (of, members, identities, order)))
+    for size in (128, 1):
+        monkeypatch.setattr("protein_enn.models.mpnn.decoding.BATCH_NODES", size)
         found = backbone.last(sets).log_softmax(-1)
         torch.testing.assert_close(found, torch.stack(wanted), atol=CLOSE, rtol=0)
 
