@@ -167,7 +167,7 @@ def evaluate_mutations(
     start = time.perf_counter()
     for path in paths:
         proteins, failed = _score_table(path, predictor, limit, progress)
-        figures = summarise(proteins, seed, calibration_of(predictor, DDG_LIKE)[0]) | {"failed": failed}
+        figures = summarize(proteins, seed, calibration_of(predictor, DDG_LIKE)[0]) | {"failed": failed}
         result |= {f"{path.stem}_{name}": value for name, value in figures.items()}
     return {**result, "seconds": time.perf_counter() - start, "seed": seed, **provenance(predictor, data, split)}
 
@@ -204,7 +204,7 @@ def _score_table(
     return proteins, failed
 
 
-def summarise(proteins: Sequence[Scored], seed: int, calibration: Calibration | None) -> Metrics:
+def summarize(proteins: Sequence[Scored], seed: int, calibration: Calibration | None) -> Metrics:
     """Ranking by each estimator; asymmetry of multi-mutants; errors in kcal/mol where there is a calibration."""
     scored = [protein for protein in proteins if protein.minus_ddg]
     n = sum(len(protein.minus_ddg) for protein in scored)

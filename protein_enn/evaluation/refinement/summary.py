@@ -31,7 +31,7 @@ SHARES = ("ramachandran", "rotamer")
 """Outliers that are given as a share of the residues where they are defined, of all targets together."""
 
 
-def summarise(outcomes: Sequence[Outcome]) -> Metrics:
+def summarize(outcomes: Sequence[Outcome]) -> Metrics:
     """Means over targets unless said otherwise; None where nothing is known."""
     before, after = [o.before for o in outcomes], [o.after for o in outcomes]
     result: Metrics = {}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from protein_enn.evaluation.markdown import formed, markdown_table
+from protein_enn.evaluation.markdown import format_number, markdown_table
 from protein_enn.evaluation.refinement.confidence import calibration
 from protein_enn.evaluation.refinement.measure import RefinementEvaluation
 from protein_enn.evaluation.refinement.outcome import Outcome
-from protein_enn.evaluation.refinement.summary import BINS, summarise
+from protein_enn.evaluation.refinement.summary import BINS, summarize
 
 FIGURES = (
     ("all-atom lDDT", "lddt", ".4f"),
@@ -52,7 +52,7 @@ def markdown(evaluation: RefinementEvaluation) -> str:
     """Figures of each set and variant, gain by starting quality, calibration, worst cases, failures."""
     groups = evaluation.groups()
     found = {group: evaluation.chosen(*group) for group in groups}
-    summaries = {group: summarise(outcomes) for group, outcomes in found.items()}
+    summaries = {group: summarize(outcomes) for group, outcomes in found.items()}
     facts = [f"{key} {value}" for key, value in evaluation.facts.items()]
     heads = ["", *[f"`{name}` {variant}" for name, variant in groups]]
     rows = [[head, *[_span(m, key, form) for m in summaries.values()]] for head, key, form in SINGLE]
@@ -66,7 +66,7 @@ def markdown(evaluation: RefinementEvaluation) -> str:
         lines = [_bin(m, name, low, high) for name, low, high in BINS if m[f"pairs_bin_{name}"]]
         parts += [f"`{group[0]}` {group[1]} by starting quality", markdown_table(bins, lines)]
         parts += _calibration(group, found[group])
-    worst = [[formed(row[key], form) for key, form in WORST] for row in evaluation.worst()]
+    worst = [[format_number(row[key], form) for key, form in WORST] for row in evaluation.worst()]
     parts += [f"Worst by {groups[0][1]}", markdown_table([key for key, _ in WORST], worst)]
     failed = [f"{f['set']} {f['name']} ({f['variant']}): {f['failure']}" for f in evaluation.failures]
     return "\n\n".join([*parts, *(["Could not be measured: " + "; ".join(failed) + "."] if failed else [])])
@@ -100,6 +100,6 @@ def _calibration(group: tuple[str, str], outcomes: Sequence[Outcome]) -> list[st
 def _span(m: dict[str, Any], key: str | tuple[str, ...], form: str) -> str:
     """One figure, or the two of a pair."""
     if isinstance(key, str):
-        return formed(m[key], form)
-    first, second = (formed(m[k], form) for k in key)
+        return format_number(m[key], form)
+    first, second = (format_number(m[k], form) for k in key)
     return f"{first} to {second}" if key[0].startswith("lddt_gain_low") else f"{first} ({second})"
