@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from protein_enn.refinement import RefineOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -176,6 +180,13 @@ def test_the_command_reference_has_every_command_and_option() -> None:
             if parameter.param_type_name == "option" and not parameter.hidden:
                 assert all(option in section for option in parameter.opts), f"{name}: {parameter.opts}"
     assert "[docs/refinement.md](refinement.md)" in page
+
+
+def test_the_api_page_shows_the_help_text_of_every_option(site: Path) -> None:
+    page = (site / "api" / "refinement.html").read_text(encoding="utf-8")
+    shown = html.unescape(re.sub("<[^>]+>", "", page))
+    for option in fields(RefineOptions):
+        assert option.metadata["help"] in shown, option.name
 
 
 @pytest.mark.parametrize(
