@@ -234,16 +234,16 @@ def _wishes(
     temperature: list[float], bias: str, bias_file: Path | None, omit: str, omit_file: Path | None
 ) -> dict[str, Any]:
     """What holds for any structure, read; typer.BadParameter says what cannot be."""
-    from protein_enn.scoring.parsing import amino_acids, biases, read_biases, read_omissions
+    from protein_enn.scoring.parsing import parse_amino_acids, parse_biases, read_biases, read_omissions
 
     if not all(map(math.isfinite, temperature)):
         raise typer.BadParameter("--temperature must be a finite number")
     try:
         return {
             "temperature": temperature,
-            "bias": biases(bias),
+            "bias": parse_biases(bias),
             "bias_at": read_biases(bias_file) if bias_file else {},
-            "omit": amino_acids(omit),
+            "omit": parse_amino_acids(omit),
             "omit_at": read_omissions(omit_file) if omit_file else {},
         }
     except (ValueError, OSError) as error:

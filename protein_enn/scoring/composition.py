@@ -1,6 +1,6 @@
 """What a sequence looks like apart from any model: low complexity, charge, cysteines, glycosylation sites.
 
-Residues that a structure does not resolve are not seen: a window or a motif may span a gap.
+Residues that a structure does not resolve are not known: a window or a motif may span a gap.
 """
 
 from __future__ import annotations

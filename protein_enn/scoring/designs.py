@@ -27,7 +27,7 @@ _STREAM = 7919
 """Between the seeds of the rewriting of one sample and the next: what is drawn does not depend on how many follow."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Design(Result):
     """One sampled sequence. Likelihoods are natural logs at temperature 1 without bias, nats; higher is better.
 
@@ -245,9 +245,9 @@ def design(
 def problem_of(backbone: Backbone, constraints: Constraints) -> Problem:
     """The constraints on the nodes of the graph: residues without node, which have no CA, are kept and not tied."""
     rows = backbone.rows
-    place = torch.full((len(constraints.free),), -1)
-    place[rows] = torch.arange(len(rows))
-    free, groups = constraints.free[rows], place[constraints.groups[rows]]
+    node = torch.full((len(constraints.free),), -1)
+    node[rows] = torch.arange(len(rows))
+    free, groups = constraints.free[rows], node[constraints.groups[rows]]
     return Problem(
         backbone.neighbors,
         backbone.mask,

@@ -23,7 +23,7 @@ from protein_enn.structure import Structure
 from protein_enn.structure.audit import SEVERITIES, Audit
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class EnsembleScore(SequenceScore):
     """Scores of m models of one sequence, over the residues that are scored in all of them; nats, higher is better.
 

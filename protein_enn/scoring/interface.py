@@ -47,7 +47,7 @@ REACH = 10.0
 Groups = tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class InterfaceScore(SequenceScore):
     """Gains of the residues of a complex; nats, higher is better, nan where not scored.
 
@@ -169,8 +169,8 @@ def interface_score(
     predictor = design_predictor(predictor, device, "interface")
     partners = chain_groups(structure, groups)
     chosen = designed_residues(structure, designed)
-    place = {chain: i for i, group in enumerate(partners) for chain in group}
-    group = torch.tensor([place.get(chain, -1) for chain in structure.chain_ids])[structure.chains]
+    side = {chain: i for i, group in enumerate(partners) for chain in group}
+    group = torch.tensor([side.get(chain, -1) for chain in structure.chain_ids])[structure.chains]
     named = group >= 0
     bound_structure, group, chosen = structure.take(named), group[named], chosen[named]
     scored = scorable(bound_structure, predictor, chosen)
@@ -202,22 +202,22 @@ def interface_score(
 
 def chain_groups(structure: Structure, groups: str | Sequence[Sequence[str]] | None) -> Groups:
     """Author chains of each partner; ValueError where they cannot be the sides of an interface."""
-    there = [structure.chain_ids[i] for i in structure.chains.unique().tolist()]
+    present = [structure.chain_ids[i] for i in structure.chains.unique().tolist()]
     if groups is None:
-        found: Groups = tuple((chain,) for chain in there)
+        partners: Groups = tuple((chain,) for chain in present)
     elif isinstance(groups, str):
-        found = tuple(tuple(c.strip() for c in part.split(",") if c.strip()) for part in groups.split("|"))
+        partners = tuple(tuple(c.strip() for c in part.split(",") if c.strip()) for part in groups.split("|"))
     else:
-        found = tuple(tuple(group) for group in groups)
-    have = f"{structure.name} has {'chain' if len(there) == 1 else 'chains'} {', '.join(there)}"
-    if len(found) < 2 or not all(found):
+        partners = tuple(tuple(group) for group in groups)
+    have = f"{structure.name} has {'chain' if len(present) == 1 else 'chains'} {', '.join(present)}"
+    if len(partners) < 2 or not all(partners):
         raise ValueError(f"an interface has at least two sides, such as A|B or A,B|C; {have}")
-    chains = [chain for group in found for chain in group]
-    if missing := [chain for chain in chains if chain not in there]:
+    chains = [chain for group in partners for chain in group]
+    if missing := [chain for chain in chains if chain not in present]:
         raise ValueError(f"no protein chain {missing[0]!r} to make an interface with; {have}")
-    if twice := [chain for chain in there if chains.count(chain) > 1]:
-        raise ValueError(f"{structure.name}: chain {twice[0]} is named more than once; a chain stands on one side")
-    return found
+    if repeated := [chain for chain in present if chains.count(chain) > 1]:
+        raise ValueError(f"{structure.name}: chain {repeated[0]} is named more than once; a chain stands on one side")
+    return partners
 
 
 def near_another(structure: Structure, group: Tensor) -> Bool[Tensor, "n"]:

@@ -61,7 +61,7 @@ class MutantScore:
         return {name: getattr(self, name) for name in names}
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class MutantScores(MutationResult):
     """Scores of named mutants of one structure, in the order they were asked for."""
 
@@ -115,8 +115,15 @@ def score_mutants(
     Raises
     ------
     ValueError
-        No mutant, one that does not read so, a residue that is not there, is another one (the message says which) or
+        No mutant, one that does not parse, a residue that is not there, is another one (the message says which) or
         lacks N, CA or C; else as for `scan`.
+
+    Examples
+    --------
+    >>> import protein_enn as pe
+    >>> found = pe.score_mutants(pe.read_structure("examples/1bhl.pdb"), ["A:H185F", "A:H185F,A:W131A"])
+    >>> round(found.mutants[1].score, 2)
+    0.95
     """
     start = time.perf_counter()
     check_structure(structure)
@@ -152,7 +159,7 @@ def score_mutants(
 
 
 def orders_of(n: int, seed: int = 0) -> list[tuple[int, ...]]:
-    """All orders of n residues if there are no more than `ORDERS`, else that many: random ones and their reverses."""
+    """All orders of n residues if these are no more than `ORDERS`, else that many: random ones and their reverses."""
     if n <= 3:
         return list(permutations(range(n)))
     generator = torch.Generator().manual_seed(seed)
@@ -280,6 +287,6 @@ def _nodes(backbone: Backbone, rows: Sequence[int]) -> list[int]:
 
 
 def _see_each_other(backbone: Backbone, rows: Sequence[int]) -> bool:
-    """Whether any of the residues is a neighbour of another."""
+    """Whether any of the residues is a neighbor of another."""
     nodes = torch.tensor(_nodes(backbone, rows))
     return bool((backbone.mask[nodes][..., None] & (backbone.neighbors[nodes][..., None] == nodes)).any())

@@ -28,7 +28,7 @@ from protein_enn.structure import Structure
 _NAMES = list(ESTIMATORS)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class MutationResult(Result):
     """Scores of mutations of one structure under an estimator; `rows` has one for each."""
 
@@ -60,7 +60,7 @@ class MutationResult(Result):
         return {"mutations": self.rows()}
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class MutationScan(MutationResult):
     """Scores of all 20 amino acids at every residue: nats, 0 for the wild type, nan where not scored."""
 
@@ -150,6 +150,13 @@ def scan(
     ------
     ValueError
         An unknown estimator, a predictor of another task, or a structure with nothing to score.
+
+    Examples
+    --------
+    >>> import protein_enn as pe
+    >>> found = pe.scan(pe.read_structure("examples/1bhl.pdb"))
+    >>> len(found.rows()), round(found.of("A", 131, "W", "A"), 1)
+    (2565, 1.7)
     """
     del seed
     start = time.perf_counter()

@@ -101,7 +101,7 @@ class Provenance:
         return dict(zip(PROVENANCE, (self.weights, self.sha256, self.condition), strict=True))
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Result(ABC):
     """What was found for one structure.
 
@@ -124,6 +124,10 @@ class Result(ABC):
         for name, column in cls.columns.items():
             if COLUMNS.setdefault(name, column) != column:
                 raise ValueError(f"{cls.__name__}: the column {name!r} has another meaning elsewhere: rename it")
+
+    def __repr__(self) -> str:
+        numbers = [f"{name}={value:.4g}" for name, value in self.metrics().items() if isinstance(value, int | float)]
+        return f"{type(self).__name__}({', '.join([repr(self.structure.name), f'weights={self.weights!r}', *numbers])})"
 
     @abstractmethod
     def metrics(self) -> dict[str, Any]:
@@ -180,7 +184,7 @@ class Result(ABC):
         }
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class SequenceScore(Result):
     """A score of the sequence that the structure has, residue by residue, under decoding orders."""
 

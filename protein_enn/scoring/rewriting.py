@@ -42,9 +42,9 @@ def rewrite(
 
 def _least_certain(problem: Problem, certain: Float[Tensor, "g"]) -> Bool[Tensor, "g"]:
     """The designed residues of the groups whose mean log p is lowest."""
-    groups, place = problem.groups[problem.free].unique(return_inverse=True)
-    total = torch.zeros(len(groups), dtype=torch.double).index_add_(0, place, certain[problem.free].double())
-    mean = total / place.bincount(minlength=len(groups))
+    groups, group = problem.groups[problem.free].unique(return_inverse=True)
+    total = torch.zeros(len(groups), dtype=torch.double).index_add_(0, group, certain[problem.free].double())
+    mean = total / group.bincount(minlength=len(groups))
     lowest = groups[mean.argsort(stable=True)[: math.ceil(FRACTION * len(groups))]]
     return problem.free & torch.isin(problem.groups, lowest)
 

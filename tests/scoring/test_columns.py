@@ -1,4 +1,4 @@
-"""Every column that a command writes is explained, nothing is explained that no one writes, and it stands beside."""
+"""Every column that a command writes is explained, nothing is explained that no one writes, and tables carry it."""
 
 from __future__ import annotations
 

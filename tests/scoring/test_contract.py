@@ -1,4 +1,4 @@
-"""What a score promises: who is seen, what sums to one, and everything that must not change it, on real files."""
+"""What a score promises: what is visible, what sums to one, and everything that must not change it, on real files."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def assert_same(found: DesignScore, expected: DesignScore, order: Tensor | None 
     assert metrics == pytest.approx(wanted, abs=1e-4, nan_ok=True)
 
 
-def test_a_neighbours_identity_moves_single_alone(dimer: Structure, predictor: Predictor) -> None:
+def test_a_neighbors_identity_moves_single_alone(dimer: Structure, predictor: Predictor) -> None:
     i = 40
     mutant = with_residue(dimer, i, int(dimer.residues[i] + 7) % 20)
     shift = {m: (scores(mutant, predictor, m).log_probs - scores(dimer, predictor, m).log_probs).abs() for m in MODES}
@@ -147,7 +147,7 @@ def test_the_order_of_copies_changes_nothing(bundle: Structure, predictor: Predi
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_chain_far_away_changes_nothing(dimer: Structure, predictor: Predictor, mode: str) -> None:
-    """Neither its neighbours nor the orders of the chains that were there, even when it is a copy of one."""
+    """Neither its neighbors nor the orders of the chains that were there, even when it is a copy of one."""
     copy = dimer.chain("B")
     n, m = len(dimer), len(copy)
     far = copy.moved(torch.eye(3), torch.tensor([0.0, 2000.0, 0.0]))
@@ -219,14 +219,14 @@ def test_cpu_and_gpu_agree(dimer: Structure, predictor: Predictor, mode: str, tm
 
 
 @pytest.mark.parametrize(
-    ("words", "fault"),
+    ("selection", "fault"),
     [("A:999", "A:999"), ("chain C", "no chain .C."), ("A:50-60, B:1", "B:1"), ("resname QQQ", "QQQ")],
 )
 def test_a_designed_residue_that_does_not_exist_is_an_error(
-    dimer: Structure, predictor: Predictor, words: str, fault: str
+    dimer: Structure, predictor: Predictor, selection: str, fault: str
 ) -> None:
     with pytest.raises(ValueError, match=f"1bhl: designed .*{fault}"):
-        score(dimer, predictor=predictor, designed=words)
+        score(dimer, predictor=predictor, designed=selection)
 
 
 @pytest.mark.parametrize("given", ["file.pdb", Path("file.pdb")])

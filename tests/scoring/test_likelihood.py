@@ -28,7 +28,7 @@ def differs(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).abs().amax(-1) > 1e-6
 
 
-def test_a_neighbour_is_seen_by_single_and_not_by_unconditional(bundle: Structure, predictor: Predictor) -> None:
+def test_a_neighbor_is_visible_to_single_and_not_to_unconditional(bundle: Structure, predictor: Predictor) -> None:
     other = mutated(bundle, 10)
     single = differs(*(score(s, predictor=predictor, mode="single").log_probs for s in (bundle, other)))
     assert not single[10]  # its own identity is never shown to a residue

@@ -22,7 +22,7 @@ FAR = 200.0
 
 @pytest.fixture
 def apart(bundle: Structure) -> Structure:
-    """Chain B far from chain A: with 16 neighbours none of A sees any of B."""
+    """Chain B far from chain A: with 16 neighbors none of A sees any of B."""
     positions = bundle.positions.clone()
     positions[bundle.chains == 1] += FAR
     return bundle.with_positions(positions * bundle.present[..., None])

@@ -67,7 +67,7 @@ def test_the_wild_type_scores_0_and_the_way_back_is_opposite(
     assert float(there.scores[i, to]) != 0
 
 
-def test_a_neighbour_changes_what_is_given_its_identity(bundle: Structure, predictor: Predictor) -> None:
+def test_a_neighbor_changes_what_is_given_its_identity(bundle: Structure, predictor: Predictor) -> None:
     i = 10
     other = mutated(bundle, i + 1, int((bundle.residues[i + 1] + 7) % 20))
     for estimator in ESTIMATORS:

@@ -69,7 +69,7 @@ def test_glycine_gets_a_beta_carbon_and_loses_it(structure: Structure) -> None:
 
 
 def test_links_and_modifications_of_changed_residues_go(bundle: Structure) -> None:
-    """A disulfide, a ligand bound to an atom that goes, and a modified residue beside a ligand that stays."""
+    """A disulfide, a ligand bound to an atom that goes, and a modified residue adjacent to a ligand that stays."""
     sulfur = chemistry.ATOM_INDEX["SG"]
     residues = bundle.residues.clone()
     residues[[0, 1, 2, 3]] = chemistry.RESIDUE_INDEX["CYS"]
