@@ -103,8 +103,8 @@ def shipped() -> list[str]:
 
     Examples
     --------
-    >>> shipped()
-    ['design', 'refinement']
+    >>> "design" in shipped()
+    True
     """
     folder = files("protein_enn") / "weights"
     if not folder.is_dir():
@@ -202,7 +202,7 @@ def _save_published(model: nn.Module, info: dict[str, Any], path: Path) -> Path:
 
 
 def _with_language(predictor: Predictor, language: str | Path | None) -> Predictor:
-    """The predictor with its language model, where it takes one and the file is known."""
+    """The predictor with its language model, where it takes one and its file is named."""
     if not predictor.info.get("config", {}).get("language"):
         if language is not None:
             raise ValueError(f"weights {predictor.name!r} take no language model: leave out {language}")

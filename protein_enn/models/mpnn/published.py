@@ -158,7 +158,7 @@ def _facts(architecture: str, name: str, data: bytes, noise: float) -> dict[str,
         "published": {"network": network, "file": name, "sha256": digest},
         "license": "MIT",
         "training": {"noise": noise},
-        "data": {"source": _SOURCES[architecture], "warning": "most PDB entries up to then, or relatives, were seen"},
+        "data": {"source": _SOURCES[architecture], "warning": "trained on most PDB entries up to then, or relatives"},
     }
 
 
@@ -180,7 +180,7 @@ def _kind(tensors: dict[str, Tensor]) -> str:
     if "W_torsions.weight" in tensors:
         return "weights of LigandMPNN's side-chain packer"
     if "features.node_embedding.weight" in tensors and isinstance(edges, Tensor) and edges.shape[-1:] == (167,):
-        return "weights of ProteinMPNN that see CA atoms alone"
+        return "weights of ProteinMPNN that use CA atoms alone"
     if "features.node_embedding.weight" in tensors:
         return "weights of ProteinMPNN with labels of a membrane"
     return "weights of another network"

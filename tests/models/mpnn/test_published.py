@@ -143,7 +143,7 @@ def test_other_networks_are_named(checkpoint: Path, change: dict[str, tuple[int,
         load_predictor(checkpoint, device="cpu")
 
 
-@pytest.mark.parametrize("content", [{}, [], {"model_state_dict": 3, "num_edges": 4, "noise_level": 0.1}, "words"])
+@pytest.mark.parametrize("content", [{}, [], {"model_state_dict": 3, "num_edges": 4, "noise_level": 0.1}, "text"])
 def test_other_contents(tmp_path: Path, content: Any) -> None:
     torch.save(content, tmp_path / "x.pt")
     with pytest.raises(ValueError, match="no published ProteinMPNN weights"):
@@ -177,11 +177,11 @@ def test_published_weights_are_neither_certified_nor_trained(checkpoint: Path, t
 
 
 def test_the_command_line_takes_the_file(checkpoint: Path, examples: Path) -> None:
-    given = ["score", str(examples / "1bhl.pdb"), "--weights", str(checkpoint), "--orders", "1", "--json"]
-    result = CliRunner().invoke(app, given)
+    arguments = ["score", str(examples / "1bhl.pdb"), "--weights", str(checkpoint), "--orders", "1", "--json"]
+    result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     (row,) = json.loads(result.stdout)
     assert row["weights"] == "v_12_020" and row["scored"] == 135
     checkpoint.write_bytes(b"nothing")
-    refused = CliRunner().invoke(app, given)
+    refused = CliRunner().invoke(app, arguments)
     assert refused.exit_code == 2 and "no published" in " ".join(refused.output.split())
