@@ -43,7 +43,22 @@ def dihedral(
 def peptide_bonded(
     positions: Float[Tensor, "n 37 3"], present: Bool[Tensor, "n 37"], chains: Int[Tensor, "n"]
 ) -> Bool[Tensor, "n"]:
-    """Whether residue i is bonded to residue i + 1: one chain, and C-N shorter than `chemistry.PEPTIDE_BREAK`."""
+    """Whether residue i is bonded to residue i + 1: one chain, and C-N shorter than `chemistry.PEPTIDE_BREAK`.
+
+    Parameters
+    ----------
+    positions
+        Å.
+    present
+        Which atoms exist. Without C or N there is no bond.
+    chains
+        The chain of each residue.
+
+    Returns
+    -------
+    Bool[Tensor, "n"]
+        False for the last residue.
+    """
     bonded = torch.zeros(len(positions), dtype=torch.bool, device=positions.device)
     gap = torch.linalg.vector_norm(positions[1:, chemistry.N] - positions[:-1, chemistry.C], dim=-1)
     both_present = present[1:, chemistry.N] & present[:-1, chemistry.C]

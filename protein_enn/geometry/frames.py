@@ -15,7 +15,18 @@ def unit(vectors: Float[Tensor, "*n 3"], eps: float = 1e-6) -> Float[Tensor, "*n
 def backbone_frames(
     n: Float[Tensor, "*n 3"], ca: Float[Tensor, "*n 3"], c: Float[Tensor, "*n 3"]
 ) -> Float[Tensor, "*n 3 3"]:
-    """Right-handed orthonormal axes (rows) by Gram-Schmidt on C - CA, then N - CA: AlphaFold 2, algorithm 21."""
+    """Frames of residues by Gram-Schmidt on C - CA, then N - CA: AlphaFold 2, algorithm 21.
+
+    Parameters
+    ----------
+    n, ca, c
+        Backbone atoms, Å.
+
+    Returns
+    -------
+    Float[Tensor, "*n 3 3"]
+        Right-handed orthonormal axes, in rows.
+    """
     x = unit(c - ca)
     y = n - ca
     y = unit(y - (y * x).sum(-1, keepdim=True) * x)

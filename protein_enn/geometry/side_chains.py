@@ -168,14 +168,42 @@ def set_chi(
     to: Float[Tensor, "n 4"],
     mask: Bool[Tensor, "n 14"] | None = None,
 ) -> Float[Tensor, "n 14 3"]:
-    """Side chains rotated to the chi angles `to` (radians). nan leaves an angle as it is. Otherwise as `rotate_chi`."""
+    """Side chains rotated to other chi angles.
+
+    Parameters
+    ----------
+    compact, residues, mask
+        As in `rotate_chi`.
+    to
+        Radians. nan leaves an angle as it is.
+
+    Returns
+    -------
+    Float[Tensor, "n 14 3"]
+        As in `rotate_chi`.
+    """
     return rotate_chi(compact, residues, to - compact_chi(compact, residues, mask), mask)
 
 
 def compact_chi(
     compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], mask: Bool[Tensor, "n 14"] | None = None
 ) -> Float[Tensor, "n 4"]:
-    """chi1 to chi4 as in `dihedrals.chi_angles`, nan where there is none. Its gradient is finite."""
+    """chi1 to chi4 as in `dihedrals.chi_angles`, from atom14 and with a finite gradient.
+
+    Parameters
+    ----------
+    compact
+        Atoms in atom14, Å.
+    residues
+        Index into `chemistry.RESIDUES`.
+    mask
+        Which atoms are present, by default all.
+
+    Returns
+    -------
+    Float[Tensor, "n 4"]
+        Radians, nan where a residue has no such angle or an atom is missing.
+    """
     table = topology(compact.device)
     atoms, defined = table.chi_atoms[residues], table.has_chi[residues]
     if mask is not None:

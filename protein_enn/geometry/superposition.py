@@ -64,7 +64,20 @@ def superpose(
 def moved(
     points: Float[Tensor, "*b n 3"], rotation: Float[Tensor, "*b 3 3"], shift: Float[Tensor, "*b 3"]
 ) -> Float[Tensor, "*b n 3"]:
-    """R x + t for every point."""
+    """R x + t for every point.
+
+    Parameters
+    ----------
+    points
+        x, Å.
+    rotation, shift
+        R and t (Å), as from `superpose`.
+
+    Returns
+    -------
+    Float[Tensor, "*b n 3"]
+        Å.
+    """
     return points @ rotation.mT + shift[..., None, :]
 
 

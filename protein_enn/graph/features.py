@@ -33,6 +33,20 @@ def bonded_to_next(
     """Whether residue i is bonded to i + 1: same chain and C-N within `chemistry.PEPTIDE_BREAK`.
 
     Where C or N is missing, CA-CA below 4.5 Å counts instead.
+
+    Parameters
+    ----------
+    compact
+        Atoms in atom14 or its first four, Å.
+    mask
+        Which atoms are present.
+    chains
+        The chain of each residue.
+
+    Returns
+    -------
+    Bool[Tensor, "n"]
+        False for the last residue.
     """
     bonded = torch.zeros(len(compact), dtype=torch.bool, device=compact.device)
     c, n = compact[:-1, C], compact[1:, N]
@@ -44,7 +58,22 @@ def bonded_to_next(
 
 
 def rings(closures: Int[Tensor, "c 2"], chains: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "r 2"]:
-    """Peptide bonds (C of the first residue to N of the second) that close a chain: both ends free, one chain."""
+    """The peptide bonds that close a chain: both residues are free ends of one chain.
+
+    Parameters
+    ----------
+    closures
+        Peptide bonds from C of the first residue to N of the second.
+    chains
+        The chain of each residue.
+    bonded
+        Whether residues i and i + 1 are bonded.
+
+    Returns
+    -------
+    Int[Tensor, "r 2"]
+        The last and the first residue of each ring.
+    """
     tail, head = closures.T
     free = ~bonded[tail] & ((head == 0) | ~bonded[head - 1])
     return closures[free & (tail > head) & (chains[tail] == chains[head])]
@@ -106,8 +135,14 @@ def backbone_features(
     return Backbone(torch.cat([presence, cos * defined], 1), sin * defined, vectors, junctions)
 
 
-def sequence_index(chains: Int[Tensor, "n"], numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "n"]:
-    """Positions along the chain: 1 per bonded residue, whatever their numbers; a gap counts as in the numbers."""
+def sequence_index(numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "n"]:
+    """Positions along the chain: 1 per bonded residue, whatever their numbers; a gap counts as in the numbers.
+
+    Examples
+    --------
+    >>> sequence_index(torch.tensor([1, 2, 7, 8]), torch.tensor([True, False, True, False])).tolist()
+    [0, 1, 6, 7]
+    """
     jump = (numbers[1:] - numbers[:-1]).clamp(2, MAX_OFFSET + 1)
     step = torch.where(bonded[:-1], torch.ones_like(jump), jump)
     return torch.cat([step.new_zeros(1), step.cumsum(0)])

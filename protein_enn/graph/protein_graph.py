@@ -172,7 +172,7 @@ def graph_of_atoms(
     neighbors, neighbor_mask = nearest_neighbors(compact[:, 1], k)
     scalars, vectors, backbone = node_features(compact, mask, residues, bonded, side_chains, closures)
     context_vectors, context_kinds = context_features(compact, mask, context)
-    index = sequence_index(chains, numbers, bonded)
+    index = sequence_index(numbers, bonded)
     return ProteinGraph(
         pos=compact[:, 1],
         scalars=scalars,

@@ -62,17 +62,46 @@ class SequenceModel(Protocol):
     def encode(self, graph: Any) -> Any:
         """Features of the backbone."""
 
-    def logits(
-        self, encoding: Any, sequence: Int[Tensor, "n"], visible: Bool[Tensor, "n k"]
-    ) -> Float[Tensor, "n 20"]: ...
+    def logits(self, encoding: Any, sequence: Int[Tensor, "n"], visible: Bool[Tensor, "n k"]) -> Float[Tensor, "n 20"]:
+        """Unnormalized log-probabilities of every node.
+
+        Parameters
+        ----------
+        encoding
+            Of `encode`.
+        sequence
+            Index into `chemistry.RESIDUES` of each node.
+        visible
+            Neighbors that are decoded before a node.
+        """
 
     def single(
         self, encoding: Any, sequence: Int[Tensor, "n"], shown: Bool[Tensor, "n k"], rank: Int[Tensor, "n"]
-    ) -> Float[Tensor, "n 20"]: ...
+    ) -> Float[Tensor, "n 20"]:
+        """Logits of every node, decoded after all others.
+
+        Parameters
+        ----------
+        encoding, sequence
+            As in `logits`.
+        shown
+            Neighbors whose identity may be used.
+        rank
+            Position of each node in the order of the others.
+        """
 
     def last(
         self, encoding: Any, sequence: Int[Tensor, "n"], shown: Bool[Tensor, "n k"], rank: Int[Tensor, "n"], sets: Sets
-    ) -> Float[Tensor, "m 20"]: ...
+    ) -> Float[Tensor, "m 20"]:
+        """Logits of the nodes of sets, decoded after all others.
+
+        Parameters
+        ----------
+        encoding, sequence, shown, rank
+            As in `single`.
+        sets
+            The nodes, their identities and their order.
+        """
 
     def start(
         self,
@@ -82,4 +111,15 @@ class SequenceModel(Protocol):
         shown: Bool[Tensor, "n k"],
         rank: Int[Tensor, "n"],
         samples: int,
-    ) -> Decoding: ...
+    ) -> Decoding:
+        """Sequences to be decoded node by node.
+
+        Parameters
+        ----------
+        encoding, sequence, shown, rank
+            As in `single`.
+        given
+            Nodes whose identities are given: they come first, in the order of `rank`.
+        samples
+            Number of sequences.
+        """

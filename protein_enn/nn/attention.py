@@ -38,6 +38,7 @@ class NeighborAttention(nn.Module):
         super().__init__()
         if heads < 1 or hidden % heads:
             raise ValueError(f"hidden = {hidden} channels do not make {heads} heads of equal size: choose a multiple")
+        self.irreps_in = self.irreps_out = f"{hidden}x0e"
         self.heads = heads
         self.logits = nn.Linear(hidden, heads)
 

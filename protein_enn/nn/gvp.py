@@ -7,6 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from protein_enn.nn.features import irreps_of
+
 EPS = 1e-8
 """Added to squared lengths, so that gradients are finite where a vector is zero."""
 
@@ -33,6 +35,8 @@ class GVP(nn.Module):
 
     def __init__(self, scalars: tuple[int, int], vectors: tuple[int, int], activation: bool = True) -> None:
         super().__init__()
+        self.irreps_in = irreps_of((scalars[0], 0, "e"), (vectors[0], 1, "o"))
+        self.irreps_out = irreps_of((scalars[1], 0, "e"), (vectors[1], 1, "o"))
         hidden = max(vectors)
         self.activation = activation
         self.lower = nn.Linear(vectors[0], hidden, bias=False)
@@ -63,6 +67,8 @@ class GVPConvolution(nn.Module):
 
     def __init__(self, scalars: int, channels: int, edges: int, hidden: int) -> None:
         super().__init__()
+        self.irreps_in = irreps_of((scalars, 0, "e"), (channels, 1, "o"))
+        self.irreps_out = irreps_of((hidden, 0, "e"), (channels, 1, "o"))
         self.target = nn.Linear(scalars, hidden)
         self.source = nn.Linear(scalars, hidden, bias=False)
         self.edge = nn.Linear(edges, hidden, bias=False)
@@ -102,6 +108,8 @@ class ChiralProducts(nn.Module):
 
     def __init__(self, channels: int, odd: int) -> None:
         super().__init__()
+        self.irreps_in = irreps_of((channels, 1, "o"), (odd, 0, "o"))
+        self.irreps_out = irreps_of((odd, 0, "o"), (channels, 1, "o"))
         self.factors = nn.Linear(channels, 3 * odd, bias=False)
         self.odd = nn.Linear(odd, odd, bias=False)
         self.mix = nn.Linear(odd, channels, bias=False)

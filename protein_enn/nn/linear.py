@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from protein_enn.nn.features import degree_parts, irreps_of
 from protein_enn.nn.spherical import degree_slice
 
 
@@ -15,10 +16,12 @@ class DegreewiseLinear(nn.Module):
     The self-interaction of arXiv:1802.08219; e3nn's `o3.Linear` (arXiv:2207.09453) without its factor 1 / sqrt(inputs).
     (n, (lmax + 1)^2 - 1, inputs) -> (n, (lmax + 1)^2 - 1, outputs), degrees 1 .. lmax of either parity. There is no
     bias: only scalars can have one. Without inputs or outputs there are no weights, and the result is zero or empty.
+    `irreps_in` and `irreps_out` are those of parity (-1)^l.
     """
 
     def __init__(self, inputs: int, outputs: int, lmax: int) -> None:
         super().__init__()
+        self.irreps_in, self.irreps_out = (irreps_of(*degree_parts(count, 1, lmax)) for count in (inputs, outputs))
         self.outputs = outputs
         degrees = range(lmax if inputs and outputs else 0)
         self.degrees = nn.ModuleList(nn.Linear(inputs, outputs, bias=False) for _ in degrees)

@@ -20,6 +20,7 @@ class GaussianBasis(nn.Module):
 
     def __init__(self, size: int, start: float, stop: float) -> None:
         super().__init__()
+        self.irreps_in, self.irreps_out = "1x0e", f"{size}x0e"
         self.register_buffer("centers", torch.linspace(start, stop, size), persistent=False)
         self.inverse_width = (size - 1) / (stop - start)
 
@@ -42,6 +43,7 @@ class BesselBasis(nn.Module):
 
     def __init__(self, size: int, cutoff: float) -> None:
         super().__init__()
+        self.irreps_in, self.irreps_out = "1x0e", f"{size}x0e"
         whole = torch.arange(1, size + 1, dtype=torch.get_default_dtype())  # exact, whatever the module is cast to
         self.register_buffer("frequencies", whole, persistent=False)
         self.cutoff = cutoff

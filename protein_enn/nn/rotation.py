@@ -83,7 +83,7 @@ def parse_irreps(irreps: str) -> list[tuple[int, int, str]]:
     [(64, 0, 'e'), (8, 1, 'o')]
     """
     terms = []
-    for term in irreps.split("+"):
+    for term in irreps.split("+") if irreps else ():
         count, kind = term.strip().split("x")
         terms.append((int(count), int(kind[:-1]), kind[-1]))
     return terms

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from protein_enn.nn.chunks import in_chunks
 from protein_enn.nn.edge_rotations import EdgeRotations
+from protein_enn.nn.features import degree_parts, irreps_of
 
 
 class SO2Convolution(nn.Module):
@@ -38,6 +39,8 @@ class SO2Convolution(nn.Module):
         self.channels, self.lmax = channels, lmax
         self.mmax = lmax if mmax is None else min(lmax, mmax)
         self.invariants = (lmax + 1) * channels
+        self.irreps_in = irreps_of(*degree_parts(channels, 0, lmax))
+        self.irreps_out = irreps_of((self.invariants, 0, "e"), *degree_parts(channels, 1, lmax))
         self.radial = nn.Linear(hidden, (self.mmax + 1) * channels)
         self.twist = nn.Linear(odd, self.mmax * channels, bias=False) if odd and self.mmax else None
         ms = range(self.mmax + 1)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from protein_enn.nn.chunks import Source
-from protein_enn.nn.features import Features
+from protein_enn.nn.features import Features, Layout, degree_parts, irreps_of
 from protein_enn.nn.neighbor_products import Coupling, neighbor_products
 from protein_enn.nn.spherical import coupling, degree_slice
 
@@ -47,6 +47,8 @@ class TensorConvolution(nn.Module):
         crossed = [sum(c == degree for _, _, c in self.cross_paths) for degree in degrees]
         self.sizes = [count * (2 * d + 1) for each in (counts, crossed if odd else []) for d, count in enumerate(each)]
         self.scalars, self.pseudoscalars = counts[0] * channels, counts[0] * odd
+        self.irreps_in = irreps_of(*degree_parts(channels, 0, lmax), *degree_parts(odd, 0, lmax, natural=False))
+        self.irreps_out = Layout(self.scalars, self.pseudoscalars, channels, odd, lmax).irreps
         self.mix = nn.ModuleList(
             nn.Linear(counts[d] * channels + crossed[d] * odd, channels, bias=False) for d in degrees[1:]
         )

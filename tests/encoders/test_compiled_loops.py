@@ -43,7 +43,7 @@ def test_logits_and_gradients_are_those_of_torch_operations() -> None:
         result = logits()
     assert not torch.equal(result, exact)  # bfloat16 was at work
     assert (result - exact).abs().max() < 0.05
-    seen = gradients(result)
-    assert seen.keys() == expected.keys()
+    observed = gradients(result)
+    assert observed.keys() == expected.keys()
     for name, value in expected.items():
-        assert (seen[name] - value).norm() < 0.1 * value.norm() + 1e-3, name
+        assert (observed[name] - value).norm() < 0.1 * value.norm() + 1e-3, name

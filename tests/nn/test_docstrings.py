@@ -33,7 +33,7 @@ def public(module_names: list[str]) -> dict[str, Any]:
     return names
 
 
-# Python files alone: a compiled library may lie beside them.
+# Python files alone: a compiled library may be in the same folder.
 PUBLIC = public(sorted(file.stem for file in Path(protein_enn.nn.__path__[0]).glob("[!_]*.py")))
 LAYERS = {
     name: value for name, value in PUBLIC.items() if inspect.isclass(value) and issubclass(value, torch.nn.Module)

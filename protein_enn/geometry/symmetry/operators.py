@@ -46,7 +46,22 @@ class Operators:
 
 
 def check_motions(rotations: Tensor, shifts: Tensor, name: str, tolerance: float) -> None:
-    """ValueError unless all are finite proper rotations (to `tolerance`), with shifts of sensible length."""
+    """Checks motions x -> R x + t.
+
+    Parameters
+    ----------
+    rotations, shifts
+        R (k, 3, 3) and t (k, 3), Å.
+    name
+        Of the operators, for messages.
+    tolerance
+        Largest element of R R^T - 1.
+
+    Raises
+    ------
+    ValueError
+        Not float64, not finite, not proper rotations, or shifts longer than `FARTHEST`.
+    """
     if rotations.dtype != torch.float64 or shifts.dtype != torch.float64 or not len(rotations):
         raise ValueError(f"{name}: operators are one or more float64 rotations (k, 3, 3) and shifts (k, 3)")
     finite = torch.isfinite(rotations).all((1, 2)) & torch.isfinite(shifts).all(1)

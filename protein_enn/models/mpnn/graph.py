@@ -77,7 +77,7 @@ def graph_of_backbone(
     BackboneGraph
         A node per residue with all four atoms; its `rows` are these residues.
     """
-    index = _sequence_index(chains, numbers, bonded_to_next(atoms, mask, chains))
+    index = _sequence_index(numbers, bonded_to_next(atoms, mask, chains))
     rows = mask.all(1).nonzero()[:, 0]
     atoms, chains, index = atoms[rows], chains[rows], index[rows]
     if not len(rows):
@@ -96,7 +96,7 @@ def graph_of_backbone(
     )
 
 
-def _sequence_index(chains: Int[Tensor, "n"], numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "n"]:
+def _sequence_index(numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "n"]:
     """Positions along the chain: 1 per bonded residue, whatever their numbers; a gap counts as in the numbers."""
     step = torch.where(bonded[:-1], 1, (numbers[1:] - numbers[:-1]).clamp(1, MAX_OFFSET + 1))
     return torch.cat([step.new_zeros(1), step.cumsum(0)])

@@ -86,7 +86,22 @@ class MPNN(nn.Module):
     def logits_by_order(
         self, encoding: Encoding, sequences: Int[Tensor, "o n"], visible: Bool[Tensor, "o n k"]
     ) -> Float[Tensor, "o n 20"]:
-        """`logits` of several sequences or orders on one backbone."""
+        """`logits` of several sequences or orders on one backbone.
+
+        Parameters
+        ----------
+        encoding
+            The backbone.
+        sequences
+            Index into `chemistry.RESIDUES` of each node, for each order.
+        visible
+            Neighbors that are decoded before a node, for each order.
+
+        Returns
+        -------
+        Float[Tensor, "o n 20"]
+            In the order of `chemistry.AMINO_ACIDS`.
+        """
         n = len(encoding.nodes)
         shown = torch.cat([torch.zeros_like(visible[..., :1]), visible], -1)
         index = torch.where(shown, encoding.neighbors + n, encoding.neighbors)

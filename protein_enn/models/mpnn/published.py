@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -81,6 +84,63 @@ def load_published(path: Path, data: bytes) -> tuple[MPNN, dict[str, Any]]:
     return model, {"architecture": architecture, "config": config, **_facts(architecture, path.name, data, noise)}
 
 
+def converted_file(path: Path, save: Callable[[MPNN, dict[str, Any], Path], Path]) -> Path:
+    """The `.safetensors` file with the tensors of a published `.pt`: in its folder, or in the user's cache.
+
+    It is written if it is missing, damaged or of another `.pt`, but never over weights of another origin.
+
+    Parameters
+    ----------
+    path
+        The published file.
+    save
+        Writes a network and its metadata to a `.safetensors` file and returns its path.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        The file is missing or is not a published checkpoint.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "protein_enn" / "weights"
+    adjacent, cached = path.with_suffix(".safetensors"), cache / digest[:16] / f"{path.stem}.safetensors"
+    for file in (adjacent, cached):
+        if _is_conversion_of(file, digest):
+            return file
+    model, info = load_published(path, data)
+    metadata = adjacent.with_suffix(".json")
+    if not (adjacent.exists() or metadata.exists()) or _published_sha256(metadata):
+        try:
+            return save(model, info, adjacent)
+        except OSError:  # the folder is not writable
+            pass
+    return save(model, info, cached)
+
+
+def _is_conversion_of(file: Path, digest: str) -> bool:
+    """Whether this file is undamaged and was converted from the published file of this sha256."""
+    if not file.is_file() or _published_sha256(file.with_suffix(".json")) != digest:
+        return False
+    info = json.loads(file.with_suffix(".json").read_text())
+    return bool(info.get("sha256") == hashlib.sha256(file.read_bytes()).hexdigest())
+
+
+def _published_sha256(metadata: Path) -> str | None:
+    """sha256 of the published file that weights with this JSON were converted from; None for other weights."""
+    try:
+        return str(json.loads(metadata.read_text())["published"]["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _build(config: dict[str, int], content: dict[str, Any]) -> tuple[str, MPNN]:
     """The name of the architecture, and a network with these settings, to which missing ones are added."""
     layers = {name.split(".")[1] for name in content["model_state_dict"] if name.startswith("context_encoder_layers.")}
@@ -98,7 +158,7 @@ def _facts(architecture: str, name: str, data: bytes, noise: float) -> dict[str,
         "published": {"network": network, "file": name, "sha256": digest},
         "license": "MIT",
         "training": {"noise": noise},
-        "data": {"source": _SOURCES[architecture], "warning": "most PDB entries up to then, or relatives, were seen"},
+        "data": {"source": _SOURCES[architecture], "warning": "trained on most PDB entries up to then, or relatives"},
     }
 
 
@@ -120,7 +180,7 @@ def _kind(tensors: dict[str, Tensor]) -> str:
     if "W_torsions.weight" in tensors:
         return "weights of LigandMPNN's side-chain packer"
     if "features.node_embedding.weight" in tensors and isinstance(edges, Tensor) and edges.shape[-1:] == (167,):
-        return "weights of ProteinMPNN that see CA atoms alone"
+        return "weights of ProteinMPNN that use CA atoms alone"
     if "features.node_embedding.weight" in tensors:
         return "weights of ProteinMPNN with labels of a membrane"
     return "weights of another network"
