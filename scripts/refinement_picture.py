@@ -1,4 +1,4 @@
-"""Draw a refinement before and after as an SVG image: the one in docs/refinement.md if nothing else is named.
+"""Draw a refinement before and after as an SVG image: the one in docs/how-to/refinement.md if nothing else is named.
 
 python scripts/refinement_picture.py                        # examples/1bhl_perturbed.pdb, docs/images/refinement.svg
 python scripts/refinement_picture.py model.pdb picture.svg  # any other

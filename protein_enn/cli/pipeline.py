@@ -128,7 +128,9 @@ def train(
     ] = 1,
     nodes: Annotated[
         int,
-        typer.Option(min=1, help="So many nodes. srun or torchrun starts this command on each; see docs/scaling.md."),
+        typer.Option(
+            min=1, help="So many nodes. srun or torchrun starts this command on each; see docs/how-to/scaling.md."
+        ),
     ] = 1,
 ) -> None:
     """Train a predictor. The best weights of the run are in DIR/best.safetensors."""

@@ -65,7 +65,7 @@ def refine(
 ) -> None:
     """Refine models: DIR/NAME.<format>, DIR/NAME.refinement.json for each file, and DIR/refine.csv.
 
-    A residue moves only if that is expected to help and brings no new outlier; see docs/refinement.md.
+    A residue moves only if that is expected to help and brings no new outlier; see docs/how-to/refinement.md.
     """
     batch = items(inputs, sharding, writes=[output / TABLE])
     _check_targets(batch, options, output, reading)

@@ -19,7 +19,7 @@ def load_results(folder_or_files: str | Path | Sequence[str | Path]) -> Results:
     Parameters
     ----------
     folder_or_files
-        One folder or file, or several; docs/report.md lists the names of files.
+        One folder or file, or several; docs/how-to/report.md lists the names of files.
 
     Returns
     -------

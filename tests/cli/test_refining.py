@@ -26,7 +26,7 @@ from protein_enn.predictor import load_predictor
 from protein_enn.refinement import RefineOptions, refine
 
 RUNNER = CliRunner()
-DOCS = Path(__file__).parents[2] / "docs" / "refinement.md"
+DOCS = Path(__file__).parents[2] / "docs" / "how-to" / "refinement.md"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "1bhl_perturbed.pdb"
 Helix = Callable[..., str]
 Run = Callable[..., Any]
@@ -264,7 +264,7 @@ def test_the_options_of_the_command_are_those_of_the_class() -> None:
 def test_the_guide_explains_every_column() -> None:
     guide = DOCS.read_text()
     missing = [name for name in COLUMNS if f"`{name}`" not in guide]
-    assert not missing, f"docs/refinement.md says nothing of the columns {missing}"
+    assert not missing, f"docs/how-to/refinement.md says nothing of the columns {missing}"
 
 
 def test_the_table_of_controls_means_the_same_in_both_columns_and_has_every_option(
