@@ -1,7 +1,7 @@
 """Exact neighbor search in float64, from ten points to millions: chooses one of three searches with equal results.
 
-All distances for few points; for many a k-d tree on the CPU and a cell list on a GPU. `docs/benchmarks/neighbors.md` has the times
-that set the limits. `torch.cdist` in its default mode is never used: its matrix products have errors of hundredths of
+All distances for few points; for many a k-d tree on the CPU and a cell list on a GPU. `docs/benchmarks/neighbors.md` has the
+times that set the limits. `torch.cdist` in its default mode is never used: its matrix products have errors of hundredths of
 an Å.
 """
 
