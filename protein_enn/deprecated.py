@@ -148,6 +148,7 @@ MODULES: dict[str, str] = {
     "tasks.refinement": "training.tasks.refinement",
     "tasks.refinement_loss": "training.tasks.refinement_loss",
     "tasks.refinement_model": "models.refinement",
+    "workflow.plan": "workflow.jobs",
 }
 """Old module to new one, both without the package's name."""
 
@@ -166,7 +167,6 @@ NAMES: dict[str, str] = {
     "finetuning.finetune_on_ddg": "training.finetune_ddg.finetune_on_ddg",
     "refinement.mending.ideal_angles.HANDS": "chemistry.ideal_geometry.CHIRAL_CENTERS",
     "tasks.displacement.DisplacementModel": "models.displacement.DisplacementModel",
-    "workflow.plan": "workflow.jobs",
 }
 """Old name to new one, both with their module."""
 
