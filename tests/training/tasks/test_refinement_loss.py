@@ -1,4 +1,4 @@
-"""Losses of refinement: zero for the native wherever it stands, finite gradients, honest targets."""
+"""Losses of refinement: zero for the native at any position, finite gradients, correct targets."""
 
 from dataclasses import replace
 from typing import Any
@@ -84,7 +84,9 @@ def test_sampled_lddt_estimates_the_metric():
     structure = random_structure((60,), seed=3)
     moved = structure.positions + 0.8 * torch.randn(structure.positions.shape, generator=seeded_generator(2))
     compact, _ = to_compact(moved, structure.present, structure.residues)
-    samples = torch.stack([sampled_lddt(compact, target_of(Chain.of(structure)), seeded_generator(3, i)) for i in range(60)])
+    samples = torch.stack(
+        [sampled_lddt(compact, target_of(Chain.of(structure)), seeded_generator(3, i)) for i in range(60)]
+    )
     exact = lddt(moved, structure.positions, structure.present).per_residue
     assert (samples.mean(0) - exact).abs().mean() < 0.03
     assert samples.mean() == pytest.approx(float(exact.mean()), abs=0.01)
@@ -105,7 +107,7 @@ def test_equivalent_atoms_take_the_names_that_fit():
 def test_foretold_errors_are_right_when_they_are_the_logarithms_of_the_true_ones():
     error = torch.rand(5, 3, 14, generator=seeded_generator(4))
     mask = torch.ones_like(error, dtype=torch.bool)
-    mask[4] = False  # a residue nothing is known of does not count
+    mask[4] = False  # an unknown residue does not count
     true = torch.stack([(e + LEAST_ERROR).log() for e in (error.mean((1, 2)), 2 * error.mean((1, 2)))], -1)
     true[4] = 100.0
     assert float(error_prediction_loss(true, error, 2 * error, mask)) < 1e-5
@@ -127,7 +129,7 @@ def test_loss_has_finite_gradients_and_falls(moves):
         assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
         optimizer.step()
         found.append(loss.item())
-    if moves == (1.0,):  # else the states that are learned from change with the model
+    if moves == (1.0,):  # else the states in the loss change with the model
         assert found[-1] < found[0]
 
 
