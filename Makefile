@@ -8,7 +8,7 @@ demo: .venv/.installed
 	@echo "The report is $(CURDIR)/results/report.html: open it in a browser."
 
 test: .venv/.installed
-	pytest -q
+	pytest -q -n $${PYTEST_WORKERS:-2} --dist worksteal # two at a time, and each has a thread
 
 lint: .venv/.installed
 	ruff check .

@@ -23,7 +23,9 @@ from protein_enn.cli.options import (
     Seed,
     Threads,
     Weights,
+    joined_selection,
     predictor_for,
+    residues_option,
     with_option_groups,
 )
 from protein_enn.cli.output import finish, show_rows, write_rows, writing
@@ -49,8 +51,8 @@ def main(
     reading: Reading,
     mode: Annotated[Mode, typer.Option(help="What a residue sees of the sequence.")] = Mode.conditional,
     orders: Annotated[int, typer.Option(min=1, help="Decoding orders averaged in conditional mode.")] = 8,
-    designed: Annotated[
-        str | None, typer.Option(help='Residues to score, such as "A:5-20"; the others are given. All by default.')
+    chosen: Annotated[
+        list[str] | None, residues_option("Score only these residues, given the sequence of all others")
     ] = None,
     reference: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Structure to whose sequence each is compared.")
@@ -67,6 +69,7 @@ def main(
     beside = {suffix: table.with_suffix(suffix) for suffix in (".svg", ".html")}
     batch = items(inputs, writes=[table, *beside.values()], reads=[reference])
     predictor = predictor_for("design", weights, device, threads, condition=condition, use="score")
+    designed = joined_selection(chosen)
     native = None if reference is None else read_reference(reference)
     residues: dict[str, Row] = {}
 

@@ -1,4 +1,4 @@
-"""Write the table of columns and the output of the example commands into docs/scoring.md, between its marks.
+"""Write the table of columns and the output of the example commands into docs/how-to/scoring.md, between its marks.
 
 python scripts/scoring_examples.py
 
@@ -20,14 +20,14 @@ from protein_enn.cli.application import app
 from protein_enn.io import atomic
 from protein_enn.scoring.columns import COLUMNS
 
-PAGE = Path("docs/scoring.md")
+PAGE = Path("docs/how-to/scoring.md")
 OUT = "ranking.csv"
 RANKING = "python scripts/score_designs.py"
 EXAMPLES = (
     "protein-enn score examples/1bhl.pdb examples/1bhl_perturbed.pdb",
-    'protein-enn score examples/1bhl.pdb --mode single --designed "A:60-69"',
+    'protein-enn score examples/1bhl.pdb --mode single --residues "A:60-69"',
     "protein-enn scan examples/1bhl.pdb --estimator single",
-    "protein-enn scan examples/1bhl.pdb --mutation A:H185F --mutation A:H185F,A:W131A",
+    "protein-enn scan examples/1bhl.pdb --mutant A:H185F --mutant A:H185F,A:W131A",
     'protein-enn design examples/1bhl.pdb --samples 2 --fixed "A:60-180" --omit C',
     f"{RANKING} examples/1bhl.pdb examples/1bhl_perturbed.pdb examples/2gtl_chain_a.cif {OUT}",
 )

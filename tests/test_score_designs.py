@@ -72,7 +72,7 @@ def test_a_folder_is_ranked(designs: Path, tmp_path: Path, weights: str, example
 
 def test_part_of_a_design_can_be_ranked(designs: Path, tmp_path: Path, weights: str) -> None:
     table = tmp_path / "part.csv"
-    result = ranked(designs / "1bhl.pdb", table, "--weights", weights, "--mode", "single", "--designed", "A:60-69")
+    result = ranked(designs / "1bhl.pdb", table, "--weights", weights, "--mode", "single", "--residues", "A:60-69")
     assert result.exit_code == 0, result.output
     (row,) = csv.DictReader(table.read_text().splitlines())
     assert (row["designed"], row["standard_error"], row["mode"]) == ("10", "", "single")

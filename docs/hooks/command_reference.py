@@ -6,6 +6,7 @@ python docs/hooks/command_reference.py    prints it
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 INTRODUCTION = """# Commands
@@ -23,7 +24,16 @@ def markdown() -> str:
     from protein_enn.cli import app
 
     program: Any = typer.main.get_command(app)
-    return "\n".join([INTRODUCTION, *(section(name, command) for name, command in program.commands.items())])
+    return "\n".join([INTRODUCTION, *(section(name, command) for name, command in commands(program))])
+
+
+def commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command with its name; those of a group as `evaluate design`."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{path}{name} ")
+        else:
+            yield f"{path}{name}", command
 
 
 def section(name: str, command: Any) -> str:
@@ -54,7 +64,7 @@ def escaped(text: str) -> str:
 
 def linked(text: str) -> str:
     """Mentions of pages of docs/ as links."""
-    return re.sub(r"docs/([\w\\]+)\.md", lambda match: f"[{match[0]}]({match[1]}.md)".replace("\\", ""), text)
+    return re.sub(r"docs/([\w\\/-]+)\.md", lambda match: f"[{match[0]}](../{match[1]}.md)".replace("\\", ""), text)
 
 
 if __name__ == "__main__":

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import typer
 
+from protein_enn.cli import evaluation
 from protein_enn.cli.audit import audit
 from protein_enn.cli.calibration import calibrate
 from protein_enn.cli.certify import certify
 from protein_enn.cli.designing import design
 from protein_enn.cli.doctor import doctor
 from protein_enn.cli.embedding import embed
-from protein_enn.cli.evaluation import evaluate
 from protein_enn.cli.fetching import fetch
 from protein_enn.cli.finetuning import finetune
-from protein_enn.cli.labelling import label
+from protein_enn.cli.labeling import label
+from protein_enn.cli.old_spellings import RenamingCommand, TaskGroup
 from protein_enn.cli.options import with_option_groups
 from protein_enn.cli.pipeline import prepare, report, train
 from protein_enn.cli.refinement import refine
@@ -29,9 +30,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for reader in (audit, refine, score, scan, design, validate):
-    app.command()(with_option_groups(reader))
-for command in (fetch, certify, prepare, embed, label, train, finetune, calibrate, evaluate, report, doctor):
-    app.command()(command)
+    app.command(cls=RenamingCommand)(with_option_groups(reader))
+for command in (fetch, certify, prepare, embed, label, train, finetune, calibrate, report, doctor):
+    app.command(cls=RenamingCommand)(command)
+tasks = typer.Typer(
+    help="Measure a predictor on data with known answers: a command for each task.", no_args_is_help=True
+)
+for task in (evaluation.design, evaluation.refinement, evaluation.mutations):
+    tasks.command(cls=RenamingCommand)(task)
+app.add_typer(tasks, name="evaluate", cls=TaskGroup)
 
 
 def _version(wanted: bool) -> bool:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from protein_enn.cli.accounts import show_accounts
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, run, share
-from protein_enn.cli.options import Inputs, Json, Portion, Reading, Table
+from protein_enn.cli.audit_summary import show_summaries
+from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, in_shard, items, run
+from protein_enn.cli.options import Inputs, Json, Reading, Sharding, Table, joined_selection, residues_option
 from protein_enn.cli.output import list_failures, show_json, show_rows, write_rows
 from protein_enn.structure.audit import SEVERITIES
 
@@ -30,49 +30,45 @@ FEW = 5
 def audit(
     inputs: Inputs,
     reading: Reading,
-    portion: Portion,
+    sharding: Sharding,
     output: Table = None,
-    table: Annotated[bool, typer.Option("--table", help=f"One line a file, as for more than {FEW} of them.")] = False,
+    table: Annotated[
+        bool, typer.Option("--table", help=f"Print one line for each file. So are more than {FEW} files printed.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 also for a warning.")] = False,
-    words: Annotated[
-        str | None,
-        typer.Option(
-            "--select",
-            metavar="WORDS",
-            help="List the residues selected: 'A:45-60', 'chain B and within 8 of ligand', 'resname HIS, plddt < 70'.",
-        ),
-    ] = None,
+    residues: Annotated[list[str] | None, residues_option("List these residues")] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what was read, chosen, dropped and found; exit status 1 if a file is refused or a finding is an error.
+    """Say what was read, chosen, dropped and found. Exit status 1 if a file is refused or a finding is an error.
 
-    With --failed only --strict makes findings count for the exit status.
+    With --failed findings count for the exit status only if --strict is given.
     """
+    selection = joined_selection(residues)
 
     def work(item: Item, structure: Structure) -> list[Row]:
-        row = {"name": item.name, "file": item.path, **account(structure), "error": None}
-        return [row if words is None else {**row, "selected": selected(structure, words)}]
+        row = {"name": item.name, "file": item.path, **summary(structure), "error": None}
+        return [row if selection is None else {**row, "selected": selected(structure, selection)}]
 
-    rows = run(share(items(inputs, portion, writes=[output]), portion), reading, work, failure)
+    rows = run(in_shard(items(inputs, sharding, writes=[output]), sharding), reading, work, failure)
     if output is not None:
         write_rows(output, rows, COLUMNS)
     if as_json:
         show_json(rows)
     elif table or len(rows) > FEW:
-        show_rows(rows, SHOWN if words is None else (*SHOWN, "selected"))
+        show_rows(rows, SHOWN if selection is None else (*SHOWN, "selected"))
     else:
-        show_accounts(rows)
-    if portion.failed is not None:
-        list_failures(portion.failed, rows)
+        show_summaries(rows)
+    if sharding.failed is not None:
+        list_failures(sharding.failed, rows)
     refused = sum(bool(row["error"]) for row in rows)
     unsound = sum(bool(row.get("error_count") or (strict and row.get("warning_count"))) for row in rows)
-    if (unsound and strict) if portion.failed is not None else (refused or unsound):
+    if (unsound and strict) if sharding.failed is not None else (refused or unsound):
         what = "a warning or an error" if strict else "an error"
         typer.echo(f"{refused} refused, {unsound} with {what} among the findings", err=True)
         raise typer.Exit(1)
 
 
-def account(structure: Structure) -> Row:
+def summary(structure: Structure) -> Row:
     """What is in a structure as read, in numbers, names and words. ValueError if its atoms do not balance."""
     from protein_enn.structure import KINDS, LINKS
 
@@ -106,8 +102,8 @@ def counts(indices: list[int], names: tuple[str, ...]) -> dict[str, int]:
     return {name: found[i] for i, name in enumerate(names) if found[i]}
 
 
-def selected(structure: Structure, words: str) -> list[str]:
-    """Ids of the residues that the words select."""
+def selected(structure: Structure, selection: str) -> list[str]:
+    """Ids of the residues that the selection chooses."""
     from protein_enn.structure.selection import select
 
-    return [structure.residue_id(i) for i in select(structure, words).nonzero()[:, 0].tolist()]
+    return [structure.residue_id(i) for i in select(structure, selection).nonzero()[:, 0].tolist()]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from protein_enn.cli.options import Portion, Reading
+from protein_enn.cli.options import Reading, Sharding
 from protein_enn.cli.output import Progress, check_writable, printable
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 SUFFIXES = (".gz", ".pdb", ".ent", ".cif", ".mmcif", ".bcif", ".pdbx")
 STDIN = "-"
-EVERYTHING = Portion()
+EVERYTHING = Sharding()
 AUDIT_COLUMNS = ("audit_severity", "audit_findings")
 
 
@@ -36,15 +36,15 @@ class Item:
 
 def items(
     inputs: Sequence[str],
-    portion: Portion = EVERYTHING,
+    sharding: Sharding = EVERYTHING,
     *,
     writes: Sequence[Path | None] = (),
     reads: Sequence[Path | None] = (),
 ) -> list[Item]:
     """Files behind the inputs, each once, in the order of the inputs; an input that leads to none keeps its error.
 
-    They are the files of all shares: their names, and what must not be overwritten, depend on no share. The command
-    works on `share` of them. typer.BadParameter: a list cannot be read; standard input is a terminal, named twice or to
+    They are the files of all shards: their names, and what must not be overwritten, depend on no shard. The command
+    works on `in_shard` them. typer.BadParameter: a list cannot be read; standard input is a terminal, named twice or to
     be shared; a file in `writes`, to which the list of failures is added, is one of the inputs, of what else the
     command `reads`, or written twice. The command stops where a file in `writes` cannot be written.
     """
@@ -55,8 +55,10 @@ def items(
         if given == STDIN:
             if given in found:
                 raise typer.BadParameter("- is standard input, which can be read once only")
-            if portion.shard is not None:
-                raise typer.BadParameter("- is standard input, which has no name to share by: leave out --shard")
+            if sharding.shard is not None:
+                raise typer.BadParameter(
+                    "- is standard input, which has no name to choose a shard by: leave out --shard"
+                )
             if sys.stdin is None or sys.stdin.isatty():
                 raise typer.BadParameter("- reads a structure from standard input, which is a terminal: pipe a file in")
             found[given] = (STDIN, None)
@@ -69,9 +71,9 @@ def items(
             found.setdefault(("nothing at", given), (given, explain(error)))
     names = unique_names([Path("stdin" if path == STDIN else path) for path, _ in found.values()])
     batch = [Item(path, name, error) for (path, error), name in zip(found.values(), names, strict=True)]
-    targets = [path for path in (*writes, portion.failed) if path is not None]
-    if portion.failed is not None and [path.resolve() for path in targets].count(portion.failed.resolve()) > 1:
-        raise typer.BadParameter(f"--failed {portion.failed}: another output has this name; write to another file")
+    targets = [path for path in (*writes, sharding.failed) if path is not None]
+    if sharding.failed is not None and [path.resolve() for path in targets].count(sharding.failed.resolve()) > 1:
+        raise typer.BadParameter(f"--failed {sharding.failed}: another output has this name; write to another file")
     others = [Item(str(path), path.name) for path in reads if path is not None]
     if replaced := overwrites([*batch, *others], targets):
         raise typer.BadParameter(f"the input {replaced} would be overwritten; write to another file")
@@ -91,12 +93,12 @@ def _listed(inputs: Sequence[str]) -> Iterator[str]:
             raise typer.BadParameter(explain(error)) from error
 
 
-def share(batch: Sequence[Item], portion: Portion) -> list[Item]:
-    """The items that fall to a portion: by the names of their files, so that every item falls to one share alone."""
-    part = portion.part()
-    chosen = [item for item in batch if part is None or part.holds(item.path)]
+def in_shard(batch: Sequence[Item], sharding: Sharding) -> list[Item]:
+    """The items of the shard that is done: by the names of their files, so that every item is in one shard alone."""
+    shard = sharding.chosen()
+    chosen = [item for item in batch if shard is None or shard.holds(item.path)]
     if batch and not chosen:
-        typer.echo(f"none of {len(batch)} files falls into shard {portion.shard}", err=True)
+        typer.echo(f"none of {len(batch)} files falls into shard {sharding.shard}", err=True)
     return chosen
 
 

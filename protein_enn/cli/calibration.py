@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from protein_enn.cli.completion import weights_named
-from protein_enn.cli.options import Condition, Device, DeviceOption, Json, Seed, Threads, predictor_for
-from protein_enn.cli.output import Progress, show_json, show_rows
-from protein_enn.cli.pipeline import explained
+from protein_enn.cli.options import Condition, Device, DeviceOption, Json, MutationData, Seed, Threads, predictor_for
+from protein_enn.cli.output import Progress, explained, show_json, show_rows
 
 
 def calibrate(
     weights: Annotated[
         str,
-        typer.Argument(
-            autocompletion=weights_named, help="Weights to calibrate: a .safetensors file or a shipped name."
-        ),
+        typer.Option(autocompletion=weights_named, help="Weights to calibrate: a .safetensors file or a shipped name."),
     ],
-    data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder with mutations/*.csv.")],
-    split: Annotated[str, typer.Option(help="Mutation table to fit on; report figures on others.")] = "s2648",
+    data: MutationData,
+    split: Annotated[str, typer.Option(help="Mutation table to fit on. Measure the calibration on others.")] = "s2648",
     condition: Condition = None,
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Fit the slope from ddg_like in nats to -ddG in kcal/mol, and keep it in the JSON beside the weights."""
+    """Fit the slope from ddg_like in nats to -ddG in kcal/mol, and write it to the JSON file of the weights."""
     from protein_enn.evaluation import calibrate_mutations
     from protein_enn.scoring.calibration import store
 

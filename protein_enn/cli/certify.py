@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from protein_enn.cli.completion import weights_named
-from protein_enn.cli.options import Device, DeviceOption, Seed, Threads, use_threads
+from protein_enn.cli.options import Device, DeviceOption, Json, Seed, Threads, use_threads
 from protein_enn.cli.output import Progress, printable, show_json, stop, write_json, write_text
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from protein_enn.structure import Structure
 
 STDOUT = Path("-")
+"""As a file: print instead."""
 
 
 class Precision(StrEnum):
@@ -32,38 +33,49 @@ def certify(
         list[str] | None,
         typer.Option(
             autocompletion=weights_named,
-            help="Shipped weights or a .safetensors file; may be repeated. All shipped ones by default.",
+            help="Shipped weights by name, or a .safetensors file. May be repeated. By default all shipped weights.",
         ),
     ] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="An encoder with random weights and default settings instead.")
+        str | None,
+        typer.Option(help="Measure this encoder, with random weights and default settings, instead of weights."),
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="bf16: float32 under bfloat16 autocast.")] = Precision.float32,
+    precision: Annotated[
+        Precision, typer.Option(help="Number format of the model. bf16 is float32 under bfloat16 autocast.")
+    ] = Precision.float32,
     compile: Annotated[
-        bool, typer.Option("--compile", help="Run the encoder through torch.compile and report graph breaks.")
+        bool, typer.Option("--compile", help="Compile the encoder by torch.compile and report graph breaks.")
     ] = False,
     structure: Annotated[
         list[Path] | None,
-        typer.Option(exists=True, dir_okay=False, help="Measure on this file; may be repeated. Default: built in."),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Measure on this file. May be repeated. By default the built-in structure.",
+        ),
     ] = None,
     device: DeviceOption = Device.auto,
     threads: Threads = None,
     seed: Seed = 0,
-    json: Annotated[
-        Path | None, typer.Option(help="Write the certificates as JSON to this file; - prints them.")
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the certificates to this JSON file.")
     ] = None,
-    markdown: Annotated[
-        Path | None, typer.Option(help="Write the tables to this file instead of printing them.")
+    tables: Annotated[
+        Path | None, typer.Option(help="Write the tables to this Markdown file instead of printing them.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Measure how exactly outputs turn, move and permute with the input; exit status 1 if a limit is exceeded."""
+    """Measure how exactly the output follows rotations, translations and permutations of the input.
+
+    Exit status 1 if a limit is exceeded.
+    """
     from protein_enn.evaluation.equivariance import certify as certificate_of
     from protein_enn.predictor import shipped
 
     if weights and encoder is not None:
         raise typer.BadParameter("--weights and --encoder: give one of them")
-    if json is not None and json == markdown:
-        raise typer.BadParameter("--json and --markdown name the same place")
+    if output is not None and output == tables:
+        raise typer.BadParameter(f"--output and --tables are one file, {output}")
     use_threads(threads)
     structures = _read(structure)
     subjects: list[str] = [""] if encoder is not None else (weights or shipped())
@@ -85,7 +97,7 @@ def certify(
                 )
             except (ValueError, OSError) as error:
                 raise typer.BadParameter(str(error)) from error
-    _deliver(found, json, markdown)
+    _deliver(found, output, tables, as_json or output == STDOUT)
     failures = [
         f"{one.subject}: {row.name}: {row.error:.1e} > {row.limit:.0e}" for one in found for row in one.failures
     ]
@@ -106,15 +118,15 @@ def _read(paths: list[Path] | None) -> list[Structure] | None:
         raise typer.BadParameter(f"--structure: {error}") from error
 
 
-def _deliver(found: list[Certificate], json: Path | None, markdown: Path | None) -> None:
+def _deliver(found: list[Certificate], output: Path | None, tables: Path | None, as_json: bool) -> None:
     """Print or write tables and JSON."""
-    tables = "\n".join(one.markdown() for one in found)
+    text = "\n".join(one.markdown() for one in found)
     records = [one.to_dict() for one in found]
-    if json == STDOUT:
+    if as_json:
         show_json(records)
-    elif json is not None:
-        write_json(json, records)
-    if markdown is not None and markdown != STDOUT:
-        write_text(markdown, tables)
-    elif json != STDOUT:
-        typer.echo("\n".join(printable(line) for line in tables.splitlines()))
+    if output is not None and output != STDOUT:
+        write_json(output, records)
+    if tables is not None and tables != STDOUT:
+        write_text(tables, text)
+    elif not as_json:
+        typer.echo("\n".join(printable(line) for line in text.splitlines()))

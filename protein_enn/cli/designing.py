@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, EVERYTHING, Item, Row, by_input, failure, items, overwrites, run, share
+from protein_enn.cli.batch import (
+    AUDIT_COLUMNS,
+    EVERYTHING,
+    Item,
+    Row,
+    by_input,
+    failure,
+    in_shard,
+    items,
+    overwrites,
+    run,
+)
 from protein_enn.cli.options import (
     Condition,
     Device,
@@ -17,13 +28,14 @@ from protein_enn.cli.options import (
     Inputs,
     Json,
     LanguageWeights,
-    Portion,
     Reading,
     Seed,
+    Sharding,
     Table,
     Threads,
     Weights,
     predictor_for,
+    residues_option,
 )
 from protein_enn.cli.output import deliver, write_text, writing
 from protein_enn.cli.refinement import output_suffix
@@ -49,46 +61,47 @@ Some = list[str] | None
 def design(
     inputs: Inputs,
     reading: Reading,
-    portion: Portion,
+    sharding: Sharding,
     output: Table = None,
-    samples: Annotated[int, typer.Option(min=1, help="Sequences for each backbone at each temperature.")] = 1,
+    samples: Annotated[int, typer.Option(min=1, help="So many sequences for each backbone at each temperature.")] = 1,
     temperature: Annotated[
         list[float] | None,
         typer.Option(
-            min=0.0, help="Divides the logits; 0 takes the most probable. May be repeated.", show_default="0.1"
+            min=0.0,
+            help="The logits are divided by it. 0 takes the most probable. May be repeated.",
+            show_default="0.1",
         ),
     ] = None,
     rewrites: Annotated[
-        int, typer.Option(min=0, help="Rounds in which the least certain tenth of a sequence is drawn anew.")
+        int, typer.Option(min=0, help="So many rounds in which the least certain tenth of a sequence is sampled again.")
     ] = 0,
     chains: Annotated[
-        str, typer.Option(rich_help_panel=_WHAT, help="Chains to design, such as A,B; the others are context.")
+        str, typer.Option(rich_help_panel=_WHAT, help="Chains to design, such as A,B. The others are context.")
     ] = "",
-    only: Annotated[
+    residues: Annotated[Some, residues_option("Design only these residues", _WHAT)] = None,
+    fixed: Annotated[
         Some,
         typer.Option(
-            rich_help_panel=_WHAT, help="Residues to design, such as 'within 6 of ligand'; repeat to add more."
+            metavar="SELECTION", rich_help_panel=_WHAT, help="Keep these residues: A:52B, 'A:1-9'. May be repeated."
         ),
-    ] = None,
-    fixed: Annotated[
-        Some, typer.Option(rich_help_panel=_WHAT, help="Residues to keep, such as A:52B or 'A:1-9'; may be repeated.")
     ] = None,
     tie: Annotated[
         Some,
         typer.Option(
             rich_help_panel=_WHAT,
-            help="Residues that share one identity: A:5=B:5 or A:1-9=B:1-9, residue by residue; '* 0.5' after a side "
-            "is its weight. May be repeated.",
+            help="Give these residues the same amino acid: A:5=B:5, or residue by residue A:1-9=B:1-9. '* 0.5' after a "
+            "side is its weight. May be repeated.",
         ),
     ] = None,
     tie_chains: Annotated[
         Some,
         typer.Option(
-            rich_help_panel=_WHAT, help="Chains with one sequence, such as A,B,C, matched by number. May be repeated."
+            rich_help_panel=_WHAT,
+            help="Give these chains the same sequence, matched by residue number: A,B,C. May be repeated.",
         ),
     ] = None,
     bias: Annotated[
-        str, typer.Option(rich_help_panel=_HOW, help="Nats added to the logits of amino acids, such as W:-2,K:0.5.")
+        str, typer.Option(rich_help_panel=_HOW, help="Add nats to the logits of amino acids: W:-2,K:0.5.")
     ] = "",
     bias_file: Annotated[
         Path | None,
@@ -96,17 +109,17 @@ def design(
             rich_help_panel=_HOW,
             exists=True,
             dir_okay=False,
-            help='The same by residues: CSV (residues,amino_acids,bias) or JSON ({"A:5": {"W": -2}}).',
+            help='Add nats at certain residues: CSV (residues,amino_acids,bias) or JSON ({"A:5": {"W": -2}}).',
         ),
     ] = None,
-    omit: Annotated[str, typer.Option(rich_help_panel=_HOW, help="Amino acids that are never drawn, such as CW.")] = "",
+    omit: Annotated[str, typer.Option(rich_help_panel=_HOW, help="Never sample these amino acids: CW.")] = "",
     omit_file: Annotated[
         Path | None,
         typer.Option(
             rich_help_panel=_HOW,
             exists=True,
             dir_okay=False,
-            help='The same by residues: CSV (residues,amino_acids) or JSON ({"A:5": "CW"}).',
+            help='Never sample them at certain residues: CSV (residues,amino_acids) or JSON ({"A:5": "CW"}).',
         ),
     ] = None,
     fasta: Annotated[
@@ -114,18 +127,23 @@ def design(
         typer.Option(
             rich_help_panel=_FILES,
             dir_okay=False,
-            help="Write the sequences to this FASTA file, the input's first: a record for each chain.",
+            help="Write the sequences to this FASTA file, that of the input first. Each chain is a record.",
         ),
     ] = None,
     joined: Annotated[
-        bool, typer.Option("--joined", rich_help_panel=_FILES, help="FASTA: a record for each design, chains joined /.")
+        bool,
+        typer.Option(
+            "--joined",
+            rich_help_panel=_FILES,
+            help="In the FASTA file each design is a record, its chains joined by /.",
+        ),
     ] = False,
     structures: Annotated[
         Path | None,
         typer.Option(
             rich_help_panel=_FILES,
             file_okay=False,
-            help="Write NAME_sampleN here: the input with the sequence; changed residues without side chain.",
+            help="Write each design to this folder as NAME_sampleN. Changed residues have no side chain.",
         ),
     ] = None,
     probabilities: Annotated[
@@ -133,7 +151,7 @@ def design(
         typer.Option(
             "--probabilities",
             rich_help_panel=_FILES,
-            help="Structures: B factors hold the model's probability (0 to 1) of each designed residue, 1 of others.",
+            help="Write the probability (0 to 1) of each designed residue where B factors are, 1 for others.",
         ),
     ] = False,
     weights: Weights = None,
@@ -144,9 +162,9 @@ def design(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Sample new sequences for backbones; chains are separated by / in the sequence.
+    """Sample new sequences for backbones. Chains of a sequence are separated by /.
 
-    log_likelihood is the mean of the designed residues in nats (higher is better), at temperature 1 and without bias.
+    log_likelihood is the mean over the designed residues in nats, at temperature 1 and without bias; higher is better.
     """
     from protein_enn.scoring import design as design_structure
     from protein_enn.scoring.columns import run_of
@@ -154,9 +172,9 @@ def design(
 
     _check_outputs(output, fasta, joined, structures, probabilities)
     wishes = _wishes(temperature or [0.1], bias, bias_file, omit, omit_file)
-    wishes |= {"fixed": fixed or [], "only": only or [], "chains": chains, "ties": tie or []}
+    wishes |= {"fixed": fixed or [], "only": residues or [], "chains": chains, "ties": tie or []}
     wishes |= {"tie_chains": tie_chains or [], "samples": samples, "rewrites": rewrites, "seed": seed}
-    batch = items(inputs, portion, writes=[output, fasta], reads=[bias_file, omit_file])
+    batch = items(inputs, sharding, writes=[output, fasta], reads=[bias_file, omit_file])
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="design")
     origin = {"weights": predictor.name, "weights_sha256": predictor.sha256, "condition": predictor.condition}
     source = {"seed": seed, **origin}
@@ -180,11 +198,11 @@ def design(
     def failed(item: Item, error: str) -> Row:
         return {**failure(item, error), **source}
 
-    rows = run(share(batch, portion), reading, work, failed)
-    if portion != EVERYTHING and structures is not None:  # a share may be empty; what is asked of it is there
+    rows = run(in_shard(batch, sharding), reading, work, failed)
+    if sharding != EVERYTHING and structures is not None:  # a shard may be empty; what is asked of it is there
         with writing(structures):
             structures.mkdir(parents=True, exist_ok=True)
-    if fasta is not None and (records or portion != EVERYTHING):
+    if fasta is not None and (records or sharding != EVERYTHING):
         write_text(fasta, "".join(records))
     answer = by_input(rows, "designs", (*SAMPLE, *DETAILS))
     made = run_of("design", predictor, **wishes)
@@ -196,7 +214,7 @@ def design(
         shown_columns=DESIGN_SHOWN,
         answer=answer,
         run=made,
-        failed=portion.failed,
+        failed=sharding.failed,
     )
 
 
@@ -216,16 +234,16 @@ def _wishes(
     temperature: list[float], bias: str, bias_file: Path | None, omit: str, omit_file: Path | None
 ) -> dict[str, Any]:
     """What holds for any structure, read; typer.BadParameter says what cannot be."""
-    from protein_enn.scoring.parsing import amino_acids, biases, read_biases, read_omissions
+    from protein_enn.scoring.parsing import parse_amino_acids, parse_biases, read_biases, read_omissions
 
     if not all(map(math.isfinite, temperature)):
         raise typer.BadParameter("--temperature must be a finite number")
     try:
         return {
             "temperature": temperature,
-            "bias": biases(bias),
+            "bias": parse_biases(bias),
             "bias_at": read_biases(bias_file) if bias_file else {},
-            "omit": amino_acids(omit),
+            "omit": parse_amino_acids(omit),
             "omit_at": read_omissions(omit_file) if omit_file else {},
         }
     except (ValueError, OSError) as error:
@@ -233,10 +251,10 @@ def _wishes(
 
 
 def _write_structures(batch: Sequence[Item], found: list[Design], targets: list[Path], probabilities: bool) -> None:
-    """The threaded structures; ValueError if one would replace an input."""
+    """The inputs with the new sequences; ValueError if one would replace an input."""
     from protein_enn.io import write_structure
 
     if replaced := overwrites(batch, targets):
         raise ValueError(f"the input {replaced} would be overwritten; write to another folder")
     for one, target in zip(found, targets, strict=True):
-        write_structure(one.threaded(), target, b_factors=one.probabilities if probabilities else None)
+        write_structure(one.with_sequence(), target, b_factors=one.probabilities if probabilities else None)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from protein_enn.cli.options import Device, DeviceOption
+from protein_enn.cli.options import Device, DeviceOption, Json
 from protein_enn.cli.output import printable, show_json
 
 STYLES = {"ok": "green", "note": "yellow", "broken": "bold red"}
@@ -17,14 +16,12 @@ STYLES = {"ok": "green", "note": "yellow", "broken": "bold red"}
 
 def doctor(
     device: DeviceOption = Device.auto,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the findings as JSON and nothing else on standard output.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
-    """Look at libraries, devices, weights and folders, and try a refinement; exit status 1 if something is broken."""
+    """Check libraries, devices, weights and folders, and try a refinement. Exit status 1 if something is broken."""
     found = _found(device.value)
     broken = sum(one["status"] == "broken" for one in found)
-    if json:
+    if as_json:
         show_json({"sound": not broken, "findings": found})
     else:
         _show(found)

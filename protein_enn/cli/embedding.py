@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from protein_enn.cli.batch import explain
-from protein_enn.cli.options import Device, DeviceOption, Json, Threads, use_threads
+from protein_enn.cli.options import Device, DeviceOption, Failed, Json, Threads, use_threads
 from protein_enn.cli.output import Progress, check_writable, list_failures, show_json, show_rows, stop, writing
 
 Failures = list[dict[str, str]]
@@ -18,33 +18,29 @@ Failures = list[dict[str, str]]
 def embed(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="IN...", help="Stores that `prepare` made, or structure files, folders or patterns."),
+        typer.Argument(metavar="IN...", help="Stores that `prepare` made, structure files, folders or glob patterns."),
     ],
-    weights: Annotated[
+    language_weights: Annotated[
         str,
         typer.Option(
-            help="Checkpoint of the language model: a file, or the name of an official one, esm2_t6_8M_UR50D."
+            metavar="CHECKPOINT",
+            help="Checkpoint of the language model: a file, or the name of a published one, such as esm2_t6_8M_UR50D.",
         ),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", file_okay=False, help="Folder of the cache; it is added to.")
+        Path, typer.Option("-o", "--output", file_okay=False, help="Folder of the cache. What it holds is kept.")
     ],
     download: Annotated[
-        bool, typer.Option("--download", help="Download a checkpoint that is named and not in torch hub's cache.")
+        bool, typer.Option("--download", help="Download a named checkpoint if it is not in the cache of torch hub.")
     ] = False,
-    failed: Annotated[
-        Path | None,
-        typer.Option(
-            dir_okay=False, help="List what cannot be read in this TSV file (file, reason), and have exit status 0."
-        ),
-    ] = None,
+    failed: Failed = None,
     device: DeviceOption = Device.auto,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Work out what a protein language model says of sequences under masks, for `train --embeddings`.
+    """Compute features of a protein language model for masked sequences, for `train --embeddings`.
 
-    What is there already is not done again, so a run that was stopped goes on.
+    Sequences that the cache holds are not computed again, so a run that was stopped goes on.
     """
     from protein_enn.data.embeddings import Embeddings, write_embeddings
     from protein_enn.embedding import load_language_model
@@ -54,7 +50,7 @@ def embed(
         check_writable(failed)
     use_threads(threads)
     try:
-        model = load_language_model(weights, choose_device(device.value), download=download)
+        model = load_language_model(language_weights, choose_device(device.value), download=download)
     except (ValueError, OSError, RuntimeError) as error:
         raise typer.BadParameter(f"the language model could not be loaded: {explain(error)}") from error
     sequences, failures = sequences_behind(inputs)

@@ -1,7 +1,8 @@
-"""`evaluate`: how good a predictor is on data whose answers are known."""
+"""`evaluate design`, `refinement` and `mutations`: how good a predictor is on data with known answers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,35 +14,46 @@ from protein_enn.cli.options import (
     Device,
     DeviceOption,
     Json,
-    Limit,
+    MutationData,
     Seconds,
     Seed,
     Threads,
     Weights,
     predictor_for,
 )
-from protein_enn.cli.output import Progress, show_json, show_rows, untimed, write_json, write_rows, write_text
-from protein_enn.cli.pipeline import explained
+from protein_enn.cli.output import (
+    Progress,
+    explained,
+    show_json,
+    show_rows,
+    untimed,
+    write_json,
+    write_rows,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from protein_enn.evaluation.refinement.measure import RefinementEvaluation
-    from protein_enn.predictor import Predictor
 
-PROTEIN_COLUMNS = (
+CASE_COLUMNS = (
     "set", "name", "scored", "perplexity", "recovery", "recovery_decoded", "perplexity_unconditional",
     "recovery_unconditional", "seconds", "error",
 )  # fmt: skip
 WORST_COLUMNS = ("set", "name", "residues", "lddt_before", "lddt_after", "lddt_gain", "max_ca")
-DESIGN, REFINEMENT = "Design", "Refinement"
-"""Panels of the help."""
-
-
-class Task(StrEnum):
-    """What to evaluate."""
-
-    design = "design"
-    refinement = "refinement"
-    mutations = "mutations"
+Data = Annotated[
+    Path,
+    typer.Option(
+        exists=True,
+        file_okay=False,
+        help="Folder of a data set with chains.tsv, decoys.tsv or ts50.json, or a store that `prepare` made.",
+    ),
+]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", dir_okay=False, help="Write the metrics to this JSON file.")
+]
+Cases = Annotated[Path | None, typer.Option(dir_okay=False, help="Write a row for each case to this CSV file.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Take only so many cases of each set, spread evenly over it.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print the metrics as Markdown tables.")]
 
 
 class Variant(StrEnum):
@@ -53,65 +65,24 @@ class Variant(StrEnum):
     openmm = "openmm"
 
 
-def evaluate(
-    task: Annotated[Task, typer.Argument(help="What to measure.")],
-    data: Annotated[
-        Path, typer.Option(exists=True, file_okay=False, help="Folder with chains.tsv, decoys.tsv or mutations/*.csv.")
-    ],
+def design(
+    data: Data,
     split: Annotated[
         str,
         typer.Option(
-            help="Split or set of the table, ts50, a mutation table's name, or all. design: also all-sets "
-            "(ts50,test,casp13,casp14), recent (test entries 8XXX and 9XXX), predicted and predicted-natives "
-            "(models of decoys.tsv). refinement: a split or source of decoys.tsv, natives and noise-SIGMA (chains of "
-            "chains.tsv; natives:val takes those of val). "
-            "design and refinement: several joined by commas."
+            help="Split or set of chains.tsv, ts50, all, all-sets (ts50,test,casp13,casp14), recent (test entries 8XXX "
+            "and 9XXX), predicted or predicted-natives (models of decoys.tsv and their natives). Several are joined by "
+            "commas."
         ),
     ],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", dir_okay=False, help="Write metrics as JSON.")
-    ] = None,
+    output: Output = None,
+    cases: Cases = None,
     limit: Limit = None,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="design, refinement: print the figures as Markdown tables.")
-    ] = False,
-    table: Annotated[
-        Path | None,
-        typer.Option("--table", "--proteins", dir_okay=False, help="design, refinement: a row for each case, as CSV."),
-    ] = None,
-    orders: Annotated[int, typer.Option(min=1, rich_help_panel=DESIGN, help="Decoding orders averaged.")] = 1,
+    markdown: Markdown = False,
+    orders: Annotated[int, typer.Option(min=1, help="Average over so many decoding orders.")] = 1,
     decode: Annotated[
-        bool,
-        typer.Option("--decode/--no-decode", rich_help_panel=DESIGN, help="Also recovery of sequences at T = 0."),
+        bool, typer.Option("--decode/--no-decode", help="Also measure the recovery of sequences sampled at T = 0.")
     ] = True,
-    steps: Annotated[int, typer.Option(min=0, rich_help_panel=REFINEMENT, help="Iterations of the network.")] = 3,
-    variant: Annotated[
-        list[Variant] | None,
-        typer.Option(rich_help_panel=REFINEMENT, help="What is done to a model; may be repeated (default refine)."),
-    ] = None,
-    openmm: Annotated[
-        int,
-        typer.Option(min=0, rich_help_panel=REFINEMENT, help="Also minimise so many cases of each set with OpenMM."),
-    ] = 0,
-    gdt: Annotated[
-        bool, typer.Option("--gdt/--no-gdt", rich_help_panel=REFINEMENT, help="Also GDT-HA, whose search takes long.")
-    ] = True,
-    journal: Annotated[
-        Path | None,
-        typer.Option(
-            dir_okay=False,
-            rich_help_panel=REFINEMENT,
-            help="Keep each outcome in this file; a stopped run goes on there.",
-        ),
-    ] = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            dir_okay=False,
-            rich_help_panel=REFINEMENT,
-            help="Write the calibration of the lDDT: a picture (SVG), or NAME.calibration.json for `report`.",
-        ),
-    ] = None,
     weights: Weights = None,
     condition: Condition = None,
     device: DeviceOption = Device.auto,
@@ -120,61 +91,120 @@ def evaluate(
     seconds: Seconds = True,
     as_json: Json = False,
 ) -> None:
-    """Measure a predictor on data whose answers are known; cases that fail are counted in the metrics."""
-    from protein_enn import evaluation
+    """Measure perplexity and recovery of sequences. Cases that fail are counted in the metrics."""
+    from protein_enn.evaluation import design_markdown, measure_design
+    from protein_enn.scoring.columns import run_of
 
-    if task is Task.mutations and (table or markdown):
-        raise typer.BadParameter("--table and --markdown are for the evaluation of design and of refinement")
-    if task is not Task.refinement and (variant or openmm or journal or plot):
-        raise typer.BadParameter("--variant, --openmm, --journal and --plot are for the evaluation of refinement")
-    kind = "refinement" if task is Task.refinement else "design"
-    predictor = predictor_for(kind, weights, device, threads, condition=condition, use="evaluate")
-    text: str | None = None
-    rows: list[dict[str, Any]] = []
-    worst: list[dict[str, Any]] = []
-    columns: tuple[str, ...] = PROTEIN_COLUMNS
+    predictor = predictor_for("design", weights, device, threads, condition=condition, use="evaluate")
     with explained(), Progress() as progress:
-        shared: dict[str, Any] = {"limit": limit, "seed": seed, "progress": progress.show}
-        if task is Task.design:
-            designed = evaluation.measure_design(data, split, predictor, orders=orders, decode=decode, **shared)
-            metrics, rows, text = designed.metrics(), designed.rows(), evaluation.design_markdown(designed)
-        elif task is Task.refinement:
-            options: dict[str, Any] = {"steps": steps, "openmm": openmm, "with_gdt": gdt, "journal": journal}
-            variants = [v.value for v in variant or [Variant.refine]]
-            refined = evaluation.measure_refinement(data, split, predictor, variants=variants, **options, **shared)
-            metrics, rows, text = refined.metrics(), refined.rows(), evaluation.refinement_markdown(refined)
-            columns, worst = evaluation.REFINEMENT_COLUMNS, refined.worst()
-        else:
-            metrics = evaluation.evaluate_mutations(data, split, predictor, **shared)
-    if not seconds:
-        metrics, rows = untimed(metrics), untimed(rows)
-    if output is not None:
-        write_json(output, metrics)
-    if table is not None:
-        # Columns of a table of refinements say what they are; those of design are explained in a file beside it.
-        run = (
-            None
-            if task is Task.refinement
-            else _run(predictor, data=metrics["data"], orders=orders, seed=seed, limit=limit)
+        designed = measure_design(
+            data, split, predictor, orders=orders, decode=decode, limit=limit, seed=seed, progress=progress.show
         )
-        write_rows(table, rows, columns, run)
+    metrics = _written(designed.metrics(), output, seconds)
+    if cases is not None:
+        made = run_of("evaluate design", predictor, data=metrics["data"], orders=orders, seed=seed, limit=limit)
+        write_rows(cases, designed.rows() if seconds else untimed(designed.rows()), CASE_COLUMNS, made)
+    _show(metrics, as_json, design_markdown(designed) if markdown else None)
+
+
+def refinement(
+    data: Data,
+    split: Annotated[
+        str,
+        typer.Option(
+            help="Split or source of decoys.tsv, or natives or noise-SIGMA (test chains of chains.tsv; natives:val "
+            "takes those of val). Several are joined by commas."
+        ),
+    ],
+    output: Output = None,
+    cases: Cases = None,
+    limit: Limit = None,
+    markdown: Markdown = False,
+    steps: Annotated[int, typer.Option(min=0, help="Iterations of the network.")] = 3,
+    variant: Annotated[
+        list[Variant] | None, typer.Option(help="What is done to a model. May be repeated.", show_default="refine")
+    ] = None,
+    openmm: Annotated[int, typer.Option(min=0, help="Also minimize so many cases of each set by OpenMM.")] = 0,
+    gdt: Annotated[bool, typer.Option("--gdt/--no-gdt", help="Also measure GDT-HA, which is slow.")] = True,
+    journal: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Keep each outcome in this file. A run that was stopped goes on from it."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="Write the calibration of the predicted lDDT: a picture (SVG), or NAME.calibration.json for `report`.",
+        ),
+    ] = None,
+    weights: Weights = None,
+    device: DeviceOption = Device.auto,
+    seed: Seed = 0,
+    threads: Threads = None,
+    seconds: Seconds = True,
+    as_json: Json = False,
+) -> None:
+    """Measure how much closer refined models are to their natives. Cases that fail are counted in the metrics."""
+    from protein_enn.evaluation import REFINEMENT_COLUMNS, measure_refinement, refinement_markdown
+
+    predictor = predictor_for("refinement", weights, device, threads, use="evaluate")
+    variants = [one.value for one in variant or [Variant.refine]]
+    options: dict[str, Any] = {"steps": steps, "openmm": openmm, "with_gdt": gdt, "journal": journal, "limit": limit}
+    with explained(), Progress() as progress:
+        refined = measure_refinement(
+            data, split, predictor, variants=variants, seed=seed, progress=progress.show, **options
+        )
+    metrics = _written(refined.metrics(), output, seconds)
+    if cases is not None:
+        write_rows(cases, refined.rows() if seconds else untimed(refined.rows()), REFINEMENT_COLUMNS)
     if plot is not None:
         _write_plot(plot, refined)
+    _show(metrics, as_json, refinement_markdown(refined) if markdown else None, worst=refined.worst())
+
+
+def mutations(
+    data: MutationData,
+    split: Annotated[str, typer.Option(help="Name of a table in mutations/ without .csv, or all.")],
+    output: Output = None,
+    limit: Limit = None,
+    weights: Weights = None,
+    condition: Condition = None,
+    device: DeviceOption = Device.auto,
+    seed: Seed = 0,
+    threads: Threads = None,
+    seconds: Seconds = True,
+    as_json: Json = False,
+) -> None:
+    """Measure how well scores of mutations rank measured stabilities. Cases that fail are counted in the metrics."""
+    from protein_enn.evaluation import evaluate_mutations
+
+    predictor = predictor_for("design", weights, device, threads, condition=condition, use="evaluate")
+    with explained(), Progress() as progress:
+        measured = evaluate_mutations(data, split, predictor, limit=limit, seed=seed, progress=progress.show)
+    _show(_written(measured, output, seconds), as_json)
+
+
+def _written(metrics: dict[str, Any], output: Path | None, seconds: bool) -> dict[str, Any]:
+    """The metrics, without times if they are not wanted, and written if there is a file for them."""
+    metrics = metrics if seconds else untimed(metrics)
+    if output is not None:
+        write_json(output, metrics)
+    return metrics
+
+
+def _show(
+    metrics: dict[str, Any], as_json: bool, markdown: str | None = None, worst: Sequence[dict[str, Any]] = ()
+) -> None:
+    """Print the metrics as JSON, as Markdown or as a table with the worst cases."""
     if as_json:
         show_json(metrics)
-    elif markdown:
-        typer.echo(text)
+    elif markdown is not None:
+        typer.echo(markdown)
     else:
         show_rows([{"metric": name, "value": value} for name, value in metrics.items()], ("metric", "value"))
         if worst:
             typer.echo("worst cases:")
             show_rows(worst, WORST_COLUMNS)
-
-
-def _run(predictor: Predictor, **options: Any) -> dict[str, Any]:
-    from protein_enn.scoring.columns import run_of
-
-    return run_of("evaluate design", predictor, **options)
 
 
 def _write_plot(path: Path, refined: RefinementEvaluation) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from protein_enn.cli.options import Failed
 from protein_enn.cli.output import Progress, check_writable, printable, stop, writing
 
 if TYPE_CHECKING:
@@ -41,40 +42,38 @@ def fetch(
     source: Annotated[
         str | None,
         typer.Option(
-            "--from",
+            "--source",
             metavar="SOURCE",
-            help="pdb, afdb, an address (https://...) or a folder; also with {id}, {ID}, {middle}, {format} and others "
-            "in it. By default each id's own database.",
+            help="pdb, afdb, an address (https://...) or a folder. It may contain {id}, {ID}, {middle}, {format} and "
+            "others. By default the database of each id.",
         ),
     ] = None,
-    format: Annotated[Format, typer.Option(help="Format of the files; packed or unpacked if need be.")] = Format.cif_gz,
-    failed: Annotated[
-        Path | None,
-        typer.Option(
-            dir_okay=False,
-            help="List ids that cannot be had in this TSV file, with reasons, and have exit status 0 all the same.",
-        ),
-    ] = None,
-    link: Annotated[bool, typer.Option("--link", help="From a folder: hard links where possible, not copies.")] = False,
+    format: Annotated[
+        Format, typer.Option(help="Format of the files. They are compressed or decompressed if need be.")
+    ] = Format.cif_gz,
+    failed: Failed = None,
+    link: Annotated[
+        bool, typer.Option("--link", help="From a folder: make hard links if possible, not copies.")
+    ] = False,
     connections: Annotated[
-        int, typer.Option(min=1, max=8, rich_help_panel=_PANEL, help="Transfers at the same time.")
+        int, typer.Option(min=1, max=8, rich_help_panel=_PANEL, help="So many transfers at the same time.")
     ] = 2,
     delay: Annotated[
         float, typer.Option(min=0.0, rich_help_panel=_PANEL, help="Seconds between the starts of two requests.")
     ] = 0.1,
     retries: Annotated[
-        int, typer.Option(min=0, max=20, rich_help_panel=_PANEL, help="Further tries after a passing failure.")
+        int, typer.Option(min=0, max=20, rich_help_panel=_PANEL, help="Try so often again after a temporary failure.")
     ] = 4,
     timeout: Annotated[
-        float, typer.Option(min=0.1, rich_help_panel=_PANEL, help="Seconds without an answer or without data.")
+        float, typer.Option(min=0.1, rich_help_panel=_PANEL, help="Give up after so many seconds without data.")
     ] = 60.0,
     max_size: Annotated[
-        int, typer.Option(min=1, max=1024, rich_help_panel=_PANEL, help="MiB of the largest file that is taken.")
+        int, typer.Option(min=1, max=1024, rich_help_panel=_PANEL, help="Take no file larger than so many MiB.")
     ] = 1024,
 ) -> None:
     """Fetch structure files from the Protein Data Bank, the AlphaFold database, a mirror or a folder.
 
-    Run it again to go on where it was stopped: what is in the folder and whole stays.
+    A run that was stopped goes on if it is started again: whole files in the folder are kept.
     """
     from protein_enn.io.fetch import Manners
 
@@ -112,7 +111,7 @@ def _run(
     try:
         origin = source_of(source)
     except ValueError as error:
-        raise typer.BadParameter(f"--from {error}") from error
+        raise typer.BadParameter(f"--source {error}") from error
     with Progress(len(entries)) as progress, writing(output):
         try:
             return fetch_all(

@@ -1,4 +1,4 @@
-"""`finetune`: weights that know a family, a lab's structures or measured mutations better, if they then do."""
+"""`finetune`: weights adapted to a family, to structures of a lab or to measured mutations."""
 
 from __future__ import annotations
 
@@ -8,9 +8,20 @@ from typing import Annotated
 
 import typer
 
-from protein_enn.cli.options import Device, DeviceOption, Json, Seed, Threads
-from protein_enn.cli.output import Progress, show_json, show_rows
-from protein_enn.cli.pipeline import Cluster, ClusterOption, Identity, explained
+from protein_enn.cli.options import (
+    START,
+    Cluster,
+    ClusterOption,
+    Device,
+    DeviceOption,
+    Identity,
+    Json,
+    MaxMinutes,
+    Seed,
+    Templates,
+    Threads,
+)
+from protein_enn.cli.output import Progress, explained, show_json, show_rows
 
 MEASURED = "Measured mutations"
 """Panel of the help."""
@@ -20,53 +31,51 @@ def finetune(
     output: Annotated[Path, typer.Option("-o", "--output", file_okay=False, help="Folder of the run.")],
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[IN...]", help="Structure files, folders, or one folder with chains.tsv."),
+        typer.Argument(metavar="IN...", help="Structure files, folders, or one folder with chains.tsv."),
     ] = None,
-    base: Annotated[
-        str, typer.Option("--from", help="Weights to start from: a shipped name or a .safetensors file.")
-    ] = "design",
-    max_steps: Annotated[int, typer.Option(min=1, help="Optimiser steps at most.")] = 300,
-    max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after that many minutes.")] = None,
+    base: Annotated[str, START] = "design",
+    max_steps: Annotated[int, typer.Option(min=1, help="Stop after so many optimizer steps.")] = 300,
+    max_minutes: MaxMinutes = None,
     learning_rate: Annotated[
-        float | None, typer.Option(min=0.0, help="Of AdamW: 3e-4, with --ddg 1e-4, if not given.")
+        float | None, typer.Option(min=0.0, help="Learning rate of AdamW. By default 3e-4, and 1e-4 with --ddg.")
     ] = None,
     valid_fraction: Annotated[
-        float, typer.Option(min=0.0, max=0.9, help="Share of the clusters held out; one at least.")
+        float, typer.Option(min=0.0, max=0.9, help="Hold out this fraction of the clusters, and at least one.")
     ] = 0.2,
     cluster: ClusterOption = Cluster.auto,
     identity: Identity = 0.3,
-    templates: Annotated[
-        int, typer.Option(min=0, help="For refinement: models a cluster of one of its chains on another.")
-    ] = 0,
+    templates: Templates = 0,
     ddg: Annotated[
         Path | None,
         typer.Option(
             exists=True, dir_okay=False, rich_help_panel=MEASURED,
-            help="Learn from this CSV: structure, chain, wild_type, position, mutant, ddg (kcal/mol).",
+            help="Learn from this CSV table: structure, chain, wild_type, position, mutant, ddg (kcal/mol).",
         ),
     ] = None,
-    data: Annotated[
+    ddg_folder: Annotated[
         Path | None,
         typer.Option(
             exists=True, file_okay=False, rich_help_panel=MEASURED,
-            help="Folder that the structures of the CSV are relative to; its own if not given.",
+            help="Folder with the structures that the table names. By default the folder of the table.",
         ),
     ] = None,
-    positive_stabilises: Annotated[
+    positive_stabilizes: Annotated[
         bool,
-        typer.Option("--positive-stabilises", rich_help_panel=MEASURED, help="A positive ddg is a gain, not a loss."),
+        typer.Option("--positive-stabilizes", rich_help_panel=MEASURED, help="A positive ddg of the table stabilizes."),
     ] = False,
-    epochs: Annotated[int, typer.Option(min=1, rich_help_panel=MEASURED, help="Passes over the proteins at most.")] = 8,
+    epochs: Annotated[
+        int, typer.Option(min=1, rich_help_panel=MEASURED, help="Stop after so many passes over the proteins.")
+    ] = 8,
     device: DeviceOption = Device.auto,
     threads: Threads = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Fine-tune weights on structures, or on measured mutations; the base is kept where that does not help."""
+    """Fine-tune weights on structures or on measured mutations. They stay as they were if that does not help."""
     if (ddg is None) == (not inputs):
         raise typer.BadParameter("give structures (IN...) or a table of measured mutations (--ddg), one of the two")
-    if data is not None and ddg is None:
-        raise typer.BadParameter("--data is for --ddg")
+    if ddg_folder is not None and ddg is None:
+        raise typer.BadParameter("--ddg-folder needs --ddg")
 
     def say(line: str) -> None:
         typer.echo(line, err=True)
@@ -80,12 +89,13 @@ def finetune(
 
             table = {
                 file: [(row.mutations, row.ddg) for row in rows]
-                for file, rows in measurements(ddg, positive_stabilises).items()
+                for file, rows in measurements(ddg, positive_stabilizes).items()
             }
             measured = on_ddg.finetune_on_ddg(
-                table, data or ddg.parent, output, base=base, name=ddg.stem, epochs=epochs, max_minutes=max_minutes,
+                table, ddg_folder or ddg.parent, output, base=base, name=ddg.stem, epochs=epochs,
+                max_minutes=max_minutes,
                 learning_rate=learning_rate or on_ddg.LEARNING_RATE, valid_fraction=valid_fraction,
-                cluster_by=cluster.value, identity=identity, seed=seed, threads=threads, say=say,
+                cluster_by=cluster.value, identity=identity, seed=seed, threads=threads, log=say,
             )  # fmt: skip
             facts = asdict(measured)
         else:
@@ -94,7 +104,7 @@ def finetune(
                     inputs or [], output, base=base, max_steps=max_steps, max_minutes=max_minutes,
                     learning_rate=learning_rate or on_chains.LEARNING_RATE, valid_fraction=valid_fraction,
                     cluster=cluster.value, identity=identity, templates=templates, seed=seed, device=device.value,
-                    threads=threads, say=say, progress=lambda done, total: progress.show(done, total, "read"),
+                    threads=threads, log=say, progress=lambda done, total: progress.show(done, total, "read"),
                 )  # fmt: skip
             facts = asdict(found)
     notes = facts.pop("notes")

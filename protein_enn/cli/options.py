@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from protein_enn.structure import Structure
 
 
+_READING, _SHARD = "How files are read", "Part of a larger job"
+"""Panels of the help."""
+
+
 class Device(StrEnum):
     """Where the network runs."""
 
@@ -28,72 +32,131 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+class Cluster(StrEnum):
+    """How chains of plain files are clustered."""
+
+    auto = "auto"
+    mmseqs = "mmseqs"
+    words = "words"
+
+
 Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="IN...",
-        help="Structure files, folders (searched through), glob patterns, @LIST (a file with a path a line), or - for "
-        "standard input.",
+        help="Structure files, folders (searched through), glob patterns, @LIST (a file with one path a line), or - "
+        "for standard input.",
     ),
 ]
-DeviceOption = Annotated[Device, typer.Option(help="Where to run; auto takes a GPU if there is one.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice; recorded in the output.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the rows as JSON and nothing else on standard output.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; as many as torch chooses if not given.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Take only that many cases, spread evenly over the data.")]
+DeviceOption = Annotated[Device, typer.Option(help="Where to run. auto takes a GPU if there is one.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice. It is recorded in the output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. By default as many as torch chooses.")]
 Weights = Annotated[
     str | None,
     typer.Option(
         autocompletion=weights_named,
-        help="Shipped weights by name, or a .safetensors or published ProteinMPNN .pt file; the task's own by default.",
+        help="Shipped weights by name, a .safetensors file, or a .pt file of published ProteinMPNN weights. By default "
+        "the shipped weights of the task.",
     ),
 ]
 LanguageWeights = Annotated[
     str | None,
     typer.Option(
-        help="Checkpoint of the language model, for weights that take one; else PROTEIN_ENN_ESM_WEIGHTS names it."
+        help="Checkpoint of the language model, for weights that need one. By default PROTEIN_ENN_ESM_WEIGHTS names it."
     ),
 ]
 Condition = Annotated[
     str | None,
     typer.Option(
-        help="Which teacher weights with several answer like, such as clean, robust or soluble; by default what the "
-        "weights say for this command.",
+        help="For weights with several teachers: the teacher to answer like, such as clean, robust or soluble. By "
+        "default the one that the weights name for this command.",
         show_default=False,
     ),
 ]
 Seconds = Annotated[
-    bool, typer.Option("--seconds/--no-seconds", help="Say how long each took; without, two runs give the same bytes.")
+    bool, typer.Option("--seconds/--no-seconds", help="Write how long each took. Without it two runs give equal bytes.")
 ]
 Table = Annotated[Path | None, typer.Option("-o", "--output", dir_okay=False, help="Write the rows to this CSV file.")]
 
-_PANEL, _SHARE = "How files are read", "Part of a larger job"
+Failed = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.tsv",
+        dir_okay=False,
+        rich_help_panel=_SHARD,
+        help="List the inputs that fail in this table (file, reason). The exit status is then 0.",
+    ),
+]
+MaxMinutes = Annotated[float | None, typer.Option(min=0.0, help="Stop after so many minutes.")]
+ClusterOption = Annotated[
+    Cluster,
+    typer.Option(
+        help="Cluster the chains of plain files by mmseqs2 or by k-mers. auto: by mmseqs2 if it is installed."
+    ),
+]
+Identity = Annotated[
+    float,
+    typer.Option(min=0.1, max=1.0, help="Chains with this identity over half of the shorter one are in one cluster."),
+]
+Templates = Annotated[
+    int,
+    typer.Option(
+        min=0, help="For refinement: so many models a cluster, made of one of its chains on another as template."
+    ),
+]
+MutationData = Annotated[
+    Path, typer.Option(exists=True, file_okay=False, help="Folder of a data set with mutations/*.csv.")
+]
+START = typer.Option("--from", metavar="WEIGHTS", help="Weights to start from: a shipped name or a .safetensors file.")
+
+
+def residues_option(purpose: str, panel: str | None = None) -> Any:
+    """The option --residues of a command: which residues it works on. May be repeated."""
+    return typer.Option(
+        "--residues",
+        metavar="SELECTION",
+        rich_help_panel=panel,
+        help=f"{purpose}: 'A:45-60', 'chain B and within 8 of ligand', 'plddt < 70'. May be repeated to add more.",
+    )
+
+
+def joined_selection(residues: list[str] | None) -> str | None:
+    """The residues of several options --residues as one selection; None for none of them."""
+    return ", ".join(residues) if residues else None
 
 
 @dataclass(frozen=True)
 class Reading:
     """How a command reads its files. Each field is an option of every command that takes a parameter of this type."""
 
-    model: Annotated[int, typer.Option(min=1, rich_help_panel=_PANEL, help="Model, counted from 1 in file order.")] = 1
+    model: Annotated[
+        int, typer.Option(min=1, rich_help_panel=_READING, help="Number of the model in the file, from 1.")
+    ] = 1
     all_models: Annotated[
         bool,
-        typer.Option("--all-models", rich_help_panel=_PANEL, help="Every model: a result each, NAME_model1 and so on."),
+        typer.Option(
+            "--all-models",
+            rich_help_panel=_READING,
+            help="Every model of the file. Results are named NAME_model1 and so on.",
+        ),
     ] = False
     assembly: Annotated[
-        str | None, typer.Option(rich_help_panel=_PANEL, help="Build this biological assembly, such as 1.")
+        str | None, typer.Option(rich_help_panel=_READING, help="Build this biological assembly, such as 1.")
     ] = None
     block: Annotated[
-        str | None, typer.Option(rich_help_panel=_PANEL, help="Data block, where several of a file hold atoms.")
+        str | None,
+        typer.Option(rich_help_panel=_READING, help="Name of the data block, if several blocks of a file hold atoms."),
     ] = None
     lenient: Annotated[
-        bool, typer.Option("--lenient", rich_help_panel=_PANEL, help="Drop atoms without coordinates and count them.")
+        bool, typer.Option("--lenient", rich_help_panel=_READING, help="Drop and count atoms without coordinates.")
     ] = False
     predicted: Annotated[
         bool | None,
         typer.Option(
             "--predicted/--b-factors",
-            rich_help_panel=_PANEL,
-            help="What the B-factor column holds: pLDDT or B factors. As the file declares if not given.",
+            rich_help_panel=_READING,
+            help="The B-factor column holds pLDDT, or B factors. By default as the file says.",
         ),
     ] = None
 
@@ -112,40 +175,33 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Portion:
-    """Which of its files a command does, and where it lists those that it could not do. Options as in `Reading`."""
+class Sharding:
+    """Which shard of its files a command does, and where it lists those that fail. Options as in `Reading`."""
 
     shard: Annotated[
         str | None,
         typer.Option(
-            metavar="I/N", rich_help_panel=_SHARE, help="Do share I of N of the files, such as 3/8; by their names."
+            metavar="I/N", rich_help_panel=_SHARD, help="Do only shard I of N, such as 3/8. The file name decides."
         ),
     ] = None
-    failed: Annotated[
-        Path | None,
-        typer.Option(
-            dir_okay=False,
-            rich_help_panel=_SHARE,
-            help="List what cannot be done in this TSV file (file, reason), and have exit status 0 all the same.",
-        ),
-    ] = None
+    failed: Failed = None
 
     def __post_init__(self) -> None:
-        self.part()
+        self.chosen()
 
-    def part(self) -> Shard | None:
-        """The share of the files, None for all; typer.BadParameter if it is none."""
+    def chosen(self) -> Shard | None:
+        """The shard of the files, None for all; typer.BadParameter if there is no such shard."""
         try:
             return None if self.shard is None else Shard.parse(self.shard)
         except ValueError as error:
             raise typer.BadParameter(f"--shard: {error}") from error
 
 
-GROUPS = (Reading, Portion)
+GROUPS = (Reading, Sharding)
 
 
 def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the fields of `Reading` and `Portion` as options in place of parameters of these types."""
+    """The command with the fields of `Reading` and `Sharding` as options in place of parameters of these types."""
     own, groups, options = list[inspect.Parameter](), dict[str, tuple[Any, list[str]]](), list[inspect.Parameter]()
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
         if (group := parameter.annotation) not in GROUPS:

@@ -169,9 +169,9 @@ def write_rows(path: Path, rows: Sequence[Row], columns: Sequence[str], run: Row
 
 def write_description(table: Path, columns: Sequence[str], run: Row) -> None:
     """Write what the columns of a table of scores mean, and its run, to `NAME.columns.json` beside it."""
-    from protein_enn.scoring.columns import beside, description
+    from protein_enn.scoring.columns import description, sidecar
 
-    write_json(beside(table), description(columns, run))
+    write_json(sidecar(table), description(columns, run))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -231,6 +231,17 @@ def list_failures(path: Path, rows: Sequence[Row]) -> None:
         write_failures(path, found)
     if found:
         typer.echo(f"{len(found)} failed: listed in {path}", err=True)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Bad data, settings or files end the command with one line and exit status 1."""
+    try:
+        yield
+    except typer.Exit:  # a RuntimeError too
+        raise
+    except (ValueError, OSError, RuntimeError) as error:
+        stop(str(error) or type(error).__name__)
 
 
 def stop(message: str, status: int = 1) -> NoReturn:

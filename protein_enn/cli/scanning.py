@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, by_input, explain, failure, items, run, share
+from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, by_input, explain, failure, in_shard, items, run
 from protein_enn.cli.options import (
     Condition,
     Device,
@@ -20,15 +20,16 @@ from protein_enn.cli.options import (
     Inputs,
     Json,
     LanguageWeights,
-    Portion,
     Reading,
     Seed,
+    Sharding,
     Table,
     Threads,
     Weights,
     predictor_for,
 )
 from protein_enn.cli.output import deliver
+from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 
 if TYPE_CHECKING:
     from protein_enn.predictor import Predictor
@@ -50,37 +51,35 @@ BEST = 10
 """Mutations of a scan that are shown for each file."""
 
 
-class Estimator(StrEnum):
-    """What is subtracted from what: see `protein_enn.scoring.mutations`."""
-
-    ddg_like = "ddg_like"
-    single = "single"
-    own_backbone = "own_backbone"
-    unconditional = "unconditional"
+Estimator = StrEnum("Estimator", [(name, name) for name in ESTIMATORS])  # type: ignore[misc]
+"""How a mutation is scored: the names in `scoring.estimators`."""
 
 
 def scan(
     inputs: Inputs,
     reading: Reading,
-    portion: Portion,
+    sharding: Sharding,
     output: Table = None,
-    mutation: Annotated[
+    mutant: Annotated[
         list[str] | None,
-        typer.Option(help="Score this mutant alone, as in A:H18A or, of several at once, A:H18A,A:T5S. Repeatable."),
+        typer.Option(
+            metavar="MUTATIONS",
+            help="Score only this mutant: A:H18A, or with several mutations A:H18A,A:T5S. May be repeated.",
+        ),
     ] = None,
-    mutants: Annotated[
+    mutant_file: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Score the mutants in the column `mutations` of this CSV file."),
     ] = None,
     estimator: Annotated[
         Estimator,
         typer.Option(
-            help="ddg_like: given all other residues, less the same of the residue alone; own_backbone: alone but with "
-            "its torsions and bonds; single: nothing subtracted; unconditional: given the backbone alone."
+            help="How a mutation is scored. "
+            + " ".join(f"{name}: {estimator.meaning}." for name, estimator in ESTIMATORS.items())
         ),
-    ] = Estimator.ddg_like,
+    ] = Estimator[DDG_LIKE],
     matrix: Annotated[
-        bool, typer.Option("--matrix", help="A row for each residue with a column for each amino acid.")
+        bool, typer.Option("--matrix", help="Write a row for each residue and a column for each amino acid.")
     ] = False,
     weights: Weights = None,
     language_weights: LanguageWeights = None,
@@ -90,18 +89,18 @@ def scan(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Score every single mutation, or named mutants of one or more: log-odds over the residues that are there.
+    """Score every single mutation, or only named mutants: log-odds of the new residue over the present one.
 
-    `score` is in nats, higher is better; `ddg_like` is -ddG in kcal/mol, positive where a mutation stabilises, where
-    the weights are calibrated. Of a whole scan the best mutations are shown, all are written.
+    `score` is in nats; higher is better. For calibrated weights `ddg_like` is -ddG in kcal/mol; it is positive if the
+    mutation stabilizes. A whole scan prints the best mutations and writes all.
     """
-    from protein_enn.scoring.columns import beside, run_of
+    from protein_enn.scoring.columns import run_of, sidecar
 
-    if mutants is not None and output is not None and _is_one_of(mutants, [output, beside(output)]):
-        raise typer.BadParameter(f"{mutants} is an input and would be overwritten; write to another file")
-    named = [*(mutation or []), *(_listed(mutants) if mutants is not None else [])]
+    if mutant_file is not None and output is not None and _is_one_of(mutant_file, [output, sidecar(output)]):
+        raise typer.BadParameter(f"{mutant_file} is an input and would be overwritten; write to another file")
+    named = [*(mutant or []), *(_listed(mutant_file) if mutant_file is not None else [])]
     if named and matrix:
-        raise typer.BadParameter("--matrix is of a whole scan: leave out --mutation and --mutants")
+        raise typer.BadParameter("--matrix is of a whole scan: leave out --mutant and --mutant-file")
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="scan")
     origin = {"weights": predictor.name, "weights_sha256": predictor.sha256, "condition": predictor.condition}
     run_columns = {"estimator": estimator.value, **origin}
@@ -117,9 +116,9 @@ def scan(
     def failed(item: Item, error: str) -> Row:
         return {**failure(item, error), **run_columns}
 
-    rows = run(share(items(inputs, portion, writes=[output]), portion), reading, work, failed)
+    rows = run(in_shard(items(inputs, sharding, writes=[output]), sharding), reading, work, failed)
     made = run_of("scan", predictor, estimator=estimator.value, **({"seed": seed} if named else {}))
-    finish = partial(deliver, rows, output=output, as_json=as_json, run=made, failed=portion.failed)
+    finish = partial(deliver, rows, output=output, as_json=as_json, run=made, failed=sharding.failed)
     if named:
         finish(MUTANT_COLUMNS, shown_columns=MUTANT_SHOWN)
     elif matrix:

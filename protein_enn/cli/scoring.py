@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, explain, failure, items, run, share
+from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, explain, failure, in_shard, items, run
 from protein_enn.cli.options import (
     Condition,
     Device,
@@ -18,14 +18,16 @@ from protein_enn.cli.options import (
     Inputs,
     Json,
     LanguageWeights,
-    Portion,
     Reading,
     Seconds,
     Seed,
+    Sharding,
     Table,
     Threads,
     Weights,
+    joined_selection,
     predictor_for,
+    residues_option,
 )
 from protein_enn.cli.output import deliver, untimed, write_description, write_json
 
@@ -76,37 +78,42 @@ class Mode(StrEnum):
 def score(
     inputs: Inputs,
     reading: Reading,
-    portion: Portion,
+    sharding: Sharding,
     output: Table = None,
     records: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write the per-residue records to this file (NAME.scores.json).")
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="Write a record of each structure with all residues to this JSON file, NAME.scores.json.",
+        ),
     ] = None,
     mode: Annotated[
         Mode,
         typer.Option(
-            help="What a residue sees besides the backbone. conditional: residues decoded before it, in random orders, "
-            "so that the sum is the joint log-likelihood; single: all others (decode-last); unconditional: none."
+            help="Which residues a residue sees besides the backbone. conditional: those decoded before it, in random "
+            "orders; the sum is the joint log-likelihood. single: all others (decode last). unconditional: none."
         ),
     ] = Mode.conditional,
-    orders: Annotated[int, typer.Option(min=1, help="Decoding orders averaged in conditional mode.")] = 8,
-    designed: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WORDS",
-            help="Score these residues only, all others are given: 'A:5-20', 'chain B and within 8 of ligand'.",
-        ),
+    orders: Annotated[int, typer.Option(min=1, help="Average over so many decoding orders in conditional mode.")] = 8,
+    residues: Annotated[
+        list[str] | None, residues_option("Score only these residues, given the sequence of all others")
     ] = None,
-    per_chain: Annotated[bool, typer.Option("--per-chain", help="A row for each chain, not for each file.")] = False,
+    per_chain: Annotated[
+        bool, typer.Option("--per-chain", help="Write a row for each chain, not for each file.")
+    ] = False,
     interface: Annotated[
         str | None,
         typer.Option(
             metavar="SIDES",
-            help="Complex minus sides alone, in nats: 'A|B', 'A,B|C', or all (each chain is a side). "
-            "Positive: the complex makes the sequence more likely.",
+            help="Score of the complex minus the scores of its sides alone, in nats: 'A|B', 'A,B|C', or all (each "
+            "chain is a side). It is positive if the complex makes the sequence more likely.",
         ),
     ] = None,
     ensemble: Annotated[
-        bool, typer.Option("--ensemble", help="All models of a file in one row: mean, standard error, worst and best.")
+        bool,
+        typer.Option(
+            "--ensemble", help="Write one row for all models of a file: mean, standard error, worst and best."
+        ),
     ] = False,
     weights: Weights = None,
     language_weights: LanguageWeights = None,
@@ -117,9 +124,10 @@ def score(
     seconds: Seconds = True,
     as_json: Json = False,
 ) -> None:
-    """Log-likelihood of each structure's sequence given its backbone: nats per residue, higher is better.
+    """Score the sequence of each structure by its log-likelihood given the backbone.
 
-    Beside a table NAME.csv stands NAME.columns.json: what each column means, in which unit, and what was run.
+    Scores are in nats per residue; higher is better. A table NAME.csv comes with NAME.columns.json: meaning and
+    unit of each column, and how the table was made.
     """
     from protein_enn.scoring import interface_score
     from protein_enn.scoring import score as score_structure
@@ -134,10 +142,15 @@ def score(
     if output is not None and records is not None and output.resolve() == records.resolve():
         raise typer.BadParameter(f"--output and --records are one file, {output}")
     reading = replace(reading, all_models=True) if ensemble else reading
-    batch = share(items(inputs, portion, writes=[output, records]), portion)
+    batch = in_shard(items(inputs, sharding, writes=[output, records]), sharding)
     use = "score" if interface is None else "interface"
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use=use)
-    options: dict[str, Any] = {"mode": mode.value, "orders": orders, "designed": designed, "seed": seed}
+    options: dict[str, Any] = {
+        "mode": mode.value,
+        "orders": orders,
+        "designed": joined_selection(residues),
+        "seed": seed,
+    }
     found: dict[str, Result] = {}
 
     def work(item: Item, structure: Structure) -> list[Row]:
@@ -163,7 +176,7 @@ def score(
     if records is not None:
         write_json(records, records_made)
         write_description(records, tuple(dict.fromkeys((*columns, *of_residues))), made)
-    deliver(rows, columns, output, as_json, shown_columns=shown, run=made, failed=portion.failed)
+    deliver(rows, columns, output, as_json, shown_columns=shown, run=made, failed=sharding.failed)
 
 
 def over_models(item: Item, rows: Sequence[Row], found: dict[str, Result], failed: Callable[[Item, str], Row]) -> Row:

@@ -7,84 +7,81 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, items, run, share
-from protein_enn.cli.options import Inputs, Json, Portion, Reading, Table, Threads, use_threads
+from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, in_shard, items, run
+from protein_enn.cli.options import Inputs, Json, Reading, Sharding, Table, Threads, use_threads
 from protein_enn.cli.output import deliver, printable, write_json, write_rows
 
 if TYPE_CHECKING:
     from protein_enn.structure import Structure
 
-GEOMETRY = (
-    "residues", "atoms", "clashes", "clashes_per_1000_atoms", "bond_outliers", "angle_outliers", "planarity_outliers",
-    "ramachandran_outliers", "ramachandran_evaluated", "rotamer_outliers", "rotamer_evaluated", "omega_outliers",
-    "chirality_errors",
-)  # fmt: skip
 COMPARISON = (
     "native", "matched_residues", "native_residues", "rmsd", "tm_score", "gdt_ts", "gdt_ha", "lddt", "ca_lddt",
     "chi1_accuracy", "chi12_accuracy", "chi1_accuracy_40", "chi12_accuracy_40", "side_chain_rmsd", "interfaces",
     "dockq",
 )  # fmt: skip
-COLUMNS = ("name", "file", *GEOMETRY, *COMPARISON, *AUDIT_COLUMNS, "error")
 
 
 def validate(
     inputs: Inputs,
     reading: Reading,
-    portion: Portion,
+    sharding: Sharding,
     native: Annotated[
         Path | None,
         typer.Option(
             "-r", "--native", exists=True, dir_okay=False,
-            help="The true structure: adds lDDT, RMSD, TM-score, GDT, DockQ, chi angles, side-chain RMSD.",
+            help="The true structure. Adds lDDT, RMSD, TM-score, GDT, DockQ, chi angles and side-chain RMSD.",
         ),
     ] = None,
     output: Table = None,
-    per_residue: Annotated[
+    records: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="Write a row for each residue to this file: CSV, or JSON if called .json."),
+        typer.Option(dir_okay=False, help="Write a record of each residue to this file: CSV, or JSON if called .json."),
     ] = None,
     as_json: Json = False,
     threads: Threads = None,
 ) -> None:  # fmt: skip
-    """Count clashes, covalent, Ramachandran, rotamer and chirality outliers; with --native also compare with it."""
+    """Count clashes, covalent, Ramachandran, rotamer and chirality outliers. With --native compare with it as well."""
     from protein_enn.io import StructureError, read_structure
     from protein_enn.metrics import dockq, match_residues, residue_records
     from protein_enn.metrics import validate as geometry
-    from protein_enn.metrics.matching import doubt
-    from protein_enn.metrics.residues import RESIDUE_COLUMNS
+    from protein_enn.metrics.alignment import match_warning
+    from protein_enn.metrics.residues import residue_columns
+    from protein_enn.metrics.stereochemistry import summary_columns
 
     use_threads(threads)
-    if output is not None and per_residue is not None and output.resolve() == per_residue.resolve():
-        raise typer.BadParameter(f"--output and --per-residue both name {output}: give each a file of its own")
+    if output is not None and records is not None and output.resolve() == records.resolve():
+        raise typer.BadParameter(f"--output and --records both name {output}: give each a file of its own")
     try:
         reference = None if native is None else read_structure(native)
     except (StructureError, OSError) as error:
         raise typer.BadParameter(f"--native: {error}") from error
     residues: list[Row] = []
-    doubts: list[str] = []
+    warnings: list[str] = []
 
     def work(item: Item, structure: Structure) -> list[Row]:
         row: Row = {**geometry(structure, reference), "name": item.name, "file": item.path}
         unmatched = reference is not None and not row["matched_residues"]
         row["native"] = None if native is None else str(native)
         if reference is not None and not unmatched:
-            row["warning"] = doubt(row["matched_residues"], len(structure), row["native_residues"])
-            doubts.extend(f"{item.name}: {reason}" for reason in filter(None, [row["warning"]]))
+            row["warning"] = match_warning(row["matched_residues"], len(structure), row["native_residues"])
+            warnings.extend(f"{item.name}: {reason}" for reason in filter(None, [row["warning"]]))
         if reference is not None and as_json:
             matched = match_residues(structure, reference, copies=True)
             row["interface_scores"] = [part.to_dict() for part in dockq(structure, reference, matched)]
-        if per_residue is not None:
+        if records is not None:
             residues.extend({"name": item.name, **part} for part in residue_records(structure, reference))
         return [{**row, "error": "no residue matches the native" if unmatched else None}]
 
-    batch = items(inputs, portion, writes=[output, per_residue], reads=[native])
-    rows = run(share(batch, portion), reading, work, failure)
-    for line in doubts:
+    batch = items(inputs, sharding, writes=[output, records], reads=[native])
+    rows = run(in_shard(batch, sharding), reading, work, failure)
+    for line in warnings:
         typer.echo(f"warning: {printable(line)}", err=True)
-    if per_residue is not None:
-        write_residues(per_residue, residues, ("name", *RESIDUE_COLUMNS))
-    shown = ("name", *GEOMETRY, *(() if native is None else COMPARISON), "audit_severity", "error")
-    deliver(rows, COLUMNS, output, as_json, shown_columns=shown, failed=portion.failed)
+    if records is not None:
+        write_residues(records, residues, ("name", *residue_columns()))
+    counts = ("residues", *summary_columns())
+    shown = ("name", *counts, *(() if native is None else COMPARISON), "audit_severity", "error")
+    columns = ("name", "file", *counts, *COMPARISON, *AUDIT_COLUMNS, "error")
+    deliver(rows, columns, output, as_json, shown_columns=shown, failed=sharding.failed)
 
 
 def write_residues(path: Path, rows: list[Row], columns: tuple[str, ...]) -> None:

@@ -115,7 +115,10 @@ class Chain:
         own = torch.arange(len(compact)) < len(residues)
         positions, kinds = context or (torch.zeros(0, 3), torch.zeros(0, dtype=torch.long))
         positions = positions.to(center) - center
-        return Chain(structure.name, compact, mask, *columns, own, model_atoms, model_mask, positions, kinds)
+        residues, chains, numbers = columns
+        return Chain(
+            structure.name, compact, mask, residues, chains, numbers, own, model_atoms, model_mask, positions, kinds
+        )
 
     def take(self, rows: Int[Tensor, "m"] | Bool[Tensor, "n"]) -> Chain:
         """The chosen residues; the context stays."""

@@ -1,7 +1,7 @@
 """Clusters of related chains: connected by pairs of 30 % identity over half of the shorter, by either of two searches.
 
 `mmseqs` takes the pairs from mmseqs2 (Steinegger & Soding (2017) Nat. Biotechnol. 35:1026). `words` is built in: k-mers
-propose pairs (`data.kmers`), an alignment decides (`metrics.homology`). docs/finetuning.md compares the two.
+propose pairs (`data.kmers`), an alignment decides (`metrics.alignment`). docs/how-to/finetuning.md compares the two.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from protein_enn.data.kmers import proposals
-from protein_enn.metrics.homology import homology
+from protein_enn.metrics.alignment import homology
 
 METHODS = ("auto", "mmseqs", "words")
 IDENTITY, COVERAGE = 0.3, 0.5

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from protein_enn import chemistry
-from protein_enn.metrics.homology import blosum62
+from protein_enn.metrics.alignment import blosum62
 
 CLASSES = "LVIM C A G ST P FYW E D N Q KR H"
 """Letters that replace each other often, as one: the fifteen letters of Murphy et al. (2000) Protein Eng. 13:149."""

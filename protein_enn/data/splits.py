@@ -9,7 +9,7 @@ from dataclasses import replace
 from protein_enn.data.clusters import Clustering
 from protein_enn.data.kmers import proposals
 from protein_enn.data.store import Record
-from protein_enn.metrics.homology import Homology, homology
+from protein_enn.metrics.alignment import Homology, homology
 
 
 def split_of(cluster: str, valid_fraction: float, seed: int) -> str:

@@ -13,14 +13,14 @@ import torch
 from protein_enn import chemistry
 from protein_enn.geometry.atom14 import from_compact, to_compact
 from protein_enn.geometry.side_chains import complete_side_chains, known_chi
-from protein_enn.metrics.relatives import align_relatives
+from protein_enn.metrics.alignment import align_relatives
 from protein_enn.structure import Structure
 
 
 def template_model(native: Structure, template: Structure) -> tuple[Structure, Structure]:
     """A model of (part of) a chain on the backbone of another chain, and that part of the native.
 
-    ValueError if too few residues correspond (`metrics.relatives`).
+    ValueError if too few residues correspond (`metrics.alignment`).
     """
     i, j = align_relatives(native, template)
     native, template = native.take(i), template.take(j)

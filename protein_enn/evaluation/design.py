@@ -131,9 +131,9 @@ def tally(name: str, structure: Structure, predictor: Predictor, orders: int, se
         return float(nll), float((log_probs.argmax(-1) == native).sum())
 
     ranks = backbone.decoding_ranks(orders, seed)
-    ordered = [measure(backbone.seen_in_order(rank)) for rank in ranks]
+    ordered = [measure(backbone.earlier_visible(rank)) for rank in ranks]
     nll, correct = (sum(values) / orders for values in zip(*ordered, strict=True))
-    unconditional = measure(backbone.seen_by_none())
+    unconditional = measure(backbone.none_visible())
     seconds = time.perf_counter() - start
     decoded = None
     if decode:

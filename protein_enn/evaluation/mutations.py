@@ -1,6 +1,6 @@
 """Zero-shot prediction of the effect of mutations: rank correlation of a design predictor's scores with -ddG.
 
-Every estimator of `scoring.mutations` is measured in one run; several mutations at once are scored with their
+Every estimator of `scoring.estimators` is measured in one run; several mutations at once are scored with their
 interaction (`scoring.multimutants`), `additive` is `ddg_like` without it. Where a table names the partners of a
 complex, `binding` is the log-odds (`single`) in the complex less that in the mutated partner alone. ddG (kcal/mol) is
 positive where a mutation destabilizes or weakens binding, so scores are compared with -ddG; `ddg_median` shows whether
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,8 +28,9 @@ from protein_enn.io import read_structure
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone
 from protein_enn.scoring.calibration import Calibration, calibration_of, fit
+from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 from protein_enn.scoring.multimutants import Mutant, interactions, ways_back
-from protein_enn.scoring.mutations import DDG_LIKE, ESTIMATORS, log_odds
+from protein_enn.scoring.mutations import log_odds
 from protein_enn.scoring.substitutions import parse_mutant, places, residue_index
 from protein_enn.structure import Structure
 
@@ -72,7 +73,7 @@ Sums = dict[str, list[float]]
 
 
 def _scored(
-    structure: Structure, predictor: Predictor, mutants: Sequence[Mutant], estimators: Sequence[str] = ESTIMATORS
+    structure: Structure, predictor: Predictor, mutants: Sequence[Mutant], estimators: Collection[str] = ESTIMATORS
 ) -> tuple[Sums, list[float], list[float]]:
     """Of one encoding: sums of single scores by estimator, interactions, and sums of singles back to the wild type.
 
@@ -82,7 +83,7 @@ def _scored(
     where = [places(structure, mutant, index) for mutant in mutants]
     become = [[chemistry.AMINO_ACIDS.index(change.mutant) for change in mutant] for mutant in mutants]
     backbone = Backbone(structure, predictor)
-    singles = log_odds(backbone, structure, predictor, {*estimators, "single"})
+    singles = log_odds(backbone, {*estimators, "single"})
     sums = {
         name: [float(values[at, to].double().sum()) for at, to in zip(where, become, strict=True)]
         for name, values in singles.items()
@@ -110,8 +111,8 @@ def score_measurements(structure: Structure, measured: Sequence[Measurement], pr
         return scored
     sums, together, back = _scored(structure, predictor, [measurement.mutations for measurement in good])
     scored.minus_ddg = [-measurement.ddg for measurement in good]
-    for name in ESTIMATORS:
-        extra = together if name != "unconditional" else [0.0] * len(good)
+    for name, estimator in ESTIMATORS.items():
+        extra = together if estimator.interacts else [0.0] * len(good)
         scored.scores[name] = [a + b for a, b in zip(sums[name], extra, strict=True)]
     scored.scores[ADDITIVE] = sums[DDG_LIKE]
     if good[0].partners:

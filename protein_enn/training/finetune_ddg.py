@@ -26,7 +26,7 @@ from protein_enn.models import frozen
 from protein_enn.models.design import DesignModel
 from protein_enn.predictor import Predictor, check_trainable, load_predictor
 from protein_enn.scoring.calibration import calibration_of, fit, store
-from protein_enn.scoring.mutations import DDG_LIKE
+from protein_enn.scoring.estimators import DDG_LIKE
 from protein_enn.scoring.substitutions import Substitution, places
 from protein_enn.structure import Structure
 from protein_enn.training.tasks.ddg import DdgTask, MeasuredProtein

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from protein_enn import io
 from protein_enn.cli import app
-from protein_enn.cli.accounts import show_accounts
-from protein_enn.cli.audit import account
+from protein_enn.cli.audit import summary
+from protein_enn.cli.audit_summary import show_summaries
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import AtomBalance, Audit, Finding, Gap, Severity
 
@@ -121,11 +121,11 @@ def test_many_files_are_a_table_and_the_csv_has_counts(good: Path, found: Found,
 
 
 def test_selected_residues_are_listed(good: Path) -> None:
-    result = RUNNER.invoke(app, ["audit", str(good), "--select", "A:3-5", "--json"])
+    result = RUNNER.invoke(app, ["audit", str(good), "--residues", "A:3-5", "--json"])
     assert json.loads(result.stdout)[0]["selected"] == ["A:3", "A:4", "A:5"]
-    result = RUNNER.invoke(app, ["audit", str(good), "--select", "A:3-5"])
+    result = RUNNER.invoke(app, ["audit", str(good), "--residues", "A:3-5"])
     assert "3 residue(s): A:3-5" in result.stdout
-    result = RUNNER.invoke(app, ["audit", str(good), "--select", "within 8 of"])
+    result = RUNNER.invoke(app, ["audit", str(good), "--residues", "within 8 of"])
     assert result.exit_code == 1 and "refused" in result.stdout and "Traceback" not in result.output
     assert "SelectionError" not in result.output
 
@@ -163,10 +163,10 @@ def test_codes_are_distinct_and_the_worst_first() -> None:
 def test_a_terminal_gets_the_same_words_as_they_are(
     good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    row = {"name": "[bold]x", "file": "a\x1b[2Jb", **account(io.read_structure(good)), "error": None}
+    row = {"name": "[bold]x", "file": "a\x1b[2Jb", **summary(io.read_structure(good)), "error": None}
     row["audit"] = io.read_structure(good).audit.to_dict()
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "200")
-    show_accounts([row])
+    show_summaries([row])
     told = capsys.readouterr().out
     assert "[bold]x  a\\x1b[2Jb" in told and "50 in the file = 48 protein + 1 context + 1 dropped" in told

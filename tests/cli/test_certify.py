@@ -18,7 +18,7 @@ def test_tables_and_json_of_weights_that_pass(folder: Path, weights: dict[str, s
     command = ["certify", "--structure", str(folder / "good.pdb"), "--threads", "1"]
     for path in weights.values():
         command += ["--weights", path]
-    result = RUNNER.invoke(app, [*command, "--json", str(report), "--markdown", str(table)])
+    result = RUNNER.invoke(app, [*command, "-o", str(report), "--tables", str(table)])
     assert result.exit_code == 0, result.output
     assert "[1/1] design, float32: good" in result.stderr and not result.stdout
     found = json.loads(report.read_text())
@@ -31,7 +31,7 @@ def test_tables_and_json_of_weights_that_pass(folder: Path, weights: dict[str, s
 
 
 def test_the_control_exits_with_1_and_names_a_row(folder: Path) -> None:
-    command = ["certify", "--encoder", "coordinates", "--structure", str(folder / "good.pdb"), "--json", "-"]
+    command = ["certify", "--encoder", "coordinates", "--structure", str(folder / "good.pdb"), "--json"]
     result = RUNNER.invoke(app, command)
     assert result.exit_code == 1
     (found,) = json.loads(result.stdout)
@@ -50,7 +50,7 @@ def test_the_control_exits_with_1_and_names_a_row(folder: Path) -> None:
         ["--structure", "absent.pdb"],
         ["--device", "tpu"],
         ["--seed", "-1"],
-        ["--json", "x", "--markdown", "x"],
+        ["-o", "x", "--tables", "x"],
     ],
     ids=" ".join,
 )

@@ -101,7 +101,7 @@ def test_unique_names_avoid_names_that_are_taken() -> None:
         ["score", "x.pdb", "--weights", "no-such-weights"],
         ["refine", "x.pdb"],
         ["evaluate", "design", "--data", "no-such-folder", "--split", "all"],
-        ["train", "no-such.yaml", "-o", "run", "--data", "."],
+        ["train", "no-such.yaml", "-o", "run", "--store", "."],
     ],
     ids=" ".join,
 )

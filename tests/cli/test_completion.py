@@ -37,7 +37,7 @@ def test_bash_zsh_and_fish_are_told_the_same() -> None:
     [
         ("protein-enn ref", ["refine"]),
         ("protein-enn certify --weights des", ["design"]),
-        ("protein-enn calibrate des", ["design"]),
+        ("protein-enn calibrate --weights des", ["design"]),
         ("protein-enn refine --device c", ["cpu", "cuda"]),
         ("protein-enn fetch --format b", ["bcif.gz", "bcif"]),
         ("protein-enn score --mode", ["--mode", "--model"]),

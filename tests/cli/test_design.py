@@ -83,7 +83,7 @@ def test_bias_and_omissions_from_files(run: Callable[..., Any], dimer: Path, tmp
     (tmp_path / "bias.csv").write_text("residues,amino_acids,bias\nA:2-3,W,99\n")
     (tmp_path / "omit.json").write_text('{"B:": "ARNDCQEGHILKMFPSTWY"}')
     files = ["--bias-file", tmp_path / "bias.csv", "--omit-file", tmp_path / "omit.json"]
-    result = run(dimer, *files, "--bias", "D:50", "--only", "A:1-4", "--only", "B:5-6", "--json")
+    result = run(dimer, *files, "--bias", "D:50", "--residues", "A:1-4", "--residues", "B:5-6", "--json")
     assert result.exit_code == 0, result.output
     ((one,),) = [answer["designs"] for answer in json.loads(result.stdout)]
     assert one["sequence"] == "DWWDKVGSAWIK/MAELVVGSAWIK"
@@ -108,7 +108,7 @@ def test_what_one_structure_lacks_is_its_row(
     ("wishes", "message"),
     [
         (["--fixed", "A:99"], "A:99"),
-        (["--only", "resname FOO"], "FOO"),
+        (["--residues", "resname FOO"], "FOO"),
         (["--tie", "A:1=B:99"], "B:99"),
         (["--tie-chains", "A,Z"], "no chain 'Z'"),
         (["--fixed", "all"], "every residue is fixed"),

@@ -32,7 +32,7 @@ def files(tmp_path: Path, helix: Callable[..., str]) -> Path:
 
 def test_a_store_is_embedded_once(tmp_path: Path, files: Path, esm2_checkpoint: Path) -> None:
     prepare([str(files)], tmp_path / "store", cluster="words")
-    words = (tmp_path / "store", "--weights", esm2_checkpoint, "-o", tmp_path / "c", "--device", "cpu")
+    words = (tmp_path / "store", "--language-weights", esm2_checkpoint, "-o", tmp_path / "c", "--device", "cpu")
     first, second = embed(*words), embed(*words, "--json")
     assert first.exit_code == second.exit_code == 0, first.output
     assert "2 sequences, 2 of them new, by esm2_tiny (32 features)" in first.stdout
@@ -42,7 +42,7 @@ def test_a_store_is_embedded_once(tmp_path: Path, files: Path, esm2_checkpoint: 
 
 def test_files_are_taken_and_bad_ones_are_rows(tmp_path: Path, files: Path, esm2_checkpoint: Path) -> None:
     (files / "bad.pdb").write_text("nothing\n")
-    words = (files, tmp_path / "none.pdb", "--weights", esm2_checkpoint, "-o", tmp_path / "c")
+    words = (files, tmp_path / "none.pdb", "--language-weights", esm2_checkpoint, "-o", tmp_path / "c")
     found = embed(*words)
     assert found.exit_code == 1 and "bad.pdb" in found.stdout and "none.pdb" in found.stdout
     assert len(Embeddings(tmp_path / "c")) == 2
@@ -60,16 +60,16 @@ def test_a_language_model_that_is_not_there(
     tmp_path: Path, files: Path, monkeypatch: pytest.MonkeyPatch, weights: str, message: str
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    found = embed(files, "--weights", weights, "-o", tmp_path / "c")
+    found = embed(files, "--language-weights", weights, "-o", tmp_path / "c")
     assert found.exit_code == 2 and message in found.stderr.replace("│", "").replace("\n", "")
     assert not (tmp_path / "c").exists()
 
 
 def test_a_cache_of_other_weights_is_left_alone(tmp_path: Path, files: Path, esm2_checkpoint: Path) -> None:
-    assert embed(files, "--weights", esm2_checkpoint, "-o", tmp_path / "c").exit_code == 0
+    assert embed(files, "--language-weights", esm2_checkpoint, "-o", tmp_path / "c").exit_code == 0
     head = tmp_path / "c" / "cache.json"
     head.write_text(head.read_text().replace('"sha256": "', '"sha256": "0'))
-    found = embed(files, "--weights", esm2_checkpoint, "-o", tmp_path / "c")
+    found = embed(files, "--language-weights", esm2_checkpoint, "-o", tmp_path / "c")
     assert found.exit_code == 1 and found.stderr.count("\n") == 1 and "give another folder" in found.stderr
 
 
@@ -78,7 +78,7 @@ def test_scores_need_the_language_model_that_is_named(
 ) -> None:
     bare = untrained("design", {"language": 32, "encoder_settings": {"layers": 1}})
     weights = replace(bare, info={**bare.info, "language": language_model.identity}).save(tmp_path / "w.safetensors")
-    words = [str(files), "--weights", str(weights), "--designed", "A:3-9", "--device", "cpu"]
+    words = [str(files), "--weights", str(weights), "--residues", "A:3-9", "--device", "cpu"]
     for command in (["score", *words], ["scan", *words[:3]], ["design", *words[:3]]):
         found = CliRunner().invoke(app, command)
         assert found.exit_code == 2 and "--language-weights" in found.stderr

@@ -23,7 +23,7 @@ def mirror(tmp_path: Path, examples: Path) -> Path:
 def test_files_failures_and_status(tmp_path: Path, mirror: Path) -> None:
     ids, out, failed = tmp_path / "ids.txt", tmp_path / "out", tmp_path / "failed.tsv"
     ids.write_text("1bhl\n9xyz # missing\n../x\n")
-    command = ["fetch", f"@{ids}", "--from", str(mirror), "-o", str(out), "--format", "pdb"]
+    command = ["fetch", f"@{ids}", "--source", str(mirror), "-o", str(out), "--format", "pdb"]
     result = RUNNER.invoke(app, command)
     assert result.exit_code == 1 and result.stdout.startswith("1 fetched, 0 kept, 2 failed")
     assert "9xyz: no file" in result.stderr and "is no id" in result.stderr
@@ -44,12 +44,12 @@ def test_bad_usage(tmp_path: Path, mirror: Path) -> None:
         ("1bhl", "ftp://x.org", "only http"),
         ("1bhl", "nowhere", "no such folder"),
     ):
-        result = RUNNER.invoke(app, ["fetch", ids, "--from", source, "-o", str(tmp_path / "out")])
+        result = RUNNER.invoke(app, ["fetch", ids, "--source", source, "-o", str(tmp_path / "out")])
         assert result.exit_code == 2 and words in " ".join(result.stderr.replace("│", " ").split()), result.stderr
 
 
 def test_a_folder_that_cannot_be_filled(tmp_path: Path, mirror: Path) -> None:
-    command = ["fetch", "1bhl", "--from", str(mirror), "--format", "pdb", "-o"]
+    command = ["fetch", "1bhl", "--source", str(mirror), "--format", "pdb", "-o"]
     result = RUNNER.invoke(app, [*command, str(mirror)])
     assert result.exit_code == 1 and "is the source itself" in result.stderr
     (tmp_path / "out").mkdir()

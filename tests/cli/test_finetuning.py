@@ -18,7 +18,7 @@ def test_finetune_wants_structures_or_a_table(tmp_path: Path, helix: Callable[..
     for words in (
         [],
         [str(tmp_path / "a.pdb"), "--ddg", str(table)],
-        [str(tmp_path / "a.pdb"), "--data", str(tmp_path)],
+        [str(tmp_path / "a.pdb"), "--ddg-folder", str(tmp_path)],
     ):
         result = runner.invoke(app, ["finetune", *words, "-o", str(tmp_path / "run")])
         assert result.exit_code == 2, words

@@ -20,7 +20,7 @@ from protein_enn.testing import random_structure
 
 
 def label(*words: object) -> Result:
-    return CliRunner().invoke(app, ["label", *map(str, words), "--workers", "1"])
+    return CliRunner().invoke(app, ["label", *map(str, words), "--processes", "1"])
 
 
 def made_store(folder: Path, seed: int = 0) -> Path:
@@ -51,7 +51,7 @@ def test_a_store_is_labelled_once_and_what_is_skipped_is_listed(tmp_path: Path, 
     assert first.exit_code == second.exit_code == 0, first.output
     assert "1 chains, 1 of them new, by v_48_002 for clean; 1 skipped" in first.stdout
     assert "bare\tbare: no residue with N, CA, C and O" in first.stdout
-    assert "[2/2] chains labelled" in first.stderr
+    assert "[2/2] chains labeled" in first.stderr
     told = json.loads(second.stdout)
     assert (told["new"], told["labelled"], told["condition"]) == (0, 1, "clean")
     assert told["skipped"] == [{"record": "bare", "reason": "bare: no residue with N, CA, C and O"}]

@@ -42,7 +42,7 @@ def test_named_mutants_from_options_and_a_file(folder: Path, weights: dict[str, 
     wanted = tmp_path / "mutants.csv"
     wanted.write_text("id,mutations\n1,A:M1G;A:A2W\n2,A:K5E\n")
     out = tmp_path / "out.csv"
-    command = asked(folder, weights, "-o", str(out), "--mutants", str(wanted), "--mutation", "A:L4V,A:K5E")
+    command = asked(folder, weights, "-o", str(out), "--mutant-file", str(wanted), "--mutant", "A:L4V,A:K5E")
     assert RUNNER.invoke(app, command).exit_code == 0
     rows = {row["mutations"]: row for row in table(out)}
     assert list(rows) == ["A:L4V,A:K5E", "A:M1G,A:A2W", "A:K5E"]
@@ -55,7 +55,7 @@ def test_named_mutants_from_options_and_a_file(folder: Path, weights: dict[str, 
 
 
 def test_a_wrong_mutant_is_a_row_that_says_what_is_there(folder: Path, weights: dict[str, str]) -> None:
-    wanted = [part for text in ("A:H1G", "A:M1G", "A:M99G", "M1G") for part in ("--mutation", text)]
+    wanted = [part for text in ("A:H1G", "A:M1G", "A:M99G", "M1G") for part in ("--mutant", text)]
     result = RUNNER.invoke(app, asked(folder, weights, *wanted, "--json"))
     assert result.exit_code == 1
     wrong, good, absent, unread = json.loads(result.stdout)
@@ -67,7 +67,7 @@ def test_a_wrong_mutant_is_a_row_that_says_what_is_there(folder: Path, weights: 
 def test_estimators_differ_and_unknown_ones_are_refused(folder: Path, weights: dict[str, str]) -> None:
     scores = {}
     for estimator in ("ddg_like", "single", "own_backbone", "unconditional"):
-        result = RUNNER.invoke(app, asked(folder, weights, "--mutation", "A:K5E", "--estimator", estimator, "--json"))
+        result = RUNNER.invoke(app, asked(folder, weights, "--mutant", "A:K5E", "--estimator", estimator, "--json"))
         (row,) = json.loads(result.stdout)
         scores[estimator] = row["score"]
         assert row["estimator"] == estimator
@@ -76,10 +76,10 @@ def test_estimators_differ_and_unknown_ones_are_refused(folder: Path, weights: d
 
 
 def test_what_does_not_go_together_is_refused(folder: Path, weights: dict[str, str], tmp_path: Path) -> None:
-    assert RUNNER.invoke(app, asked(folder, weights, "--matrix", "--mutation", "A:M1G")).exit_code == 2
+    assert RUNNER.invoke(app, asked(folder, weights, "--matrix", "--mutant", "A:M1G")).exit_code == 2
     for text in ("mutant\nA:M1G\n", "mutations\n\n"):
         (tmp_path / "m.csv").write_text(text)
-        result = RUNNER.invoke(app, asked(folder, weights, "--mutants", str(tmp_path / "m.csv")))
+        result = RUNNER.invoke(app, asked(folder, weights, "--mutant-file", str(tmp_path / "m.csv")))
         assert result.exit_code == 2 and "mutations" in result.output and "Traceback" not in result.output
 
 
@@ -104,7 +104,7 @@ def test_a_list_of_mutants_that_does_not_read_is_refused(
 ) -> None:
     (tmp_path / "m.csv").write_bytes(content)
     monkeypatch.chdir(tmp_path)
-    result = RUNNER.invoke(app, asked(folder, weights, "--mutants", "m.csv"))
+    result = RUNNER.invoke(app, asked(folder, weights, "--mutant-file", "m.csv"))
     assert result.exit_code == 2 and "Traceback" not in result.output
     assert fault in " ".join(result.output.replace("│", " ").split())
 
@@ -114,7 +114,7 @@ def test_a_list_of_mutants_may_start_with_a_byte_order_mark(
     folder: Path, weights: dict[str, str], tmp_path: Path, text: str
 ) -> None:
     (tmp_path / "m.csv").write_bytes(f"\ufeffmutations\r\n{text}\r\n".encode())
-    result = RUNNER.invoke(app, asked(folder, weights, "--mutants", str(tmp_path / "m.csv"), "--json"))
+    result = RUNNER.invoke(app, asked(folder, weights, "--mutant-file", str(tmp_path / "m.csv"), "--json"))
     assert result.exit_code == 0
     assert [row["mutations"] for row in json.loads(result.stdout)] == ["A:K5E,A:L4V"]
 
@@ -127,7 +127,7 @@ def test_a_list_of_mutants_is_not_overwritten(
     wanted.write_text("mutations\nA:K5E\n")
     (tmp_path / "link.csv").symlink_to(wanted)
     monkeypatch.chdir(tmp_path)
-    result = RUNNER.invoke(app, asked(folder, weights, "--mutants", "m.csv", "-o", str(tmp_path / name)))
+    result = RUNNER.invoke(app, asked(folder, weights, "--mutant-file", "m.csv", "-o", str(tmp_path / name)))
     assert result.exit_code == 2
     assert "m.csv is an input and would be overwritten" in " ".join(result.output.replace("│", " ").split())
     assert wanted.read_text() == "mutations\nA:K5E\n"

@@ -83,9 +83,9 @@ def test_an_interface(pair: Path, weights: dict[str, str]) -> None:
 
 
 def test_designed_residues(pair: Path, weights: dict[str, str]) -> None:
-    (row,) = rows(weights, str(pair), "--designed", "B:2-4")
+    (row,) = rows(weights, str(pair), "--residues", "B:2-4")
     assert (row["designed"], row["scored"], row["residues"]) == (3, 3, 24)
-    (failed,) = rows(weights, str(pair), "--designed", "B:13", status=1)
+    (failed,) = rows(weights, str(pair), "--residues", "B:13", status=1)
     assert "B:13" in failed["error"] and "nearest is B:12" in failed["error"]
 
 

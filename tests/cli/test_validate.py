@@ -10,8 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from protein_enn.cli.application import app
-from protein_enn.cli.validation import COMPARISON, GEOMETRY
-from protein_enn.metrics.residues import RESIDUE_COLUMNS
+from protein_enn.cli.validation import COMPARISON
+from protein_enn.metrics.residues import residue_columns
+from protein_enn.metrics.stereochemistry import summary_columns
 
 RUNNER = CliRunner()
 
@@ -19,15 +20,15 @@ RUNNER = CliRunner()
 def test_short_option_and_residues(examples: Path, tmp_path: Path) -> None:
     model, native = str(examples / "1bhl_perturbed.pdb"), str(examples / "1bhl.pdb")
     out, table = tmp_path / "residues.csv", tmp_path / "rows.csv"
-    command = ["validate", model, "-r", native, "--per-residue", str(out), "-o", str(table), "--json"]
+    command = ["validate", model, "-r", native, "--records", str(out), "-o", str(table), "--json"]
     result = RUNNER.invoke(app, command)
     assert result.exit_code == 0, result.output
     (row,) = json.loads(result.stdout)
-    assert {*GEOMETRY, *COMPARISON} <= {*row}
+    assert {"residues", *summary_columns(), *COMPARISON} <= {*row}
     assert row["interface_scores"] == [] and row["dockq"] is None
     with out.open() as file:
         residues = list(csv.DictReader(file))
-    assert list(residues[0]) == ["name", *RESIDUE_COLUMNS] and len(residues) == row["residues"]
+    assert list(residues[0]) == ["name", *residue_columns()] and len(residues) == row["residues"]
     assert sum(int(r["rotamer"]) for r in residues) == row["rotamer_outliers"]
     assert sum(float(r["ca_distance"]) ** 2 for r in residues) / len(residues) == pytest.approx(row["rmsd"] ** 2, 0.01)
     with table.open() as file:
@@ -47,7 +48,7 @@ def test_a_native_of_another_protein_is_doubted(examples: Path) -> None:
 
 def test_residues_as_json_without_native(examples: Path, tmp_path: Path) -> None:
     out = tmp_path / "residues.json"
-    result = RUNNER.invoke(app, ["validate", str(examples / "1bhl.pdb"), "--per-residue", str(out)])
+    result = RUNNER.invoke(app, ["validate", str(examples / "1bhl.pdb"), "--records", str(out)])
     assert result.exit_code == 0, result.output
     rows = json.loads(out.read_text())
     assert rows[5]["lddt"] is None and rows[5]["phi"] is not None and rows[5]["clash"] in (0, 1)
@@ -56,6 +57,6 @@ def test_residues_as_json_without_native(examples: Path, tmp_path: Path) -> None
 
 def test_two_tables_need_two_files(examples: Path, tmp_path: Path) -> None:
     out = str(tmp_path / "x.csv")
-    result = RUNNER.invoke(app, ["validate", str(examples / "1bhl.pdb"), "-o", out, "--per-residue", out])
+    result = RUNNER.invoke(app, ["validate", str(examples / "1bhl.pdb"), "-o", out, "--records", out])
     assert result.exit_code == 2 and "file of its own" in result.output.replace("\n", " ")
     assert not (tmp_path / "x.csv").exists()

@@ -13,7 +13,7 @@ from protein_enn.data.clusters import Clustering, choose, cluster, components
 from protein_enn.data.kmers import proposals
 from protein_enn.data.splits import splits_of
 from protein_enn.io import write_structure
-from protein_enn.metrics.homology import homology, least_score
+from protein_enn.metrics.alignment import homology, least_score
 from protein_enn.testing import random_structure
 
 WORDS = Clustering("words", "1")

@@ -9,7 +9,7 @@ from protein_enn import chemistry
 from protein_enn.data.jobs import Job, template_jobs
 from protein_enn.data.templates import template_model
 from protein_enn.geometry.dihedrals import chi_angles
-from protein_enn.metrics.relatives import align_relatives
+from protein_enn.metrics.alignment import align_relatives
 from protein_enn.testing import random_structure
 
 TEMPLATE = random_structure((60,), seed=4)

@@ -141,7 +141,7 @@ def test_the_command_writes_a_row_for_each_protein(data: Path, design: Predictor
         "--weights",
         f"{tmp_path}/w.safetensors",
     ]
-    result = CliRunner().invoke(app, [*command, "--markdown", "--proteins", str(table), "-o", str(metrics)])
+    result = CliRunner().invoke(app, [*command, "--markdown", "--cases", str(table), "-o", str(metrics)])
     assert result.exit_code == 0, result.output
     assert "| `two` | 2 |" in result.stdout
     rows = list(csv.DictReader(table.read_text().splitlines()))

@@ -157,7 +157,7 @@ def test_the_command_calibrates_weights(data: Path, design: Predictor, complex_o
     rows = [(r["chain"], r["wt"], f"{r['number']}{r['icode']}", r["mutant"], -0.4 * r["score"]) for r in scored.rows()]
     lines = ["structure,chain,wild_type,position,mutant,ddg", *[",".join(map(str, ("x.pdb", *row))) for row in rows]]
     (data / "mutations" / "made.csv").write_text("\n".join(lines) + "\n")
-    asked = ["calibrate", str(weights), "--data", str(data), "--split"]
+    asked = ["calibrate", "--weights", str(weights), "--data", str(data), "--split"]
     done = CliRunner().invoke(app, [*asked, "made", "--json", "--device", "cpu"])
     assert done.exit_code == 0, done.output
     kept = json.loads(weights.with_suffix(".json").read_text())["calibration"]

@@ -13,7 +13,8 @@ from protein_enn.data.leakage import Fingerprint, fingerprint_path, load_fingerp
 from protein_enn.io import write_structure
 from protein_enn.predictor import load_predictor, untrained
 from protein_enn.scoring.backbone import Backbone
-from protein_enn.scoring.mutations import DDG_LIKE, log_odds
+from protein_enn.scoring.estimators import DDG_LIKE
+from protein_enn.scoring.mutations import log_odds
 from protein_enn.scoring.substitutions import Substitution
 from protein_enn.structure import Structure
 from protein_enn.testing import random_structure
@@ -154,7 +155,7 @@ def test_the_score_that_is_learned_is_ddg_like(base: str):
     places, mutants = [2, 5, 9], [1, 7, 12]
     model = predictor.model
     protein = DdgTask.example(model, structure, places, mutants, [0.0, 1.0, 2.0])  # type: ignore[arg-type]
-    expected = log_odds(Backbone(structure, predictor), structure, predictor, [DDG_LIKE])[DDG_LIKE][places, mutants]
+    expected = log_odds(Backbone(structure, predictor), [DDG_LIKE])[DDG_LIKE][places, mutants]
     torch.testing.assert_close(DdgTask.scores(model, protein), expected, atol=1e-4, rtol=1e-4)  # type: ignore[arg-type]
     task = DdgTask(DdgTask.Config())
     parts = task.loss(model, model, protein, seeded_generator("x"))  # type: ignore[arg-type]
@@ -169,7 +170,7 @@ def test_weights_with_conditions_learn_and_are_calibrated_under_that_of_scan(tmp
     for name in ("clean", "robust"):
         predictor = load_predictor(path, "cpu", condition=name)
         protein = DdgTask.example(predictor.model, structure, [2, 5], [1, 7], [0.0, 1.0], name)  # type: ignore[arg-type]
-        expected = log_odds(Backbone(structure, predictor), structure, predictor, [DDG_LIKE])[DDG_LIKE][[2, 5], [1, 7]]
+        expected = log_odds(Backbone(structure, predictor), [DDG_LIKE])[DDG_LIKE][[2, 5], [1, 7]]
         scores[name] = DdgTask.scores(predictor.model, protein)  # type: ignore[arg-type]
         torch.testing.assert_close(scores[name], expected, atol=1e-4, rtol=1e-4)
     assert (scores["clean"] - scores["robust"]).abs().max() > 1e-3

@@ -70,7 +70,7 @@ def test_a_run_killed_again_and_again_leaves_the_same_bytes(
     # One step is made by the first; then on to the fourth; to the next checkpoint's name; to its end.
     for when, lost in (("training_step:2", 7), ("validation_step:2", 6), ("replace:1", 3), ("replace:1000", 0)):
         done = subprocess.run(
-            [sys.executable, str(program), when, "train", str(config), "-o", str(run), "--data", str(store),
+            [sys.executable, str(program), when, "train", str(config), "-o", str(run), "--store", str(store),
              "--resume-if-any", "--threads", "1", "--device", "cpu"],
             env=environment, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip

@@ -182,11 +182,11 @@ def test_from_a_store_to_weights_by_commands(
 ) -> None:
     given: list[object] = []
     for seed, name in enumerate(("v_48_020", "v_48_002")):
-        words = ("--teacher", make_teacher(name, seed=seed), "-o", tmp_path / name, "--workers", 1)
+        words = ("--teacher", make_teacher(name, seed=seed), "-o", tmp_path / name, "--processes", 1)
         assert invoke("label", store, *words).exit_code == 0
         given += ["--labels", tmp_path / name]
     run = tmp_path / "run"
-    done = invoke("train", config, "--data", store, "-o", run, *given, "--device", "cpu", "--threads", 1)
+    done = invoke("train", config, "--store", store, "-o", run, *given, "--device", "cpu", "--threads", 1)
     assert done.exit_code == 0, done.output
     predictor = load_predictor(run / "best.safetensors", device="cpu")
     assert predictor.model.config.conditions == ("clean", "robust")  # type: ignore[union-attr]
@@ -203,7 +203,7 @@ def test_labels_and_conditions_must_agree(
 ) -> None:
     def refused(message: str, path: Path, *folders: Path) -> None:
         words = [word for folder in folders for word in ("--labels", folder)]
-        found = invoke("train", path, "--data", store, "-o", tmp_path / "run", *words, "--device", "cpu")
+        found = invoke("train", path, "--store", store, "-o", tmp_path / "run", *words, "--device", "cpu")
         assert found.exit_code == 1 and found.stderr.count("\n") == 1 and message in found.stderr
 
     clean, robust = labels.values()
@@ -239,7 +239,7 @@ def test_a_chain_that_is_not_the_one_labeled_stops_the_training(
     shard["records"] = [[*entry[:4], "0" * 16] for entry in shard["records"]]
     entry.write_text(json.dumps(shard))
     words = ("--labels", folder, "--labels", labels["robust"], "--device", "cpu")
-    found = invoke("train", config, "--data", store, "-o", tmp_path / "run", *words)
+    found = invoke("train", config, "--store", store, "-o", tmp_path / "run", *words)
     assert found.exit_code == 1 and "differs from the one labeled; label again" in found.stderr
 
 

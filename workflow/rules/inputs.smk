@@ -16,7 +16,7 @@ rule fetch:
         f"{RESULTS}/benchmarks/fetch{{shard}}.tsv"
     params:
         folder=lambda wildcards, output: output.finished.removesuffix(".finished"),
-        source=f"--from {shlex.quote(SETTINGS.fetch.source)}" if SETTINGS.fetch.source else "",
+        source=f"--source {shlex.quote(SETTINGS.fetch.source)}" if SETTINGS.fetch.source else "",
         format=SETTINGS.fetch.format,
         options=SETTINGS.fetch.options,
     resources:

@@ -56,8 +56,8 @@ rule embed:
     conda:
         "../../configs/environment.yaml"
     shell:
-        "protein-enn embed {input.store:q} --weights {params.weights:q} -o {params.cache:q} --device {params.device} "
-        "--threads {threads} {params.options} > {log:q} 2>&1"
+        "protein-enn embed {input.store:q} --language-weights {params.weights:q} -o {params.cache:q} "
+        "--device {params.device} --threads {threads} {params.options} > {log:q} 2>&1"
 
 
 rule label:
@@ -84,7 +84,7 @@ rule label:
         "../../configs/environment.yaml"
     shell:
         "protein-enn label {input.store:q} --teacher {input.teacher:q} -o {params.labels:q} "
-        "--condition {wildcards.condition} --workers {threads} {params.options} > {log:q} 2>&1"
+        "--condition {wildcards.condition} --processes {threads} {params.options} > {log:q} 2>&1"
 
 
 rule train:
@@ -188,7 +188,7 @@ if SETTINGS.calibrate.data:
         shell:
             # The command writes into the JSON beside the weights.
             "cp {input.weights:q} {output.weights:q} && cp {input.info:q} {output.info:q} && "
-            "protein-enn calibrate {output.weights:q} --data {params.data:q} --split {params.split} "
+            "protein-enn calibrate --weights {output.weights:q} --data {params.data:q} --split {params.split} "
             "--device {params.device} --threads {threads} --json > {output.metrics:q} 2> {log:q}"
 
 

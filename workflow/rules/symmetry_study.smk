@@ -1,4 +1,4 @@
-"""What symmetry buys, docs/symmetry.md: `snakemake symmetry_study -c2`."""
+"""What symmetry buys, docs/concepts/symmetry.md: `snakemake symmetry_study -c2`."""
 
 
 wildcard_constraints:
@@ -44,7 +44,7 @@ rule study_train:
         "../../configs/environment.yaml"
     shell:
         # Hundreds of runs: what only a run that goes on would need is not kept.
-        "protein-enn train {input.experiment:q} --data {input.store:q} -o {params.run:q} --device {params.device} "
+        "protein-enn train {input.experiment:q} --store {input.store:q} -o {params.run:q} --device {params.device} "
         "--threads {threads} > {log:q} 2>&1 && rm -f {params.run:q}/last.ckpt"
 
 

@@ -10,6 +10,7 @@ from protein_enn.evaluation.refinement.confidence import calibration
 from protein_enn.evaluation.refinement.measure import RefinementEvaluation
 from protein_enn.evaluation.refinement.outcome import Outcome
 from protein_enn.evaluation.refinement.summary import BINS, summarize
+from protein_enn.metrics.outliers import counted_per
 
 FIGURES = (
     ("all-atom lDDT", "lddt", ".4f"),
@@ -18,14 +19,12 @@ FIGURES = (
     ("chi1 within 20°, %", "chi1", "%"),
     ("chi2 within 20°, %", "chi2", "%"),
     ("side-chain RMSD, Å", "side_chain_rmsd", ".3f"),
-    ("clashes per 1,000 atoms", "clashes", ".2f"),
-    ("Ramachandran outliers, %", "ramachandran_outliers", "%"),
-    ("rotamer outliers, %", "rotamer_outliers", "%"),
-    ("bond outliers per 1,000 residues", "bond_outliers_per_1000", ".2f"),
-    ("angle outliers per 1,000 residues", "angle_outliers_per_1000", ".2f"),
-    ("planarity outliers per 1,000 residues", "planarity_outliers_per_1000", ".2f"),
-    ("omega outliers per 1,000 residues", "omega_outliers_per_1000", ".2f"),
-    ("chirality errors per 1,000 residues", "chirality_errors_per_1000", ".2f"),
+    *((f"{kind.heading} per 1,000 atoms", kind.count, ".2f") for kind in counted_per("atoms")),
+    *((f"{kind.heading}, %", kind.count, "%") for kind in counted_per("evaluated")),
+    *(
+        (f"{kind.count.replace('_', ' ')} per 1,000 residues", f"{kind.count}_per_1000", ".2f")
+        for kind in counted_per("residues")
+    ),
 )
 """Heading, metric and form of what is shown before -> after."""
 SINGLE = (
@@ -57,7 +56,13 @@ def markdown(evaluation: RefinementEvaluation) -> str:
     heads = ["", *[f"`{name}` {variant}" for name, variant in groups]]
     rows = [[head, *[_span(m, key, form) for m in summaries.values()]] for head, key, form in SINGLE]
     rows += [
-        [head, *[f"{formed(m[f'{key}_before'], form)} → {formed(m[f'{key}_after'], form)}" for m in summaries.values()]]
+        [
+            head,
+            *[
+                f"{format_number(m[f'{key}_before'], form)} → {format_number(m[f'{key}_after'], form)}"
+                for m in summaries.values()
+            ],
+        ]
         for head, key, form in FIGURES
     ]
     parts = [f"{', '.join(facts)}.", markdown_table(heads, rows)]

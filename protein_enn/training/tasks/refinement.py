@@ -101,7 +101,7 @@ class RefinementTask(Task):
             before = int(torch.multinomial(torch.tensor(config.moves), 1, generator=generator))
             with torch.no_grad():
                 for _ in range(before):
-                    state = model.nudged(state, state.compact + model(state).displacement)
+                    state = model.with_same_neighbors(state, state.compact + model(state).displacement)
         around = Surroundings.draw(graph.neighbors, graph.neighbor_mask, config.neighbors, generator)
         prediction = model(state)
         with torch.autocast(graph.pos.device.type, enabled=False):
