@@ -55,7 +55,7 @@ def label(
     """
     from protein_enn.data import Store
     from protein_enn.data.labels import HEAD, LabelSet
-    from protein_enn.training.labelling import known_condition, label_store, read_teacher
+    from protein_enn.training.labeling import known_condition, label_store, read_teacher
 
     name = condition or known_condition(teacher)
     if name is None:

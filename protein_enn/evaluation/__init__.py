@@ -1,4 +1,4 @@
-"""How good a predictor is on data whose answers are known: flat metrics that say which weights and which data."""
+"""How good a predictor is on data with known answers: flat metrics, with the weights and the data they are of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation runs on: the tables of a data directory, turned into cases that are read one at a time.
+"""The data of an evaluation: the tables of a data directory as cases that are read one at a time.
 
 A data directory holds `chains.tsv` (file, chain, length, cluster, split, set), `decoys.tsv` (model and native with a
 chain on each side), `mutations/<name>.csv` and `ts50.json`; paths in a table are relative to the table's folder.
@@ -30,12 +30,12 @@ _RECENT_FILE = re.compile(r"[89][a-z0-9]{3}[^a-z0-9]", re.IGNORECASE)
 
 
 class DataError(ValueError):
-    """A data directory lacks a table, a column or any row that was asked for."""
+    """A data directory has no such table, column or row."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One chain to evaluate; `load` reads it (StructureError or ValueError if it cannot be had)."""
+    """One chain to evaluate; `load` reads it (StructureError or ValueError if it cannot be read)."""
 
     name: str
     load: Callable[[], Structure]
@@ -52,7 +52,22 @@ class DecoyPair:
 
 
 def read_table(path: Path, columns: tuple[str, ...], delimiter: str = "\t") -> list[dict[str, str]]:
-    """Rows of a delimited file with a header; DataError if the file or one of the columns is missing."""
+    """Rows of a delimited file with a header.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    columns
+        That it must have.
+    delimiter
+        Between columns.
+
+    Raises
+    ------
+    DataError
+        The file or a column is missing.
+    """
     if not path.is_file():
         raise DataError(f"{path} does not exist")
     with path.open(newline="", encoding="utf-8") as file:
@@ -72,11 +87,22 @@ def select_chain(structure: Structure, chain_id: str) -> Structure:
 
 
 def chain_cases(data: Path, split: str) -> list[Case]:
-    """Chains of `chains.tsv` whose split is `split` or whose `set` (values joined by "|") holds it; "all": every one.
+    """The chains of a set.
 
-    "ts50" reads the backbones of `ts50.json` instead, "predicted" the test models of `decoys.tsv` and
-    "predicted-natives" their natives; "recent" are the chains of `test` from entries whose PDB code begins with 8 or 9,
-    which networks trained on the PDB of 2021 cannot have seen. DataError if nothing is there.
+    Parameters
+    ----------
+    data
+        Directory with the tables.
+    split
+        A split, or a value of the column `set`, of `chains.tsv`. "all": every chain. "ts50": the backbones of
+        `ts50.json`. "predicted": the test models of `decoys.tsv`, "predicted-natives": their natives. "recent": chains
+        of `test` from entries whose PDB code begins with 8 or 9, which were not in the PDB of 2021 that others trained
+        on.
+
+    Raises
+    ------
+    DataError
+        The set is empty, or a table is missing.
     """
     if split == TS50:
         return ts50_cases(data / "ts50.json")
@@ -125,7 +151,28 @@ def ts50_cases(path: Path) -> list[Case]:
 
 
 def backbone_structure(name: str, sequence: str, coordinates: list[list[list[float | None] | None]]) -> Structure:
-    """One chain of N, CA, C, O (Å), numbered from 1; ValueError if sequence and coordinates disagree in length."""
+    """One chain of N, CA, C, O, numbered from 1.
+
+    Parameters
+    ----------
+    name
+        Of the structure.
+    sequence
+        One-letter codes.
+    coordinates
+        Of N, CA, C, O of each residue, Å; None for a missing atom.
+
+    Raises
+    ------
+    ValueError
+        Sequence and coordinates have different lengths.
+
+    Examples
+    --------
+    >>> structure = backbone_structure("one", "A", [[[0, 0, 0], [1.46, 0, 0], [2.0, 1.4, 0], None]])
+    >>> structure.sequence, int(structure.present.sum())
+    ('A', 3)
+    """
     n = len(sequence)
     if len(coordinates) != n:
         raise ValueError(f"{name}: {n} letters but coordinates of {len(coordinates)} residues")

@@ -1,11 +1,11 @@
-"""Inverse folding: how well a design predictor knows the native sequence of a backbone.
+"""Inverse folding: how well a design predictor predicts the native sequence of a backbone.
 
-Teacher forcing under random orders: residue i sees the native identity of the neighbours decoded before it, so that
-the sum of log p is the exact joint log-likelihood. Perplexity = exp(-mean log p) over the residues of known identity of
-all proteins (pooled); `perplexity_mean` is the mean over proteins of each one's own. Recovery is the share of residues
-whose most likely amino acid is the native one, of each protein (median) and of all residues (pooled).
-`recovery_decoded` is that of a sequence that nobody taught: decoded residue by residue, the most likely amino acid
-each time (temperature 0). The unconditional figures show the network the backbone and no identity at all.
+Teacher forcing under random orders: for residue i the native identities of the neighbors decoded before it are visible,
+so that the sum of log p is the exact joint log-likelihood. Perplexity = exp(-mean log p) over the residues of known
+identity of all proteins (pooled); `perplexity_mean` is the mean of the perplexities of the proteins. Recovery is the
+fraction of residues whose most likely amino acid is the native one, of each protein (median) and of all residues
+(pooled). `recovery_decoded` is that of a sequence decoded without teacher forcing: residue by residue, the most likely
+amino acid each time (temperature 0). For the unconditional metrics no identity is visible.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ Metrics = dict[str, float | int | str | None]
 
 ALL_SETS = "all-sets"
 SETS = ("ts50", "test", "casp13", "casp14")
-"""What "all-sets" stands for: the sets that papers on inverse folding report."""
+"""The sets of "all-sets": those that papers on inverse folding report."""
 LENGTHS = (0, 100, 300, 500)
-"""Where the bins of chain length begin, residues."""
+"""Lower ends of the bins of chain length, residues."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Tally:
     decoded: float | None  # native residues of the sequence decoded at temperature 0; None if none was decoded
     nll_unconditional: float
     correct_unconditional: float
-    seconds: float = 0.0  # in the network and its graph, decoding and reading apart
+    seconds: float = 0.0  # in the network and its graph, without decoding and reading
 
     def row(self) -> dict[str, Any]:
         """One row of a table of proteins."""
@@ -72,7 +72,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class DesignEvaluation:
-    """What was found for each protein of each set; a protein of two sets was measured once."""
+    """The results of each protein of each set; a protein of two sets was measured once."""
 
     sets: dict[str, list[str]]  # names of the proteins
     tallies: dict[str, Tally]
@@ -80,27 +80,46 @@ class DesignEvaluation:
     facts: Metrics  # of the run: orders, seed, weights, data
 
     def metrics(self) -> Metrics:
-        """Flat figures; with several sets the set's name stands before each (`ts50_perplexity`)."""
+        """Flat metrics; with several sets the set's name is the prefix of each (`ts50_perplexity`)."""
         result: Metrics = {}
         for name, members in self.sets.items():
             prefix = f"{name}_" if len(self.sets) > 1 else ""
             failed = [f"{protein}: {self.failures[protein]}" for protein in members if protein in self.failures]
-            figures = summarize([self.tallies[protein] for protein in members if protein in self.tallies])
-            figures |= {"failed": len(failed), "first_failure": failed[0] if failed else None}
-            result |= {prefix + key: value for key, value in figures.items()}
+            summary = summarize([self.tallies[protein] for protein in members if protein in self.tallies])
+            summary |= {"failed": len(failed), "first_failure": failed[0] if failed else None}
+            result |= {prefix + key: value for key, value in summary.items()}
         return result | self.facts
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per protein, with the sets it belongs to; a failure is a row with its error."""
-        named = dict.fromkeys(protein for members in self.sets.values() for protein in members)
-        where = {p: "|".join(name for name, members in self.sets.items() if p in members) for p in named}
-        found = {p: tally.row() for p, tally in self.tallies.items()}
-        found |= {p: {"name": p, "error": error} for p, error in self.failures.items()}
-        return [{"set": where[protein], **found[protein]} for protein in named]
+        proteins = dict.fromkeys(protein for members in self.sets.values() for protein in members)
+        sets = {p: "|".join(name for name, members in self.sets.items() if p in members) for p in proteins}
+        rows = {p: tally.row() for p, tally in self.tallies.items()}
+        rows |= {p: {"name": p, "error": error} for p, error in self.failures.items()}
+        return [{"set": sets[protein], **rows[protein]} for protein in proteins]
 
 
 def tally(name: str, structure: Structure, predictor: Predictor, orders: int, seed: int, decode: bool) -> Tally:
-    """Negative log-likelihoods and hits of one protein; ValueError if no residue has a backbone and an identity."""
+    """Negative log-likelihoods and correct residues of one protein.
+
+    Parameters
+    ----------
+    name
+        Of the protein.
+    structure
+        Its backbone, with the native sequence.
+    predictor
+        For design.
+    orders, seed
+        Random decoding orders, and their seed.
+    decode
+        Also decode a sequence at temperature 0.
+
+    Raises
+    ------
+    ValueError
+        No residue has a backbone and an identity.
+    """
     start = time.perf_counter()
     scored = scorable(structure, predictor)
     backbone = Backbone(structure, predictor)
@@ -118,7 +137,7 @@ def tally(name: str, structure: Structure, predictor: Predictor, orders: int, se
     seconds = time.perf_counter() - start
     decoded = None
     if decode:
-        # As `scoring.design` does, on the encoding that is there already.
+        # As `scoring.design` does, with the encoding from above.
         constraints = Constraints.of(structure, usable(structure, predictor))
         problem, decoder = problem_of(backbone, constraints), backbone.decoder()
         (draw,) = sample(decoder, problem, 0.0, seed, 1)
@@ -147,7 +166,7 @@ def measure_design(
     Parameters
     ----------
     data
-        Directory laid out as `evaluation.datasets` says.
+        Directory as in `evaluation.datasets`.
     split
         A split or set of `chains.tsv`, "ts50", "all", several of them joined by commas, or "all-sets" (`SETS`).
     limit
@@ -155,9 +174,16 @@ def measure_design(
     orders
         Random decoding orders per protein, averaged.
     seed
-        Of the orders; each protein starts from it afresh, so a protein's figure does not depend on the others.
+        Of the orders, the same for each protein, so that the metrics of one do not depend on the others.
     decode
-        Also decode a sequence at temperature 0 (most of the time goes there).
+        Also decode a sequence at temperature 0, which takes most of the time.
+    progress
+        Called with (cases done, cases in all, a line about the case just done).
+
+    Returns
+    -------
+    DesignEvaluation
+        With the tally of each protein; `metrics()` are flat.
 
     Raises
     ------
@@ -192,7 +218,7 @@ def measure_design(
 
 
 def summarize(tallies: Sequence[Tally]) -> Metrics:
-    """Pooled and per-protein figures of a set, and the same by length; rates are of the network, reading apart."""
+    """Pooled and per-protein metrics of a set, and the same by length; rates are of the network without reading."""
     residues, seconds = sum(t.residues for t in tallies), sum(t.seconds for t in tallies)
     result: Metrics = {
         "perplexity": math.exp(sum(t.nll for t in tallies) / residues),
@@ -219,11 +245,11 @@ def summarize(tallies: Sequence[Tally]) -> Metrics:
 
 
 def _decoded(tallies: Sequence[Tally]) -> Metrics:
-    """Recovery of the sequences decoded at temperature 0, of proteins that have one; none if nothing was decoded."""
-    with_one = [(t.decoded, t.residues) for t in tallies if t.decoded is not None]
-    if not with_one:
+    """Recovery of the sequences decoded at temperature 0, of proteins that have one; empty if none has."""
+    decoded = [(t.decoded, t.residues) for t in tallies if t.decoded is not None]
+    if not decoded:
         return {}
     return {
-        "recovery_decoded_median": median(hits / n for hits, n in with_one),
-        "recovery_decoded_pooled": sum(hits for hits, _ in with_one) / sum(n for _, n in with_one),
+        "recovery_decoded_median": median(correct / n for correct, n in decoded),
+        "recovery_decoded_pooled": sum(correct for correct, _ in decoded) / sum(n for _, n in decoded),
     }

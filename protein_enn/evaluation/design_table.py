@@ -1,4 +1,4 @@
-"""The figures of an evaluation of design as Markdown, ready for a model card."""
+"""The metrics of an evaluation of design as Markdown, ready for a model card."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def markdown(evaluation: DesignEvaluation) -> str:
         for low, high in zip(LENGTHS, (*LENGTHS[1:], None), strict=True):
             suffix = f"length_{low}_{high or 'up'}"
             if m[f"proteins_{suffix}"]:
-                figures = (("proteins", "d"), ("perplexity", ".2f"), ("recovery_median", "%"))
-                cells = [format_number(m.get(f"{key}_{suffix}"), form) for key, form in figures]
+                metrics = (("proteins", "d"), ("perplexity", ".2f"), ("recovery_median", "%"))
+                cells = [format_number(m.get(f"{key}_{suffix}"), form) for key, form in metrics]
                 lengths.append([f"`{name}`", f"{low} to {high - 1}" if high else f"{low} and more", *cells])
     parts.append(markdown_table(["set", "scored residues", "chains", "perplexity", "recovery, median %"], lengths))
     failed = {n: sum(p in evaluation.failures for p in members) for n, members in evaluation.sets.items()}

@@ -3,9 +3,9 @@
 Every estimator of `scoring.estimators` is measured in one run; several mutations at once are scored with their
 interaction (`scoring.multimutants`), `additive` is `ddg_like` without it. Where a table names the partners of a
 complex, `binding` is the log-odds (`single`) in the complex less that in the mutated partner alone. ddG (kcal/mol) is
-positive where a mutation destabilises or weakens binding, so scores are compared with -ddG; `ddg_median` shows whether
-a table has this sign: most mutations destabilise. Choose between estimators, and calibrate, on one table (`s2648`);
-report on others. Weights with conditions answer by the default of `scan` unless told otherwise.
+positive where a mutation destabilizes or weakens binding, so scores are compared with -ddG; `ddg_median` shows whether
+a table has this sign: most mutations destabilize. Choose between estimators, and calibrate, on one table (`s2648`);
+report on others. Weights with conditions use that of `scan` unless one is given.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ class Measurement:
 
 
 @dataclass
-class Scored:
-    """Measurements of one protein beside their scores, nats, by estimator; higher is better."""
+class ScoredProtein:
+    """Measurements of one protein and their scores, nats, by estimator; higher is better."""
 
     minus_ddg: list[float] = field(default_factory=list)
     scores: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    asymmetry: list[float] = field(default_factory=list)  # of sums of singles, forth and back: nats, mutants of several
+    asymmetry: list[float] = field(default_factory=list)  # of sums of singles, to the mutant and back, nats
     skipped: int = 0
 
 
-def measurements(path: Path, positive_stabilises: bool = False) -> dict[str, list[Measurement]]:
-    """Rows of a mutation table by structure file; either one mutation a row in columns, or a list in `mutations`."""
-    sign = -1.0 if positive_stabilises else 1.0
+def measurements(path: Path, positive_stabilizes: bool = False) -> dict[str, list[Measurement]]:
+    """Rows of a mutation table by structure file; either one mutation in columns, or a list in `mutations`."""
+    sign = -1.0 if positive_stabilizes else 1.0
     result: dict[str, list[Measurement]] = defaultdict(list)
     for row in read_table(path, ("structure", "ddg"), delimiter=","):
         one = "{chain}:{wild_type}{position}{mutant}"
@@ -92,32 +92,40 @@ def _scored(
     return sums, interactions(backbone, singles["single"], where, become), back
 
 
-def score_measurements(structure: Structure, wanted: Sequence[Measurement], predictor: Predictor) -> Scored:
+def score_measurements(structure: Structure, measured: Sequence[Measurement], predictor: Predictor) -> ScoredProtein:
     """Scores from one encoding of the structure, and one of each partner.
 
-    Skipped are measurements whose residue is missing, has another wild type or no backbone, and those whose partners
-    are not there: never scored by guess.
+    Parameters
+    ----------
+    structure
+        With all chains.
+    measured
+        Its measurements. Those whose residue is missing, has another wild type or no backbone, and those whose
+        partners are missing, are counted as skipped.
+    predictor
+        For design.
     """
-    good = [measurement for measurement in wanted if _can_be_scored(structure, measurement)]
-    found = Scored(skipped=len(wanted) - len(good))
+    good = [measurement for measurement in measured if _can_be_scored(structure, measurement)]
+    scored = ScoredProtein(skipped=len(measured) - len(good))
     if not good:
-        return found
+        return scored
     sums, together, back = _scored(structure, predictor, [measurement.mutations for measurement in good])
-    found.minus_ddg = [-measurement.ddg for measurement in good]
+    scored.minus_ddg = [-measurement.ddg for measurement in good]
     for name, estimator in ESTIMATORS.items():
         extra = together if estimator.interacts else [0.0] * len(good)
-        found.scores[name] = [a + b for a, b in zip(sums[name], extra, strict=True)]
-    found.scores[ADDITIVE] = sums[DDG_LIKE]
+        scored.scores[name] = [a + b for a, b in zip(sums[name], extra, strict=True)]
+    scored.scores[ADDITIVE] = sums[DDG_LIKE]
     if good[0].partners:
-        apart = _apart(structure, good, predictor)
-        joint = zip(sums["single"], together, apart, strict=True)
-        found.scores[BINDING] = [single + extra - alone for single, extra, alone in joint]
+        unbound = _unbound(structure, good, predictor)
+        joint = zip(sums["single"], together, unbound, strict=True)
+        scored.scores[BINDING] = [single + extra - alone for single, extra, alone in joint]
     several = (i for i, measurement in enumerate(good) if len(measurement.mutations) > 1)
-    found.asymmetry = [abs(sums["single"][i] + back[i]) for i in several]
-    return found
+    scored.asymmetry = [abs(sums["single"][i] + back[i]) for i in several]
+    return scored
 
 
 def _can_be_scored(structure: Structure, measurement: Measurement) -> bool:
+    """Whether its residues have scores, and its partners exist."""
     try:
         places(structure, measurement.mutations)
     except ValueError:
@@ -125,7 +133,7 @@ def _can_be_scored(structure: Structure, measurement: Measurement) -> bool:
     return set("".join(measurement.partners)) <= set(structure.chain_ids)
 
 
-def _apart(structure: Structure, measured: Sequence[Measurement], predictor: Predictor) -> list[float]:
+def _unbound(structure: Structure, measured: Sequence[Measurement], predictor: Predictor) -> list[float]:
     """Joint log-odds of each mutant in its partner alone, the sum of both where both carry mutations."""
     total = [0.0] * len(measured)
     for partner in sorted({partner for measurement in measured for partner in measurement.partners}):
@@ -141,8 +149,8 @@ def _apart(structure: Structure, measured: Sequence[Measurement], predictor: Pre
 
 def _chains(structure: Structure, names: str) -> Structure:
     """The chains of one partner, each named by one letter."""
-    wanted = torch.tensor([name in names for name in structure.chain_ids])
-    return structure.take(wanted[structure.chains])
+    chosen = torch.tensor([name in names for name in structure.chain_ids])
+    return structure.take(chosen[structure.chains])
 
 
 def evaluate_mutations(
@@ -154,10 +162,27 @@ def evaluate_mutations(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Metrics:
-    """Flat metrics on `mutations/<split>.csv` ("all": every table there), named `<table>_<estimator>_<metric>`.
+    """Flat metrics on tables of measured mutations, named `<table>_<estimator>_<metric>`.
 
-    `limit` takes only that many structures of each table; `seed` is of the bootstrap. DataError if there is no such
-    table or not two measurements of it could be scored.
+    Parameters
+    ----------
+    data
+        Directory with the folder `mutations`.
+    split
+        Of `mutations/<split>.csv`; "all" for every table.
+    predictor
+        For design.
+    limit
+        Only that many structures of each table.
+    seed
+        Of the bootstrap.
+    progress
+        Called with (structures done, structures in all, a line about the one just done).
+
+    Raises
+    ------
+    DataError
+        The table is missing, or fewer than two of its measurements could be scored.
     """
     predictor = predictor.used_for("scan")
     folder = Path(data) / "mutations"
@@ -168,15 +193,34 @@ def evaluate_mutations(
     start = time.perf_counter()
     for path in paths:
         proteins, failed = _score_table(path, predictor, limit, progress)
-        figures = summarize(proteins, seed, calibration_of(predictor, DDG_LIKE)[0]) | {"failed": failed}
-        result |= {f"{path.stem}_{name}": value for name, value in figures.items()}
+        summary = summarize(proteins, seed, calibration_of(predictor, DDG_LIKE)[0]) | {"failed": failed}
+        result |= {f"{path.stem}_{name}": value for name, value in summary.items()}
     return {**result, "seconds": time.perf_counter() - start, "seed": seed, **provenance(predictor, data, split)}
 
 
 def calibrate_mutations(
     data: Path, split: str, predictor: Predictor, *, seed: int = 0, progress: Progress | None = None
 ) -> Calibration:
-    """The slope from `ddg_like` in nats to -ddG in kcal/mol on `mutations/<split>.csv`; errors as for both steps."""
+    """The slope from `ddg_like` in nats to -ddG in kcal/mol.
+
+    Parameters
+    ----------
+    data, split
+        Of the table `mutations/<split>.csv`.
+    predictor
+        For design.
+    seed
+        Of the bootstrap.
+    progress
+        Called with (structures done, structures in all, a line about the one just done).
+
+    Raises
+    ------
+    DataError
+        The table is missing.
+    ValueError
+        Too few measurements, or scores that do not rise with -ddG.
+    """
     predictor = predictor.used_for("scan")
     proteins, _ = _score_table(Path(data) / "mutations" / f"{split}.csv", predictor, None, progress)
     pairs = [(protein.scores[DDG_LIKE], protein.minus_ddg) for protein in proteins]
@@ -186,27 +230,42 @@ def calibrate_mutations(
 
 def _score_table(
     path: Path, predictor: Predictor, limit: int | None, progress: Progress | None
-) -> tuple[list[Scored], int]:
-    """Scores of each protein of a table, and how many structures could not be done: none of theirs is scored."""
+) -> tuple[list[ScoredProtein], int]:
+    """Scores of each protein of a table, and how many structures could not be scored."""
     if predictor.task != "design":
         raise ValueError(f"{predictor.name} is a {predictor.task} predictor; this evaluation needs one for design")
     tables = subset(list(measurements(path).items()), limit)
-    proteins: list[Scored] = []
+    proteins: list[ScoredProtein] = []
     failed = 0
-    for done, (file, wanted) in enumerate(tables, 1):
+    for done, (file, measured) in enumerate(tables, 1):
         line = file
         try:
-            proteins.append(score_measurements(read_structure(path.parent / file), wanted, predictor))
+            proteins.append(score_measurements(read_structure(path.parent / file), measured, predictor))
         except (ValueError, OSError) as error:
-            proteins.append(Scored(skipped=len(wanted)))
+            proteins.append(ScoredProtein(skipped=len(measured)))
             failed, line = failed + 1, f"{file}: {error}"
         if progress is not None:
             progress(done, len(tables), f"{path.stem}: {line}")
     return proteins, failed
 
 
-def summarize(proteins: Sequence[Scored], seed: int, calibration: Calibration | None) -> Metrics:
-    """Ranking by each estimator; asymmetry of multi-mutants; errors in kcal/mol where there is a calibration."""
+def summarize(proteins: Sequence[ScoredProtein], seed: int, calibration: Calibration | None) -> Metrics:
+    """Metrics of a table.
+
+    Parameters
+    ----------
+    proteins
+        With their scores.
+    seed
+        Of the bootstrap.
+    calibration
+        From nats to kcal/mol; without one there are no errors in kcal/mol.
+
+    Returns
+    -------
+    dict
+        Ranking by each estimator, asymmetry of multi-mutants, errors.
+    """
     scored = [protein for protein in proteins if protein.minus_ddg]
     n = sum(len(protein.minus_ddg) for protein in scored)
     if n < 2:
@@ -236,5 +295,5 @@ def _errors(proteins: Sequence[Columns], calibration: Calibration | None) -> dic
     """Root mean square and mean absolute error of the calibrated -ddG, kcal/mol; None without a calibration."""
     if calibration is None:
         return {"rmse": None, "mae": None}
-    off = np.concatenate([calibration.slope * scores - minus_ddg for scores, minus_ddg in proteins])
-    return {"rmse": float(np.sqrt(np.mean(off**2))), "mae": float(np.mean(np.abs(off)))}
+    errors = np.concatenate([calibration.slope * scores - minus_ddg for scores, minus_ddg in proteins])
+    return {"rmse": float(np.sqrt(np.mean(errors**2))), "mae": float(np.mean(np.abs(errors)))}

@@ -1,4 +1,4 @@
-"""What every set of metrics says of itself: which weights, on which data; and how a part of a data set is chosen."""
+"""Which weights and which data a set of metrics is of, and how a part of a data set is chosen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,17 @@ Item = TypeVar("Item")
 
 
 def provenance(predictor: Predictor, data: Path, split: str) -> dict[str, str | None]:
-    """Name, hash and condition of the weights, and the data by folder name and split: a whole path means nothing."""
+    """Name, hash and condition of the weights, and the data by folder name and split.
+
+    Parameters
+    ----------
+    predictor
+        With the weights.
+    data
+        Directory; its name is recorded, as its path means nothing on another machine.
+    split
+        Of the data.
+    """
     return {
         "weights": predictor.name,
         "weights_sha256": predictor.sha256,
@@ -23,13 +33,13 @@ def provenance(predictor: Predictor, data: Path, split: str) -> dict[str, str | 
 
 
 def model_facts(predictor: Predictor) -> dict[str, Any]:
-    """What a table of design predictors has to say beside its figures; None where the weights' JSON does not tell.
+    """Facts on a design predictor for a table of metrics; None where the weights' JSON does not have them.
 
-    Neighbours `k` of each residue, `noise` (Å) on the backbones in training, and the number of training chains.
+    Neighbors `k` of each residue, `noise` (Å) on the backbones in training, and the number of training chains.
     """
     training, data = (predictor.info.get(key) for key in ("training", "data"))
-    experiment = training.get("experiment") if isinstance(training, dict) else None  # else words: trained by nobody
-    default = DesignTask.Config().noise  # the JSON holds what differs from the defaults
+    experiment = training.get("experiment") if isinstance(training, dict) else None  # a text for untrained weights
+    default = DesignTask.Config().noise  # the JSON has what differs from the defaults
     published = training.get("noise") if isinstance(training, dict) else None
     return {
         "k": predictor.model.config.k,  # type: ignore[union-attr]  # every design model has it
@@ -39,7 +49,13 @@ def model_facts(predictor: Predictor) -> dict[str, Any]:
 
 
 def subset(items: Sequence[Item], limit: int | None) -> list[Item]:
-    """At most `limit` items, evenly spread over the list rather than its head: tables are sorted by source."""
+    """At most `limit` items, evenly spread over the list rather than its head: tables are sorted by source.
+
+    Examples
+    --------
+    >>> subset("abcdef", 3)
+    ['a', 'c', 'e']
+    """
     if limit is None or limit >= len(items):
         return list(items)
     if limit < 1:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 LEAST = 5
-"""Measurements a protein needs to have a rank correlation of its own."""
+"""Measurements a protein must have for a rank correlation of its own."""
 RESAMPLES = 500
 Columns = tuple[np.ndarray, np.ndarray]
 """Scores and measurements of one protein, both better when higher."""
@@ -28,7 +28,13 @@ def ranking(proteins: Sequence[Columns], seed: int) -> dict[str, float | None]:
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float | None:
-    """Rank correlation, ties by their mean rank; None where one side does not vary."""
+    """Rank correlation, ties by their mean rank; None where one side does not vary.
+
+    Examples
+    --------
+    >>> spearman(np.array([0.1, 0.5, 0.4]), np.array([1.0, 3.0, 2.0])), spearman(np.ones(3), np.arange(3))
+    (1.0, None)
+    """
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
     return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])

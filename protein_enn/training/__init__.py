@@ -1,4 +1,4 @@
-"""Training with Lightning: the only room that sees it."""
+"""Training with Lightning: the only subpackage that imports it."""
 
 from protein_enn.training.train import TrainingResult, train
 

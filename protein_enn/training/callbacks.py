@@ -16,10 +16,23 @@ from protein_enn.training.module import TrainingModule
 
 
 class KeepBest(Callback):
-    """Writes `best.safetensors` (averaged weights) whenever the validation figure improves.
+    """Writes `best.safetensors` (averaged weights) whenever the validation metric improves.
 
     `last.ckpt`, which holds the best weights and the curves as well, and `metrics.csv` are written at each validation
-    and every `checkpoint_minutes`; when, changes nothing in the result. `run` says whose checkpoint it is.
+    and every `checkpoint_minutes`; this has no effect on the result.
+
+    Parameters
+    ----------
+    out
+        Folder of the run.
+    run
+        What identifies the run, for its checkpoints (`checkpoints.COMPARED`).
+    describe
+        The JSON of the weights, from validation metrics.
+    log
+        Called with a line at each validation.
+    checkpoint_minutes
+        At most between checkpoints.
     """
 
     def __init__(
@@ -53,7 +66,7 @@ class KeepBest(Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *args: Any) -> None:
         assert isinstance(module, TrainingModule)
-        validated = module.global_step % module.every == 0  # which saves by itself
+        validated = module.global_step % module.every == 0  # a validation makes its own checkpoint
         if module.between_steps and not validated and module.minutes - self.saved_at >= self.checkpoint_minutes:
             self._save(trainer, module)
 
@@ -61,15 +74,15 @@ class KeepBest(Callback):
         assert isinstance(module, TrainingModule)
         if trainer.sanity_checking:
             return
-        value = module.figures[f"val/{module.task.metric}"]
+        value = module.metrics[f"val/{module.task.metric}"]
         improved = value < self.best
         if improved:
             self.best = value
             self.tensors = {k: v.detach().cpu().clone() for k, v in module.averaged.items()}
-            self.info = self.describe({**module.figures, "step": module.global_step})
+            self.info = self.describe({**module.metrics, "step": module.global_step})
             self._write_best(trainer, module)
         self._save(trainer, module)
-        shown = ", ".join(f"{k.removeprefix('val/')} {v:.4f}" for k, v in module.figures.items() if k[:4] == "val/")
+        shown = ", ".join(f"{k.removeprefix('val/')} {v:.4f}" for k, v in module.metrics.items() if k[:4] == "val/")
         if trainer.is_global_zero:
             self.log(
                 f"step {module.global_step}, {module.minutes:.1f} min, {module.residues_seen} residues: {shown}"
@@ -85,8 +98,8 @@ class KeepBest(Callback):
     def _write_best(self, trainer: pl.Trainer, module: TrainingModule) -> None:
         if not trainer.is_global_zero:
             return
-        held = {k: v.detach().clone() for k, v in module.model.state_dict().items()}
+        current = {k: v.detach().clone() for k, v in module.model.state_dict().items()}
         module.model.load_state_dict(self.tensors)
-        trained = module.task.__class__.__name__.removesuffix("Task").lower()
-        Predictor(trained, module.model, "best", "", self.info, module.device).save(self.out / "best.safetensors")
-        module.model.load_state_dict(held)
+        task = module.task.__class__.__name__.removesuffix("Task").lower()
+        Predictor(task, module.model, "best", "", self.info, module.device).save(self.out / "best.safetensors")
+        module.model.load_state_dict(current)

@@ -1,4 +1,4 @@
-"""`last.ckpt`: all that a run is made of, written whole or not at all, and whose run it is."""
+"""`last.ckpt`: the whole state of a run, written completely or not at all, and what identifies the run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from protein_enn.io import atomic
 
 NAME = "last.ckpt"
-MEANING = {
+COMPARED = {
     "experiment": "the experiment",
     "manifest_sha256": "the data",
     "from_sha256": "the start weights",
@@ -22,11 +22,11 @@ MEANING = {
     "processes": "the number of processes",
     "package": "the version of the package",
 }
-"""What must agree for two runs to be one, in words."""
+"""What must agree for two runs to be one, and how messages call it."""
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Checkpoints under their name are always whole: a process that is killed while it writes leaves the one before."""
+    """Writes checkpoints atomically: a process that is killed while it writes leaves the previous one."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         data = io.BytesIO()
@@ -38,7 +38,7 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Tensors and plain values of a checkpoint on the CPU; ValueError for a file that is none."""
+    """Tensors and plain values of a checkpoint on the CPU; ValueError for another file."""
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         int(checkpoint["global_step"])
@@ -48,16 +48,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def differences(checkpoint: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
-    """In words, in what the run of a checkpoint and this one are not the same; empty if they are one."""
-    known = checkpoint.get("run")
-    if not isinstance(known, dict):
-        return ["the run: it does not say whose it is"]
-    names = sorted(known.keys() | run.keys(), key=lambda name: (name not in MEANING, name))
-    return [MEANING.get(name, name) for name in names if known.get(name) != run.get(name)]
+    """What differs between the run of a checkpoint and this one, as messages call it; empty if they are the same."""
+    other = checkpoint.get("run")
+    if not isinstance(other, dict):
+        return ["the run: it is not recorded"]
+    names = sorted(other.keys() | run.keys(), key=lambda name: (name not in COMPARED, name))
+    return [COMPARED.get(name, name) for name in names if other.get(name) != run.get(name)]
 
 
-def resumed(path: Path, run: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
-    """The checkpoint if it is one of this very run, else None; and in a line what is done about it."""
+def matching_checkpoint(path: Path, run: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
+    """The checkpoint if it is of the same run, else None; and a line that tells how the run starts."""
     if not path.is_file():
         return None, f"starts anew: there is no {path.name}"
     try:
@@ -70,6 +70,6 @@ def resumed(path: Path, run: Mapping[str, Any]) -> tuple[dict[str, Any] | None, 
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what writers that were killed left unfinished under temporary names."""
+    """Remove temporary files of writers that were killed."""
     for part in folder.glob(".*.part"):
         part.unlink(missing_ok=True)

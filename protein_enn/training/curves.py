@@ -1,4 +1,4 @@
-"""Learning curves: what was logged at which step, whole also for a run that was stopped and went on."""
+"""Learning curves: what was logged at which step, complete also for a run that was resumed."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from protein_enn.io import atomic
 
 
 class Curves:
-    """Rows by optimiser step, counted from 1. They travel in the checkpoint: what a stopped run did after it is gone.
+    """Rows by optimizer step, counted from 1. They are part of the checkpoint: later rows of a stopped run are lost.
 
-    A row says `step`, `epoch`, the mean `train/...` of the step's batches, and of a validation `val/...`, `minutes` and
-    `residues_seen`.
+    A row has `step`, `epoch`, the mean `train/...` of the step's batches, and after a validation `val/...`, `minutes`
+    and `residues_seen`.
     """
 
     def __init__(self) -> None:
         self.rows: dict[int, dict[str, float | int]] = {}
 
     def add(self, step: int, epoch: int, values: Mapping[str, float | int]) -> None:
-        """What is known of a step now; a value that was known is replaced."""
+        """Adds values of a step; a value of the same name is replaced."""
         self.rows.setdefault(step, {"step": step, "epoch": epoch}).update(values)
 
     def state(self) -> list[dict[str, float | int]]:
@@ -34,7 +34,7 @@ class Curves:
         self.rows = {int(row["step"]): dict(row) for row in state}
 
     def write(self, path: Path) -> None:
-        """Write them as CSV, a line for each step; what was not measured there stays empty."""
+        """Writes them as CSV, a line for each step; what was not measured at a step stays empty."""
         rows = self.state()
         names = sorted({name for row in rows for name in row} - {"step", "epoch"})
         text = io.StringIO()

@@ -1,4 +1,4 @@
-"""What an experiment file may say; defaults stand here."""
+"""The settings of an experiment file, with their defaults."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ class Experiment(Settings):
     task_settings: dict[str, Any] = Field(default_factory=dict)
     max_steps: int = 2_000
     budget: int = 1_000  # residues in a batch
-    accumulate: int = Field(default=1, ge=1)  # batches in a step, of each process: one process with 2 does what 2 do
+    accumulate: int = Field(default=1, ge=1)  # batches in a step of each process: one with 2 does the same as two
     crop: int = 300  # residues of one chain at most
-    clusters: float = Field(default=1.0, gt=0, le=1)  # share of the training clusters that are used: learning curves
-    pair_share: float = Field(default=0.0, ge=0, lt=1)  # of the examples: real models with their natives
+    clusters: float = Field(default=1.0, gt=0, le=1)  # fraction of the training clusters that is used: learning curves
+    pair_share: float = Field(default=0.0, ge=0, lt=1)  # fraction of the examples: real models with their natives
     template_share: float = Field(default=0.0, ge=0, lt=1)  # and models on a relative; both together below 1
-    designed_share: float = Field(default=0.0, ge=0, lt=1)  # designed backbones, which teachers alone have labels for
-    augment: Literal["none", "rotations", "reflections"] = "none"  # batches turned at random; half of them mirrored
+    designed_share: float = Field(default=0.0, ge=0, lt=1)  # and designed backbones; only teachers have labels for them
+    augment: Literal["none", "rotations", "reflections"] = "none"  # rotates batches; or mirrors half of them as well
     optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     warmup: int = 100  # steps
-    decay: float = Field(default=1.0, gt=0, le=1)  # share of the run, at its end, in which the learning rate falls
+    decay: float = Field(default=1.0, gt=0, le=1)  # fraction of the run, at its end, in which the learning rate falls
     gradient_clip: float = 1.0
     ema: float = 0.998  # decay of the averaged weights that are validated and kept
     validate_every: int = 250  # steps
     checkpoint_minutes: float = Field(default=10.0, ge=0)  # at most between checkpoints; each validation makes one too
     validation_residues: int = 20_000  # at most
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"  # bf16 products pay on GPUs and CPUs with AMX
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"  # bf16 products are faster on GPUs and CPUs with AMX
     seed: int = 0
 
 
 class PlainLoader(yaml.SafeLoader):
-    """Plain values: safe tags, no key given twice, and no aliases, a few bytes of which may stand for gigabytes."""
+    """Plain values: safe tags, no key given twice, and no aliases, a few bytes of which may expand to gigabytes."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -57,7 +57,7 @@ class PlainLoader(yaml.SafeLoader):
 
 
 def read_experiment(path: str | Path) -> Experiment:
-    """An experiment from YAML; ValueError that names the file for anything that is not one."""
+    """Reads an experiment from YAML; ValueError that names the file for anything else."""
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"{path}: no such experiment file")

@@ -1,4 +1,4 @@
-"""From structure files and a base to weights that know them better, judged on chains that neither has learned from."""
+"""From structure files and a base to weights that fit them better, evaluated on chains of neither training."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from protein_enn.training.tasks import TASKS
 
 MAX_STEPS, LEARNING_RATE, VALIDATIONS = 300, 3e-4, 6
 LONGEST = 1_000
-"""Residues of a held-out chain that are looked at."""
+"""Residues of a held-out chain that are evaluated."""
 
 
 @dataclass(frozen=True)
 class Finetuned:
-    """What came of it: figures are the task's own (for design nats per residue), lower is better."""
+    """The result of fine-tuning: the metric is the task's own (for design nats per residue), lower is better."""
 
     weights: Path
     kept: str  # finetuned, or base where that is no worse
     before: float
     after: float  # of the fine-tuned weights, kept or not
     held_out: int  # chains that were not trained on
-    independent: bool  # nor seen by the base, as far as its fingerprint shows
+    independent: bool  # nor the base, as far as its fingerprint shows
     notes: tuple[str, ...]
 
 
@@ -61,31 +61,60 @@ def finetune(
 ) -> Finetuned:
     """Prepares `out`/store, trains from the base, and leaves `out`/best.safetensors with best.json and held_out.csv.
 
-    Held out are whole clusters (at `identity`) that the base has not seen, as far as its fingerprint shows; where all
-    were seen they are held out all the same, and that is said. Where the figure on them is not lower afterwards the
-    base is kept. ValueError as for `prepare` and `train`.
+    Held out are whole clusters that do not overlap with the training of the base, as far as its fingerprint shows; if
+    all overlap they are held out all the same, with a note. If the metric on them does not fall the base is kept.
+
+    Parameters
+    ----------
+    inputs, cluster, identity, templates, valid_fraction
+        As for `prepare`.
+    out
+        Folder of the run.
+    base
+        Weights to start from, by shipped name or path.
+    max_steps, max_minutes
+        Limits of the training.
+    learning_rate
+        At its highest.
+    seed
+        Of all draws.
+    device, threads
+        As for `train`.
+    log
+        Called with each note, and with a line at each validation.
+    progress
+        Called with how many inputs are prepared, and their number.
+
+    Returns
+    -------
+    Finetuned
+        The metric before and after, and which weights were kept.
+
+    Raises
+    ------
+    ValueError
+        As for `prepare` and `train`, and for a learning rate that is too high.
     """
     out = Path(out)
     before = load_predictor(base, device)
     check_trainable(before)
-    known = load_fingerprint(fingerprint_path(base))
-    overlaps = None if known is None else known.overlaps
+    fingerprint = load_fingerprint(fingerprint_path(base))
     options: dict[str, Any] = {"cluster": cluster, "identity": identity, "templates": templates, "seed": seed}
     prepared = prepare(
-        inputs, out / "store", valid_fraction=valid_fraction, leaks="move", overlaps=overlaps or _never,
-        progress=progress, **options,
+        inputs, out / "store", valid_fraction=valid_fraction, leaks="move",
+        overlaps=_never if fingerprint is None else fingerprint.overlaps, progress=progress, **options,
     )  # fmt: skip
     notes = [*prepared.notes, *(f"not used: {name}: {why}" for name, why in prepared.failed)]
     rows = [i for i, r in enumerate(prepared.store.records) if r.split == "val" and r.kind == "native"]
     natives = [i for i, r in enumerate(prepared.store.records) if r.kind == "native"]
-    if known is not None and (met := sum(known.overlaps(prepared.store.sequence(i)) for i in natives)):
-        notes.append(f"{met} of {len(natives)} chains resemble chains that {base} was trained on")
-    if known is None:
-        notes.append(f"{base} has no fingerprint of its training: nobody can tell whether it has seen these chains")
+    if fingerprint is None:
+        notes.append(f"{base} has no fingerprint of its training: overlap with these chains is unknown")
+    elif overlap := sum(fingerprint.overlaps(prepared.store.sequence(i)) for i in natives):
+        notes.append(f"{overlap} of {len(natives)} chains resemble chains that {base} was trained on")
     if not rows:
         notes.append(
             f"no chain could be held out: all share one cluster at {identity:.0%} identity or were moved to training; "
-            "figures are of training chains and show no gain. Give more chains, or hold out closer relatives "
+            "metrics are of training chains and show no gain. Give more chains, or hold out closer relatives "
             "(--identity 0.7)"
         )
     for note in notes:
@@ -105,9 +134,9 @@ def finetune(
     except FloatingPointError as error:
         raise ValueError(f"{error}: give a lower learning rate than {learning_rate:g} (--learning-rate)") from error
     after = load_predictor(result.weights, device)
-    table = held_out_figures(prepared.store, rows or natives, experiment, (before, after))
-    independent = bool(rows) and known is not None and not prepared.store.provenance.get("held_out_seen", 0)
-    found = Finetuned(
+    table = held_out_metrics(prepared.store, rows or natives, experiment, (before, after))
+    independent = bool(rows) and fingerprint is not None and not prepared.store.provenance.get("held_out_seen", 0)
+    finetuned = Finetuned(
         result.weights,
         "finetuned" if table.after < table.before else "base",
         table.before,
@@ -117,19 +146,19 @@ def finetune(
         tuple(notes),
     )
     write_text(out / "held_out.csv", table.csv())
-    _keep(found, before, base)
-    return found
+    _keep(finetuned, before, base)
+    return finetuned
 
 
 def _never(sequence: str) -> bool:
-    """For a base of which nothing is known."""
+    """The overlap with a training that is unknown."""
     del sequence
     return False
 
 
 @dataclass(frozen=True)
-class Figures:
-    """Held-out chains by name, with their residues and the figure before and after."""
+class HeldOutMetrics:
+    """Held-out chains by name, with their residues and the metric before and after."""
 
     rows: tuple[tuple[str, int, float, float], ...]
 
@@ -157,40 +186,50 @@ class Figures:
 
 
 @torch.inference_mode()
-def held_out_figures(
+def held_out_metrics(
     store: Store, rows: Sequence[int], experiment: Experiment, predictors: tuple[Predictor, Predictor]
-) -> Figures:
-    """The task's figure on each chain under both predictors, with the same decoding orders and examples."""
+) -> HeldOutMetrics:
+    """The task's metric on each chain under both predictors, with the same decoding orders and examples.
+
+    Parameters
+    ----------
+    store, rows
+        Of the chains.
+    experiment
+        Which task, with its settings.
+    predictors
+        Before and after.
+    """
     kind = TASKS[experiment.task]
     task = kind(kind.Config.model_validate(experiment.task_settings), predictors[0].model.config)
-    found = []
+    table = []
     for row in rows:
         generator = seeded_generator("held out", row)
         graph, target = task.example(store[row].cropped(LONGEST, generator), generator, False)
         graph, target = batch([graph]), task.collate([target])
         values = []
         for predictor in predictors:
-            moved = replace(target, **{name: value.to(predictor.device) for name, value in vars(target).items()})
-            parts = task.loss(
-                predictor.model, graph.to(predictor.device), moved, seeded_generator("order", row), training=False
-            )
+            device, generator = predictor.device, seeded_generator("order", row)
+            own = replace(target, **{name: value.to(device) for name, value in vars(target).items()})
+            parts = task.loss(predictor.model, graph.to(device), own, generator, training=False)
             values.append(float(parts[task.metric]))
-        found.append((store.records[row].name, int(graph.num_nodes), values[0], values[1]))
-    return Figures(tuple(found))
+        table.append((store.records[row].name, int(graph.num_nodes), values[0], values[1]))
+    return HeldOutMetrics(tuple(table))
 
 
-def _keep(found: Finetuned, before: Predictor, base: str) -> None:
-    """Puts the base in the place of the best weights where it is no worse, and says in best.json what came of it."""
-    facts = {key: value for key, value in asdict(found).items() if key != "weights"}
-    info = json.loads(found.weights.with_suffix(".json").read_text(encoding="utf-8"))
+def _keep(finetuned: Finetuned, before: Predictor, base: str) -> None:
+    """Replaces the best weights by the base where that is no worse, and records the result in best.json."""
+    weights, sidecar = finetuned.weights, finetuned.weights.with_suffix(".json")
+    facts = {key: value for key, value in asdict(finetuned).items() if key != "weights"}
+    info = json.loads(sidecar.read_text(encoding="utf-8"))
     training = info["training"]
-    if found.kept == "base":
-        before.save(found.weights)
+    if finetuned.kept == "base":
+        before.save(weights)
         own = fingerprint_path(base)
         if own.is_file():
-            write_bytes(fingerprint_path(found.weights), own.read_bytes())
+            write_bytes(fingerprint_path(weights), own.read_bytes())
         else:
-            fingerprint_path(found.weights).unlink(missing_ok=True)
-        info = json.loads(found.weights.with_suffix(".json").read_text(encoding="utf-8"))
+            fingerprint_path(weights).unlink(missing_ok=True)
+        info = json.loads(sidecar.read_text(encoding="utf-8"))
     info["finetuning"] = {**facts, "base": base, "base_sha256": before.sha256, "experiment": training["experiment"]}
-    write_text(found.weights.with_suffix(".json"), json.dumps(info, indent=1) + "\n")
+    write_text(sidecar, json.dumps(info, indent=1) + "\n")

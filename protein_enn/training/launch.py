@@ -1,4 +1,4 @@
-"""How a training run is started: processes, nodes, and who starts them."""
+"""How a training run is started: processes, nodes, and what starts them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,26 @@ from protein_enn.training.experiment import Experiment
 def trainer_of(
     out: Path, keep: KeepBest, experiment: Experiment, max_minutes: float | None, device: str, size: tuple[int, int]
 ) -> pl.Trainer:
-    """A trainer for `size`: processes on each node, nodes. It knows its place among them (global_rank, world_size)."""
+    """Lightning's trainer of one process of a run.
+
+    Parameters
+    ----------
+    out
+        Folder of the run.
+    keep
+        Writes weights and checkpoints.
+    experiment, max_minutes
+        How long to train, and how.
+    device
+        auto, cpu or cuda.
+    size
+        (processes on each node, nodes). The trainer's `global_rank` and `world_size` tell which process this is.
+
+    Raises
+    ------
+    ValueError
+        Several nodes, and nothing started the processes on them.
+    """
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning_utilities"):
         logging.getLogger(name).setLevel(logging.ERROR)
     processes, nodes = size
@@ -30,9 +49,9 @@ def trainer_of(
         accelerator="gpu" if choose_device(device).type == "cuda" else "cpu",
         devices=processes,
         num_nodes=nodes,
-        # The last layer's tensors may have no reader, and then no gradient.
+        # Nothing may read the last layer's tensors, which then have no gradient.
         strategy="ddp_find_unused_parameters_true" if processes * nodes > 1 else "auto",
-        plugins=[WholeCheckpoints(), *_started_by(processes, nodes)],
+        plugins=[WholeCheckpoints(), _environment(processes, nodes)],
         precision=experiment.precision,
         max_steps=experiment.max_steps,
         max_epochs=-1,
@@ -52,20 +71,20 @@ def trainer_of(
     )
 
 
-def _started_by(processes: int, nodes: int) -> list[Any]:
-    """What tells each process its place; ValueError where several nodes are asked for and nobody started them.
+def _environment(processes: int, nodes: int) -> Any:
+    """Tells each process its rank; ValueError for several nodes where nothing started the processes on them.
 
-    torchrun goes before SLURM, whose srun has started every process already: each finds its number in the environment.
+    torchrun comes before SLURM, whose srun has started every process already: each finds its rank in the environment.
     In a SLURM job of a single task (a batch script, a job step of a workflow) this process starts the others itself.
-    Otherwise the first process of each node starts those beside it.
+    Otherwise the first process of each node starts the others of its node.
     """
     if TorchElasticEnvironment.detect():
-        return [TorchElasticEnvironment()]
+        return TorchElasticEnvironment()
     if SLURMEnvironment.detect() and os.environ["SLURM_NTASKS"] != "1":
-        return [SLURMEnvironment(auto_requeue=False)]  # going on is the matter of --resume-if-any
+        return SLURMEnvironment(auto_requeue=False)  # --resume-if-any resumes a run
     if nodes > 1 and not {"NODE_RANK", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
         raise ValueError(
             f"--nodes {nodes}: start the command on each node with `srun --nodes={nodes} "
             f"--ntasks-per-node={processes}` or torchrun, or set MASTER_ADDR, MASTER_PORT and NODE_RANK there"
         )
-    return [LightningEnvironment()]
+    return LightningEnvironment()

@@ -19,7 +19,23 @@ from protein_enn.training.experiment import Experiment
 
 
 class Examples(Dataset[tuple[Any, Any]]):
-    """(graph, target) of (epoch, record): all randomness comes from these two and the seed."""
+    """(graph, target) of (epoch, record): all random numbers come from these two and the seed.
+
+    Parameters
+    ----------
+    store, task
+        Of the chains, and of the examples.
+    crop
+        Residues of an example at most.
+    seed
+        Of all draws.
+    training
+        Rather than validation.
+    embeddings
+        Features of a language model, if the model takes them.
+    labels
+        Of teachers, in the order of the model's conditions.
+    """
 
     def __init__(
         self,
@@ -37,17 +53,17 @@ class Examples(Dataset[tuple[Any, Any]]):
     def __getitem__(self, key: tuple[int, int]) -> tuple[Any, Any]:
         generator = seeded_generator("example", self.seed, *key)
         chain = self.store[key[1]]
-        if self.embeddings is not None:  # in validation all residues are hidden from the language model
+        if self.embeddings is not None:  # in validation all residues are masked for the language model
             pattern = int(torch.randint(len(HIDDEN_FRACTIONS), (), generator=generator)) if self.training else 0
             chain = self.embeddings.with_features(chain, pattern)
         if self.labels:
-            chain = self._labeled(chain, key[1], generator)
+            chain = self._with_labels(chain, key[1], generator)
         return self.task.example(chain.cropped(self.crop, generator), generator, self.training)
 
-    def _labeled(self, chain: Chain, record: int, generator: torch.Generator) -> Chain:
-        """The chain with what a teacher said of it in some view; in validation the first teacher on the native one.
+    def _with_labels(self, chain: Chain, record: int, generator: torch.Generator) -> Chain:
+        """The chain with labels of a random teacher and view; in validation of the first teacher and the native view.
 
-        A chain that none has labeled is learned from its native letters, under the first condition.
+        A chain without labels is trained on its native letters, under the first condition.
         """
         teachers = [i for i, labels in enumerate(self.labels) if record in labels]
         if not self.training:
@@ -57,13 +73,13 @@ class Examples(Dataset[tuple[Any, Any]]):
         teacher, view = teachers[0], VIEWS.index("native")
         if self.training:
             teacher = teachers[int(torch.randint(len(teachers), (), generator=generator))]
-            view = int(torch.multinomial(torch.tensor(VIEW_SHARES), 1, generator=generator))
+            view = int(torch.multinomial(torch.tensor(VIEW_FRACTIONS), 1, generator=generator))
         chain = self.labels[teacher].with_labels(chain, record, view)
         return replace(chain, condition=torch.full_like(chain.residues, teacher))
 
 
-VIEW_SHARES = (0.2, 0.4, 0.4)
-"""Of the views of a teacher (`data.labels.VIEWS`) in training."""
+VIEW_FRACTIONS = (0.2, 0.4, 0.4)
+"""How often each view of a teacher (`data.labels.VIEWS`) is drawn in training."""
 
 
 def loaders(
@@ -71,37 +87,55 @@ def loaders(
     task: Any,
     experiment: Experiment,
     start: int = 0,
-    place: tuple[int, int] = (0, 1),
+    process: tuple[int, int] = (0, 1),
     embeddings: Embeddings | None = None,
     labels: Sequence[LabelSet] = (),
 ) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    """Loaders for training, from step `start` on, and validation, which always sees the same examples.
+    """Loaders for training and for validation, which always has the same examples.
 
-    `place` is which process of how many this is: each takes its own batches of either. In validation each has as many
-    as every other: where one is missing the first batch stands in, which the module does not count (`held_out`).
-    `embeddings` hold the features of a language model that the examples show. With `labels` training takes the chains
-    that are labeled, in the order of the model's conditions.
+    Parameters
+    ----------
+    store, task, experiment
+        Of the chains, of the examples, and how batches are drawn.
+    start
+        Step of the run from which training goes on.
+    process
+        (rank, number of processes): each takes its own batches of either. In validation all have equally many: where
+        one is missing the first batch is repeated, which the module does not count.
+    embeddings
+        Features of a language model, if the model takes them.
+    labels
+        In the order of the model's conditions; training takes the labeled chains only.
+
+    Returns
+    -------
+    tuple
+        Loaders of training and of validation.
     """
 
     def collate(examples: list[tuple[Any, Any]]) -> tuple[Any, Any]:
         graphs, targets = zip(*examples, strict=True)
         return batch(graphs), task.collate(list(targets))
 
-    drawn: dict[str, Any] = {"clusters": experiment.clusters, "start": start * experiment.accumulate, "place": place}
+    drawn: dict[str, Any] = {
+        "clusters": experiment.clusters,
+        "start": start * experiment.accumulate,
+        "process": process,
+    }
     usable = {i for i in range(len(store)) if any(i in one for one in labels)} if labels else None
     sampler = ResidueBudget(store.records, "train", usable=usable, **drawn, **sampling(experiment))
     shared = (store, task, experiment.crop, experiment.seed)
     training = Examples(*shared, training=True, embeddings=embeddings, labels=labels)
     validation = Examples(*shared, training=False, embeddings=embeddings, labels=labels)
-    (rank, world), kept = place, held_out(store, experiment)
-    shares = [kept[i] if i < len(kept) else kept[0] for i in range(rank, len(kept) + -len(kept) % world, world)]
+    (rank, world), kept = process, validation_batches(store, experiment)
+    own = [kept[i] if i < len(kept) else kept[0] for i in range(rank, len(kept) + -len(kept) % world, world)]
     return (
         DataLoader(training, batch_sampler=sampler, collate_fn=collate),
-        DataLoader(validation, batch_sampler=shares, collate_fn=collate),
+        DataLoader(validation, batch_sampler=own, collate_fn=collate),
     )
 
 
-def held_out(store: Store, experiment: Experiment) -> list[list[tuple[int, int]]]:
+def validation_batches(store: Store, experiment: Experiment) -> list[list[tuple[int, int]]]:
     """The batches of validation, by (epoch, record): those of the first epoch, up to `validation_residues`."""
     split = "val" if any(record.split == "val" for record in store.records) else "train"
     sampler = ResidueBudget(store.records, split, **sampling(experiment))
@@ -117,5 +151,5 @@ def held_out(store: Store, experiment: Experiment) -> list[list[tuple[int, int]]
 def sampling(experiment: Experiment) -> dict[str, Any]:
     """How batches are drawn, in training and in validation."""
     names = ("pair_share", "template_share", "designed_share")
-    shares = {name: getattr(experiment, name) for name in names}
-    return {"budget": experiment.budget, "crop": experiment.crop, "seed": experiment.seed, **shares}
+    fractions = {name: getattr(experiment, name) for name in names}
+    return {"budget": experiment.budget, "crop": experiment.crop, "seed": experiment.seed, **fractions}

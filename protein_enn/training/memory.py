@@ -1,4 +1,4 @@
-"""What makes a CPU train faster: freed memory stays in the process, and numbers too small to matter are zero."""
+"""Faster training on a CPU: freed memory stays in the process, and tiny numbers become zero."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h
 
 
 def reuse_freed_memory() -> bool:
-    """Asks glibc to serve large blocks from its heap and not to give them back; False where there is no glibc.
+    """Makes glibc serve large blocks from its heap and keep them; False where there is no glibc.
 
-    Fresh pages cost a training step as much time as its arithmetic.
+    New pages cost a training step as much time as its arithmetic.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -24,13 +24,13 @@ def reuse_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     gigabyte = 1 << 30
-    wanted = ((_M_MMAP_THRESHOLD, gigabyte), (_M_TRIM_THRESHOLD, 2 * gigabyte - 1), (_M_TOP_PAD, gigabyte // 4))
-    return all(mallopt(key, value) == 1 for key, value in wanted)
+    options = ((_M_MMAP_THRESHOLD, gigabyte), (_M_TRIM_THRESHOLD, 2 * gigabyte - 1), (_M_TOP_PAD, gigabyte // 4))
+    return all(mallopt(key, value) == 1 for key, value in options)
 
 
 @contextmanager
 def no_denormals() -> Iterator[None]:
-    """Within the block numbers below some 1e-38 are zero on this thread: far tails, at which processors crawl."""
+    """Within the block numbers below some 1e-38 are zero on this thread: processors are slow with them."""
     torch.set_flush_denormal(True)
     try:
         yield

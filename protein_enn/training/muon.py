@@ -16,7 +16,7 @@ STEPS = 5
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose matrix steps are made orthogonal: all directions of a weight matrix learn at one pace.
+    """Momentum whose matrix steps are made orthogonal: all directions of a weight matrix get steps of one size.
 
     Matrices: W <- W - lr (0.2 sqrt(max(rows, columns)) orthogonal(Nesterov momentum) + decay W), arXiv:2502.16982; the
     factor gives steps of the size of AdamW's, so that one learning rate serves both. AdamW takes embeddings, biases and
@@ -34,7 +34,7 @@ class Muon(torch.optim.Optimizer):
         precision: torch.dtype = torch.float32,
     ) -> None:
         self.precision = precision  # of Newton-Schulz, whose result is rough in any case
-        # Lists in the model's order: a resumed run finds its state by place, and a set has no order that lasts.
+        # Lists in the model's order: a resumed run finds its state by index, and a set has no lasting order.
         tables = {p for m in model.modules() if isinstance(m, nn.Embedding) for p in m.parameters()}
         rows = [p for p in model.parameters() if p in tables]
         matrices = [p for p in model.parameters() if p.ndim == 2 and p not in tables]
@@ -53,8 +53,8 @@ class Muon(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            learned = [p for p in group["params"] if p.grad is not None]
-            (self._orthogonal if group["orthogonal"] else self._adamw)(learned, group)
+            trained = [p for p in group["params"] if p.grad is not None]
+            (self._orthogonal if group["orthogonal"] else self._adamw)(trained, group)
         return loss
 
     def _orthogonal(self, matrices: Iterable[Tensor], group: dict[str, Any]) -> None:

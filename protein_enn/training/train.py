@@ -21,7 +21,7 @@ from protein_enn.training import checkpoints
 from protein_enn.training.callbacks import KeepBest
 from protein_enn.training.experiment import Experiment, read_experiment
 from protein_enn.training.launch import trainer_of
-from protein_enn.training.loaders import held_out, loaders
+from protein_enn.training.loaders import loaders, validation_batches
 from protein_enn.training.memory import no_denormals, reuse_freed_memory
 from protein_enn.training.module import TrainingModule
 from protein_enn.training.tasks import TASKS
@@ -30,14 +30,14 @@ from protein_enn.version import __version__
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """Where the best weights are and what they scored."""
+    """The best weights of a run and their validation metric."""
 
     weights: Path
     steps: int
     residues: int
     minutes: float
     best: float
-    rank: int = 0  # which of the processes this is; number 0 speaks for all
+    rank: int = 0  # of this process; 0 writes the files and the messages
 
 
 def train(
@@ -60,15 +60,50 @@ def train(
 ) -> TrainingResult:
     """Trains the experiment; leaves best.safetensors + best.json, last.ckpt, metrics.csv and TensorBoard logs in `out`.
 
-    With several `processes` (a GPU each, or `threads` CPU threads each) every step takes batches from each of them; the
-    program that calls this is started once more for each (Lightning's DDP), so call it from a script or a command. With
-    several `nodes` it has been started on each of them, by SLURM's srun or torchrun; `processes` are those of a node.
-    `embeddings` is a cache that `protein-enn embed` made of the store, for a model with `language` features. `labels`
-    are folders that `protein-enn label` made of it, one for each of the model's `conditions`.
-    `from_weights` starts from a predictor's weights and settings (fine-tuning); `resume` goes on from
-    last.ckpt. `resume_if_any` does so only if there is one, of the same experiment, data, start weights and number of
-    processes, and else starts anew: a run that was killed at any moment and is started so again leaves the same bytes.
-    ValueError for a bad experiment, store or folder.
+    Parameters
+    ----------
+    config
+        Experiment file, YAML.
+    out
+        Folder of the run.
+    data
+        Store that `protein-enn prepare` made.
+    embeddings
+        Cache that `protein-enn embed` made of the store, for a model with `language` features.
+    labels
+        Folders that `protein-enn label` made of the store, one for each of the model's `conditions`.
+    from_weights
+        Weights to start from, with their settings (fine-tuning); random ones by default.
+    max_steps, max_minutes
+        Limits of the run; `max_steps` replaces that of the experiment.
+    resume
+        Go on from last.ckpt, which must exist.
+    resume_if_any
+        Go on from last.ckpt if it is of the same experiment, data, start weights and number of processes, else start
+        anew. A run that was killed at any moment and is started so again leaves the same bytes.
+    threads
+        CPU threads of each process.
+    processes
+        Of a node, with a GPU or `threads` each: every step takes batches from each of them. The calling program is
+        started once more for each (Lightning's DDP), so call this from a script or a command.
+    nodes
+        On each of which SLURM's srun or torchrun has started the program.
+    device
+        auto, cpu or cuda.
+    log
+        Called with a line at each validation.
+
+    Returns
+    -------
+    TrainingResult
+        The best weights by the validation metric.
+
+    Raises
+    ------
+    ValueError
+        A bad experiment, store or folder.
+    FloatingPointError
+        The loss is not finite.
     """
     out, experiment = Path(out), read_experiment(config)
     if max_steps is not None:
@@ -79,11 +114,11 @@ def train(
     checkpoint = out / checkpoints.NAME
     if resume and not checkpoint.is_file():
         raise ValueError(f"{checkpoint}: nothing to resume from")
-    known, line = checkpoints.read_checkpoint(checkpoint) if resume else None, ""
+    state, line = checkpoints.read_checkpoint(checkpoint) if resume else None, ""
     store = Store(data)
     model, settings, from_sha256, language = _model(experiment, from_weights)
     cache = _embeddings(embeddings, store, model, language)
-    taught = _labels(labels, store, model, from_weights is not None)
+    label_sets = _labels(labels, store, model, from_weights is not None)
     task_type = TASKS[experiment.task]
     task = task_type(task_type.Config.model_validate(experiment.task_settings), model.config)
     run = {
@@ -91,16 +126,16 @@ def train(
         "manifest_sha256": store.sha256,
         "from_sha256": from_sha256,
         "language": None if cache is None else cache.weights,
-        "teachers": [one.identity for one in taught] or None,
+        "teachers": [one.identity for one in label_sets] or None,
         "processes": processes * nodes,
         "package": __version__,
     }
     if resume_if_any:
-        known, line = checkpoints.resumed(checkpoint, run)
-    start = 0 if known is None else int(known["global_step"])
+        state, line = checkpoints.matching_checkpoint(checkpoint, run)
+    start = 0 if state is None else int(state["global_step"])
     out.mkdir(parents=True, exist_ok=True)
 
-    def describe(figures: dict[str, float]) -> dict[str, Any]:
+    def describe(validation_metrics: dict[str, float]) -> dict[str, Any]:
         provenance = {
             "store": Path(data).name,
             "manifest_sha256": store.sha256,
@@ -114,38 +149,38 @@ def train(
             "from": str(from_weights or ""),
             "from_sha256": from_sha256,
         }
-        spoken = {} if cache is None else {"language": cache.weights}
-        if taught:
-            training_facts["teachers"] = [one.identity for one in taught]
-        metrics = {"validation": figures}
-        return {"config": settings, **spoken, "metrics": metrics, "data": provenance, "training": training_facts}
+        language_model = {} if cache is None else {"language": cache.weights}
+        if label_sets:
+            training_facts["teachers"] = [one.identity for one in label_sets]
+        info = {"config": settings, **language_model, "metrics": {"validation": validation_metrics}}
+        return {**info, "data": provenance, "training": training_facts}
 
     keep = KeepBest(out, run, describe, log, experiment.checkpoint_minutes)
     trainer = trainer_of(out, keep, experiment, max_minutes, device, (processes, nodes))
-    place = trainer.global_rank, trainer.world_size
-    training, validation = loaders(store, task, experiment, start, place, cache, taught)
+    process = trainer.global_rank, trainer.world_size
+    training, validation = loaders(store, task, experiment, start, process, cache, label_sets)
     sampler = cast(ResidueBudget, training.batch_sampler)
-    module = TrainingModule(model, task, experiment, max_minutes, place, len(held_out(store, experiment)))
+    module = TrainingModule(model, task, experiment, max_minutes, process, len(validation_batches(store, experiment)))
     if trainer.is_global_zero:
         checkpoints.remove_unfinished(out)
         if line:
             log(line)
     with warnings.catch_warnings(), no_denormals():
         warnings.simplefilter("ignore")  # Lightning's advice on workers and loggers is not for the user
-        trainer.fit(module, training, validation, ckpt_path=None if known is None else str(checkpoint))
+        trainer.fit(module, training, validation, ckpt_path=None if state is None else str(checkpoint))
         if trainer.global_step % module.every:
             trainer.validate(module, validation, verbose=False)
     if trainer.is_global_zero:
         module.curves.write(out / "metrics.csv")
-        _met(store, experiment, from_weights).save(fingerprint_path(out / "best.safetensors"))
-    seen = module.residues_seen
+        _fingerprint(store, experiment, from_weights).save(fingerprint_path(out / "best.safetensors"))
+    residues = module.residues_seen
     return TrainingResult(
-        out / "best.safetensors", trainer.global_step, seen, module.minutes, keep.best, trainer.global_rank
+        out / "best.safetensors", trainer.global_step, residues, module.minutes, keep.best, trainer.global_rank
     )
 
 
-def _met(store: Store, experiment: Experiment, from_weights: str | Path | None) -> Fingerprint:
-    """What the weights have met: the training chains, and those of the weights they started from."""
+def _fingerprint(store: Store, experiment: Experiment, from_weights: str | Path | None) -> Fingerprint:
+    """Of the training chains, and of those of the start weights."""
     own = Fingerprint.of_store(store, experiment.pair_share > 0)
     base = None if from_weights is None else load_fingerprint(fingerprint_path(from_weights))
     return own if base is None else own.union(base)
@@ -167,27 +202,27 @@ def _model(experiment: Experiment, from_weights: str | Path | None) -> tuple[Any
 
 
 def _labels(folders: Sequence[str | Path], store: Store, model: Any, trained: bool) -> list[LabelSet]:
-    """Labels in the order of the model's conditions; ValueError where they are of other ones, or of another store.
+    """Labels in the order of the model's conditions; ValueError for other conditions, or labels of another store.
 
-    A model that was `trained` before can go on without any: on native letters, under its first condition.
+    A model that was `trained` before needs none: it is trained on native letters, under its first condition.
     """
     conditions: tuple[str, ...] = getattr(model.config, "conditions", ())
-    found = {one.condition: one for one in (LabelSet(folder, store) for folder in folders)}
-    if not found and (trained or not conditions):
+    label_sets = {one.condition: one for one in (LabelSet(folder, store) for folder in folders)}
+    if not label_sets and (trained or not conditions):
         return []
-    if len(found) < len(folders) or set(found) != set(conditions):
+    if len(label_sets) < len(folders) or set(label_sets) != set(conditions):
         raise ValueError(
             f"the model's conditions are {', '.join(conditions) or 'none'}, the labels are for "
-            f"{', '.join(found) or 'none'}: name one folder of labels for each with --labels, or write "
+            f"{', '.join(label_sets) or 'none'}: name one folder of labels for each with --labels, or write "
             "`conditions: [...]` below `model:` of a design experiment"
         )
-    return [found[name] for name in conditions]
+    return [label_sets[name] for name in conditions]
 
 
 def _embeddings(folder: str | Path | None, store: Store, model: Any, sha256: str) -> Embeddings | None:
-    """The cache of a model with language features; ValueError where one of them is not for the other, or incomplete.
+    """The cache of a model with language features; ValueError where they do not fit, or the cache is incomplete.
 
-    `sha256` is that of the language model with which the model was trained before, if it was.
+    `sha256` is that of the language model of an earlier training, if there was one.
     """
     width = getattr(model.config, "language", 0)
     if folder is None and not width:

@@ -47,7 +47,7 @@ def store(make_store: Callable[[str, int], Path]) -> Path:
 
 @pytest.fixture
 def experiment(tmp_path: Path) -> Callable[..., Path]:
-    """A function that writes an experiment; what is given by name is added to it, or replaces a line."""
+    """A function that writes an experiment; keyword arguments are added to it, or replace a line."""
 
     def make(task: str, steps: int, name: str = "", **lines: object) -> Path:
         path = tmp_path / f"{name or f'{task}-{steps}'}.yaml"

@@ -1,4 +1,4 @@
-"""Turned examples: nothing new to a network that turns with them, something new to one that does not."""
+"""Rotated examples: the same to an equivariant network, different to another one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODELS = {
 
 @pytest.mark.parametrize("task", ["displacement", "refinement"])
 def test_only_the_control_learns_from_turned_examples(task: str, tmp_path: Path, store: Path, experiment: Make) -> None:
-    """Targets turn with their graphs: else the equivariant network, too, would learn something else."""
+    """Targets rotate with their graphs: else the equivariant network, too, would be trained on something else."""
     found: dict[tuple[str, str], float] = {}
     for encoder, model in MODELS.items():
         for augment in ("none", "rotations", "reflections"):

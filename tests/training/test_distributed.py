@@ -1,4 +1,4 @@
-"""Several processes take the steps of one that accumulates: the same losses, the same figure of validation."""
+"""Several processes take the steps of one that accumulates: the same losses, the same validation metric."""
 
 from __future__ import annotations
 
@@ -82,13 +82,13 @@ def test_two_nodes_of_a_slurm_job_train_one_model(
         for rank in range(2)
     ]  # fmt: skip
     try:
-        told = [task.communicate(timeout=300) for task in tasks]
+        outputs = [task.communicate(timeout=300) for task in tasks]
     finally:
         for task in tasks:
             task.kill()
-    assert [task.returncode for task in tasks] == [0, 0], told
-    assert "best.safetensors" in told[0][0] and "step 3," in told[0][1]
-    assert "best.safetensors" not in told[1][0] and "step 3," not in told[1][1]
+    assert [task.returncode for task in tasks] == [0, 0], outputs
+    assert "best.safetensors" in outputs[0][0] and "step 3," in outputs[0][1]
+    assert "best.safetensors" not in outputs[1][0] and "step 3," not in outputs[1][1]
     alone = experiment("design", 3, "alone", validate_every=1, accumulate=4)
     train(alone, tmp_path / "alone", data=store, device="cpu", log=silent)
     assert_same_run(tmp_path / "run", tmp_path / "alone", points=3)
@@ -106,7 +106,7 @@ def test_nodes_that_nobody_started_are_an_error(
 def test_a_batch_job_of_one_task_is_no_launcher(
     tmp_path: Path, store: Path, experiment: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A job of a workflow runs in such a task: what SLURM says of it must not be taken for a place among processes."""
+    """A job of a workflow runs in such a task: SLURM's variables of it must not be taken for a rank."""
     monkeypatch.setenv("SLURM_NTASKS", "1")
     monkeypatch.setenv("SLURM_JOB_NAME", "train")
     result = train(experiment("design", 1), tmp_path / "run", data=store, device="cpu", log=silent)

@@ -1,4 +1,4 @@
-"""Fine-tuning: the base is kept where it is no worse, what was seen is said, measured mutations are learned."""
+"""Fine-tuning: the base is kept where it is no worse, overlap is noted, measured mutations are trained on."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ from protein_enn.scoring.substitutions import Substitution
 from protein_enn.structure import Structure
 from protein_enn.testing import random_structure
 from protein_enn.training import finetune as finetuning_of_chains
-from protein_enn.training.finetune import Figures, finetune
+from protein_enn.training.finetune import HeldOutMetrics, finetune
 from protein_enn.training.finetune_ddg import finetune_on_ddg
 from protein_enn.training.tasks.ddg import DdgTask
 
@@ -39,23 +39,27 @@ def chains(folder: Path, count: int) -> list[str]:
     return [str(folder)]
 
 
-def test_a_gain_on_held_out_chains_is_kept_and_what_was_met_is_known(tmp_path: Path, base: str):
+def test_a_gain_on_held_out_chains_is_kept_and_overlap_is_known(tmp_path: Path, base: str):
     """Untrained weights learn the composition at once."""
-    said: list[str] = []
+    lines: list[str] = []
     found = finetune(
         chains(tmp_path / "in", 6), tmp_path / "run", base=base, max_steps=12, learning_rate=1e-2, cluster="words",
-        device="cpu", log=said.append,
+        device="cpu", log=lines.append,
     )  # fmt: skip
     assert found.kept == "finetuned" and found.after < found.before and found.held_out >= 1
-    assert not found.independent and any("no fingerprint" in line for line in said), "nothing is known of the base"
+    assert not found.independent and any("no fingerprint" in line for line in lines), (
+        "the training of the base is unknown"
+    )
     info = json.loads((tmp_path / "run" / "best.json").read_text())
     assert info["finetuning"]["kept"] == "finetuned" and info["finetuning"]["after"] == found.after
-    met = load_fingerprint(fingerprint_path(found.weights))
-    assert met is not None and met.overlaps(random_structure((40,), seed=_first(tmp_path, "train")).sequence)
-    assert not met.overlaps(random_structure((40,), seed=_first(tmp_path, "val")).sequence)
+    fingerprint = load_fingerprint(fingerprint_path(found.weights))
+    assert fingerprint is not None and fingerprint.overlaps(
+        random_structure((40,), seed=_first(tmp_path, "train")).sequence
+    )
+    assert not fingerprint.overlaps(random_structure((40,), seed=_first(tmp_path, "val")).sequence)
     again = finetune(
         chains(tmp_path / "in", 6), tmp_path / "again", base=str(found.weights), max_steps=2, learning_rate=1e-12,
-        cluster="words", device="cpu", log=said.append,
+        cluster="words", device="cpu", log=lines.append,
     )  # fmt: skip
     assert again.independent, "what the first run held out, the second may hold out as well"
     assert any("moved to training" in line for line in again.notes) or again.held_out >= 1
@@ -67,8 +71,8 @@ def _first(folder: Path, split: str) -> int:
 
 
 def test_the_base_stays_where_it_is_no_worse(tmp_path: Path, base: str, monkeypatch: pytest.MonkeyPatch):
-    worse = Figures((("c0", 40, 2.0, 2.0), ("c1", 20, 2.0, 2.1)))
-    monkeypatch.setattr(finetuning_of_chains, "held_out_figures", lambda *given: worse)
+    worse = HeldOutMetrics((("c0", 40, 2.0, 2.0), ("c1", 20, 2.0, 2.1)))
+    monkeypatch.setattr(finetuning_of_chains, "held_out_metrics", lambda *inputs: worse)
     found = finetune(
         chains(tmp_path / "in", 4), tmp_path / "run", base=base, max_steps=1, cluster="words", device="cpu",
         log=lambda line: None,
@@ -76,7 +80,7 @@ def test_the_base_stays_where_it_is_no_worse(tmp_path: Path, base: str, monkeypa
     assert found.kept == "base" and found.after == pytest.approx(2.0 + 0.1 / 3)
     kept = load_predictor(found.weights, "cpu")
     assert kept.sha256 == load_predictor(base, "cpu").sha256 and kept.info["finetuning"]["kept"] == "base"
-    assert not fingerprint_path(found.weights).exists(), "the base has none, and nothing was learned"
+    assert not fingerprint_path(found.weights).exists(), "the base has none, and its weights were kept"
     assert (tmp_path / "run" / "held_out.csv").read_text() == worse.csv()
 
 
@@ -88,7 +92,7 @@ def test_a_rate_that_spoils_everything_is_one_line(tmp_path: Path, base: str):
         )  # fmt: skip
 
 
-def test_one_cluster_alone_says_that_nothing_is_held_out(tmp_path: Path, base: str):
+def test_one_cluster_alone_notes_that_nothing_is_held_out(tmp_path: Path, base: str):
     found = finetune(
         chains(tmp_path / "in", 1), tmp_path / "run", base=base, max_steps=1, cluster="words", device="cpu",
         log=lambda line: None,
@@ -138,8 +142,10 @@ def test_measured_mutations_are_learned_and_carry_over(tmp_path: Path, base: str
     assert found.train_proteins + found.held_out_proteins == 4 and found.held_out_proteins >= 1
     tuned = load_predictor(found.weights, "cpu")
     assert tuned.task == "design" and tuned.info["calibration"]["weights_sha256"] == tuned.sha256
-    met = load_fingerprint(fingerprint_path(found.weights))
-    assert met is not None and sum(met.overlaps(random_structure((40,), seed=i).sequence) for i in range(4)) == len(met)
+    fingerprint = load_fingerprint(fingerprint_path(found.weights))
+    assert fingerprint is not None and sum(
+        fingerprint.overlaps(random_structure((40,), seed=i).sequence) for i in range(4)
+    ) == len(fingerprint)
     with pytest.raises(ValueError, match="one cluster only"):
         finetune_on_ddg({"p0.cif": table["p0.cif"]}, tmp_path, tmp_path / "no", base=base, log=lambda line: None)
 

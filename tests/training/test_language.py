@@ -99,12 +99,12 @@ def test_a_run_that_was_killed_and_goes_on_leaves_the_same_bytes(store: Path, ca
 def test_examples_learn_what_is_hidden_and_validation_hides_all(store: Path, cache: Path) -> None:
     task = DesignTask(DesignTask.Config(), DesignTask.Model.Config(language=32))
 
-    def learned(training: bool) -> list[int]:
+    def counted(training: bool) -> list[int]:
         examples = Examples(Store(store), task, 30, 0, training, Embeddings(cache))
-        return [int(examples[(epoch, 1)][1].learned.sum()) for epoch in range(24)]
+        return [int(examples[(epoch, 1)][1].loss_mask.sum()) for epoch in range(24)]
 
-    assert set(learned(training=False)) == {24}
-    assert set(learned(training=True)) == {24, 18, 12, 6}
+    assert set(counted(training=False)) == {24}
+    assert set(counted(training=True)) == {24, 18, 12, 6}
 
 
 def test_what_does_not_fit_is_refused(store: Path, cache: Path, tmp_path: Path, language_model: LanguageModel) -> None:

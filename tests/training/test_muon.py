@@ -84,7 +84,7 @@ def test_one_learning_rate_moves_matrices_and_vectors_alike(net: Net) -> None:
 
 
 def test_parameters_keep_the_order_of_the_model() -> None:
-    """State is found again by place: embeddings of one shape must not change places from process to process."""
+    """State is found by index: embeddings of one shape must keep their order from process to process."""
     tables = nn.ModuleList(nn.Embedding(5, 4) for _ in range(20))
     assert [id(p) for group in Muon(tables, 0.1).param_groups for p in group["params"]] == [
         id(p) for p in tables.parameters()

@@ -28,12 +28,12 @@ when, count = sys.argv.pop(1).split(":")
 calls = 0
 
 
-def die(*given, **options):
+def die(*args, **options):
     global calls
-    calls += when != "replace" or str(given[1]).endswith("last.ckpt")
+    calls += when != "replace" or str(args[1]).endswith("last.ckpt")
     if calls == int(count):
         os.kill(os.getpid(), signal.SIGKILL)
-    return real(*given, **options)
+    return real(*args, **options)
 
 
 if when == "replace":  # the temporary file of a checkpoint is written, but has not its name yet
@@ -82,7 +82,7 @@ def test_a_run_killed_again_and_again_leaves_the_same_bytes(
                 (run / name).unlink(missing_ok=True)
     assert steps[0] == f"starts anew: there is no {NAME}"
     assert [line.split(" of ")[0] for line in steps[1:]] == [f"goes on from step {n}" for n in (1, 3, 3)]
-    assert not list(run.glob(".*.part")), "what the killed writers left is there"
+    assert not list(run.glob(".*.part")), "files of killed writers are left"
     train(config, tmp_path / "straight", data=store, device="cpu", threads=1, log=silent)
     for name in results[:2]:
         assert (run / name).read_bytes() == (tmp_path / "straight" / name).read_bytes(), name
@@ -101,9 +101,9 @@ def test_only_the_very_same_run_goes_on(
 
     def again(config: Path, data: Path, start: Path | None = None) -> str:
         (run / NAME).write_bytes(checkpoint)
-        said: list[str] = []
-        train(config, run, data=data, resume_if_any=True, log=said.append, from_weights=start)
-        return said[0]
+        notes: list[str] = []
+        train(config, run, data=data, resume_if_any=True, log=notes.append, from_weights=start)
+        return notes[0]
 
     first.weights.unlink()
     assert again(config, store) == "goes on from step 2 of last.ckpt"

@@ -1,4 +1,4 @@
-"""The learning rate over a run: warm-up, then constant, then a cosine over the share `decay`."""
+"""The learning rate over a run: warm-up, then constant, then a cosine over the fraction `decay`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SETTINGS = {"k": 4, "encoder_settings": {"layers": 1, "scalars": 16, "odd": 4, "
 
 
 def rate(monkeypatch: pytest.MonkeyPatch, done: float, **settings: float) -> float:
-    """Of the full learning rate, when that share of the run is done and warm-up is over."""
+    """Of the full learning rate, when that fraction of the run is done and warm-up is over."""
     torch.manual_seed(0)
     experiment = Experiment(task="design", model=SETTINGS, **settings)  # type: ignore[arg-type]
     module = TrainingModule(build("design", SETTINGS), None, experiment, None)

@@ -26,7 +26,7 @@ from protein_enn.testing import random_structure
 from protein_enn.training import train
 from protein_enn.training.checkpoints import NAME
 from protein_enn.training.experiment import Experiment
-from protein_enn.training.labelling import label_store
+from protein_enn.training.labeling import label_store
 from protein_enn.training.loaders import Examples, loaders
 from protein_enn.training.tasks.design import DesignTask
 
@@ -48,7 +48,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             chain = replace(chain, residues=torch.full_like(chain.residues, chemistry.UNKNOWN))
         kind, split = "designed" if i == DESIGNED else "native", "val" if i == 0 else "train"
         chains.append((chain, Record(f"c{i}", 24, str(i), split, kind, partners=6 if i == PARTNERED else 0)))
-    folder = tmp_path_factory.mktemp("taught") / "store"
+    folder = tmp_path_factory.mktemp("labeled") / "store"
     write_store(folder, chains, {"source": "random"})
     return folder
 
@@ -62,7 +62,7 @@ def labels(store: Path, make_teacher: Callable[..., Path]) -> dict[str, Path]:
         label_store(store, teacher, folder, condition=name, alone=0.0, workers=1)
     entry = folders["clean"] / "shard-0000.json"
     shard = json.loads(entry.read_text())
-    shard["records"] = [place for place in shard["records"] if place[0] != OTHER]
+    shard["records"] = [entry for entry in shard["records"] if entry[0] != OTHER]
     entry.write_text(json.dumps(shard))
     return folders
 
@@ -90,11 +90,11 @@ def quiet(line: str) -> None:
 
 
 def test_teachers_and_views_are_drawn_in_their_shares(store: Path, labels: dict[str, Path]) -> None:
-    found, taught = examples(store, labels), sets(labels)
+    found, label_sets = examples(store, labels), sets(labels)
     views = {}
     for teacher in range(2):
         for view in range(3):
-            shown = taught[teacher].with_labels(Store(store)[2], 2, view)
+            shown = label_sets[teacher].with_labels(Store(store)[2], 2, view)
             assert shown.labels is not None
             views[tuple(shown.labels.flatten().tolist())] = teacher, view
     drawn: Counter[tuple[int, int]] = Counter()
@@ -125,7 +125,7 @@ def test_a_record_is_learned_from_those_that_labeled_it(store: Path, labels: dic
     assert {int(found[(epoch, OTHER)][0].condition[0]) for epoch in range(12)} == {1}
     neither = examples(store, {"clean": labels["clean"]})
     graph, target = neither[(0, OTHER)]
-    assert not graph.condition.any() and not target.labeled.any() and target.learned.all()
+    assert not graph.condition.any() and not target.labeled.any() and target.loss_mask.all()
 
 
 def test_validation_is_of_the_native_chain_under_the_first_condition(store: Path, labels: dict[str, Path]) -> None:
@@ -236,7 +236,7 @@ def test_a_chain_that_is_not_the_one_labeled_stops_the_training(
         (folder / file.name).write_bytes(file.read_bytes())
     entry = folder / "shard-0000.json"
     shard = json.loads(entry.read_text())
-    shard["records"] = [[*place[:4], "0" * 16] for place in shard["records"]]
+    shard["records"] = [[*entry[:4], "0" * 16] for entry in shard["records"]]
     entry.write_text(json.dumps(shard))
     words = ("--labels", folder, "--labels", labels["robust"], "--device", "cpu")
     found = invoke("train", config, "--store", store, "-o", tmp_path / "run", *words)
@@ -261,8 +261,8 @@ def test_a_run_that_was_killed_goes_on_with_the_same_labels_alone(
     assert "goes on from step 2" in lines[0]
     for name in ("best.safetensors", "best.json"):
         assert (straight / name).read_bytes() == (broken / name).read_bytes()
-    known = torch.load(broken / NAME, weights_only=True)["run"]["teachers"]
-    assert [one["condition"] for one in known] == ["clean", "robust"]
+    teachers = torch.load(broken / NAME, weights_only=True)["run"]["teachers"]
+    assert [one["condition"] for one in teachers] == ["clean", "robust"]
 
 
 def test_a_checkpoint_from_before_there_were_teachers_goes_on(

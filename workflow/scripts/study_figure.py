@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from protein_enn.evaluation.equivariance.study.settings import FIGURES, Study, read_study
-from protein_enn.evaluation.equivariance.study.table import Cells, curves, flat, markdown, parsed
+from protein_enn.evaluation.equivariance.study.settings import METRICS, Study, read_study
+from protein_enn.evaluation.equivariance.study.table import Cells, curves, from_csv, markdown, to_csv
 from protein_enn.report.learning_curves import STYLE, learning_curves
 from protein_enn.report.svg import alone
 
@@ -17,7 +17,7 @@ def picture(study: Study, rows: Cells) -> str:
     for task in study.tasks:
         points = {way: [(p.share, p.value, p.spread) for p in line] for way, line in curves(study, rows, task).items()}
         if points:
-            panels[task] = (FIGURES[task][1], points)
+            panels[task] = (METRICS[task][1], points)
     names = {key: way.name for key, way in study.ways.items()}
     where = {key: way.where for key, way in study.ways.items()}
     return alone(learning_curves(panels, names, where), STYLE)
@@ -31,8 +31,8 @@ def read_cells(files: Sequence[str]) -> Cells:
 if __name__ == "__main__":
     snakemake: Any  # Snakemake puts it here
 
-    plan, cells = read_study(snakemake.params.plan), flat(read_cells(snakemake.input))
-    rows = parsed(cells)  # of the digits that are written: table and figure can be made of the rows again
+    plan, cells = read_study(snakemake.params.plan), to_csv(read_cells(snakemake.input))
+    rows = from_csv(cells)  # of the digits that are written: table and figure can be made of the rows again
     Path(snakemake.output.table).write_text(markdown(plan, rows), encoding="utf-8")
     Path(snakemake.output.figure).write_text(picture(plan, rows), encoding="utf-8")
     Path(snakemake.output.cells).write_text(cells, encoding="utf-8")

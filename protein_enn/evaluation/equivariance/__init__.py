@@ -1,4 +1,4 @@
-"""The symmetry certificate: what a trained model promises by construction, measured on the model that is shipped."""
+"""The symmetry certificate: the equivariance of a trained model, measured on its weights."""
 
 from __future__ import annotations
 

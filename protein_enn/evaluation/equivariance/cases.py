@@ -1,7 +1,7 @@
-"""The moves: what is done to a graph or a structure, what must come out, and what does.
+"""The moves: what is done to a graph or a structure, the expected outputs, and the outputs.
 
-On graphs the law is exact, and inputs are rounded once, after the move. On structures the graph is built anew from
-moved coordinates, as it is for a file that somebody else wrote in another frame.
+On graphs equivariance is exact, and inputs are rounded once, after the move. On structures the graph is built anew from
+moved coordinates, as for a file in another frame.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.evaluation.equivariance.files import shuffled_file
 from protein_enn.evaluation.equivariance.outputs import Outputs
-from protein_enn.evaluation.equivariance.structures import GRID, in_dtype, reordered
+from protein_enn.evaluation.equivariance.structures import GRID, in_dtype, reorder_chains
 from protein_enn.evaluation.equivariance.subjects import Subject
 from protein_enn.geometry.rotations import random_rotation
 from protein_enn.graph import batch
@@ -27,7 +27,7 @@ from protein_enn.structure import Structure
 FAR = (1000.0, -1000.0, 1000.0)
 """Å, the translation."""
 CHUNKS = (1, 7, 64)
-"""Nodes worked through at once, to be compared with all of them."""
+"""Nodes in a chunk, to be compared with all nodes at once."""
 ROTATIONS = 3
 STILL = torch.zeros(3, dtype=torch.float64)
 SAME = torch.eye(3, dtype=torch.float64)
@@ -35,7 +35,7 @@ SAME = torch.eye(3, dtype=torch.float64)
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One move made: what it must give and what it gave."""
+    """One move: the expected outputs and the outputs."""
 
     move: str
     expected: Outputs
@@ -43,61 +43,63 @@ class Case:
     note: str = ""
 
 
-def graph_of(subject: Subject, structure: Structure, given: dict[str, Tensor]) -> GeometricGraph:
-    """The graph of a structure in the structure's precision, and what outputs depend on besides, node by node."""
+def graph_of(subject: Subject, structure: Structure, inputs: dict[str, Tensor]) -> GeometricGraph:
+    """The graph of a structure in the structure's precision, with further inputs of each residue."""
     graph = subject.graph(structure)
-    for name, values in given.items():
+    for name, values in inputs.items():
         graph[name] = values[graph.rows]
     return graph
 
 
 def graph_cases(subject: Subject, structure: Structure, seed: int) -> Iterator[Case]:
     """All moves of the graph of a structure, which is in float64 and on the grid."""
-    graph = graph_of(subject, structure, subject.given(structure, seed))
-    # Sums about the centre took the nodes off the grid by rounding.
+    graph = graph_of(subject, structure, subject.residue_inputs(structure, seed))
+    # Sums about the center moved the nodes off the grid by rounding.
     graph.pos = (graph.pos / GRID).round() * GRID
-    here = subject.outputs(graph)
+    original = subject.outputs(graph)
     mirrored = subject.outputs(graph, mirrored=True)
     for i in range(ROTATIONS):
-        turn = random_rotation(seed + 10 + i)
-        yield Case("rotation", _moved(here, turn), subject.outputs(graph.moved(turn, STILL)))
-        yield Case("reflection", _moved(mirrored, -turn), subject.outputs(graph.moved(-turn, STILL)))
-    yield Case("translation", here, subject.outputs(graph.moved(SAME, torch.tensor(FAR).double())))
+        rotation = random_rotation(seed + 10 + i)
+        yield Case("rotation", _moved(original, rotation), subject.outputs(graph.moved(rotation, STILL)))
+        yield Case("reflection", _moved(mirrored, -rotation), subject.outputs(graph.moved(-rotation, STILL)))
+    yield Case("translation", original, subject.outputs(graph.moved(SAME, torch.tensor(FAR).double())))
     order = torch.randperm(len(graph.pos), generator=torch.Generator().manual_seed(seed))
-    yield Case("order of nodes", _at(here, order), subject.outputs(permuted(graph, order)))
-    yield from _batches(subject, graph, here, structure, seed)
+    yield Case("order of nodes", _at(original, order), subject.outputs(permute_nodes(graph, order)))
+    yield from _batches(subject, graph, original, structure, seed)
     with chunk_size(max(len(graph.pos), 1)):
         whole = subject.outputs(graph)
     for size in CHUNKS:
         with chunk_size(size):
             yield Case("chunks", whole, subject.outputs(graph))
-    yield Case("gradients", here, subject.outputs(graph, gradients=True))
+    yield Case("gradients", original, subject.outputs(graph, gradients=True))
 
 
 def structure_cases(subject: Subject, structure: Structure, seed: int) -> Iterator[Case]:
     """All moves of a structure, which is in float64 and on the grid; the graph is built anew after each."""
-    given = subject.given(structure, seed)
-    turn = random_rotation(seed + 20)
+    inputs = subject.residue_inputs(structure, seed)
+    rotation = random_rotation(seed + 20)
     far = torch.tensor(FAR).double()
     rounded = in_dtype(structure, subject.dtype)
-    here, mirrored = _answers(subject, rounded, given), _answers(subject, rounded, given, mirrored=True)
+    original, mirrored = _predictions(subject, rounded, inputs), _predictions(subject, rounded, inputs, mirrored=True)
     neighbors = _neighbor_sets(subject.graph(rounded))
-    moves = [("rotation", turn, STILL), ("reflection", -turn, STILL), ("translation", SAME, far)]
+    moves = [("rotation", rotation, STILL), ("reflection", -rotation, STILL), ("translation", SAME, far)]
     for move, matrix, shift in moves:
-        if move == "reflection" and subject.handed:
+        if move == "reflection" and subject.has_ideal_cb:
             continue
         other = in_dtype(structure.moved(matrix, shift), subject.dtype)
         changed = int((_neighbor_sets(subject.graph(other)) != neighbors).any(1).sum())
-        note = f"{changed} of {len(neighbors)} nodes have another k-th neighbour" if changed else ""
-        before = mirrored if move == "reflection" else here
-        yield Case(move, _moved(before, matrix), _answers(subject, other, given), note)
+        note = f"{changed} of {len(neighbors)} nodes have another k-th neighbor" if changed else ""
+        before = mirrored if move == "reflection" else original
+        yield Case(move, _moved(before, matrix), _predictions(subject, other, inputs), note)
     if len(structure.chain_ids) > 1:
         order = torch.cat([(structure.chains == c).nonzero()[:, 0] for c in structure.chains.unique().flip(0).tolist()])
-        swapped = _answers(subject, reordered(rounded, order), {k: v[order] for k, v in given.items()}, order=order)
-        yield Case("order of chains", here, swapped)
+        swapped = _predictions(
+            subject, reorder_chains(rounded, order), {k: v[order] for k, v in inputs.items()}, order=order
+        )
+        yield Case("order of chains", original, swapped)
     files = shuffled_file(rounded, seed)
     if files is not None:
-        one, two = (_answers(subject, in_dtype(s, subject.dtype), subject.given(s, seed)) for s in files)
+        one, two = (_predictions(subject, in_dtype(s, subject.dtype), subject.residue_inputs(s, seed)) for s in files)
         yield Case("order of atoms", one, two)
 
 
@@ -105,47 +107,49 @@ LEVELS = {"graph": graph_cases, "structure": structure_cases}
 """What is moved, and all moves of it."""
 
 
-def permuted(graph: GeometricGraph, order: Int[Tensor, "n"]) -> GeometricGraph:
+def permute_nodes(graph: GeometricGraph, order: Int[Tensor, "n"]) -> GeometricGraph:
     """The same graph, its nodes in another order."""
-    place, result = order.argsort(), graph.clone()
+    inverse, result = order.argsort(), graph.clone()
     for key, value in graph.to_dict().items():
         if isinstance(value, Tensor) and value.ndim and len(value) == len(order):
             result[key] = value[order]
-    result.neighbors = place[graph.neighbors[order]]
+    result.neighbors = inverse[graph.neighbors[order]]
     return result
 
 
-def _batches(subject: Subject, graph: GeometricGraph, here: Outputs, structure: Structure, seed: int) -> Iterator[Case]:
+def _batches(
+    subject: Subject, graph: GeometricGraph, original: Outputs, structure: Structure, seed: int
+) -> Iterator[Case]:
     """The graph first, between and after graphs of other sizes, and twice."""
     parts = [structure.take(torch.arange(min(size, len(structure)))) for size in (9, 1)]
     parts = [part for part in parts if part.present[:, chemistry.CA].any()]
-    others = [graph_of(subject, part, subject.given(part, seed)) for part in parts]
+    others = [graph_of(subject, part, subject.residue_inputs(part, seed)) for part in parts]
     for before, after in (([], others), (others[:1], others[1:]), (others, []), (others[:1], [graph])):
         start = sum(len(g.pos) for g in before)
         together = subject.outputs(batch([*before, graph, *after]))
-        yield Case("batch", here, _at(together, torch.arange(start, start + len(graph.pos))))
+        yield Case("batch", original, _at(together, torch.arange(start, start + len(graph.pos))))
 
 
-def _answers(
+def _predictions(
     subject: Subject,
     structure: Structure,
-    given: dict[str, Tensor],
+    inputs: dict[str, Tensor],
     mirrored: bool = False,
     order: Int[Tensor, "n"] | None = None,
 ) -> Outputs:
     """Outputs for the graph of a structure and of the calls on it, in the order of residues before `order`."""
-    graph = graph_of(subject, structure, given)
-    found = subject.outputs(graph, mirrored)
+    graph = graph_of(subject, structure, inputs)
+    outputs = subject.outputs(graph, mirrored)
     calls = subject.calls(structure)
     if order is None:
-        return {**found, **calls}
-    return {**_at(found, _places(graph.rows, order)), **_at(calls, order.argsort())}
+        return {**outputs, **calls}
+    return {**_at(outputs, _original_order(graph.rows, order)), **_at(calls, order.argsort())}
 
 
-def _places(rows: Int[Tensor, "g"], order: Int[Tensor, "n"]) -> Int[Tensor, "g"]:
-    """The nodes sorted by where they stood before residues came into another order.
+def _original_order(rows: Int[Tensor, "g"], order: Int[Tensor, "n"]) -> Int[Tensor, "g"]:
+    """The nodes sorted by their rows before residues came into another order.
 
-    `rows` are residues, or 37 residue + slot with all that is not protein behind.
+    `rows` are residues, or 37 residue + slot with all that is not protein after them.
     """
     slots = len(chemistry.ATOMS)
     if int(rows.max()) < len(order):
@@ -155,14 +159,14 @@ def _places(rows: Int[Tensor, "g"], order: Int[Tensor, "n"]) -> Int[Tensor, "g"]
 
 
 def _neighbor_sets(graph: GeometricGraph) -> Int[Tensor, "n k"]:
-    """The neighbours of each node as a set."""
+    """The neighbors of each node as a set."""
     return torch.where(graph.neighbor_mask, graph.neighbors, -1).sort(1).values
 
 
-def _moved(outputs: Outputs, turn: Float[Tensor, "3 3"]) -> Outputs:
-    """The outputs that obey this move, moved."""
-    reflection = bool(turn.det() < 0)
-    return {name: one.moved(turn) for name, one in outputs.items() if one.reflects or not reflection}
+def _moved(outputs: Outputs, rotation: Float[Tensor, "3 3"]) -> Outputs:
+    """The outputs whose behavior under this move is known, moved."""
+    reflection = bool(rotation.det() < 0)
+    return {name: one.moved(rotation) for name, one in outputs.items() if one.reflects or not reflection}
 
 
 def _at(outputs: Outputs, index: Int[Tensor, "m"]) -> Outputs:

@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from protein_enn.evaluation.equivariance.compilation import Compilation
+from protein_enn.evaluation.markdown import markdown_table
 
 
 @dataclass(frozen=True)
 class Row:
     """The worst error of one output under one kind of move, over structures and random moves."""
 
-    subject: str  # name of the weights, or the kind of graph that an encoder was asked about
+    subject: str  # name of the weights, or the kind of graph of an encoder
     level: str  # "graph": the graph is moved; "structure": the structure is, and its graph built anew
     move: str
     output: str
@@ -25,7 +26,7 @@ class Row:
 
     @property
     def passed(self) -> bool:
-        return self.error <= self.limit  # not so for nan
+        return self.error <= self.limit  # false for nan
 
     @property
     def name(self) -> str:
@@ -34,7 +35,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What was measured of one model in one precision."""
+    """The equivariance errors of one model in one precision.
+
+    `markdown()` and `to_dict()` are its reports; `failures` are the rows over their limit.
+    """
 
     subject: str  # weights or encoder
     sha256: str | None  # of the weights; None for random ones
@@ -79,7 +83,7 @@ class Certificate:
         }
 
     def markdown(self) -> str:
-        """One table for each subject: moves downward, outputs across; what fails is bold."""
+        """One table for each subject: moves downward, outputs across; errors over the limit are bold."""
         parts = [self._heading()]
         for subject in dict.fromkeys(row.subject for row in self.rows):
             parts.append(self._table(subject))
@@ -89,28 +93,25 @@ class Certificate:
         return "\n\n".join(parts) + "\n"
 
     def _heading(self) -> str:
-        known = "random weights" if self.sha256 is None else f"sha256 `{self.sha256[:12]}`"
+        weights = "random weights" if self.sha256 is None else f"sha256 `{self.sha256[:12]}`"
         how = self.precision
-        if self.compilation is not None:
-            found = self.compilation
-            how += f", encoder compiled ({found.graphs} graph(s), {len(found.breaks)} graph breaks)"
+        if (compilation := self.compilation) is not None:
+            how += f", encoder compiled ({compilation.graphs} graph(s), {len(compilation.breaks)} graph breaks)"
         sizes = ", ".join(f"{name} ({size} residues)" for name, size in self.structures.items())
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
-        verdict = "passed" if self.passed else "FAILED"
-        return (
-            f"`{self.subject}`, {known}, {how}, {self.device}: **{verdict}**. On {sizes}; {versions}; seed {self.seed}."
-        )
+        result = "passed" if self.passed else "FAILED"
+        conditions = f"On {sizes}; {versions}; seed {self.seed}."
+        return f"`{self.subject}`, {weights}, {how}, {self.device}: **{result}**. {conditions}"
 
     def _table(self, subject: str) -> str:
         rows = [row for row in self.rows if row.subject == subject]
         outputs = list(dict.fromkeys(row.output for row in rows))
-        lines = [f"| {subject} | {' | '.join(outputs)} | limit |", "|---" * (len(outputs) + 2) + "|"]
+        lines = []
         for level, move in dict.fromkeys((row.level, row.move) for row in rows):
             cells = {row.output: row for row in rows if (row.level, row.move) == (level, move)}
             limits = " to ".join(f"{value:.0e}" for value in sorted({row.limit for row in cells.values()}))
-            errors = " | ".join(_cell(cells.get(output)) for output in outputs)
-            lines.append(f"| {level}: {move} | {errors} | {limits} |")
-        return "\n".join(lines)
+            lines.append([f"{level}: {move}", *(_cell(cells.get(output)) for output in outputs), limits])
+        return markdown_table([subject, *outputs, "limit"], lines)
 
 
 def _cell(row: Row | None) -> str:

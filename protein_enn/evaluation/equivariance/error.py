@@ -1,4 +1,4 @@
-"""The one measure of how far an output is from what symmetry says it must be."""
+"""The one measure of the equivariance error of an output."""
 
 from __future__ import annotations
 
@@ -17,13 +17,19 @@ def relative_error(found: Tensor, expected: Tensor, floor: float = 0.0) -> float
     expected
         D(g) f(x): the moved output, of the same shape.
     floor
-        The least number to divide by, in the unit of the outputs: what should be zero has no size of its own.
+        The least number to divide by, in the unit of the outputs: an output that should be zero has no size of its own.
 
     Returns
     -------
     float
         0 where both are the same or empty; infinite where the shapes differ, a number is not finite, or zeros were
-        expected and something else came out.
+        expected and others found.
+
+    Examples
+    --------
+    >>> import torch
+    >>> round(relative_error(torch.tensor([1.0, 2.1]), torch.tensor([1.0, 2.0])), 6)
+    0.05
     """
     if found.shape != expected.shape:
         return math.inf

@@ -1,4 +1,4 @@
-"""The same structure from two files whose atoms stand in different orders."""
+"""The same structure from two files whose atoms are in different orders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IDENTITY = slice(17, 27)
 
 
 def shuffled_file(structure: Structure, seed: int) -> tuple[Structure, Structure] | None:
-    """The structure written as PDB and read again, as it stands and with the atoms of each residue in random order.
+    """The structure written as PDB and read again, unchanged and with the atoms of each residue in random order.
 
     None for a structure that a PDB file cannot hold.
     """
@@ -41,6 +41,6 @@ def shuffled_file(structure: Structure, seed: int) -> tuple[Structure, Structure
 
 
 def _residue(line: str) -> str:
-    """Which standard residue an atom belongs to; empty for all other lines."""
+    """The standard residue that an atom belongs to; empty for all other lines."""
     atom = line.startswith(("ATOM", "HETATM")) and line[17:20].strip() in chemistry.RESIDUES
     return line[IDENTITY] if atom else ""

@@ -1,4 +1,4 @@
-"""What a certificate is made on where no file is given: HIV-1 integrase, and a complex of it.
+"""The default structures of a certificate: HIV-1 integrase, and a complex of it.
 
 1BHL of the Protein Data Bank (coordinates are CC0), one chain of 135 residues with two cacodylated cysteines and 59
 atoms that are not protein.
@@ -16,13 +16,13 @@ from protein_enn.io import read_structure
 from protein_enn.structure import Links, OtherAtoms, Structure
 
 GRID = 2.0**-13
-"""Å. Float32 holds multiples of it exactly below 2,048 Å, so that nothing is rounded when a structure goes 1,000 Å
-away; it is an eighth of the last digit of a PDB file."""
+"""Å. Multiples of it below 2,048 Å are exact in float32, so that nothing is rounded when a structure moves by 1,000 Å;
+it is an eighth of the last digit of a PDB file."""
 NOISE = 0.5
-"""Å, standard deviation on each coordinate of the complex, so that refinement finds something to do."""
+"""Å, standard deviation on each coordinate of the complex, so that refinement has errors to correct."""
 
-APART = 2.6
-"""Times the radius within which 80 % of a chain's CA lie: chains that touch but do not run through each other."""
+DISTANCE = 2.6
+"""Between the chains, times the radius within which 80 % of a chain's CA are: they touch but do not interpenetrate."""
 
 
 def default_structures(seed: int = 0) -> list[Structure]:
@@ -33,7 +33,7 @@ def default_structures(seed: int = 0) -> list[Structure]:
 
 
 def complex_of(structure: Structure, seed: int) -> Structure:
-    """The first chain of a structure, its copy and a piece of it side by side as chains A, B and C, perturbed."""
+    """The first chain of a structure, its copy and a piece of it, in contact, as chains A, B and C, perturbed."""
     generator = torch.Generator().manual_seed(seed)
     rows = (structure.chains == 0).nonzero()[:, 0]
     size, piece = len(rows), min(20, len(rows))
@@ -42,10 +42,10 @@ def complex_of(structure: Structure, seed: int) -> Structure:
     chains = torch.tensor([0] * size + [1] * size + [2] * piece)
     positions = both.positions.double()
     center = positions[:size, 1].mean(0)
-    for chain, shift in ((1, (APART * radius, 0.0, 0.0)), (2, (0.0, APART * radius, 0.0))):
-        turn = random_rotation(seed + chain)
+    for chain, shift in ((1, (DISTANCE * radius, 0.0, 0.0)), (2, (0.0, DISTANCE * radius, 0.0))):
+        rotation = random_rotation(seed + chain)
         inside = chains == chain
-        positions[inside] = (positions[inside] - center) @ turn.T + center + torch.tensor(shift).double()
+        positions[inside] = (positions[inside] - center) @ rotation.T + center + torch.tensor(shift).double()
     positions += NOISE * torch.randn(positions.shape, generator=generator, dtype=torch.float64)
     ids = ("A", "B", "C")
     return replace(
@@ -73,18 +73,19 @@ def in_dtype(structure: Structure, dtype: torch.dtype) -> Structure:
     return replace(structure, positions=structure.positions.to(dtype), others=others)
 
 
-def reordered(structure: Structure, order: torch.Tensor) -> Structure:
-    """The same structure, its residues in another order of chains; chains are counted in their new order."""
+def reorder_chains(structure: Structure, order: torch.Tensor) -> Structure:
+    """The same structure with its chains in another order, and numbered in that order."""
     taken = structure.take(order)
     old = list(dict.fromkeys(taken.chains.tolist()))
-    place = torch.tensor([old.index(i) if i in old else -1 for i in range(len(structure.chain_ids))])
+    new = torch.tensor([old.index(i) if i in old else -1 for i in range(len(structure.chain_ids))])
     return replace(
         taken,
-        chains=place[taken.chains],
+        chains=new[taken.chains],
         chain_ids=tuple(structure.chain_ids[i] for i in old),
         label_chain_ids=tuple(structure.label_chain_ids[i] for i in old),
     )
 
 
 def _rounded(positions: torch.Tensor) -> torch.Tensor:
+    """To multiples of `GRID`."""
     return (positions / GRID).round() * GRID

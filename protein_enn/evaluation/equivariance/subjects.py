@@ -1,7 +1,7 @@
-"""What is asked of an encoder, a design predictor and a refinement predictor: every output, and how each turns.
+"""All outputs of an encoder, a design predictor and a refinement predictor, and how each rotates.
 
-A subject makes the graph of a structure and answers for a graph; where the task has a call from structure to
-structure, it answers for that as well. Models run in their own precision, answers are float64.
+A subject makes the graph of a structure and predicts from a graph; where the task has a call from structure to
+structure, it has the outputs of that as well. Models run in their own precision, outputs are float64.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from protein_enn.refinement import refine
 from protein_enn.structure import Structure
 
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32, "bf16": torch.float32}
-"""What parameters and coordinates are held in; bf16 is float32 under autocast."""
+"""Types of parameters and coordinates; bf16 is float32 under autocast."""
 STEPS = 3
 """Steps of refinement, as many as `refine` takes."""
 GRAPHS: dict[str, Callable[[Structure, int], GeometricGraph]] = {
@@ -43,8 +43,8 @@ WIDTHS = {"backbone": BACKBONE_WIDTHS, "all atoms": ALL_ATOM_WIDTHS, "atom graph
 class Subject(ABC):
     """A model in one precision on one device."""
 
-    handed = False
-    """Whether graphs hold the ideal CB of L-amino acids, which the mirror image of a structure does not have."""
+    has_ideal_cb = False
+    """Whether graphs have the ideal CB of L-amino acids, which the mirror image of a structure has not."""
 
     def __init__(self, model: nn.Module, precision: str, device: torch.device) -> None:
         self.precision, self.device, self.dtype = precision, device, PRECISIONS[precision]
@@ -55,20 +55,20 @@ class Subject(ABC):
         """The part that `torch.compile` is applied to."""
         return self.model.encoder
 
-    def entering(self, graph: GeometricGraph) -> GeometricGraph:
-        """The graph as the encoder gets it."""
+    def encoder_input(self, graph: GeometricGraph) -> GeometricGraph:
+        """The graph that the encoder takes."""
         return graph
 
     @abstractmethod
     def graph(self, structure: Structure) -> GeometricGraph:
         """The graph of a structure in its own precision, on the CPU."""
 
-    def given(self, structure: Structure, seed: int) -> dict[str, Tensor]:
-        """What outputs depend on besides the geometry, for each residue of the structure."""
+    def residue_inputs(self, structure: Structure, seed: int) -> dict[str, Tensor]:
+        """Inputs other than the geometry, for each residue of the structure."""
         return {}
 
     @abstractmethod
-    def answers(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
+    def predictions(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
         """All outputs for a graph in the model's precision."""
 
     def calls(self, structure: Structure) -> Outputs:
@@ -78,11 +78,18 @@ class Subject(ABC):
     def outputs(self, graph: GeometricGraph, mirrored: bool = False, gradients: bool = False) -> Outputs:
         """All outputs for a graph of any precision.
 
-        `mirrored`: what the mirror image should give before vectors turn, from the features of this graph with the
-        sign of the odd scalars changed where even and odd meet.
+        Parameters
+        ----------
+        graph
+            Of a structure.
+        mirrored
+            Give the outputs expected for the mirror image, before vectors are reflected: from the features of this
+            graph, with the sign of the odd scalars changed where even and odd ones are mixed.
+        gradients
+            Run the path with gradients.
         """
         with torch.set_grad_enabled(gradients), self.precise():
-            return self.answers(self.cast(graph), mirrored)
+            return self.predictions(self.cast(graph), mirrored)
 
     def cast(self, graph: GeometricGraph) -> GeometricGraph:
         """The graph in the precision and on the device of the model."""
@@ -92,7 +99,7 @@ class Subject(ABC):
 
     @contextmanager
     def precise(self) -> Iterator[None]:
-        """Products in bfloat16 if that was asked for."""
+        """Products in bfloat16 if that is the precision."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             yield
 
@@ -103,7 +110,7 @@ class EncoderSubject(Subject):
     def __init__(self, encoder: nn.Module, kind: str, k: int, precision: str, device: torch.device) -> None:
         super().__init__(encoder, precision, device)
         self.kind, self.k = kind, k
-        self.handed = kind == "backbone"
+        self.has_ideal_cb = kind == "backbone"
 
     @property
     def encoder(self) -> Any:
@@ -112,14 +119,14 @@ class EncoderSubject(Subject):
     def graph(self, structure: Structure) -> GeometricGraph:
         return GRAPHS[self.kind](structure, self.k)
 
-    def answers(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
+    def predictions(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
         return parts_of(self.model(graph)[0], self.model.layout)
 
 
 class DesignSubject(Subject):
     """Logits of the residues in three views of the sequence, and the features behind them."""
 
-    handed = True
+    has_ideal_cb = True
 
     def __init__(self, model: nn.Module, precision: str, device: torch.device, condition: str | None = None) -> None:
         super().__init__(model, precision, device)
@@ -128,16 +135,16 @@ class DesignSubject(Subject):
     def graph(self, structure: Structure) -> GeometricGraph:
         return cast(GeometricGraph, self.model.graph(structure, condition=self.condition or ""))
 
-    def entering(self, graph: GeometricGraph) -> GeometricGraph:
+    def encoder_input(self, graph: GeometricGraph) -> GeometricGraph:
         return cast(GeometricGraph, self.model.with_context(graph))
 
-    def given(self, structure: Structure, seed: int) -> dict[str, Tensor]:
+    def residue_inputs(self, structure: Structure, seed: int) -> dict[str, Tensor]:
         rank = torch.randperm(len(structure), generator=torch.Generator().manual_seed(seed))
         return {"sequence": structure.residues, "rank": rank}
 
-    def answers(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
-        seen: list[Features] = []
-        with _changed(self.encoder, seen, mirrored):
+    def predictions(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
+        encoded: list[Features] = []
+        with _recorded(self.encoder, encoded, mirrored):
             encoding = self.model.encode(graph)
         views = {
             "unconditional": torch.zeros_like(graph.neighbor_mask),
@@ -145,7 +152,7 @@ class DesignSubject(Subject):
             "fixed order": order_visibility(cast(Any, graph), graph.rank.float()),
         }
         logits = {f"logits, {name}": self.model.logits(encoding, graph.sequence, view) for name, view in views.items()}
-        features = parts_of(seen[0], self.encoder.layout)
+        features = parts_of(encoded[0], self.encoder.layout)
         return {**features, **{name: output(values) for name, values in logits.items()}}
 
 
@@ -159,19 +166,19 @@ class RefinementSubject(Subject):
     def graph(self, structure: Structure) -> GeometricGraph:
         return cast(GeometricGraph, self.model.graph(structure))
 
-    def entering(self, graph: GeometricGraph) -> GeometricGraph:
+    def encoder_input(self, graph: GeometricGraph) -> GeometricGraph:
         return cast(GeometricGraph, self.model.with_context(graph))
 
-    def answers(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
-        seen: list[Features] = []
-        with _changed(self.encoder, seen, mirrored=False):
-            said = self.model(graph)
+    def predictions(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
+        encoded: list[Features] = []
+        with _recorded(self.encoder, encoded, mirrored=False):
+            prediction = self.model(graph)
         own = {
-            "displacements": displacement(said.displacement),
-            "predicted lDDT": output(said.lddt.double().sigmoid()),
-            "predicted errors": output(said.error.double().exp()),
+            "displacements": displacement(prediction.displacement),
+            "predicted lDDT": output(prediction.lddt.double().sigmoid()),
+            "predicted errors": output(prediction.error.double().exp()),
         }
-        return {**parts_of(seen[0], self.encoder.layout), **own}
+        return {**parts_of(encoded[0], self.encoder.layout), **own}
 
     @torch.no_grad()
     def calls(self, structure: Structure) -> Outputs:
@@ -179,10 +186,10 @@ class RefinementSubject(Subject):
         start = structure.positions.double()
         graph = self.model.graph(structure)
         with self.precise():
-            (first, said), *_, (last, said_last) = self.model.iterate(graph.to(self.device), STEPS)
+            (first, before), *_, (last, after) = self.model.iterate(graph.to(self.device), STEPS)
         rows = graph.rows.cpu()
         moved = displacement(_per_row(structure, rows, last.compact - first.compact))
-        pair = torch.stack([said.lddt, said_last.lddt], 1).double().sigmoid()
+        pair = torch.stack([before.lddt, after.lddt], 1).double().sigmoid()
         confidence = output(_per_row(structure, rows, pair))
         own = {f"moves in {STEPS} steps": moved, "lDDT before and after": confidence}
         if self.precision == "bf16":
@@ -196,7 +203,7 @@ class RefinementSubject(Subject):
 def subject_of(predictor: Predictor, precision: str, device: torch.device) -> Subject:
     """A predictor of either task to be certified; its model is changed to the precision."""
     if architecture := predictor.info.get("architecture"):
-        raise ValueError(f"no certificate for weights of {architecture}: it has no encoder of this package to look at")
+        raise ValueError(f"no certificate for weights of {architecture}: it has no encoder of this package")
     if predictor.task == "design":
         return DesignSubject(predictor.model, precision, device, predictor.condition)
     if predictor.task == "refinement":
@@ -205,12 +212,12 @@ def subject_of(predictor: Predictor, precision: str, device: torch.device) -> Su
 
 
 @contextmanager
-def _changed(encoder: nn.Module, seen: list[Features], mirrored: bool) -> Iterator[None]:
-    """Within the block, keeps what the encoder gives and, if `mirrored`, changes the sign of its odd scalars."""
+def _recorded(encoder: nn.Module, encoded: list[Features], mirrored: bool) -> Iterator[None]:
+    """Within the block, records the encoder's features and, if `mirrored`, changes the sign of its odd scalars."""
 
     def hook(module: nn.Module, inputs: Any, result: Any) -> Any:
         features, edges = result
-        seen.append(features)
+        encoded.append(features)
         if not mirrored:
             return None
         return replace(features, pseudoscalars=-features.pseudoscalars), edges
@@ -223,7 +230,7 @@ def _changed(encoder: nn.Module, seen: list[Features], mirrored: bool) -> Iterat
 
 
 def _per_row(structure: Structure, rows: Tensor, values: Tensor) -> Tensor:
-    """Values of nodes at the residues they stand for, zeros elsewhere."""
+    """Values of nodes at their residues, zeros elsewhere."""
     values = values.cpu().double()
     return values.new_zeros(len(structure), *values.shape[1:]).index_copy(0, rows, values)
 

@@ -1,4 +1,4 @@
-"""What a model is trained towards. A task is a model with its examples, loss and metric."""
+"""Tasks: a model with its examples, loss and metric."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ from protein_enn.training.tasks.task import Task
 __all__ = ["TASKS", "Task"]
 
 TASKS: dict[str, type[Task]] = {"design": DesignTask, "displacement": DisplacementTask, "refinement": RefinementTask}
-"""By the name that experiments give."""
+"""By the name in an experiment."""

@@ -1,6 +1,6 @@
-"""Errors of backbones as models have them: hinges, displaced segments, wrong loops, crankshafts, smooth waves.
+"""Errors of backbones as in models: hinges, displaced segments, wrong loops, crankshafts, smooth waves.
 
-Compact layout, lengths Å. Residues move as bodies where nothing else is said, so that what is wrong is where they are.
+Atom14 layout, lengths Å. Residues move as rigid bodies where nothing else is said: the errors are in their positions.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from protein_enn.geometry.rotations import rotated
 
 
 def uniform(generator: torch.Generator) -> float:
-    """From 0 to 1."""
+    """A number from 0 to 1."""
     return float(torch.rand((), generator=generator))
 
 
 def log_uniform(low: float, high: float, generator: torch.Generator) -> float:
-    """From low to high, every factor as likely as another."""
+    """A number from low to high, its logarithm drawn uniformly."""
     return math.exp(math.log(low) + (math.log(high) - math.log(low)) * uniform(generator))
 
 
 def hinge(x: Float[Tensor, "n 14 3"], generator: torch.Generator) -> Float[Tensor, "n 14 3"]:
-    """All residues after one of them turn about it, by up to some 30 degrees."""
+    """All residues after one of them rotate about it, by up to some 30 degrees."""
     n = len(x)
-    at = int(n * (0.15 + 0.7 * uniform(generator)))
-    turned = _turned(x[at:], x[at, 1], log_uniform(0.03, 0.5, generator), generator)
-    return torch.cat([x[:at], turned])
+    pivot = int(n * (0.15 + 0.7 * uniform(generator)))
+    body = _rotated_body(x[pivot:], x[pivot, 1], log_uniform(0.03, 0.5, generator), generator)
+    return torch.cat([x[:pivot], body])
 
 
 def move_segments(
     x: Float[Tensor, "n 14 3"], chains: Int[Tensor, "n"], generator: torch.Generator
 ) -> Float[Tensor, "n 14 3"]:
-    """Some stretches of 6 to 40 residues, helices and hairpins perhaps, turn and shift as bodies; their ends follow."""
+    """Some stretches of 6 to 40 residues, such as helices or hairpins, rotate and shift as bodies; ends follow."""
     x = x.clone()
-    share = 0.1 + 0.5 * uniform(generator)
+    fraction = 0.1 + 0.5 * uniform(generator)
     angle, shift = log_uniform(0.03, 0.6, generator), log_uniform(0.2, 3.0, generator)
-    for start, end in _stretches(chains, 6, 40, share, generator):
+    for start, end in _stretches(chains, 6, 40, fraction, generator):
         body = x[start:end]
-        moved = _turned(body, body[:, 1].mean(0), angle, generator) + shift * _direction(generator)
+        moved = _rotated_body(body, body[:, 1].mean(0), angle, generator) + shift * _direction(generator)
         x[start:end] = body + _faded(end - start, 3)[:, None, None] * (moved - body)
     return x
 
@@ -51,7 +51,7 @@ def move_segments(
 def bulge_loops(
     x: Float[Tensor, "n 14 3"], chains: Int[Tensor, "n"], generator: torch.Generator
 ) -> Float[Tensor, "n 14 3"]:
-    """Some stretches of 4 to 14 residues are bent out, their residues turned at random: loops built anew."""
+    """Some stretches of 4 to 14 residues are bent out, their residues rotated at random: wrongly built loops."""
     x = x.clone()
     height = log_uniform(0.5, 6.0, generator)
     angle = log_uniform(0.1, 1.0, generator)
@@ -61,16 +61,19 @@ def bulge_loops(
         ca = x[start:end, 1:2]
         axis = unit(torch.randn(m, 1, 3, generator=generator))
         body = rotated(x[start:end] - ca, axis, angle * arch[:, 0, 0] * torch.randn(m, generator=generator)) + ca
-        rough = 0.2 * height * torch.randn(m, 1, 3, generator=generator)
-        x[start:end] = body + arch * (height * _direction(generator) + rough)
+        noise = 0.2 * height * torch.randn(m, 1, 3, generator=generator)
+        x[start:end] = body + arch * (height * _direction(generator) + noise)
     return x
 
 
 def crankshafts(
     x: Float[Tensor, "n 14 3"], chains: Int[Tensor, "n"], generator: torch.Generator
 ) -> Float[Tensor, "n 14 3"]:
-    """Stretches of 2 to 12 residues turn about the line between the CA before and the CA after: local errors of the
-    torsions that leave the rest of the chain where it is (backrub, doi 10.1016/j.str.2005.10.007, at its smallest)."""
+    """Stretches of 2 to 12 residues rotate about the line between the CA before and the CA after.
+
+    These are local errors of torsions that do not move the rest of the chain (backrub, doi 10.1016/j.str.2005.10.007,
+    is the smallest).
+    """
     x = x.clone()
     size = log_uniform(0.05, 0.8, generator)
     for start, end in _stretches(chains, 2, 12, 0.2 + 0.8 * uniform(generator), generator):
@@ -106,59 +109,63 @@ def drift(x: Float[Tensor, "n 14 3"], scale: float, generator: torch.Generator) 
 def shift_threading(
     x: Float[Tensor, "n 14 3"], mask: Bool[Tensor, "n 14"], chains: Int[Tensor, "n"], generator: torch.Generator
 ) -> tuple[Float[Tensor, "n 14 3"], Bool[Tensor, "n 14"]]:
-    """Every residue stands where the one 1 to 4 places on in its chain was, as after a wrong alignment.
+    """Every residue takes the position of the one 1 to 4 residues on in its chain, as after a wrong alignment.
 
-    Backbones are taken over, side chains go along with their residues; those without a place keep their own.
+    Each takes over a backbone and keeps its own side chain; residues without a new position stay.
     """
     n = len(x)
     shift = int(torch.randint(1, 5, (), generator=generator))
     shift = -shift if uniform(generator) < 0.5 else shift
-    place = torch.arange(n) + shift
-    inside = (place >= 0) & (place < n)
-    place = torch.where(inside, place, torch.arange(n))
+    new = torch.arange(n) + shift
+    inside = (new >= 0) & (new < n)
+    new = torch.where(inside, new, torch.arange(n))
     whole = mask[:, :4].all(1)
-    usable = inside & (chains[place] == chains) & whole & whole[place]
+    usable = inside & (chains[new] == chains) & whole & whole[new]
     if not usable.all(dim=0) and usable.sum() < 0.6 * n:
         return x, mask
     frames = backbone_frames(x[:, 0], x[:, 1], x[:, 2])
     local = (x[:, 4:] - x[:, 1:2]) @ frames.mT
-    side = local @ frames[place] + x[place, 1:2]
-    threaded = torch.cat([x[place, :4], side], 1)
-    left = mask & (usable | ~_taken(place, usable))[:, None]  # whose place another has taken is not there
+    side = local @ frames[new] + x[new, 1:2]
+    threaded = torch.cat([x[new, :4], side], 1)
+    left = mask & (usable | ~_taken(new, usable))[:, None]  # a residue whose position another took is removed
     left = torch.where(left[:, 1:2], left, mask)  # every residue needs a CA: it stays, and clashes
     return torch.where(usable[:, None, None], threaded, x), left
 
 
-def _taken(place: Int[Tensor, "n"], usable: Bool[Tensor, "n"]) -> Bool[Tensor, "n"]:
+def _taken(new: Int[Tensor, "n"], usable: Bool[Tensor, "n"]) -> Bool[Tensor, "n"]:
+    """Residues whose position another one takes."""
     taken = torch.zeros_like(usable)
-    taken[place[usable]] = True
+    taken[new[usable]] = True
     return taken
 
 
 def _stretches(
-    chains: Int[Tensor, "n"], shortest: int, longest: int, share: float, generator: torch.Generator
+    chains: Int[Tensor, "n"], shortest: int, longest: int, fraction: float, generator: torch.Generator
 ) -> Iterator[tuple[int, int]]:
-    """Stretches of one chain after another, start and end: those chosen hold about `share` of the residues."""
+    """Start and end of stretches of one chain after another, which have about `fraction` of the residues."""
     n, start = len(chains), 0
     while start < n - shortest:
         end = min(start + int(torch.randint(shortest, longest + 1, (), generator=generator)), n)
-        if uniform(generator) < share and bool(chains[start] == chains[end - 1]):
+        if uniform(generator) < fraction and bool(chains[start] == chains[end - 1]):
             yield start, end
         start = end
 
 
-def _turned(body: Float[Tensor, "m 14 3"], at: Float[Tensor, "3"], angle: float, generator: torch.Generator) -> Tensor:
-    """A body turned about a point by a random rotation of about this angle (radians)."""
+def _rotated_body(
+    body: Float[Tensor, "m 14 3"], at: Float[Tensor, "3"], angle: float, generator: torch.Generator
+) -> Tensor:
+    """A body rotated about a point and a random axis by about this angle (radians)."""
     axis = _direction(generator).expand(len(body), 1, 3)
-    turn = (angle * torch.randn((), generator=generator)).expand(len(body))
-    return rotated(body - at, axis, turn) + at
+    angles = (angle * torch.randn((), generator=generator)).expand(len(body))
+    return rotated(body - at, axis, angles) + at
 
 
 def _direction(generator: torch.Generator) -> Float[Tensor, "3"]:
+    """A random unit vector."""
     return unit(torch.randn(3, generator=generator))
 
 
 def _faded(length: int, over: int) -> Float[Tensor, "m"]:
     """1 inside, falling towards both ends over a few residues."""
-    place = torch.arange(length)
-    return (torch.minimum(place + 1, length - place) / (over + 1)).clamp_max(1.0)
+    row = torch.arange(length)
+    return (torch.minimum(row + 1, length - row) / (over + 1)).clamp_max(1.0)

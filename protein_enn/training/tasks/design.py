@@ -1,8 +1,8 @@
-"""The task of inverse folding: which examples, which loss, which figure of merit.
+"""The task of inverse folding: its examples, loss and metric.
 
-Examples are native sequences, or what a teacher says of a chain (`data.labels`). With a teacher the loss of a residue
-is (1 - h) KL(teacher || model) - h log p(native letter), h the share `natives`; a residue without a label has the
-second term alone, one whose native letter is not known the first.
+The target is the native sequence, or a teacher's prediction for a chain (`data.labels`). With a teacher the loss of a
+residue is (1 - h) KL(teacher || model) - h log p(native letter), where h is the fraction `natives`. A residue without a
+label has the second term alone, one whose native letter is unknown the first.
 """
 
 from __future__ import annotations
@@ -26,38 +26,38 @@ from protein_enn.training.tasks.task import Task
 
 @dataclass(frozen=True, eq=False)
 class DesignTarget:
-    """The native sequence, X where it is not known, and which residues are learned from: not those of partners.
+    """The native sequence, X where it is unknown, and which residues count in the loss: never those of partners.
 
-    `given` residues come before all others in every decoding order: those whose identity a language model was shown,
-    which are not learned from. A teacher's log-probabilities (`labels`, nats) are there for `labeled` residues, with
-    the identities that it was `shown` and their order, `rank`, which is -1 where no teacher gives one.
+    `given` residues come before all others in every decoding order: those that are visible to a language model, which
+    do not count in the loss. A teacher's log-probabilities (`labels`, nats) exist for `labeled` residues. `shown` are
+    the identities in its input and `rank` its decoding order, -1 without a teacher.
     """
 
     sequence: Int[Tensor, "n"]
-    learned: Bool[Tensor, "n"]
+    loss_mask: Bool[Tensor, "n"]
     given: Bool[Tensor, "n"]
     shown: Int[Tensor, "n"]
     rank: Float[Tensor, "n"]
     labels: Float[Tensor, "n 20"]
     labeled: Bool[Tensor, "n"]
 
-    def turned(self, turn: Float[Tensor, "3 3"]) -> DesignTarget:
-        """That of the turned or mirrored graph: the same sequence."""
+    def rotated(self, rotation: Float[Tensor, "3 3"]) -> DesignTarget:
+        """The target of the rotated or mirrored graph: the same sequence."""
         return self
 
 
 class DesignTask(Task):
-    """Predict each residue of a chain from the backbone, a random subset of the other residues, and what is around."""
+    """Predict each residue of a chain from the backbone, a random subset of the other residues, and their context."""
 
     Model = DesignModel
 
     class Config(Settings):
         noise: float = 0.05  # Å, Gaussian on every backbone and context atom in training
-        condition_noise: dict[str, float] = Field(default_factory=dict)  # the same where the model answers so
-        partners: float = 0.5  # probability that an example of training shows residues of partner chains
-        context: float = 0.5  # and that it shows atoms of ligands, ions and nucleic acids; both from 0 to 1
+        condition_noise: dict[str, float] = Field(default_factory=dict)  # the same under a condition of the model
+        partners: float = 0.5  # probability that an example of training has residues of partner chains
+        context: float = 0.5  # and that it has atoms of ligands, ions and nucleic acids; both from 0 to 1
         label_smoothing: float = 0.0
-        natives: float = Field(default=0.2, ge=0, le=1)  # share of the native letters in the loss beside a teacher's
+        natives: float = Field(default=0.2, ge=0, le=1)  # fraction of the loss from native letters, with a teacher
 
     metric = "loss"
     """Validation metric that picks the weights: nats per residue, lower is better."""
@@ -66,11 +66,11 @@ class DesignTask(Task):
         self.config, self.model = config, model
 
     def example(self, chain: Chain, generator: torch.Generator, training: bool) -> tuple[ProteinGraph, DesignTarget]:
-        """The backbone of a chain, with or without what is around it, and its sequence.
+        """The backbone of a chain, with or without its partners and context, and its sequence.
 
-        Side chains are removed before the graph is made. Validation shows the chain alone, with its context if that is
-        seen in training. Partners of a chain with labels are shown if they were shown to the teacher. Of a chain with
-        features of a language model only the residues hidden from it are learned.
+        Side chains are removed before the graph is made. Validation takes the chain alone, with its context if training
+        uses that. Partners of a chain with labels are kept if the teacher had them. In a chain with features of a
+        language model only the masked residues count in the loss.
         """
         chances = (self.config.partners, self.config.context) if training else (0.0, float(self.config.context > 0))
         partners, context = torch.rand(2, generator=generator) < torch.tensor(chances)
@@ -80,7 +80,7 @@ class DesignTask(Task):
         mask = chain.mask.clone()
         mask[:, 4:] = False
         noise = self._noise(chain) if training else 0.0
-        compact, around = (
+        compact, context_atoms = (
             x + noise * torch.randn(x.shape, generator=generator) for x in (chain.compact, chain.context)
         )
         compact = compact * mask[..., None]
@@ -93,18 +93,18 @@ class DesignTask(Task):
             chain.numbers,
             self.model.k,
             side_chains=False,
-            context=(around, chain.context_kinds),
+            context=(context_atoms, chain.context_kinds),
         )
-        learned, given = chain.own & (chain.residues != chemistry.UNKNOWN), torch.zeros_like(chain.own)
+        loss_mask, given = chain.own & (chain.residues != chemistry.UNKNOWN), torch.zeros_like(chain.own)
         if chain.language is not None and chain.hidden is not None:
             graph.language = chain.language
-            learned, given = learned & chain.hidden, chain.own & ~chain.hidden
+            loss_mask, given = loss_mask & chain.hidden, chain.own & ~chain.hidden
         if self.model.conditions:
             graph.condition = chain.condition if chain.condition is not None else torch.zeros_like(chain.residues)
-        return graph, DesignTarget(chain.residues, learned, given, *_labels(chain))
+        return graph, DesignTarget(chain.residues, loss_mask, given, *_labels(chain))
 
     def _noise(self, chain: Chain) -> float:
-        """Å on the atoms of a chain; `condition_noise` where its condition has some of its own."""
+        """Å on the atoms of a chain; `condition_noise` where its condition has a value."""
         if chain.condition is None or not self.model.conditions:
             return self.config.noise
         return self.config.condition_noise.get(self.model.conditions[int(chain.condition[0])], self.config.noise)
@@ -122,33 +122,34 @@ class DesignTask(Task):
         generator: torch.Generator,
         training: bool,
     ) -> dict[str, Float[Tensor, ""]]:
-        """Of the learned residues, under their teacher's or one random decoding order; recovery counts native letters.
+        """The mean over the residues of the loss mask, under their teacher's or one random decoding order.
 
-        In validation the mean negative log-likelihood of the native letters alone, nats. A model with conditions also
-        has `kl`, the mean KL divergence from the teacher, nats; 0 where no residue is labeled.
+        In validation it is the negative log-likelihood of the native letters alone, nats. `recovery` counts native
+        letters. A model with conditions also has `kl`, the mean KL divergence from the teacher, nats; 0 where no
+        residue is labeled.
         """
-        sequence, learned, labeled = target.sequence, target.learned, target.labeled
+        sequence, loss_mask, labeled = target.sequence, target.loss_mask, target.labeled
         drawn = torch.rand(len(sequence), generator=generator).to(target.rank)
         rank = torch.where(target.rank < 0, drawn, target.rank).masked_fill(target.given, -1.0)
         logits = model.logits(model.encode(graph), target.shown, order_visibility(graph, rank)).float()
         smoothing = self.config.label_smoothing if training else 0.0
-        unknown = torch.where(learned, sequence, -100)  # which cross_entropy leaves out
+        unknown = torch.where(loss_mask, sequence, -100)  # which cross_entropy leaves out
         nll = cross_entropy(logits, unknown, label_smoothing=smoothing, reduction="none")
-        recovered = (logits.argmax(-1) == sequence)[learned].float()
+        recovered = (logits.argmax(-1) == sequence)[loss_mask].float()
         parts = {"recovery": (recovered.sum() / max(len(recovered), 1)).detach()}
-        counted, loss = learned, nll
+        counted, loss = loss_mask, nll
         if self.model.conditions:
             kl = (target.labels.exp() * (target.labels - logits.log_softmax(-1))).sum(-1)
             parts["kl"] = (kl * labeled).sum().detach() / labeled.sum().clamp(min=1)
             if training:
-                natives = torch.where(labeled, torch.where(learned, self.config.natives, 0.0), 1.0)
-                counted, loss = learned | labeled, natives * nll + (1 - natives) * torch.where(labeled, kl, 0.0)
-        # A crop in which every residue is given has a loss of zero that has gradients, zeros too.
+                natives = torch.where(labeled, torch.where(loss_mask, self.config.natives, 0.0), 1.0)
+                counted, loss = loss_mask | labeled, natives * nll + (1 - natives) * torch.where(labeled, kl, 0.0)
+        # A crop in which every residue is given has a loss of zero with gradients of zero.
         return {"loss": (loss * counted).sum() / counted.sum().clamp(min=1), **parts}
 
 
 def _labels(chain: Chain) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Shown identities, rank, log-probabilities and where they are, of a chain with or without labels."""
+    """Shown identities, rank, log-probabilities and which residues have them, of a chain with or without labels."""
     if chain.labels is None or chain.labeled is None or chain.rank is None or chain.shown is None:
         n = len(chain)
         return chain.residues, torch.full((n,), -1.0), torch.zeros(n, 20), torch.zeros(n, dtype=torch.bool)

@@ -1,8 +1,8 @@
-"""The task of displacement: residues are moved at random, and the model finds the way back of each."""
+"""The task of displacement: residues are moved at random, and the model predicts the way back of each."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -20,24 +20,24 @@ from protein_enn.training.tasks.task import Task
 
 @dataclass(frozen=True, eq=False)
 class DisplacementTarget:
-    """Where each residue's CA was, from where it is (Å), and which residues are learned from."""
+    """The vector from each residue's CA to where it was (Å), and which residues count in the loss."""
 
     displacement: Float[Tensor, "n 3"]
-    learned: Bool[Tensor, "n"]
+    loss_mask: Bool[Tensor, "n"]
 
-    def turned(self, turn: Float[Tensor, "3 3"]) -> DisplacementTarget:
-        """That of the turned or mirrored graph."""
-        return replace(self, displacement=self.displacement @ turn.T)
+    def rotated(self, rotation: Float[Tensor, "3 3"]) -> DisplacementTarget:
+        """The target of the rotated or mirrored graph."""
+        return replace(self, displacement=self.displacement @ rotation.T)
 
 
 class DisplacementTask(Task):
-    """Every residue's backbone is moved and turned as a body, at random; predict the way back of its CA."""
+    """Every residue's backbone is shifted and rotated as a rigid body, at random; predict the way back of its CA."""
 
     Model = DisplacementModel
 
     class Config(Settings):
         shift: float = 0.7  # Å, standard deviation of each coordinate of a move
-        angle: float = 0.3  # radians, of a turn
+        angle: float = 0.3  # radians, standard deviation of a rotation
 
     metric = "loss"
     """Mean length of the error, Å; lower is better."""
@@ -56,7 +56,7 @@ class DisplacementTask(Task):
         moved = move_residues(native, self.config.shift, self.config.angle, generator) * mask[..., None]
         moved = (moved - moved[:, 1].mean(0)) * mask[..., None]
         back = chain.compact[:, 1] - moved[:, 1]
-        back = back - back.mean(0)  # where the whole stood nobody can know
+        back = back - back.mean(0)  # the position of the whole chain cannot be predicted
         unknown = torch.full_like(chain.residues, chemistry.UNKNOWN)
         graph = graph_of_atoms(moved, mask, unknown, chain.chains, chain.numbers, self.model.k, side_chains=False)
         return graph, DisplacementTarget(back, torch.ones(len(back), dtype=torch.bool))
@@ -64,7 +64,9 @@ class DisplacementTask(Task):
     @staticmethod
     def collate(targets: list[DisplacementTarget]) -> DisplacementTarget:
         """Targets of several graphs as one."""
-        return DisplacementTarget(torch.cat([t.displacement for t in targets]), torch.cat([t.learned for t in targets]))
+        return DisplacementTarget(
+            *(torch.cat([getattr(t, f.name) for t in targets]) for f in fields(DisplacementTarget))
+        )
 
     def loss(
         self,
@@ -74,8 +76,8 @@ class DisplacementTask(Task):
         generator: torch.Generator,
         training: bool,
     ) -> dict[str, Float[Tensor, ""]]:
-        """Mean |Delta - target| (Å), and the share of the squared displacement that is explained."""
-        error = (model(graph).to(target.displacement) - target.displacement)[target.learned]
+        """Mean |Delta - target| (Å), and the fraction of the squared displacement that is explained."""
+        error = (model(graph).to(target.displacement) - target.displacement)[target.loss_mask]
         loss = (error.square().sum(-1) + 1e-8).sqrt().mean()
-        all_of_it = target.displacement[target.learned].square().sum()
-        return {"loss": loss, "explained": (1 - error.square().sum() / all_of_it).detach()}
+        total = target.displacement[target.loss_mask].square().sum()
+        return {"loss": loss, "explained": (1 - error.square().sum() / total).detach()}

@@ -1,6 +1,6 @@
-"""Ways to spoil a native: what the refiner learns to undo. Lengths Å, compact layout.
+"""Perturbations of natives, which the refinement model is trained to undo. Lengths Å, atom14 layout.
 
-`deformation` bends the backbone; this file treats residues and atoms, and draws which of these errors a native gets.
+`deformation` bends the backbone; this file moves residues and atoms, and draws which of these errors a native gets.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from protein_enn.training.tasks import deformation
 from protein_enn.training.tasks.deformation import log_uniform, uniform
 
 UNTOUCHED = 0.08
-"""Share of natives that are left as they are."""
+"""Fraction of natives that are not perturbed."""
 HOW_MANY = (0.4, 0.35, 0.15, 0.1)
 """Probability of one, two, three, four kinds of errors."""
 Perturbed = tuple[Float[Tensor, "n 14 3"], Bool[Tensor, "n 14"]]
@@ -32,7 +32,20 @@ def perturb(
     chains: Int[Tensor, "n"],
     generator: torch.Generator,
 ) -> Perturbed:
-    """Positions with some kinds of errors, each of a random size, and the atoms that are left."""
+    """A native with some kinds of errors, each of a random size.
+
+    Parameters
+    ----------
+    compact, mask, residues, chains
+        Of the native; positions in Å.
+    generator
+        Of all draws.
+
+    Returns
+    -------
+    tuple
+        Positions, and the atoms that are left.
+    """
     if uniform(generator) < UNTOUCHED:
         return compact, mask
     g = generator
@@ -58,27 +71,48 @@ def perturb(
 
 
 def rotate_side_chains(
-    compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], share: float, generator: torch.Generator
+    compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], fraction: float, generator: torch.Generator
 ) -> Float[Tensor, "n 14 3"]:
-    """Turns a share of the side chains about their chi bonds: half of them by a little, half into another rotamer.
+    """Rotates side chains about their chi bonds: half of them by a small angle, half into another rotamer.
 
-    Bond lengths and angles stay. Proline's ring is left alone.
+    Bond lengths and angles stay the same, and so does the ring of proline.
+
+    Parameters
+    ----------
+    compact, residues
+        Of a structure; positions in Å.
+    fraction
+        Of the residues whose side chains are rotated, 0 to 1.
+    generator
+        Of all draws.
     """
     n = len(compact)
-    turned = torch.rand(n, generator=generator) < share
+    chosen = torch.rand(n, generator=generator) < fraction
     far = torch.rand(n, generator=generator) < 0.5
     well = 2 * math.pi / 3 * torch.randint(0, 3, (n, 4), generator=generator)
-    little = torch.randn(n, 4, generator=generator)
-    angle = torch.where(far[:, None], well + 0.2 * little, 0.3 * little) * turned[:, None]
+    noise = torch.randn(n, 4, generator=generator)
+    angle = torch.where(far[:, None], well + 0.2 * noise, 0.3 * noise) * chosen[:, None]
     return rotate_chi(compact, residues, angle)
 
 
 def move_residues(
     compact: Float[Tensor, "n 14 3"], shift: float, angle: float, generator: torch.Generator
 ) -> Float[Tensor, "n 14 3"]:
-    """Moves and turns every residue as a body about its CA, at random."""
+    """Rotates every residue as a rigid body about its CA and shifts it, at random.
+
+    Parameters
+    ----------
+    compact
+        Positions, Å.
+    shift
+        Standard deviation of each coordinate of the shift, Å.
+    angle
+        Standard deviation of the rotation, radians.
+    generator
+        Of all draws.
+    """
     n = len(compact)
     ca = compact[:, 1:2]
     axis = unit(torch.randn(n, 1, 3, generator=generator))
-    turned = rotated(compact - ca, axis, angle * torch.randn(n, generator=generator))
-    return ca + turned + shift * torch.randn(n, 1, 3, generator=generator)
+    body = rotated(compact - ca, axis, angle * torch.randn(n, generator=generator))
+    return ca + body + shift * torch.randn(n, 1, 3, generator=generator)

@@ -1,9 +1,9 @@
-"""The task of refinement: spoiled natives and real models, symmetric losses, a measured quality to predict."""
+"""The task of refinement: perturbed natives and real models, symmetric losses, a measured quality to predict."""
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -26,16 +26,16 @@ from protein_enn.training.tasks.task import Task
 
 
 class RefinementTask(Task):
-    """Undo errors of many kinds and scales, and say how good the structure is and how good it will be."""
+    """Undo errors of many kinds and scales, and predict how good the structure is before and after."""
 
     Model = RefinementModel
 
     class Config(Settings):
-        moves: tuple[float, ...] = (0.6, 0.25, 0.15)  # probability of 0, 1, 2 ... moves before the one that is learned
-        partners: float = 0.3  # probability that an example of training shows residues of partner chains
-        context: float = 0.5  # and that it shows atoms of ligands, ions and nucleic acids
-        spoil_models: float = 0.25  # and that a real model is spoiled as well
-        neighbors: int = 8  # residues looked at from each residue's frame
+        moves: tuple[float, ...] = (0.6, 0.25, 0.15)  # probability of 0, 1, 2 ... moves before the one of the loss
+        partners: float = 0.3  # probability that an example of training has residues of partner chains
+        context: float = 0.5  # and that it has atoms of ligands, ions and nucleic acids
+        spoil_models: float = 0.25  # and that a real model is perturbed as well
+        neighbors: int = 8  # residues whose errors are measured in each residue's frame
         frame_weight: float = 1.0
         lddt_weight: float = 1.0
         bond_weight: float = 1.0
@@ -52,24 +52,25 @@ class RefinementTask(Task):
     def example(
         self, chain: Chain, generator: torch.Generator, training: bool
     ) -> tuple[ProteinGraph, RefinementTarget]:
-        """A real model where the chain has one, else the spoiled native; and the native."""
+        """A real model where the chain has one, else the perturbed native; and the native."""
         chances = (self.config.partners, self.config.context) if training else (0.0, float(self.config.context > 0))
-        partners, context, spoiled = torch.rand(3, generator=generator) < torch.tensor(
+        partners, context, perturbed = torch.rand(3, generator=generator) < torch.tensor(
             (*chances, self.config.spoil_models if training else 0.0)
         )
         chain = chain.take(chain.own | partners).with_context(context.expand(len(chain.context)))
-        around, kinds = chain.context, chain.context_kinds
+        positions, kinds = chain.context, chain.context_kinds
         if chain.model is not None and chain.model_mask is not None:
             start, mask = chain.model, chain.model_mask
-            around, kinds = around[:0], kinds[:0]  # a model stands in a frame of its own
+            positions, kinds = positions[:0], kinds[:0]  # a model has a frame of its own
         else:
-            start, mask, spoiled = chain.compact, chain.mask, torch.tensor(True)
-        if spoiled:
+            start, mask, perturbed = chain.compact, chain.mask, torch.tensor(True)
+        if perturbed:
             start, mask = perturb(start, mask, chain.residues, chain.chains, generator)
         center = start[:, 1].mean(0)
         start = (start - center) * mask[..., None]
+        around = (positions - center, kinds)
         graph = graph_of_atoms(
-            start, mask, chain.residues, chain.chains, chain.numbers, self.model.k, True, None, (around - center, kinds)
+            start, mask, chain.residues, chain.chains, chain.numbers, self.model.k, True, None, around
         )
         graph.compact, graph.mask, graph.residues = start, mask, chain.residues
         both = mask & chain.mask & chain.own[:, None]
@@ -90,9 +91,9 @@ class RefinementTask(Task):
         generator: torch.Generator,
         training: bool,
     ) -> dict[str, Float[Tensor, ""]]:
-        """Weighted sum of the errors after one move, of the lDDT said before it, and of the errors that were foretold.
+        """Weighted sum of the errors after one move, of the lDDT predicted before it, and of the predicted errors.
 
-        In training the move is the first, second, third ... of a run whose earlier moves are as the model makes them.
+        In training the move is the first, second, third ... of a run whose earlier moves are the model's own.
         """
         config = self.config
         state = graph
@@ -102,39 +103,49 @@ class RefinementTask(Task):
                 for _ in range(before):
                     state = model.with_same_neighbors(state, state.compact + model(state).displacement)
         around = Surroundings.draw(graph.neighbors, graph.neighbor_mask, config.neighbors, generator)
-        found = model(state)
+        prediction = model(state)
         with torch.autocast(graph.pos.device.type, enabled=False):
-            moved = state.compact + found.displacement
+            moved = state.compact + prediction.displacement
             error, mask = frame_aligned_errors(moved, target, around)
             with torch.no_grad():
                 error_before, _ = frame_aligned_errors(state.compact, target, around)
                 lddt = sampled_lddt(state.compact, target, generator)
-                seen = target.mask.any(1)
+                known = target.mask.any(1)
             lddt_loss, clash = distance_losses(moved, graph.residues, target, around)
             parts = {
                 "frame": frame_loss(error, mask),
                 "lddt": lddt_loss,
                 "bond": bonded_loss(moved, target, graph.bonded),
                 "clash": clash,
-                "confidence": binary_cross_entropy_with_logits(found.lddt[seen], lddt[seen]),
-                "error": error_prediction_loss(found.error, error_before, error.detach(), mask),
+                "confidence": binary_cross_entropy_with_logits(prediction.lddt[known], lddt[known]),
+                "error": error_prediction_loss(prediction.error, error_before, error.detach(), mask),
             }
         loss = torch.stack([getattr(config, f"{name}_weight") * value for name, value in parts.items()]).sum()
-        logs = {"lddt_before": lddt[seen].mean(), "lddt_error": (found.lddt.sigmoid() - lddt)[seen].abs().mean()}
+        lddt_error = (prediction.lddt.sigmoid() - lddt)[known].abs().mean()
+        logs = {"lddt_before": lddt[known].mean(), "lddt_error": lddt_error}
         if not training:
-            logs["lddt_after"] = sampled_lddt(moved, target, generator)[seen].mean()
+            logs["lddt_after"] = sampled_lddt(moved, target, generator)[known].mean()
         return {"loss": loss, **{name: value.detach() for name, value in (parts | logs).items()}}
 
 
 def error_prediction_loss(
-    said: Float[Tensor, "n 2"],
+    predicted: Float[Tensor, "n 2"],
     before: Float[Tensor, "n m 14"],
     after: Float[Tensor, "n m 14"],
-    mask: Tensor,
+    mask: Bool[Tensor, "n m 14"],
 ) -> Float[Tensor, ""]:
-    """Mean |said - log(e)| over residues, e the mean frame-aligned error (Å) of the atoms of those around each residue,
-    before and after the move."""
+    """Mean |predicted - log(e)| over residues, where e is the mean frame-aligned error around each residue.
+
+    Parameters
+    ----------
+    predicted
+        Logarithms of the errors (Å) before and after the move.
+    before, after
+        Errors of the atoms of m residues around each one, Å.
+    mask
+        Of the atoms that both structures have.
+    """
     count = mask.sum((1, 2))
-    seen = count > 0
+    known = count > 0
     true = torch.stack([(e * mask).sum((1, 2)) / count.clamp_min(1) for e in (before, after)], -1)
-    return (said - (true + LEAST_ERROR).log())[seen].abs().mean() if seen.any() else said.sum() * 0
+    return (predicted - (true + LEAST_ERROR).log())[known].abs().mean() if known.any() else predicted.sum() * 0

@@ -1,7 +1,7 @@
-"""Losses of refinement, alike for every naming of equivalent atoms and every placement of the molecule.
+"""Losses of refinement, the same for every naming of equivalent atoms and every placement of the molecule.
 
-Lengths Å, atoms in the compact layout. Large errors, which nobody can undo, count little: |e| enters as
-`robust` log(1 + |e|), distances through the smooth lDDT, which is bounded.
+Lengths Å, atoms in atom14 layout. Large errors, which cannot be undone, count little: |e| enters as log(1 + |e|),
+distances through the smooth lDDT, which is bounded.
 """
 
 from __future__ import annotations
@@ -28,25 +28,40 @@ _EXACT = "donot_use_mm_for_euclid_dist"
 
 @dataclass(frozen=True, eq=False)
 class RefinementTarget:
-    """The native, its equivalent atoms named as in the input; `mask` holds atoms to learn from: those both have."""
+    """The native, its equivalent atoms named as in the input; `mask` is of the atoms that both have."""
 
     compact: Float[Tensor, "n 14 3"]
     mask: Bool[Tensor, "n 14"]
     graph_index: Int[Tensor, "n"]
 
-    def turned(self, turn: Float[Tensor, "3 3"]) -> RefinementTarget:
-        """That of the turned or mirrored graph."""
-        return replace(self, compact=self.compact @ turn.T)
+    def rotated(self, rotation: Float[Tensor, "3 3"]) -> RefinementTarget:
+        """The target of the rotated or mirrored graph."""
+        return replace(self, compact=self.compact @ rotation.T)
 
 
 def closest_naming(start: Tensor, native: Tensor, mask: Tensor, residues: Tensor) -> Float[Tensor, "n 14 3"]:
-    """The native with equivalent atoms of each residue named so that distances to its own N, CA, C agree best."""
+    """The native with equivalent atoms of each residue named as in the input.
+
+    Parameters
+    ----------
+    start, native
+        Positions (n, 14, 3), Å.
+    mask
+        Atoms (n, 14) that both have.
+    residues
+        Types of the n residues.
+
+    Returns
+    -------
+    Tensor
+        The native, named so that distances of each residue's atoms to its N, CA and C are most like those of `start`.
+    """
     exchanged, can = exchange_equivalent(native, residues)
 
     def misfit(candidate: Tensor) -> Tensor:
-        wanted = safe_norm(candidate[:, :, None] - candidate[:, None, :3])
-        found = safe_norm(start[:, :, None] - start[:, None, :3])
-        return ((wanted - found).abs() * mask[..., None]).sum((1, 2))
+        target = safe_norm(candidate[:, :, None] - candidate[:, None, :3])
+        distances = safe_norm(start[:, :, None] - start[:, None, :3])
+        return ((target - distances).abs() * mask[..., None]).sum((1, 2))
 
     better = can & (misfit(exchanged) < misfit(native)) & mask[:, :3].all(1)
     return torch.where(better[:, None, None], exchanged, native)
@@ -54,14 +69,24 @@ def closest_naming(start: Tensor, native: Tensor, mask: Tensor, residues: Tensor
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """For each residue the rows of itself and of m random neighbours, and which of these are there."""
+    """For each residue the rows of itself and of m random neighbors, and which of these exist."""
 
     rows: Int[Tensor, "n m"]
-    there: Bool[Tensor, "n m"]
+    exists: Bool[Tensor, "n m"]
 
     @staticmethod
     def draw(neighbors: Tensor, mask: Tensor, count: int, generator: torch.Generator) -> Surroundings:
-        """Itself first, then `count` of its k neighbours."""
+        """Itself first, then `count` of its k neighbors.
+
+        Parameters
+        ----------
+        neighbors, mask
+            Rows (n, k), and which of them exist.
+        count
+            How many are drawn, with replacement.
+        generator
+            Of the draw.
+        """
         n, k = neighbors.shape
         column = torch.randint(k, (n, count), generator=generator).to(neighbors.device)
         itself = torch.arange(n, device=neighbors.device)[:, None]
@@ -69,26 +94,41 @@ class Surroundings:
         return Surroundings(rows, torch.cat([mask.new_ones(n, 1), mask.gather(1, column)], 1))
 
     def of(self, values: Shaped[Tensor, "n *f"]) -> Shaped[Tensor, "n m *f"]:
-        """Their values; `index_select` because its gradient is much faster than that of indexing."""
+        """The values of those rows; `index_select` because its gradient is much faster than that of indexing."""
         return values.index_select(0, self.rows.reshape(-1)).view(*self.rows.shape, *values.shape[1:])
 
 
 def frame_aligned_errors(
     atoms: Float[Tensor, "n 14 3"], target: RefinementTarget, around: Surroundings
 ) -> tuple[Float[Tensor, "n m 14"], Bool[Tensor, "n m 14"]]:
-    """|T_i^-1 x_a - T_i'^-1 x_a'| for the frame of residue i and atoms a of those around it: AlphaFold 2, alg. 28."""
+    """|T_i^-1 x_a - T_i'^-1 x_a'| for the frame of residue i and atoms a near it: AlphaFold 2, alg. 28.
+
+    Parameters
+    ----------
+    atoms
+        Positions, Å.
+    target
+        The native.
+    around
+        The residues near each one.
+
+    Returns
+    -------
+    tuple
+        Errors (Å), and which of them are defined.
+    """
 
     def local(atoms: Tensor) -> Tensor:
         frames = backbone_frames(atoms[:, 0], atoms[:, 1], atoms[:, 2])
-        others = around.of(atoms) - atoms[:, None, 1:2]
-        return (others.flatten(1, 2) @ frames.transpose(1, 2)).view(others.shape)
+        offsets = around.of(atoms) - atoms[:, None, 1:2]
+        return (offsets.flatten(1, 2) @ frames.transpose(1, 2)).view(offsets.shape)
 
-    mask = around.of(target.mask) & around.there[..., None] & target.mask[:, :3].all(1)[:, None, None]
+    mask = around.of(target.mask) & around.exists[..., None] & target.mask[:, :3].all(1)[:, None, None]
     return safe_norm(local(atoms) - local(target.compact)), mask
 
 
 def frame_loss(error: Float[Tensor, "n m 14"], mask: Bool[Tensor, "n m 14"]) -> Float[Tensor, ""]:
-    """Mean of log(1 + error); the atoms of the residue itself count as much as those of half of its neighbours."""
+    """Mean of log(1 + error); the atoms of the residue itself count as much as those of half of its neighbors."""
     weight = mask.to(error.dtype)
     weight = torch.cat([weight[:, :1] * (error.shape[1] - 1) / 2, weight[:, 1:]], 1)
     return (error.log1p() * weight).sum() / weight.sum().clamp_min(1)
@@ -97,23 +137,38 @@ def frame_loss(error: Float[Tensor, "n m 14"], mask: Bool[Tensor, "n m 14"]) -> 
 def distance_losses(
     atoms: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], target: RefinementTarget, around: Surroundings
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """1 - smooth lDDT, and the mean depth (Å) of clashes that the native does not have, over atoms of two residues."""
-    others = Surroundings(around.rows[:, 1:], around.there[:, 1:])
+    """Losses over pairs of atoms of two residues.
+
+    Parameters
+    ----------
+    atoms, residues
+        Positions (Å), and types of the residues.
+    target
+        The native.
+    around
+        The residues near each one.
+
+    Returns
+    -------
+    tuple
+        1 - smooth lDDT, and the mean depth (Å) of clashes that the native does not have.
+    """
+    neighbors = Surroundings(around.rows[:, 1:], around.exists[:, 1:])
     n = len(atoms)
 
     def distances(x: Tensor) -> Tensor:
-        return safe_norm(x[:, :, None] - others.of(x).flatten(1, 2)[:, None])
+        return safe_norm(x[:, :, None] - neighbors.of(x).flatten(1, 2)[:, None])
 
-    mask = (others.of(target.mask) & others.there[..., None]).flatten(1)[:, None] & target.mask[:, :, None]
-    wanted, found = distances(target.compact), distances(atoms)
-    apart = (found - wanted).abs()
-    near = mask & (wanted < INCLUSION_RADIUS)
-    score = sum(torch.sigmoid((t - apart) / (SHARPNESS * (1 + t))) for t in THRESHOLDS) / len(THRESHOLDS)
+    mask = (neighbors.of(target.mask) & neighbors.exists[..., None]).flatten(1)[:, None] & target.mask[:, :, None]
+    native, current = distances(target.compact), distances(atoms)
+    error = (current - native).abs()
+    near = mask & (native < INCLUSION_RADIUS)
+    score = sum(torch.sigmoid((t - error) / (SHARPNESS * (1 + t))) for t in THRESHOLDS) / len(THRESHOLDS)
     lddt = (score * near).sum() / near.sum().clamp_min(1)
     radii, polar = _radii(residues)
-    limit = radii[:, :, None] + others.of(radii).flatten(1)[:, None] - CLASH
-    limit = limit - HYDROGEN_BOND * (polar[:, :, None] & others.of(polar).flatten(1)[:, None])
-    depth = (torch.minimum(limit, wanted) - found).clamp_min(0) * mask
+    limit = radii[:, :, None] + neighbors.of(radii).flatten(1)[:, None] - CLASH
+    limit = limit - HYDROGEN_BOND * (polar[:, :, None] & neighbors.of(polar).flatten(1)[:, None])
+    depth = (torch.minimum(limit, native) - current).clamp_min(0) * mask
     return 1 - lddt, depth.sum() / max(n, 1)
 
 
@@ -128,15 +183,30 @@ def _radii(residues: Int[Tensor, "n"]) -> tuple[Float[Tensor, "n 14"], Bool[Tens
 def bonded_loss(
     atoms: Float[Tensor, "n 14 3"], target: RefinementTarget, bonded: Bool[Tensor, "n"]
 ) -> Float[Tensor, ""]:
-    """Mean |d - d'| (Å) over atom pairs within 2.7 Å in the native: bonds and angles, in and between residues."""
-    first = torch.cat([atoms[:-1], atoms[1:, :3]], 1)
-    second = torch.cat([target.compact[:-1], target.compact[1:, :3]], 1)
+    """Mean |d - d'| over atom pairs within 2.7 Å in the native: bonds and angles, in and between residues.
+
+    Parameters
+    ----------
+    atoms
+        Positions, Å.
+    target
+        The native.
+    bonded
+        Residues bonded to the next one.
+
+    Returns
+    -------
+    Tensor
+        Å.
+    """
+    joined = torch.cat([atoms[:-1], atoms[1:, :3]], 1)
+    native_atoms = torch.cat([target.compact[:-1], target.compact[1:, :3]], 1)
     mask = torch.cat([target.mask[:-1], bonded[:-1, None] & target.mask[1:, :3]], 1)
-    wanted = safe_norm(second[:, :, None] - second[:, None])
-    found = safe_norm(first[:, :, None] - first[:, None])
-    pairs = mask[:, :, None] & mask[:, None] & (wanted < 2.7)
+    native = safe_norm(native_atoms[:, :, None] - native_atoms[:, None])
+    distances = safe_norm(joined[:, :, None] - joined[:, None])
+    pairs = mask[:, :, None] & mask[:, None] & (native < 2.7)
     pairs = pairs & ~torch.eye(pairs.shape[1], dtype=torch.bool, device=pairs.device)
-    return ((found - wanted).abs() * pairs).sum() / pairs.sum().clamp_min(1)
+    return ((distances - native).abs() * pairs).sum() / pairs.sum().clamp_min(1)
 
 
 @torch.no_grad()
@@ -145,21 +215,35 @@ def sampled_lddt(
 ) -> Float[Tensor, "n"]:
     """All-heavy-atom lDDT of each residue, from 4 of its atoms against 2 of every other residue, drawn at random.
 
-    An estimate of the pairs that `metrics.lddt` counts, at a twentieth of the cost; 1 where nothing is near.
+    An estimate from a sample of the pairs that `metrics.lddt` counts, at a twentieth of the cost.
+
+    Parameters
+    ----------
+    compact
+        Positions, Å.
+    target
+        The native.
+    generator
+        Of the draw.
+
+    Returns
+    -------
+    Tensor
+        0 to 1; 1 for a residue with no atom near it.
     """
     result = torch.ones(len(compact), device=compact.device)
     columns = (torch.rand(len(compact), 14, generator=generator).to(compact.device) * target.mask).topk(4, dim=1)
     for number in range(int(target.graph_index.max()) + 1):
         inside = (target.graph_index == number).nonzero()[:, 0]
-        column, there = columns.indices[inside], columns.values[inside] > 0
+        column, present = columns.indices[inside], columns.values[inside] > 0
         n = len(inside)
         x, y = (a[inside].gather(1, column[..., None].expand(-1, -1, 3)) for a in (compact, target.compact))
-        wanted, found = (
+        native, current = (
             torch.cdist(a.reshape(-1, 3), a[:, :2].reshape(-1, 3), compute_mode=_EXACT).view(n, 4, n, 2) for a in (y, x)
         )
         itself = torch.eye(n, dtype=torch.bool, device=x.device)[:, None, :, None]
-        pairs = (wanted < INCLUSION_RADIUS) & there[:, :, None, None] & there[:, :2][None, None] & ~itself
-        error = (found - wanted).abs_()
+        pairs = (native < INCLUSION_RADIUS) & present[:, :, None, None] & present[:, :2][None, None] & ~itself
+        error = (current - native).abs_()
         score = sum((error < t).float() for t in THRESHOLDS) * pairs / len(THRESHOLDS)
         counted = pairs.sum((1, 2, 3))
         result[inside] = torch.where(counted > 0, score.sum((1, 2, 3)) / counted.clamp_min(1), 1.0)

@@ -262,12 +262,12 @@ def test_what_is_compiled_gets_what_the_encoder_gets(name: str, natives: list[St
     """`torch.compile` traces the encoder alone, on a graph as the whole model hands it on."""
     subject = subject_of(load_predictor(name, device="cpu"), "float32", torch.device("cpu"))
     seen: list[GeometricGraph] = []
-    graph = graph_of(subject, natives[0], subject.given(natives[0], 0))
+    graph = graph_of(subject, natives[0], subject.residue_inputs(natives[0], 0))
     with subject.encoder.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0])):
         subject.outputs(graph)
-    entering = subject.entering(subject.cast(graph))
+    encoder_input = subject.encoder_input(subject.cast(graph))
     for field in ("pos", "scalars", "pseudoscalars", "vectors", "neighbors"):
-        assert torch.equal(entering[field], seen[0][field]), field
+        assert torch.equal(encoder_input[field], seen[0][field]), field
 
 
 def test_without_a_compiler_compiling_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

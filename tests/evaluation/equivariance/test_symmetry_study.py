@@ -1,4 +1,4 @@
-"""The study of what symmetry buys: fair budgets, right probes, and figures that tell the ways apart."""
+"""The study of what symmetry is worth: equal budgets, correct probes, and metrics that differ between the ways."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from protein_enn.data.chain import Chain
-from protein_enn.evaluation.equivariance.study.measure import chains_of, figures, parameters, symmetries
+from protein_enn.evaluation.equivariance.study.measure import chains_of, evaluate_chains, parameters, symmetries
 from protein_enn.evaluation.equivariance.study.probes import FOLD, assembly, outputs
 from protein_enn.evaluation.equivariance.study.settings import Cell, Study, cells, experiment_of, read_study
-from protein_enn.evaluation.equivariance.study.table import curves, figure_of, flat, markdown
+from protein_enn.evaluation.equivariance.study.table import curves, markdown, metric_of, to_csv
 from protein_enn.io import read_structure
 from protein_enn.models import build
 from protein_enn.predictor import untrained
@@ -70,13 +70,13 @@ def test_bad_words_are_answered(tmp_path: Path) -> None:
 
 
 def test_the_assembly_is_symmetric_and_its_chains_meet(chain: Chain) -> None:
-    graph, turn = assembly(chain.compact, chain.mask, chain, 12, True)
+    graph, rotation = assembly(chain.compact, chain.mask, chain, 12, True)
     n = len(chain)
     copies = graph.compact.double().split(n)
     for before, following in zip(copies, [*copies[1:], copies[0]], strict=True):
-        assert ((before @ turn.T - following) * chain.mask[..., None]).abs().max() < 1e-4
-    torch.testing.assert_close(torch.linalg.matrix_power(turn, FOLD), torch.eye(3, dtype=torch.float64))
-    assert torch.det(turn) > 0
+        assert ((before @ rotation.T - following) * chain.mask[..., None]).abs().max() < 1e-4
+    torch.testing.assert_close(torch.linalg.matrix_power(rotation, FOLD), torch.eye(3, dtype=torch.float64))
+    assert torch.det(rotation) > 0
     other = (graph.neighbors // n != torch.arange(FOLD * n)[:, None] // n) & graph.neighbor_mask
     assert other.any(), "no residue sees another copy"
 
@@ -90,7 +90,7 @@ def test_symmetries_tell_the_ways_apart(study: Study, chain: Chain, task: str) -
     for way in ("none", "frames", "l2", "l2_even"):
         model = untrained(task, experiment_of(study, Cell(task, way, 1.0, 0))["model"])
         found[way] = symmetries(model, settings, [chain])
-        losses[way] = figures(model, settings, [chain])
+        losses[way] = evaluate_chains(model, settings, [chain])
     assert found["none"]["rotation_error"] > 0.05 and found["none"]["assembly_change"] > 0.01
     for way in ("frames", "l2", "l2_even"):
         assert found[way]["rotation_error"] < 1e-5
@@ -108,8 +108,8 @@ def test_outputs_of_design_know_no_identity(study: Study, chain: Chain) -> None:
     task = TASKS["design"](TASKS["design"].Config(), model.model.config)
     generator = torch.Generator().manual_seed(0)
     graph, _ = task.example(chain, generator, False)
-    said = outputs("design", model.model, graph)
-    assert said.shape == (len(chain), 1, 20)
+    logits = outputs("design", model.model, graph)
+    assert logits.shape == (len(chain), 1, 20)
     assert parameters(model) == sum(p.numel() for p in model.model.parameters())
 
 
@@ -139,7 +139,7 @@ def test_table_and_figure_show_what_was_measured(study: Study) -> None:
     symmetries = "2.000(0) | 2e-01 | 25.0 | 2e-01 | 3.500 | 4.500 | 50 |"
     assert f"| l up to 2 | 2.510(500) | 3.500(500) | {symmetries}" in text
     assert "refinement" not in text
-    lines = list(csv.DictReader(io.StringIO(flat(rows))))
+    lines = list(csv.DictReader(io.StringIO(to_csv(rows))))
     assert len(lines) == 8 and lines[0]["way"] == "none" and float(lines[1]["test.loss"]) == pytest.approx(3.01)
     one = [row for row in rows if row["share"] == 0.01 or row["way"] == "none"]  # a way without its largest share
     assert "| l up to 2 | 2.510(500) | – | – | – |" in markdown(study, one)
@@ -147,4 +147,4 @@ def test_table_and_figure_show_what_was_measured(study: Study) -> None:
     where = {key: way.where for key, way in study.ways.items()}
     image = learning_curves({"design": ("nats", {"l2": [(0.01, 2.5, 0.5), (1.0, 3.5, 0.0)]})}, names, where)
     assert "no odd scalars" in image and "100 %" in image
-    assert figure_of("refinement", {"lddt_after": 0.9, "lddt_before": 0.7}) == pytest.approx(20)
+    assert metric_of("refinement", {"lddt_after": 0.9, "lddt_before": 0.7}) == pytest.approx(20)

@@ -1,4 +1,4 @@
-"""Examples of the design task: what they show of a chain's surroundings, and what is learned from them."""
+"""Examples of the design task: which surroundings they contain, and which residues count in the loss."""
 
 from dataclasses import replace
 from typing import Any
@@ -36,7 +36,7 @@ def test_never_and_always(partners, context):
         graph, target = made.example(CHAIN, seeded_generator(seed), training=True)
         assert graph.num_nodes == len(target.sequence) == (34 if partners else 24)
         assert bool(graph.context_kinds.any()) == bool(context)
-        assert target.learned.tolist() == [True] * 24 + [False] * (10 if partners else 0)
+        assert target.loss_mask.tolist() == [True] * 24 + [False] * (10 if partners else 0)
 
 
 def test_chances_in_between_are_met():
@@ -57,17 +57,17 @@ def test_validation_shows_the_chain_alone_with_its_context():
 def test_noise_moves_context_atoms_as_well():
     still, _ = task(partners=0.0, context=1.0, noise=0.0).example(CHAIN, seeded_generator(0), training=True)
     moved, _ = task(partners=0.0, context=1.0, noise=0.05).example(CHAIN, seeded_generator(0), training=True)
-    places = [g.pos[:, None] + g.context_vectors for g in (still, moved)]
+    positions = [g.pos[:, None] + g.context_vectors for g in (still, moved)]
     same = (still.context_kinds == moved.context_kinds) & (still.context_kinds == 10)
-    apart = (places[0] - places[1])[same].norm(dim=-1)
-    assert same.any() and 1e-3 < apart.max() < 0.5
+    shift = (positions[0] - positions[1])[same].norm(dim=-1)
+    assert same.any() and 1e-3 < shift.max() < 0.5
 
 
-def test_only_own_residues_of_known_type_are_learned():
+def test_only_own_residues_of_known_type_count_in_the_loss():
     odd = replace(CHAIN, residues=CHAIN.residues.clone())
     odd.residues[3] = chemistry.UNKNOWN
     _, target = task(partners=1.0).example(odd, seeded_generator(0), training=True)
-    assert target.learned.nonzero()[:, 0].tolist() == [i for i in range(24) if i != 3]
+    assert target.loss_mask.nonzero()[:, 0].tolist() == [i for i in range(24) if i != 3]
 
 
 def test_the_loss_sees_identities_of_partners_but_not_what_is_predicted_for_them():
@@ -93,7 +93,7 @@ def test_the_loss_sees_identities_of_partners_but_not_what_is_predicted_for_them
 
 def test_a_batch_learns_from_the_own_residues_of_each():
     targets = [task(partners=p).example(CHAIN, seeded_generator(0), training=True)[1] for p in (1.0, 0.0)]
-    assert DesignTask.collate(targets).learned.tolist() == [True] * 24 + [False] * 10 + [True] * 24
+    assert DesignTask.collate(targets).loss_mask.tolist() == [True] * 24 + [False] * 10 + [True] * 24
 
 
 def test_refinement_examples_are_of_the_chain_alone():

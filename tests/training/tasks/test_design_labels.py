@@ -1,4 +1,4 @@
-"""Learning from a teacher: the loss by hand, what an example shows, and that conditions make a difference."""
+"""Learning from a teacher: the loss by hand, what an example contains, and that conditions make a difference."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ def chain_of(partners: bool = True) -> Chain:
 def labeled(chain: Chain, seed: int = 0) -> Chain:
     """Labels of the own residues but the first, under a random order on a sequence of their own."""
     n, generator = len(chain), torch.Generator().manual_seed(seed)
-    said = chain.own.clone()
-    said[0] = False
+    labeled_rows = chain.own.clone()
+    labeled_rows[0] = False
     return replace(
         chain,
         labels=(2 * torch.randn(n, 20, generator=generator)).log_softmax(-1),
-        labeled=said,
+        labeled=labeled_rows,
         rank=torch.randperm(n, generator=generator),
         shown=torch.randint(20, (n,), generator=generator),
         condition=torch.ones_like(chain.residues),
     )
 
 
-def distribution(**shares: float) -> Tensor:
-    """Log-probabilities of a few letters; the others share the rest."""
-    p = torch.full((20,), (1.0 - sum(shares.values())) / (20 - len(shares)))
-    for letter, share in shares.items():
-        p[chemistry.LETTERS.index(letter)] = share
+def distribution(**probabilities: float) -> Tensor:
+    """Log-probabilities of a few letters; the others have the rest in equal parts."""
+    p = torch.full((20,), (1.0 - sum(probabilities.values())) / (20 - len(probabilities)))
+    for letter, probability in probabilities.items():
+        p[chemistry.LETTERS.index(letter)] = probability
     return p.log()
 
 
@@ -67,19 +67,19 @@ def by_hand(monkeypatch: pytest.MonkeyPatch, training: bool, natives: float = 0.
     """Loss of four residues: with label and letter; with a letter alone; with a label alone; with neither."""
     task, model = made(natives=natives)
     uniform = distribution()
-    said = torch.stack([uniform, distribution(C=0.5), distribution(A=0.5), distribution(D=0.9)])
-    taught = torch.stack([distribution(A=0.5, C=0.5 - 1e-6), uniform, uniform, uniform])
-    monkeypatch.setattr(model, "logits", lambda *given: said)
+    logits = torch.stack([uniform, distribution(C=0.5), distribution(A=0.5), distribution(D=0.9)])
+    labels = torch.stack([distribution(A=0.5, C=0.5 - 1e-6), uniform, uniform, uniform])
+    monkeypatch.setattr(model, "logits", lambda *inputs: logits)
     chain = chain_of(partners=False).take(torch.arange(4))
     graph, _ = task.example(chain, seeded_generator(0), training=False)
     yes, no = True, False
     target = DesignTarget(
         sequence=torch.tensor([number("A"), number("C"), chemistry.UNKNOWN, number("E")]),
-        learned=torch.tensor([yes, yes, no, no]),
+        loss_mask=torch.tensor([yes, yes, no, no]),
         given=torch.zeros(4, dtype=torch.bool),
         shown=torch.tensor([0, 1, 2, 3]),
         rank=torch.tensor([0.0, 1.0, 2.0, 3.0]),
-        labels=taught,
+        labels=labels,
         labeled=torch.tensor([yes, no, yes, no]),
     )
     return {
@@ -114,10 +114,10 @@ def test_the_divergence_is_zero_where_the_model_is_the_teacher() -> None:
     with torch.no_grad():
         visible = order_visibility(graph, target.rank)
         own = model.logits(model.encode(graph), target.shown, visible).log_softmax(-1)
-    same = replace(target, labels=own, learned=torch.zeros_like(target.learned))
+    same = replace(target, labels=own, loss_mask=torch.zeros_like(target.loss_mask))
 
-    def kl(given: DesignTarget) -> float:
-        return float(task.loss(model, graph, given, seeded_generator(3), training=True)["loss"].detach())
+    def kl(target: DesignTarget) -> float:
+        return float(task.loss(model, graph, target, seeded_generator(3), training=True)["loss"].detach())
 
     assert kl(same) == pytest.approx(0.0, abs=1e-6)
     assert kl(replace(same, rank=same.rank.flip(0))) > 1e-5
@@ -133,13 +133,13 @@ def test_residues_without_a_teachers_order_have_a_random_one() -> None:
         float(task.loss(model, graph, target, seeded_generator(s), training=True)["loss"].detach()) for s in range(4)
     }
     assert len(losses) == 4
-    taught = task.example(labeled(chain_of()), seeded_generator(0), training=True)
-    losses = {float(task.loss(model, *taught, seeded_generator(s), training=True)["loss"].detach()) for s in range(4)}
+    example = task.example(labeled(chain_of()), seeded_generator(0), training=True)
+    losses = {float(task.loss(model, *example, seeded_generator(s), training=True)["loss"].detach()) for s in range(4)}
     assert len(losses) == 1
 
 
 @pytest.mark.parametrize("partners", [0.0, 1.0])
-def test_partners_are_shown_where_the_teacher_saw_them(partners: float) -> None:
+def test_partners_are_kept_where_the_teacher_had_them(partners: float) -> None:
     task, _ = made(partners=partners)
     for seed in range(5):
         with_them, _ = task.example(labeled(chain_of()), seeded_generator(seed), training=True)
@@ -164,7 +164,7 @@ def test_a_designed_backbone_is_learned_from_its_labels_alone() -> None:
     task, model = made()
     chain = replace(labeled(chain_of(partners=False)), residues=torch.full((20,), chemistry.UNKNOWN))
     graph, target = task.example(chain, seeded_generator(0), training=True)
-    assert not target.learned.any() and int(target.labeled.sum()) == 19
+    assert not target.loss_mask.any() and int(target.labeled.sum()) == 19
     parts = task.loss(model, graph, target, seeded_generator(0), training=True)
     torch.testing.assert_close(parts["loss"].detach(), parts["kl"])
 

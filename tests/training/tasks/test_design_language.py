@@ -1,4 +1,4 @@
-"""Examples with language features: only what was hidden is learned, the rest is given to all, off changes nothing."""
+"""Examples with language features: only masked residues count in the loss, the rest is given, off changes nothing."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_only_hidden_residues_are_learned_and_the_others_are_given() -> None:
     chain, (task, _) = speaking(10), task_and_model()
     assert chain.language is not None and chain.hidden is not None
     graph, target = task.example(chain, generator(), training=True)
-    assert torch.equal(target.learned, chain.hidden) and torch.equal(target.given, chain.own & ~target.learned)
-    assert torch.equal(graph.language, chain.language) and not target.given[20:].any()  # partners are as ever
+    assert torch.equal(target.loss_mask, chain.hidden) and torch.equal(target.given, chain.own & ~target.loss_mask)
+    assert torch.equal(graph.language, chain.language) and not target.given[20:].any()  # nothing changes for partners
 
 
 def test_given_residues_are_seen_by_all_that_are_learned() -> None:
-    """With one learned residue the loss is one conditional, whatever the drawn order."""
+    """With one residue in the loss the loss is one conditional, whatever the drawn order."""
     chain, (task, model) = speaking(), task_and_model()
     chain = replace(chain, hidden=torch.arange(20) == 7)
     graph, target = task.example(chain, generator(), training=False)

@@ -1,4 +1,4 @@
-"""The task of displacements: the target is the way back, and it turns with the protein."""
+"""The task of displacements: the target is the way back, and it rotates with the protein."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def test_predictions_turn_with_the_graph_and_the_loss_does_not_see_it() -> None:
     task = DisplacementTask(DisplacementTask.Config(), model.config)
     graph, target = task.example(CHAIN, torch.Generator().manual_seed(1), True)
     with torch.no_grad():
-        for turn in (random_rotation(2).float(), -random_rotation(3).float()):
-            moved = graph.moved(turn, torch.tensor([3.0, 2.0, 1.0]))
-            torch.testing.assert_close(model(moved), model(graph) @ turn.T, atol=2e-5, rtol=0)
+        for rotation in (random_rotation(2).float(), -random_rotation(3).float()):
+            moved = graph.moved(rotation, torch.tensor([3.0, 2.0, 1.0]))
+            torch.testing.assert_close(model(moved), model(graph) @ rotation.T, atol=2e-5, rtol=0)
             losses = [
                 task.loss(model, g, t, torch.Generator(), True)["loss"]
-                for g, t in ((graph, target), (moved, target.turned(turn)))
+                for g, t in ((graph, target), (moved, target.rotated(rotation)))
             ]
             torch.testing.assert_close(losses[0], losses[1], atol=1e-5, rtol=0)
         for parameter in model.head[-1].parameters():

@@ -1,4 +1,4 @@
-"""Spoiled natives: seeded, as large as asked for, and of the kind that the name says."""
+"""Perturbed natives: seeded, of the requested size, and of the kind in the name."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def test_perturbations_are_seeded_and_keep_absent_atoms_absent():
         assert (first[~mask] == 0).all() and not (mask & ~MASK).any() and mask[:, 1].all()
 
 
-def test_some_natives_are_left_as_they_are():
+def test_some_natives_are_not_perturbed():
     same = [
         torch.equal(perturb(X, MASK, CHAIN.residues, CHAIN.chains, seeded_generator("u", i))[0], X) for i in range(300)
     ]
@@ -37,23 +37,23 @@ def test_some_natives_are_left_as_they_are():
 
 
 def test_turned_side_chains_keep_bonds_and_backbone_and_change_chi():
-    turned = rotate_side_chains(X, CHAIN.residues, 1.0, seeded_generator(5))
-    assert torch.equal(turned[:, :5], X[:, :5])
+    rotated = rotate_side_chains(X, CHAIN.residues, 1.0, seeded_generator(5))
+    assert torch.equal(rotated[:, :5], X[:, :5])
     for row in range(len(X)):
         atoms = chemistry.RESIDUE_ATOMS[chemistry.RESIDUES[CHAIN.residues[row]]]
         for a, b in chemistry.SIDE_CHAIN_BONDS[chemistry.RESIDUES[CHAIN.residues[row]]]:
             i, j = atoms.index(a), atoms.index(b)
             if MASK[row, i] and MASK[row, j]:
-                before, after = ((y[row, i] - y[row, j]).norm() for y in (X, turned))
+                before, after = ((y[row, i] - y[row, j]).norm() for y in (X, rotated))
                 torch.testing.assert_close(before, after, atol=2e-3, rtol=0)
     proline = CHAIN.residues == chemistry.RESIDUE_INDEX["PRO"]
-    assert torch.equal(turned[proline], X[proline])
+    assert torch.equal(rotated[proline], X[proline])
     empty = torch.zeros_like(STRUCTURE.positions)
     chi, old = (
-        chi_angles(from_compact(x, CHAIN.residues, empty), STRUCTURE.present, CHAIN.residues) for x in (turned, X)
+        chi_angles(from_compact(x, CHAIN.residues, empty), STRUCTURE.present, CHAIN.residues) for x in (rotated, X)
     )
-    known = ~old.isnan() & ~proline[:, None]
-    assert ((chi - old)[known].abs() > 1e-3).float().mean() > 0.95
+    defined = ~old.isnan() & ~proline[:, None]
+    assert ((chi - old)[defined].abs() > 1e-3).float().mean() > 0.95
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Losses of refinement: zero for the native wherever it stands, finite gradients, honest targets."""
+"""Losses of refinement: zero for the native at any position, finite gradients, correct targets."""
 
 from dataclasses import replace
 from typing import Any
@@ -107,7 +107,7 @@ def test_equivalent_atoms_take_the_names_that_fit():
 def test_foretold_errors_are_right_when_they_are_the_logarithms_of_the_true_ones():
     error = torch.rand(5, 3, 14, generator=seeded_generator(4))
     mask = torch.ones_like(error, dtype=torch.bool)
-    mask[4] = False  # a residue nothing is known of does not count
+    mask[4] = False  # an unknown residue does not count
     true = torch.stack([(e + LEAST_ERROR).log() for e in (error.mean((1, 2)), 2 * error.mean((1, 2)))], -1)
     true[4] = 100.0
     assert float(error_prediction_loss(true, error, 2 * error, mask)) < 1e-5
@@ -129,7 +129,7 @@ def test_loss_has_finite_gradients_and_falls(moves):
         assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
         optimizer.step()
         found.append(loss.item())
-    if moves == (1.0,):  # else the states that are learned from change with the model
+    if moves == (1.0,):  # else the states in the loss change with the model
         assert found[-1] < found[0]
 
 

@@ -1,1 +1,1 @@
-"""What symmetry buys: the same tasks and budgets, symmetry obtained in several ways, and how each is measured."""
+"""What symmetry is worth: the same tasks and budgets, with symmetry obtained in several ways, and their metrics."""

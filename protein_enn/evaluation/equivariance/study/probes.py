@@ -1,4 +1,4 @@
-"""What a trained model gives for a protein, for the protein turned, mirrored, and repeated about an axis."""
+"""The outputs of a trained model for a protein, for the rotated and mirrored protein, and for copies about an axis."""
 
 from __future__ import annotations
 
@@ -19,33 +19,55 @@ FOLD = 3
 
 
 def vectors_of(task: str) -> bool:
-    """Whether the outputs of a task turn as vectors (Å), or not at all (logits)."""
+    """Whether the outputs of a task are vectors (Å), or invariant (logits)."""
     return task != "design"
 
 
 @torch.no_grad()
 def outputs(task: str, model: Any, graph: GeometricGraph) -> Float[Tensor, "n m d"]:
-    """Displacements (n, 1 or 14, 3), Å, or the logits (n, 1, 20) of residues of which no other is known."""
+    """Displacements (n, 1 or 14, 3), Å, or the logits (n, 1, 20) of residues with no other one visible.
+
+    Parameters
+    ----------
+    task
+        Name of the model's task.
+    model
+        In any mode.
+    graph
+        Of a structure.
+    """
     if task == "design":
         encoding = model.encode(graph)
-        nothing = torch.zeros_like(encoding.neighbors, dtype=torch.bool)
-        return model.logits(encoding, torch.zeros(len(graph.pos), dtype=torch.long), nothing)[:, None]
-    found = model(graph)
-    return found[:, None] if task == "displacement" else found.displacement
+        none = torch.zeros_like(encoding.neighbors, dtype=torch.bool)
+        return model.logits(encoding, torch.zeros(len(graph.pos), dtype=torch.long), none)[:, None]
+    prediction = model(graph)
+    return prediction[:, None] if task == "displacement" else prediction.displacement
 
 
 def moved_outputs(
-    task: str, model: Any, graph: GeometricGraph, turn: Float[Tensor, "3 3"]
+    task: str, model: Any, graph: GeometricGraph, rotation: Float[Tensor, "3 3"]
 ) -> tuple[Float[Tensor, "n m d"], Float[Tensor, "n m d"]]:
-    """What the law of symmetry says of the moved protein, g f(x), and what the model says, f(g x)."""
-    turn = turn.to(graph.pos)
-    here = outputs(task, model, graph)
-    there = outputs(task, model, graph.moved(turn, turn.new_zeros(3)))
-    return (here @ turn.T if vectors_of(task) else here), there
+    """The expected output for the moved protein, g f(x), and the model's, f(g x).
+
+    Parameters
+    ----------
+    task
+        Name of the model's task.
+    model
+        In any mode.
+    graph
+        Of a structure.
+    rotation
+        g, or a reflection.
+    """
+    rotation = rotation.to(graph.pos)
+    original = outputs(task, model, graph)
+    moved = outputs(task, model, graph.moved(rotation, rotation.new_zeros(3)))
+    return (original @ rotation.T if vectors_of(task) else original), moved
 
 
-def turns(count: int, seed: int = 0) -> list[Float[Tensor, "3 3"]]:
-    """Rotations, evenly drawn."""
+def rotations(count: int, seed: int = 0) -> list[Float[Tensor, "3 3"]]:
+    """Random rotations, uniformly drawn."""
     generator = torch.Generator().manual_seed(seed)
     return [random_rotation(generator) for _ in range(count)]
 
@@ -57,21 +79,37 @@ def assembly(
     k: int,
     side_chains: bool,
 ) -> tuple[GeometricGraph, Float[Tensor, "3 3"]]:
-    """`FOLD` copies of a chain that touch each other about an axis that is none of the coordinate axes, and the
-    rotation from one copy to the next."""
+    """`FOLD` copies of a chain in contact about an axis, which is none of the coordinate axes.
+
+    Parameters
+    ----------
+    compact, mask
+        Atoms of the chain, Å.
+    chain
+        With its residues and numbers.
+    k
+        Neighbors of each node of the graph.
+    side_chains
+        Whether the graph has them.
+
+    Returns
+    -------
+    tuple
+        The graph of all copies, and the rotation from one copy to the next.
+    """
     center = compact[:, 1].mean(0)
     x = (compact - center).double()
     axis = torch.tensor([1.0, 2.0, -1.5], dtype=torch.float64)
     axis = axis / axis.norm()
     side = torch.linalg.cross(axis, torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64))
     side = side / side.norm()
-    # As far from the axis as the chain reaches towards it, less some Å, so that neighbours see each other.
-    away = side * (float((-(x[:, 1] @ side)).max()) + 1.5)
-    turn = rotation_about(axis, 2 * math.pi / FOLD)
-    copies, placed = [], x + away
+    # The distance from the axis brings copies within the range of the graph.
+    shift = side * (float((-(x[:, 1] @ side)).max()) + 1.5)
+    rotation = rotation_about(axis, 2 * math.pi / FOLD)
+    copies, copy = [], x + shift
     for _ in range(FOLD):
-        copies.append(placed)
-        placed = placed @ turn.T
+        copies.append(copy)
+        copy = copy @ rotation.T
     n = len(compact)
     positions = torch.cat(copies).to(compact.dtype)
     masks = mask.repeat(FOLD, 1)
@@ -81,4 +119,4 @@ def assembly(
         positions * masks[..., None], masks, residues, chains, chain.numbers.repeat(FOLD), k, side_chains
     )
     graph.compact, graph.mask, graph.residues = positions * masks[..., None], masks, residues
-    return graph, turn
+    return graph, rotation

@@ -1,4 +1,4 @@
-"""The plan of a study: which ways to be symmetric, on which tasks, with how much data; a cell is one training run."""
+"""The plan of a study: ways to obtain symmetry, tasks and amounts of data; a cell is one training run."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pydantic import Field
 
 from protein_enn.settings import Settings
 
-FIGURES = {
+METRICS = {
     "design": ("loss", "nats per residue (lower is better)"),
     "displacement": ("loss", "error / Å (lower is better)"),
     "refinement": ("gain", "gain of lDDT / 0.01 (higher is better)"),
 }
-"""Tasks that a study can have; of each the name of its own figure, and what it is."""
+"""Tasks that a study can have, with the name of the task's own metric and its heading."""
 
 
 class Way(Settings):
-    """How a network comes by its symmetry."""
+    """How a network obtains its symmetry."""
 
     where: Literal["nowhere", "loss", "input", "architecture"]
     name: str  # in the figure and the table
@@ -31,14 +31,14 @@ class Way(Settings):
 
 
 class Study(Settings):
-    """Every way is trained on every task with every share of the training clusters, by the same budget of steps."""
+    """Every way is trained on every task with every fraction of the training clusters, for the same number of steps."""
 
     ways: dict[str, Way]
-    tasks: dict[str, dict[str, Any]]  # name of the task: what its experiments say beside `training`
-    training: dict[str, Any] = Field(default_factory=dict)  # what all experiments say
-    shares: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0)
-    seeds: dict[int, tuple[float, ...]] = Field(default_factory=dict)  # further seeds: shares that they are run with
-    val: str = "val"  # splits or sets of the data's chains.tsv on which figures are measured
+    tasks: dict[str, dict[str, Any]]  # name of the task: settings of its experiments besides `training`
+    training: dict[str, Any] = Field(default_factory=dict)  # settings of all experiments
+    shares: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0)  # fractions of the training clusters
+    seeds: dict[int, tuple[float, ...]] = Field(default_factory=dict)  # further seeds: fractions they are run with
+    val: str = "val"  # splits or sets of the data's chains.tsv that are evaluated
     test: str = "test"
     chains: int = 40  # of each of them
     probes: int = 10  # of test, on which symmetries are measured
@@ -60,25 +60,26 @@ class Cell:
 
     @staticmethod
     def of(path: str) -> Cell:
-        """The cell of a folder. ValueError if the words are not those of one."""
+        """The cell of a folder. ValueError for another name."""
         try:
             task, way, last = path.split("/")
             share, seed = last.split("_")
             return Cell(task, way, float(share), int(seed))
         except ValueError:
-            wanted = "give TASK/WAY/SHARE_SEED, such as design/none/0.1_0"
-            raise ValueError(f"{path!r} is no cell of a study; {wanted}") from None
+            raise ValueError(
+                f"{path!r} is no cell of a study; give TASK/WAY/SHARE_SEED, as design/none/0.1_0"
+            ) from None
 
 
 def read_study(path: str | Path) -> Study:
-    """A study from YAML; ValueError that names the file for anything that is not one."""
+    """Reads a study from YAML; ValueError that names the file for anything else."""
     try:
         study = Study.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
     for name in study.tasks:
-        if name not in FIGURES:
-            raise ValueError(f"{path}: no task {name!r}; there are {', '.join(FIGURES)}")
+        if name not in METRICS:
+            raise ValueError(f"{path}: no task {name!r}; there are {', '.join(METRICS)}")
     return study
 
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from protein_enn.evaluation.equivariance.study.settings import FIGURES, Study
+from protein_enn.evaluation.equivariance.study.settings import METRICS, Study
 from protein_enn.evaluation.markdown import format_number, markdown_table
 
 Cells = Sequence[dict[str, Any]]
-"""What `study_measure.py` wrote of each cell."""
+"""What `study_measure.py` wrote for each cell."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A way at one share of the training clusters: mean over seeds and, of several, half their range."""
+    """A way at one fraction (`share`) of the training clusters: mean over seeds and, of several, half their range."""
 
     share: float
     value: float
@@ -26,37 +26,67 @@ class Point:
     seeds: int
 
 
-def figure_of(task: str, found: dict[str, float], of: str = "") -> float:
-    """A task's own figure among what was measured, of the proteins ("") or of images ("mirror", "reflected")."""
+def metric_of(task: str, measured: dict[str, float], of: str = "") -> float:
+    """A task's own metric.
+
+    Parameters
+    ----------
+    task
+        Its name.
+    measured
+        What `evaluate_chains` returned.
+    of
+        ``""`` for the proteins, ``"mirror"`` or ``"reflected"`` for images.
+
+    Examples
+    --------
+    >>> metric_of("design", {"loss": 2.5, "mirror_loss": 3.5}, "mirror")
+    3.5
+    """
     start = f"{of}_" if of else ""
     if task == "refinement":
-        return 100 * (found[f"{start}lddt_after"] - found[f"{start}lddt_before"])
-    return found[f"{start}{FIGURES[task][0]}"]
+        return 100 * (measured[f"{start}lddt_after"] - measured[f"{start}lddt_before"])
+    return measured[f"{start}{METRICS[task][0]}"]
 
 
 def curves(study: Study, rows: Cells, task: str, split: str = "test") -> dict[str, list[Point]]:
-    """By way: points in the order of their shares; ways that were not measured are left out."""
-    found: dict[str, list[Point]] = {}
+    """Learning curves of a task.
+
+    Parameters
+    ----------
+    study, rows
+        The plan, and the measured cells.
+    task
+        Its name.
+    split
+        ``"val"`` or ``"test"``.
+
+    Returns
+    -------
+    dict
+        By way, points in the order of their fractions; ways that were not measured are left out.
+    """
+    lines: dict[str, list[Point]] = {}
     for way in study.ways:
         for share in study.shares:
             cells = _cells(rows, task, way, share)
             if cells:
-                values = [figure_of(task, row[split]) for row in cells]
+                values = [metric_of(task, row[split]) for row in cells]
                 spread = (max(values) - min(values)) / 2
-                found.setdefault(way, []).append(Point(share, fmean(values), spread, len(values)))
-    return found
+                lines.setdefault(way, []).append(Point(share, fmean(values), spread, len(values)))
+    return lines
 
 
 def markdown(study: Study, rows: Cells) -> str:
-    """A table for each task: a line a way, its figures by share of the clusters, and its symmetries at the largest.
+    """A table for each task: a line for each way, metrics by fraction of the clusters, symmetries at the largest.
 
     2.544(1): the mean of several seeds, and half their range in units of the last digit.
     """
     return "\n\n".join(part for task in study.tasks if (part := _of_task(study, rows, task))) + "\n"
 
 
-def flat(rows: Cells) -> str:
-    """CSV with a line a cell: task, way, share and seed, then its figures as `val.loss`, `symmetry.mirror_error`."""
+def to_csv(rows: Cells) -> str:
+    """CSV with a line for each cell: task, way, share and seed, then metrics as `val.loss`, `symmetry.mirror_error`."""
     records = [
         {k: v for k, v in row.items() if not isinstance(v, dict)}
         | {f"{part}.{k}": f"{v:.6g}" for part in ("val", "test", "symmetry") for k, v in row[part].items()}
@@ -70,8 +100,8 @@ def flat(rows: Cells) -> str:
     return text.getvalue()
 
 
-def parsed(text: str) -> Cells:
-    """The cells of a table that `flat` made."""
+def from_csv(text: str) -> Cells:
+    """The cells of a table that `to_csv` made."""
     rows = []
     for line in csv.DictReader(io.StringIO(text, newline="")):
         row: dict[str, Any] = {}
@@ -100,11 +130,11 @@ def _of_task(study: Study, rows: Cells, task: str) -> str:
         symmetries = _symmetries(task, _cells(rows, task, way, last))
         lines.append([study.ways[way].name, *values, _value(at_val), *symmetries])
     headings = ["way", *(f"{100 * share:g} %" for share in shares), f"`val`, {100 * last:g} %", *_headings(task)]
-    return f"### {task}: {FIGURES[task][1]}\n\n{markdown_table(headings, lines)}"
+    return f"### {task}: {METRICS[task][1]}\n\n{markdown_table(headings, lines)}"
 
 
 def _headings(task: str) -> list[str]:
-    change = "turned / % types" if task == "design" else "turned / Å"
+    change = "rotated / % types" if task == "design" else "rotated / Å"
     return ["rotation error", change, "mirror error", "mirror image", "mirrored file", "C3 / %"]
 
 
@@ -113,7 +143,7 @@ def _symmetries(task: str, cells: Cells) -> list[str]:
         return fmean(row["symmetry"][name] for row in cells) if cells else None
 
     def image(of: str) -> float | None:
-        return fmean(figure_of(task, row["test"], of) for row in cells) if cells else None
+        return fmean(metric_of(task, row["test"], of) for row in cells) if cells else None
 
     deviation = fmean(r["symmetry"]["assembly_change"] / r["symmetry"]["assembly_size"] for r in cells) if cells else 0
     return [

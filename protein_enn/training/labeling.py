@@ -1,4 +1,4 @@
-"""Labels of a store's chains by a teacher: the network of `models.mpnn` in its surroundings, under three views."""
+"""Labels of a store's chains by a teacher: a network of `models.mpnn`, in three views of each chain."""
 
 from __future__ import annotations
 
@@ -28,17 +28,23 @@ from protein_enn.models.mpnn.published import read_published
 from protein_enn.training.memory import reuse_freed_memory
 
 PARTS = ("val", "native", "designed")
-"""In which order a store is labeled."""
+"""The order in which a store is labeled."""
 REPLACED = 0.3
-"""Share of the own residues that the view `mixed` shows as the teacher would have them."""
+"""Fraction of the own residues that the teacher's draws replace in the view `mixed`."""
 DESIGN_TEMPERATURE = 0.1
-"""At which the teacher draws a sequence for a backbone that has none."""
+"""Of the teacher when it draws a sequence for a backbone that has none."""
 CONDITIONS = {"v_48_002": "clean", "v_48_020": "robust"}
 """By the names of ProteinMPNN's published files."""
 
 
 def known_condition(teacher: str | Path) -> str | None:
-    """The condition for which published weights stand, by the names of their file and folder; None for others."""
+    """The condition of published weights, by the names of their file and folder; None for others.
+
+    Examples
+    --------
+    >>> known_condition("vanilla_model_weights/v_48_020.pt"), known_condition("mine.pt")
+    ('robust', None)
+    """
     path = Path(teacher)
     if path.parent.name == "soluble_model_weights" or path.stem.startswith("solublempnn_"):
         return "soluble"
@@ -46,7 +52,7 @@ def known_condition(teacher: str | Path) -> str | None:
 
 
 def read_teacher(teacher: str | Path) -> MPNN:
-    """The network of published weights; ValueError for other files, and for networks that see other molecules."""
+    """The network of published weights; ValueError for other files, and for networks that take other molecules."""
     network = read_published(Path(teacher))
     if isinstance(network, LigandMPNN):
         raise ValueError(f"{teacher}: weights of LigandMPNN do not label; give those of ProteinMPNN or SolubleMPNN")
@@ -65,12 +71,41 @@ def label_store(
     workers: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
-    """Labels the chains of training and validation, and designed backbones, by published weights; how many were added.
+    """Labels the chains of training and validation, and designed backbones, by published weights.
 
-    Chains come in rounds, one of each cluster in the first. Of chains with partners a share `alone` is labeled without
-    them; a `fraction` of the training chains is labeled in all, one of each cluster at least. What is there is kept,
-    so a run that was stopped goes on. A chain that cannot be labeled is skipped, and the labels say why. `workers` are
-    processes of a thread each, by default one for each CPU. ValueError for a bad store or teacher, or labels of others.
+    Chains come in rounds of one chain from each cluster. Labels that exist are kept, so a stopped run can be resumed.
+    A chain that cannot be labeled is skipped, and the labels tell why.
+
+    Parameters
+    ----------
+    store
+        Folder of the chains.
+    teacher
+        File of published weights.
+    out
+        Folder of the labels.
+    condition
+        That the teacher stands for.
+    alone
+        Fraction of the chains with partners that is labeled without them.
+    fraction
+        Of the training chains that is labeled, one of each cluster at least.
+    seed
+        Of all draws.
+    workers
+        Processes of one thread each; one for each CPU by default.
+    progress
+        Called with how many of the missing records are done, and their number.
+
+    Returns
+    -------
+    int
+        How many records were labeled.
+
+    Raises
+    ------
+    ValueError
+        A bad store or teacher, or labels of others in `out`.
     """
     opened, network = Store(store), read_teacher(teacher)
     records = rounds(opened.records, fraction, seed)
@@ -79,7 +114,7 @@ def label_store(
     with ProcessPoolExecutor(workers, initializer=_prepare, initargs=setup) as pool:
 
         def label(numbers: list[int]) -> Iterator[EncodedLabels | str]:
-            return in_order(pool, _labeled, numbers)
+            return in_order(pool, _label, numbers)
 
         return write_labels(out, opened, described, condition, records, label, progress)
 
@@ -97,17 +132,17 @@ def rounds(records: Sequence[Record], fraction: float, seed: int) -> list[int]:
         if record.split in ("train", "val") and record.kind in ("native", "designed"):
             part = "val" if record.split == "val" else record.kind
             members.setdefault((part, record.cluster), []).append(number)
-    placed = []
+    ordered = []
     for (part, cluster), numbers in members.items():
         order = torch.randperm(len(numbers), generator=seeded_generator("rounds", seed, cluster)).tolist()
         kept = len(numbers) if part == "val" else math.ceil(fraction * len(numbers))
-        placed += [(PARTS.index(part), turn, numbers[i]) for turn, i in enumerate(order[:kept])]
-    return [number for *_, number in sorted(placed, key=lambda item: item[:2])]
+        ordered += [(PARTS.index(part), round_number, numbers[i]) for round_number, i in enumerate(order[:kept])]
+    return [number for *_, number in sorted(ordered, key=lambda item: item[:2])]
 
 
 @dataclass
 class _Worker:
-    """What a process that labels holds."""
+    """The state of a process that labels."""
 
     store: Store
     network: MPNN
@@ -125,7 +160,7 @@ def _prepare(store: str, teacher: str, alone: float, seed: str) -> None:
     _worker[:] = [_Worker(Store(store, verify=False), network, alone, seed)]
 
 
-def _labeled(number: int) -> EncodedLabels | str:
+def _label(number: int) -> EncodedLabels | str:
     """Labels of a record, or why there are none; runs in a worker process."""
     (worker,) = _worker
     record, chain = worker.store.records[number], worker.store[number]
@@ -136,7 +171,7 @@ def _labeled(number: int) -> EncodedLabels | str:
     try:
         with torch.autocast("cpu", torch.bfloat16):  # a KL divergence of some 0.0002 from float32, and faster
             return encode_labels(chain, Labels(tuple(views(worker.network, chain, generator)), alone))
-    except (ValueError, RuntimeError, IndexError) as error:  # one odd chain does not stop a run of hours
+    except (ValueError, RuntimeError, IndexError) as error:  # one bad chain does not stop a run of hours
         return str(error) or type(error).__name__
 
 
@@ -151,8 +186,8 @@ def views(network: MPNN, chain: Chain, generator: torch.Generator) -> Iterator[V
     if bool((native == chemistry.UNKNOWN).all()):
         native = sample_sequence(network, graph, encoding, len(chain), DESIGN_TEMPERATURE, generator)
     ranks = [torch.randperm(len(chain), generator=generator) for _ in range(2)]
-    hidden = torch.zeros(len(chain), dtype=torch.long)
-    first = _log_probs(network, graph, encoding, [native, native], [hidden, ranks[0]])
+    equal_ranks = torch.zeros(len(chain), dtype=torch.long)
+    first = _log_probs(network, graph, encoding, [native, native], [equal_ranks, ranks[0]])
     replaced = torch.zeros(len(chain), dtype=torch.bool)
     replaced[graph.rows] = torch.rand(len(graph.rows), generator=generator) < REPLACED
     draws = torch.multinomial(first[1].exp(), 1, generator=generator)[:, 0]
@@ -160,8 +195,8 @@ def views(network: MPNN, chain: Chain, generator: torch.Generator) -> Iterator[V
     mixed[graph.rows] = draws
     mixed = torch.where(replaced & chain.own, mixed, native)
     second = _log_probs(network, graph, encoding, [mixed], [ranks[1]])
-    seen = ((first[0], hidden, native), (first[1], ranks[0], native), (second[0], ranks[1], mixed))
-    for log_probs, rank, sequence in seen:
+    predictions = ((first[0], equal_ranks, native), (first[1], ranks[0], native), (second[0], ranks[1], mixed))
+    for log_probs, rank, sequence in predictions:
         whole = torch.zeros(len(chain), 20)
         labeled = torch.zeros(len(chain), dtype=torch.bool)
         whole[graph.rows], labeled[graph.rows] = log_probs, True
@@ -171,7 +206,7 @@ def views(network: MPNN, chain: Chain, generator: torch.Generator) -> Iterator[V
 def _log_probs(
     network: MPNN, graph: BackboneGraph, encoding: Encoding, sequences: Sequence[Tensor], ranks: Sequence[Tensor]
 ) -> Float[Tensor, "o g 20"]:
-    """Of the nodes of the graph, for sequences and ranks of all residues of the chain."""
+    """Log-probabilities of the nodes of the graph, for sequences and ranks of all residues of the chain."""
     rank = torch.stack([r[graph.rows] for r in ranks])
     visible = graph.neighbor_mask & (rank[:, graph.neighbors] < rank[..., None])
     return (
@@ -184,29 +219,45 @@ def _log_probs(
 def sample_sequence(
     network: MPNN, graph: BackboneGraph, encoding: Encoding, n: int, temperature: float, generator: torch.Generator
 ) -> Int[Tensor, "n"]:
-    """A sequence of n residues drawn by the network for a backbone; X where a residue is no node.
+    """A sequence drawn by the network for a backbone.
 
-    Residues that do not see each other are drawn together, which is the same as one by one.
+    Residues that are not neighbors are drawn together, which is the same as one by one.
+
+    Parameters
+    ----------
+    network, graph, encoding
+        Of the backbone.
+    n
+        Residues of the chain.
+    temperature
+        Divides the logits.
+    generator
+        Of the draws.
+
+    Returns
+    -------
+    Tensor
+        Residue types, X where a residue has no node.
     """
     nodes = len(graph.rows)
     color = coloring(_linked(graph), torch.randperm(nodes, generator=generator))
-    turn = torch.randperm(int(color.max()) + 1, generator=generator)[color]
-    drawn = torch.full((nodes,), chemistry.UNKNOWN)
+    rank = torch.randperm(int(color.max()) + 1, generator=generator)[color]
+    sequence = torch.full((nodes,), chemistry.UNKNOWN)
     none = torch.zeros(nodes, dtype=torch.bool)
-    decoding = network.start(encoding, drawn, none, graph.neighbor_mask, turn, 1)
-    for step in range(int(turn.max()) + 1):
-        rows = (turn == step).nonzero()[:, 0]
+    decoding = network.start(encoding, sequence, none, graph.neighbor_mask, rank, 1)
+    for step in range(int(rank.max()) + 1):
+        rows = (rank == step).nonzero()[:, 0]
         logits = decoding.logits(torch.zeros_like(rows), rows).float()
-        found = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)[:, 0]
-        decoding.place(found)
-        drawn[rows] = found
+        drawn = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)[:, 0]
+        decoding.place(drawn)
+        sequence[rows] = drawn
     whole = torch.full((n,), chemistry.UNKNOWN)
-    whole[graph.rows] = drawn
+    whole[graph.rows] = sequence
     return whole
 
 
 def _linked(graph: BackboneGraph) -> list[set[int]]:
-    """For each node those that it sees or is seen by."""
+    """For each node its neighbors, and the nodes that it is a neighbor of."""
     linked: list[set[int]] = [set() for _ in range(len(graph.rows))]
     row, slot = graph.neighbor_mask.nonzero(as_tuple=True)
     for i, j in zip(row.tolist(), graph.neighbors[row, slot].tolist(), strict=True):

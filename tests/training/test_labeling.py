@@ -1,4 +1,4 @@
-"""Labels of a small ProteinMPNN: what it says, under the views that are named, of the chains that were asked."""
+"""Labels of a small ProteinMPNN: its predictions, in each view, for the chains that are to be labeled."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from protein_enn.models.mpnn.graph import BackboneGraph, graph_of_backbone
 from protein_enn.models.mpnn.network import MPNN
 from protein_enn.models.mpnn.published import read_published
 from protein_enn.testing import random_structure
-from protein_enn.training import labelling
-from protein_enn.training.labelling import known_condition, label_store, rounds, sample_sequence, views
+from protein_enn.training import labeling
+from protein_enn.training.labeling import known_condition, label_store, rounds, sample_sequence, views
 
 OXYGEN = 3
 """Of the compact layout's atoms N, CA, C, O."""
@@ -83,8 +83,8 @@ def graph_of(chain: Chain, network: MPNN) -> BackboneGraph:
     return graph_of_backbone(chain.compact[:, :4], chain.mask[:, :4], chain.chains, chain.numbers, network.config.k)
 
 
-def said(network: MPNN, chain: Chain, sequence: Tensor, rank: Tensor) -> Tensor:
-    """What the network says of the nodes of a chain, asked directly."""
+def predicted(network: MPNN, chain: Chain, sequence: Tensor, rank: Tensor) -> Tensor:
+    """The network's prediction for the nodes of a chain."""
     graph = graph_of(chain, network)
     before = rank[graph.rows]
     visible = graph.neighbor_mask & (before[graph.neighbors] < before[:, None])
@@ -104,7 +104,7 @@ def test_views_are_what_the_network_says(network: MPNN, name: str) -> None:
     chain = CHAINS[name][0]
     nodes = graph_of(chain, network).rows
     for view in views(network, chain, seeded_generator(0)):
-        direct = said(network, chain, view.sequence, view.rank)
+        direct = predicted(network, chain, view.sequence, view.rank)
         torch.testing.assert_close(view.log_probs[nodes], direct, atol=1e-4, rtol=0)
         assert view.labeled.nonzero()[:, 0].tolist() == [i for i in nodes.tolist() if chain.own[i]]
 
@@ -123,10 +123,10 @@ def test_views_differ_as_their_names_say(network: MPNN) -> None:
 
 
 def test_replaced_residues_are_draws_of_the_teacher(network: MPNN, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Had it no doubt at all, the most probable letter would stand at each replaced place."""
-    monkeypatch.setattr(labelling, "REPLACED", 1.0)
+    """With sharp probabilities the most probable letter replaces each letter."""
+    monkeypatch.setattr(labeling, "REPLACED", 1.0)
     sure = network.logits_by_order
-    monkeypatch.setattr(network, "logits_by_order", lambda *given: 1e4 * sure(*given))
+    monkeypatch.setattr(network, "logits_by_order", lambda *inputs: 1e4 * sure(*inputs))
     chain = CHAINS["complex"][0]
     _, native, mixed = views(network, chain, seeded_generator(2))
     expected = torch.where(native.labeled, native.log_probs.argmax(-1), chain.residues)
@@ -148,7 +148,7 @@ def test_stored_labels_are_what_the_network_says(
             assert shown.labels is not None and shown.rank is not None and shown.shown is not None
             assert len(shown) == (CHAINS[name][0].own.sum() if by_itself else len(CHAINS[name][0]))
             nodes = graph_of(shown, network).rows
-            assert kl(said(network, shown, shown.shown, shown.rank), shown.labels[nodes]).mean() < 0.01
+            assert kl(predicted(network, shown, shown.shown, shown.rank), shown.labels[nodes]).mean() < 0.01
             assert (shown.shown[nodes] < chemistry.UNKNOWN).all()
 
 
@@ -190,16 +190,16 @@ def test_drawn_residues_are_the_most_probable_when_it_is_cold(network: MPNN) -> 
     assert drawn[2] == chemistry.UNKNOWN and (drawn[graph.rows] < chemistry.UNKNOWN).all()
     # The same draws of the generator give the order.
     generator = seeded_generator(3)
-    color = labelling.coloring(labelling._linked(graph), torch.randperm(len(graph.rows), generator=generator))
-    turn = torch.randperm(int(color.max()) + 1, generator=generator)[color]
+    color = labeling.coloring(labeling._linked(graph), torch.randperm(len(graph.rows), generator=generator))
+    rank = torch.randperm(int(color.max()) + 1, generator=generator)[color]
     neighbors = graph.neighbors
-    assert not ((turn[neighbors] == turn[:, None]) & graph.neighbor_mask).any()
-    visible = graph.neighbor_mask & (turn[neighbors] < turn[:, None])
+    assert not ((rank[neighbors] == rank[:, None]) & graph.neighbor_mask).any()
+    visible = graph.neighbor_mask & (rank[neighbors] < rank[:, None])
     logits = network.logits(encoding, drawn[graph.rows], visible)
     assert torch.equal(drawn[graph.rows], logits.argmax(-1))
 
 
-def test_drawn_sequences_follow_the_generator_and_the_temperature(network: MPNN) -> None:
+def test_sampled_sequences_follow_the_generator_and_the_temperature(network: MPNN) -> None:
     graph = graph_of(unknown(chain_of("designed", 40, seed=9)), network)
     encoding = network.encode(graph)
 
