@@ -13,7 +13,7 @@ from protein_enn import chemistry
 from protein_enn.predictor import Predictor
 from protein_enn.scoring import multimutants, scan, score_mutants
 from protein_enn.scoring.backbone import Backbone
-from protein_enn.scoring.multimutants import orders_of
+from protein_enn.scoring.interactions import orders_of
 from protein_enn.scoring.substitutions import parse_mutant, places
 from protein_enn.structure import Structure
 
