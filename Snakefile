@@ -1,8 +1,8 @@
-"""From raw structure files to trained weights, figures, refined models, scores and one report: docs/pipeline.md.
+"""From raw structure files to trained weights, figures, refined models, scores and one report: docs/how-to/pipeline.md.
 
     snakemake -c2                              the embedded example: configs/workflow.yaml
     snakemake -c2 --configfile mine.yaml       your own structures: mine.yaml holds what differs from the defaults
-    snakemake symmetry_study -c2               what symmetry buys: docs/symmetry.md
+    snakemake symmetry_study -c2               what symmetry buys: docs/concepts/symmetry.md
 """
 
 # A configuration of your own replaces the example's; --config alone changes the example.

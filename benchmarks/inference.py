@@ -17,7 +17,7 @@ from measurement import answered, fresh_process, machine, median_seconds, peak_m
 
 import protein_enn as pe
 from protein_enn.predictor import Predictor, choose_device, shipped, untrained
-from protein_enn.refinement.acceptance import Gate
+from protein_enn.refinement import AcceptanceCriteria
 from protein_enn.structure import OtherAtoms
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "1bhl.pdb"
@@ -66,8 +66,8 @@ def call(name: str, residues: int, repeats: int, threads: int, device: str) -> d
     torch.set_num_threads(threads)
     structure = tiled(residues)
     predictor = predictor_for("design" if name == "score" else "refinement", device)
-    # Random weights expect no gain from any move; all residues are sent through the gate as they would be in use.
-    gate = Gate(margin=-1.0) if predictor.name == "untrained" else Gate()
+    # Random weights expect no gain from any move; all residues are evaluated for acceptance as they would be in use.
+    criteria = AcceptanceCriteria(margin=-1.0) if predictor.name == "untrained" else AcceptanceCriteria()
     moved = 0
 
     def work() -> None:
@@ -75,7 +75,7 @@ def call(name: str, residues: int, repeats: int, threads: int, device: str) -> d
         if name == "score":
             pe.score(structure, predictor=predictor)
         else:
-            moved = pe.refine(structure, predictor=predictor, gate=gate).status.count("moved")
+            moved = pe.refine(structure, predictor=predictor, acceptance=criteria).status.count("moved")
 
     before = peak_megabytes()
     seconds = median_seconds({name: work}, repeats, predictor.device)[name]

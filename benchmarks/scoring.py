@@ -25,7 +25,7 @@ from torch import nn
 import protein_enn as pe
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone
-from protein_enn.scoring.mutations import ESTIMATORS
+from protein_enn.scoring.estimators import ESTIMATORS
 
 CPU = torch.device("cpu")
 ORDERS = 8  # of pe.score
@@ -42,7 +42,7 @@ def our_calls(residues: int, weights: str | None = None) -> tuple[Calls, Predict
 
     def one_pass() -> torch.Tensor:
         backbone = Backbone(structure, predictor)
-        return backbone.log_probs(backbone.seen_in_order(backbone.decoding_ranks(1, 0)[0]))
+        return backbone.log_probs(backbone.earlier_visible(backbone.decoding_ranks(1, 0)[0]))
 
     score = functools.partial(pe.score, structure, predictor=predictor)
     calls: Calls = {"pass": one_pass, "score": functools.partial(score, orders=ORDERS)}

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from measurement import answered, fresh_process, machine, peak_megabytes, report, seconds_of
 
-from protein_enn.data.batches import seeded
+from protein_enn.data.batches import seeded_generator
 from protein_enn.data.chain import Chain
 from protein_enn.graph import batch
 from protein_enn.models import build
@@ -52,14 +52,14 @@ def step(
 
     def make(number: int) -> None:
         nonlocal item
-        examples = [aim.example(chain, seeded("example", number, i), True) for i, chain in enumerate(chains)]
+        examples = [aim.example(chain, seeded_generator("example", number, i), True) for i, chain in enumerate(chains)]
         graphs, targets = zip(*examples, strict=True)
         target = aim.collate(list(targets))
         moved = {f.name: getattr(target, f.name).to(where) for f in fields(target)}
         item = batch(graphs).to(where), replace(target, **moved)
 
     def learn(number: int) -> None:
-        loss = aim.loss(network, *item, seeded("step", number), training=True)["loss"]
+        loss = aim.loss(network, *item, seeded_generator("step", number), training=True)["loss"]
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), experiment.gradient_clip)

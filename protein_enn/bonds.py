@@ -1,4 +1,4 @@
-"""Which neighbours of an atom are bonded to it: by tables, by links, and by distance where there is no table."""
+"""Covalent bonds between atoms and their neighbors: by tables, by links, and by distance where there is no table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.structure import Structure
 
-_PICOMETRES = """
+_PICOMETERS = """
     H 31 HE 28 LI 128 BE 96 B 84 C 76 N 71 O 66 F 57 NE 58 NA 166 MG 141 AL 121 SI 111 P 107 S 105 CL 102 AR 106
     K 203 CA 176 SC 170 TI 160 V 153 CR 139 MN 139 FE 132 CO 126 NI 124 CU 132 ZN 122 GA 122 GE 120 AS 119
     SE 120 BR 120 KR 116 RB 220 SR 195 Y 190 ZR 175 NB 164 MO 154 TC 147 RU 146 RH 142 PD 139 AG 145 CD 144
@@ -19,18 +19,33 @@ _PICOMETRES = """
     PU 187 AM 180 CM 169
 """
 COVALENT_RADII: dict[str, float] = {
-    name: int(radius) / 100 for name, radius in zip(_PICOMETRES.split()[::2], _PICOMETRES.split()[1::2], strict=True)
+    name: int(radius) / 100 for name, radius in zip(_PICOMETERS.split()[::2], _PICOMETERS.split()[1::2], strict=True)
 }
 """Å, Cordero et al. 2008, doi 10.1039/b801115j, table 2: carbon sp3; manganese, iron and cobalt low spin."""
 TOLERANCE = 0.4
-"""Å by which a bond may be longer than the sum of two radii: the customary allowance for errors of coordinates."""
+"""Å by which a bond may be longer than the sum of two radii: the usual tolerance for errors of coordinates."""
 SHORTEST = 0.4
-"""Å; atoms nearer than this are one atom twice."""
+"""Å; two atoms nearer than this are the same atom, listed twice."""
 OXYGEN, PHOSPHORUS = ("O3'", "O3*"), "P"
 
 
-def in_tables(structure: Structure, rows: Int[Tensor, "m"], neighbors: Int[Tensor, "m k"]) -> Bool[Tensor, "m k"]:
-    """Whether two atoms, taken to be of one residue, are joined by a bond of `chemistry.BONDS`."""
+def table_bonds(structure: Structure, rows: Int[Tensor, "m"], neighbors: Int[Tensor, "m k"]) -> Bool[Tensor, "m k"]:
+    """Bonds of `chemistry.BONDS` between atoms of one residue.
+
+    Parameters
+    ----------
+    structure
+        The structure of the atoms.
+    rows
+        Atoms: residue * 37 + slot, then hetero atoms. The latter have no bonds here.
+    neighbors
+        Index into `rows` of the neighbors of each atom. The caller selects those of the same residue.
+
+    Returns
+    -------
+    Bool[Tensor, "m k"]
+        Whether an atom is bonded to its neighbor.
+    """
     width = len(chemistry.ATOMS)
     table = torch.zeros(len(chemistry.RESIDUES), width, width, dtype=torch.bool)
     for i, name in enumerate(chemistry.RESIDUES):
@@ -40,41 +55,77 @@ def in_tables(structure: Structure, rows: Int[Tensor, "m"], neighbors: Int[Tenso
     protein = rows < len(structure) * width
     residue = structure.residues[torch.where(protein, rows // width, 0)]
     slot = rows % width
-    found = table[residue[:, None], slot[:, None], slot[neighbors]]
-    return found & protein[:, None] & protein[neighbors]
+    bonded = table[residue[:, None], slot[:, None], slot[neighbors]]
+    return bonded & protein[:, None] & protein[neighbors]
 
 
-def linked(structure: Structure, rows: Int[Tensor, "m"], neighbors: Int[Tensor, "m k"]) -> Bool[Tensor, "m k"]:
-    """Whether two atoms are joined by one of the structure's links."""
-    found = torch.zeros_like(neighbors, dtype=torch.bool)
+def link_bonds(structure: Structure, rows: Int[Tensor, "m"], neighbors: Int[Tensor, "m k"]) -> Bool[Tensor, "m k"]:
+    """Bonds of the structure's links. Arguments and result as in `table_bonds`."""
+    bonded = torch.zeros_like(neighbors, dtype=torch.bool)
     links, width = structure.links, len(chemistry.ATOMS)
     if not len(links):
-        return found
+        return bonded
     ends = torch.where(links.residues >= 0, links.residues, len(structure)) * width + links.atoms
     nodes = torch.searchsorted(rows, ends).clamp_(max=len(rows) - 1)
-    nodes = nodes[(rows[nodes] == ends).all(1)]  # waters and lone atoms may be left out
+    nodes = nodes[(rows[nodes] == ends).all(1)]  # some atoms, such as waters, may not be in `rows`
     source = torch.cat([nodes[:, 0], nodes[:, 1]])
-    which, column = (neighbors[source] == torch.cat([nodes[:, 1], nodes[:, 0]])[:, None]).nonzero(as_tuple=True)
-    found[source[which], column] = True
-    return found
+    link, column = (neighbors[source] == torch.cat([nodes[:, 1], nodes[:, 0]])[:, None]).nonzero(as_tuple=True)
+    bonded[source[link], column] = True
+    return bonded
 
 
-def close_enough(
+def distance_bonds(
     elements: list[str], neighbors: Int[Tensor, "m k"], square: Float[Tensor, "m k"]
 ) -> Bool[Tensor, "m k"]:
-    """Whether d < r1 + r2 + 0.45 Å, for atoms of one residue that no table knows: ligands, nucleotides, clusters.
+    """Bonds by distance, for residues without a table: ligands, nucleotides, clusters.
 
-    `square` are squared distances, Å^2. An element without a radius has no bonds; metals of one cluster have.
+    Two atoms are bonded where d < r1 + r2 + `TOLERANCE`. An element without a radius has no bonds; metals of one
+    cluster have.
+
+    Parameters
+    ----------
+    elements
+        Symbols in capitals, one per atom.
+    neighbors
+        Index of the neighbors of each atom. The caller selects those of the same residue.
+    square
+        Squared distances, Å^2.
+
+    Returns
+    -------
+    Bool[Tensor, "m k"]
+        Whether an atom is bonded to its neighbor.
+
+    Examples
+    --------
+    >>> index = torch.tensor([[1], [0]])
+    >>> distance_bonds(["C", "O"], index, torch.full((2, 1), 1.43**2)).tolist()
+    [[True], [True]]
     """
     radius = torch.tensor([COVALENT_RADII.get(e, -torch.inf) for e in elements], dtype=torch.float64)
     limit = (radius[:, None] + radius[neighbors] + TOLERANCE).clamp(min=0)
     return (square < limit.square()) & (square > SHORTEST**2)
 
 
-def phosphodiester(
+def phosphodiester_bonds(
     names: list[str], neighbors: Int[Tensor, "m k"], square: Float[Tensor, "m k"]
 ) -> Bool[Tensor, "m k"]:
-    """Whether O3' of a nucleotide is as close to P of another as a bond is: files do not list these as links."""
+    """Bonds between O3' of a nucleotide and P of another, by distance: files do not list them as links.
+
+    Parameters
+    ----------
+    names
+        Atom names, empty for atoms that are not nucleic acids.
+    neighbors
+        Index of the neighbors of each atom.
+    square
+        Squared distances, Å^2.
+
+    Returns
+    -------
+    Bool[Tensor, "m k"]
+        Whether an atom is bonded to its neighbor.
+    """
     oxygen = torch.tensor([name in OXYGEN for name in names])
     phosphorus = torch.tensor([name == PHOSPHORUS for name in names])
     pair = (oxygen[:, None] & phosphorus[neighbors]) | (phosphorus[:, None] & oxygen[neighbors])

@@ -1,9 +1,9 @@
-"""A trained model on disk and in memory: safetensors + JSON + sha256; no pickle, no trainer.
+"""Trained models on disk and in memory: safetensors, JSON and sha256; no pickle, no trainer.
 
-`name.safetensors` holds the tensors; `name.json` holds the task, the model's settings, the sha256 of the tensors, and
-what is known of the training (data, figures). Weights that take features of a language model record its name and sha256
-and do not hold it: it is loaded beside them. Published checkpoints of ProteinMPNN are the only pickles that are opened:
-from their first use on they are kept in this form, and their JSON names the architecture.
+`name.safetensors` holds the tensors. `name.json` holds the task, the settings of the model, the sha256 of the tensors,
+and the training (data, metrics). Weights that take features of a language model record its name and sha256; the
+language model itself is loaded from its own file. Published checkpoints of ProteinMPNN are the only pickles that are
+opened. On first use they are converted to this form, and their JSON names the architecture.
 """
 
 from __future__ import annotations
@@ -25,47 +25,53 @@ from torch import Tensor, nn
 from protein_enn.embedding import LanguageModel, load_language_model
 from protein_enn.io.atomic import write_bytes, write_text
 from protein_enn.models import build, frozen
-from protein_enn.models.mpnn.published import opened
+from protein_enn.models.mpnn.published import converted_file
 
 FORMAT = 2
 """Version of the files; raised, with an upgrade in `_upgraded`, when their meaning changes."""
 LANGUAGE_VARIABLE = "PROTEIN_ENN_ESM_WEIGHTS"
-"""Names the language model of weights that need one, where no argument does."""
+"""Environment variable with the file of the language model, for weights that need one; an argument overrides it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """A model ready to use, and where it comes from."""
+    """A model ready to use, with its origin."""
 
     task: str  # key of MODELS
     model: nn.Module  # in eval mode, without gradients
     name: str
-    sha256: str  # of the tensors' file
-    info: dict[str, Any]
+    sha256: str  # of the file of tensors
+    info: dict[str, Any]  # the JSON of the weights
     device: torch.device
-    language: LanguageModel | None = None  # whose features the model takes, if it takes any
-    asked: str = ""  # the condition that was asked for, if any was
-    use: str = ""  # the command it works for, which may have a condition of its own
+    language: LanguageModel | None = None  # for a model that takes features of one
+    requested_condition: str = ""  # empty: the default
+    use: str = ""  # the command it is used for, which may have a default condition of its own
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """Those of the model: names of teachers that it can answer like."""
+        """The conditions of the model: names of teachers that it can predict like."""
         return tuple(getattr(getattr(self.model, "config", None), "conditions", ()))
 
     @property
     def condition(self) -> str | None:
-        """The one it answers by, None without any: as asked, else the default of its use, of the weights, the first."""
+        """The condition in use: the requested one, else the default of the use, of the weights, or the first.
+
+        None for a model without conditions.
+        """
         if not self.conditions:
             return None
         of_use = self.info.get("default_conditions", {}).get(self.use)
-        return str(self.asked or of_use or self.info.get("default_condition") or self.conditions[0])
+        return str(self.requested_condition or of_use or self.info.get("default_condition") or self.conditions[0])
 
     def used_for(self, use: str) -> Predictor:
-        """The same for a command (score, interface, scan, design, evaluate), by its default condition."""
+        """The same predictor with the default condition of a command (score, interface, scan, design, evaluate)."""
         return replace(self, use=use)
 
     def save(self, path: str | Path) -> Path:
-        """Writes `path` (.safetensors) and the JSON beside it, each atomically, tensors first."""
+        """Writes `path` (.safetensors), then its JSON (same name, .json), each atomically. Returns `path`.
+
+        ValueError for another suffix.
+        """
         path = Path(path)
         if path.suffix != ".safetensors":
             raise ValueError(f"{path}: weights are written as .safetensors")
@@ -76,38 +82,45 @@ class Predictor:
         return path
 
     def needed_language(self) -> LanguageModel | None:
-        """The language model, None where the model takes no features of one; ValueError where it lacks the one."""
+        """The language model; None for a model that takes no features of one. ValueError where it is missing."""
         if self.language is None and self.info.get("config", {}).get("language"):
-            wanted = self.info.get("language", {})
+            required = self.info.get("language", {})
             raise ValueError(
-                f"weights {self.name!r} take features of the language model {wanted.get('name', 'of their training')} "
-                f"(sha256 {wanted.get('sha256', '?')[:12]}...): name its file with --language-weights, "
+                f"weights {self.name!r} take features of the language model {required.get('name', 'of their training')}"
+                f" (sha256 {required.get('sha256', '?')[:12]}...): name its file with --language-weights, "
                 f"load_predictor(..., language=...) or the environment variable {LANGUAGE_VARIABLE}"
             )
         return self.language
 
 
 def _tensors(model: nn.Module) -> bytes:
+    """The contents of the file of tensors."""
     return save({k: v.detach().float().cpu().contiguous() for k, v in model.state_dict().items()})
 
 
 def shipped() -> list[str]:
-    """Names of the weights that come with the package."""
+    """Names of the weights that come with the package.
+
+    Examples
+    --------
+    >>> "design" in shipped()
+    True
+    """
     folder = files("protein_enn") / "weights"
     if not folder.is_dir():
         return []
     names = (f.name.removesuffix(".safetensors") for f in folder.iterdir() if f.name.endswith(".safetensors"))
-    return sorted(name for name in names if "." not in name)  # design.clusters is what design was trained on
+    return sorted(name for name in names if "." not in name)  # design.clusters lists the training data of design
 
 
 def choose_device(device: str) -> torch.device:
-    """auto: CUDA if there is one. ValueError for an unknown or missing device."""
+    """The device of a name: auto (CUDA where there is a GPU), cpu or cuda. ValueError for others or without a GPU."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device not in ("cpu", "cuda"):
         raise ValueError(f"device must be auto, cpu or cuda, not {device!r}")
     if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device cuda was asked for, but torch finds no GPU; use --device cpu or auto")
+        raise ValueError("device is cuda, but torch finds no GPU; use --device cpu or auto")
     return torch.device(device)
 
 
@@ -118,20 +131,44 @@ def load_predictor(
     language: str | Path | None = None,
     condition: str | None = None,
 ) -> Predictor:
-    """Shipped weights by name, a `.safetensors` file with its JSON beside it, or a published ProteinMPNN `.pt` file.
+    """A trained model from shipped weights or from a file.
 
-    `language` is the file (or official name) of the language model whose features the weights take; by default what the
-    environment variable `PROTEIN_ENN_ESM_WEIGHTS` says now. Weights that take some load without it, but cannot be used.
-    `condition` is one of the weights' own: which of their teachers they answer like; by default as their JSON says.
-    ValueError if there are none, if the sha256 does not match, if the file is of another kind, or if the language model
-    cannot be read, is not the one of the training, or is given for weights that take none; a condition likewise.
+    Parameters
+    ----------
+    name_or_path
+        The name of shipped weights, a `.safetensors` file with its JSON in the same folder, or a published ProteinMPNN
+        `.pt` file.
+    device
+        auto, cpu or cuda.
+    language
+        The file (or official name) of the language model, for weights that take its features. By default that of the
+        environment variable `PROTEIN_ENN_ESM_WEIGHTS`. Without it such weights are loaded, but cannot be used.
+    condition
+        One of the conditions of the weights. By default that of their JSON.
+
+    Returns
+    -------
+    Predictor
+        The model in eval mode.
+
+    Raises
+    ------
+    ValueError
+        The weights are missing, of another kind, or do not have the sha256 of their JSON. The language model cannot be
+        read or is not that of the training. The weights have no such condition, or take no language model.
+
+    Examples
+    --------
+    >>> predictor = load_predictor("design", device="cpu")
+    >>> predictor.task, predictor.condition
+    ('design', 'clean')
     """
-    where = choose_device(device)
+    chosen_device = choose_device(device)
     path = Path(name_or_path)
     if path.suffix in (".ckpt", ".pth", ".pkl"):
         raise ValueError(f"{path}: pickled checkpoints are not read; give the .safetensors file that training wrote")
     if path.suffix == ".pt":
-        path = _converted(path)
+        path = converted_file(path, _save_published)
     if path.suffix == ".safetensors":
         if not path.is_file():
             raise ValueError(f"{path}: no such file")
@@ -145,87 +182,52 @@ def load_predictor(
         folder = files("protein_enn") / "weights"
         data = (folder / f"{name}.safetensors").read_bytes()
         text = (folder / f"{name}.json").read_text()
-    predictor = _assemble(name, data, _checked(name, json.loads(text)), where)
+    predictor = _assemble(name, data, _checked_info(name, json.loads(text)), chosen_device)
     return _with_language(_with_condition(predictor, condition), language)
 
 
 def _with_condition(predictor: Predictor, condition: str | None) -> Predictor:
-    """The predictor with the condition asked for; ValueError if this or a default of its JSON is none of its own."""
-    info, known = predictor.info, predictor.conditions
-    defaults = {condition, info.get("default_condition"), *info.get("default_conditions", {}).values()} - {None}
-    if unknown := sorted(defaults - set(known)):
-        have = f"choose one of {', '.join(known)}" if known else "they have no conditions"
-        raise ValueError(f"weights {predictor.name!r} know of no condition {unknown[0]!r}: {have}")
-    return replace(predictor, asked=condition or "")
+    """The predictor with this condition. ValueError if it, or a default of the JSON, is not one of the weights' own."""
+    info, conditions = predictor.info, predictor.conditions
+    used = {condition, info.get("default_condition"), *info.get("default_conditions", {}).values()} - {None}
+    if unknown := sorted(used - set(conditions)):
+        choice = f"choose one of {', '.join(conditions)}" if conditions else "they have no conditions"
+        raise ValueError(f"weights {predictor.name!r} have no condition {unknown[0]!r}: {choice}")
+    return replace(predictor, requested_condition=condition or "")
 
 
-def _converted(path: Path) -> Path:
-    """The `.safetensors` file that holds the tensors of a published `.pt`: beside it, or in the user's cache.
-
-    It is written when it is not there, is of another `.pt`, or is damaged; never over weights of another origin.
-    """
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file")
-    data = path.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "protein_enn" / "weights"
-    places = [path.with_suffix(".safetensors"), cache / digest[:16] / f"{path.stem}.safetensors"]
-    for place in places:
-        if _holds(place, digest):
-            return place
-    model, info = opened(path, data)
-    predictor = Predictor("design", frozen(model), path.stem, "", info, torch.device("cpu"))
-    beside, other = places[0], places[0].with_suffix(".json")
-    if not (beside.exists() or other.exists()) or _published_sha256(other):
-        try:
-            return predictor.save(beside)
-        except OSError:  # a folder of somebody else
-            pass
-    return predictor.save(places[1])
-
-
-def _holds(place: Path, digest: str) -> bool:
-    """Whether that file, whole, was made of the published file of this sha256."""
-    if not place.is_file() or _published_sha256(place.with_suffix(".json")) != digest:
-        return False
-    written = json.loads(place.with_suffix(".json").read_text())
-    return bool(written.get("sha256") == hashlib.sha256(place.read_bytes()).hexdigest())
-
-
-def _published_sha256(path: Path) -> str | None:
-    """Of the published file that weights with this JSON were made of; None where they were not."""
-    try:
-        found = json.loads(path.read_text())["published"]["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return str(found)
+def _save_published(model: nn.Module, info: dict[str, Any], path: Path) -> Path:
+    """Writes a converted published model as weights."""
+    return Predictor("design", frozen(model), path.stem, "", info, torch.device("cpu")).save(path)
 
 
 def _with_language(predictor: Predictor, language: str | Path | None) -> Predictor:
-    """The predictor with its language model, where it takes one and it is named."""
+    """The predictor with its language model, where it takes one and its file is named."""
     if not predictor.info.get("config", {}).get("language"):
         if language is not None:
             raise ValueError(f"weights {predictor.name!r} take no language model: leave out {language}")
         return predictor
-    given = os.environ.get(LANGUAGE_VARIABLE) if language is None else language
-    if not given:
+    file = os.environ.get(LANGUAGE_VARIABLE) if language is None else language
+    if not file:
         return predictor
-    wanted, found = predictor.info["language"], load_language_model(given, predictor.device)
-    if found.sha256 != wanted["sha256"]:
+    required, model = predictor.info["language"], load_language_model(file, predictor.device)
+    if model.sha256 != required["sha256"]:
         raise ValueError(
-            f"weights {predictor.name!r} were trained with the language model {wanted['name']} (sha256 "
-            f"{wanted['sha256'][:12]}...); {given} is another one ({found.sha256[:12]}...)"
+            f"weights {predictor.name!r} were trained with the language model {required['name']} (sha256 "
+            f"{required['sha256'][:12]}...); {file} is another one ({model.sha256[:12]}...)"
         )
-    return replace(predictor, language=found)
+    return replace(predictor, language=model)
 
 
 def _read_json(path: Path) -> str:
+    """The text of the JSON of weights. ValueError where it is missing."""
     if not path.is_file():
-        raise ValueError(f"{path}: missing; weights are a .safetensors file and the .json beside it")
+        raise ValueError(f"{path}: missing; weights are a .safetensors file and a .json of the same name")
     return path.read_text()
 
 
-def _checked(name: str, info: dict[str, Any]) -> dict[str, Any]:
+def _checked_info(name: str, info: dict[str, Any]) -> dict[str, Any]:
+    """The JSON of weights. ValueError for an unknown format."""
     if info.get("format") not in range(1, FORMAT + 1):
         raise ValueError(
             f"weights {name!r}: format {info.get('format')}, but this version of the package reads 1 to {FORMAT}"
@@ -234,9 +236,9 @@ def _checked(name: str, info: dict[str, Any]) -> dict[str, Any]:
 
 
 def _upgraded(tensors: dict[str, Tensor], written: int) -> dict[str, Tensor]:
-    """The tensors under the names of today.
+    """The tensors under the names of the current format.
 
-    Format 1 had the encoder's first maps directly in it, not in its `nodes`.
+    In format 1 the first maps of the encoder were its own attributes, not those of `nodes`.
     """
     if written > 1:
         return tensors
@@ -245,10 +247,11 @@ def _upgraded(tensors: dict[str, Tensor], written: int) -> dict[str, Tensor]:
 
 
 def _assemble(name: str, data: bytes, info: dict[str, Any], device: torch.device) -> Predictor:
+    """The predictor of the contents of both files."""
     digest = hashlib.sha256(data).hexdigest()
     if digest != info["sha256"]:
         raise ValueError(
-            f"weights {name!r}: sha256 is {digest[:12]}..., the JSON says {info['sha256'][:12]}...: damaged file"
+            f"weights {name!r}: sha256 is {digest[:12]}..., but {info['sha256'][:12]}... in the JSON: damaged file"
         )
     model = build(info["task"], info["config"], info.get("architecture"))
     try:
@@ -256,12 +259,12 @@ def _assemble(name: str, data: bytes, info: dict[str, Any], device: torch.device
     except SafetensorError as error:
         raise ValueError(f"weights {name!r}: not a safetensors file ({error}); nothing else is opened") from error
     except RuntimeError as error:  # the message of torch lists every tensor
-        raise ValueError(f"weights {name!r}: the tensors do not fit the settings in the JSON beside them") from error
+        raise ValueError(f"weights {name!r}: the tensors do not fit the settings in the JSON") from error
     return Predictor(info["task"], frozen(model).to(device), name, digest, info, device)
 
 
 def check_trainable(predictor: Predictor) -> None:
-    """ValueError for weights of a published architecture: nothing here trains them."""
+    """ValueError for weights of a published architecture, which are not trained here."""
     if architecture := predictor.info.get("architecture"):
         raise ValueError(f"weights {predictor.name!r} are published ones of {architecture}, which are not trained here")
 
@@ -269,7 +272,24 @@ def check_trainable(predictor: Predictor) -> None:
 def untrained(
     task: str, config: dict[str, Any] | None = None, seed: int = 0, architecture: str | None = None
 ) -> Predictor:
-    """A predictor with random weights drawn from `seed`, on the CPU: for tests and timings."""
+    """A predictor with random weights, on the CPU, for tests and timings; its name is "untrained".
+
+    Parameters
+    ----------
+    task
+        A key of `models.MODELS`.
+    config
+        Settings of the model that differ from their defaults.
+    seed
+        The same seed gives the same weights.
+    architecture
+        A key of `models.ARCHITECTURES`, for a published network.
+
+    Examples
+    --------
+    >>> untrained("design", {"encoder": "invariant", "k": 8}).task
+    'design'
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = build(task, config or {}, architecture)

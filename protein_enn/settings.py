@@ -1,4 +1,4 @@
-"""The base of every Config: frozen, typed, and unknown keys are refused with a suggestion."""
+"""The base of every Config: frozen and typed; unknown keys are refused with a suggestion."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Settings(BaseModel):
-    """A frozen pydantic model; `Settings.model_validate(mapping)` names an unknown key and the closest known one."""
+    """A frozen pydantic model. The error for an unknown key names the key and the closest valid one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown(cls, values: Any) -> Any:
+        """ValueError for a key that is not a field."""
         if isinstance(values, dict):
             for key in values:
                 if key not in cls.model_fields:

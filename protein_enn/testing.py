@@ -1,4 +1,4 @@
-"""For our tests and for those of extensions: random proteins, and the law that every encoder must obey."""
+"""For tests of this package and of extensions: random proteins, and the equivariance that every encoder must have."""
 
 from __future__ import annotations
 
@@ -19,16 +19,37 @@ __all__ = ["assert_equivariant", "equivariance_error", "random_rotation", "rando
 
 
 def random_structure(lengths: tuple[int, ...] = (24,), seed: int = 0, dtype: torch.dtype = torch.float32) -> Structure:
-    """Chains of the given lengths: a random walk of CAs 3.8 Å apart with atoms about them; no real geometry."""
+    """A protein without real geometry: a random walk of CAs 3.8 Å apart, with the other atoms around them.
+
+    Parameters
+    ----------
+    lengths
+        Residues of each chain.
+    seed
+        The same seed gives the same structure.
+    dtype
+        Of positions.
+
+    Returns
+    -------
+    Structure
+        Random residues with all their heavy atoms.
+
+    Examples
+    --------
+    >>> structure = random_structure((24, 10), seed=1)
+    >>> len(structure), structure.chain_ids
+    (34, ('A', 'B'))
+    """
     generator = torch.Generator().manual_seed(seed)
     n = sum(lengths)
     residues = torch.randint(len(chemistry.AMINO_ACIDS), (n,), generator=generator)
     steps = torch.nn.functional.normalize(torch.randn(n, 3, generator=generator, dtype=dtype), dim=-1)
-    lengths_of_steps = 3.8 + 0.01 * torch.randn(n, 1, generator=generator, dtype=dtype)  # no ties among neighbours
+    lengths_of_steps = 3.8 + 0.01 * torch.randn(n, 1, generator=generator, dtype=dtype)  # no ties among neighbors
     ca = (lengths_of_steps * steps).cumsum(0)
     positions = ca[:, None] + 1.2 * torch.randn(n, len(chemistry.ATOMS), 3, generator=generator, dtype=dtype)
     positions[:, chemistry.CA] = ca
-    # N and C stand where the neighbours in sequence can be bonded to them.
+    # N and C are near enough to the residues before and after to be bonded to them.
     positions[1:, chemistry.N] = ca[1:] - 0.38 * (ca[1:] - ca[:-1])
     positions[:-1, chemistry.C] = ca[:-1] + 0.38 * (ca[1:] - ca[:-1]) + 0.1
     present = torch.zeros(n, len(chemistry.ATOMS), dtype=torch.bool)
@@ -57,7 +78,33 @@ def random_structure(lengths: tuple[int, ...] = (24,), seed: int = 0, dtype: tor
 def equivariance_error(
     encoder: Any, graph: GeometricGraph, rotation: Float[Tensor, "3 3"], shift: Float[Tensor, "3"]
 ) -> float:
-    """The equivariance error of an encoder's features, by its irreps; `rotation` may be a reflection."""
+    """The equivariance error of the node features of an encoder.
+
+    Parameters
+    ----------
+    encoder
+        Called with a graph it gives `Features` and edges; `encoder.layout` are their irreps.
+    graph
+        Any graph that the encoder takes.
+    rotation
+        Orthogonal; with determinant -1 a reflection.
+    shift
+        Å.
+
+    Returns
+    -------
+    float
+        max |f(g x) - D(g) f(x)| / max |D(g) f(x)|.
+
+    Examples
+    --------
+    >>> from protein_enn.encoders import encoder
+    >>> from protein_enn.graph.protein_graph import BACKBONE_WIDTHS, protein_graph
+    >>> network = encoder("gvp", {"layers": 1}, BACKBONE_WIDTHS).double()
+    >>> graph = protein_graph(random_structure((12,), dtype=torch.float64), k=6, side_chains=False)
+    >>> equivariance_error(network, graph, -random_rotation(1), torch.ones(3)) < 1e-10
+    True
+    """
     with torch.no_grad():
         before = encoder(graph)[0].flat()
         after = encoder(graph.moved(rotation.to(graph.pos.dtype), shift.to(graph.pos.dtype)))[0].flat()
@@ -65,17 +112,33 @@ def equivariance_error(
 
 
 def assert_equivariant(encoder: Any, graph: GeometricGraph, tolerance: float = 1e-10, far: float = 1000.0) -> None:
-    """AssertionError unless the encoder obeys rotations, reflections and a translation by `far` Å on this graph."""
-    shift = torch.tensor([far, -far, far], dtype=torch.float64)
-    rotation = random_rotation(1)
-    none = torch.zeros(3, dtype=torch.float64)
+    """Asserts that the node features of an encoder are equivariant on a graph.
+
+    Parameters
+    ----------
+    encoder
+        As in `equivariance_error`.
+    graph
+        Any graph that the encoder takes.
+    tolerance
+        The largest equivariance error allowed.
+    far
+        Length of the translation along each axis, Å.
+
+    Raises
+    ------
+    AssertionError
+        The error under a rotation, a reflection or the translation is larger.
+    """
+    rotation, identity = random_rotation(1), torch.eye(3, dtype=torch.float64)
+    no_shift, shift = torch.zeros(3, dtype=torch.float64), torch.tensor([far, -far, far], dtype=torch.float64)
     cases = {
-        "rotation": (rotation, none),
-        "reflection": (-rotation, none),
-        "translation": (torch.eye(3).double(), shift),
+        "rotation": (rotation, no_shift),
+        "reflection": (-rotation, no_shift),
+        "translation": (identity, shift),
     }
-    for name, (turn, move) in cases.items():
-        error = equivariance_error(encoder, graph, turn, move)
+    for name, motion in cases.items():
+        error = equivariance_error(encoder, graph, *motion)
         assert error <= tolerance, (
-            f"{type(encoder).__name__} breaks under {name}: relative error {error:.1e} > {tolerance:.1e}"
+            f"{type(encoder).__name__} is not equivariant: error {error:.1e} > {tolerance:.1e} under {name}"
         )

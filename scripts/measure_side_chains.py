@@ -89,8 +89,9 @@ def main() -> None:
             if len(values):
                 lengths = torch.cat([torch.cat(found[name, atom]) for atom in equivalent(name, row.atom)])
                 bond, bend = round(float(lengths[:, 0].median()), 3), round(float(lengths[:, 1].median()), 1)
-                row = row._replace(bond=bond, angle=bend, turn=mean_turn(values[:, 2]))
-            print(f'        Placed("{row.atom}", "{row.after}", {row.bond}, {row.angle}, {row.turn}, {row.chi}),')
+                row = row._replace(bond=bond, angle=bend, dihedral=mean_turn(values[:, 2]))
+            numbers = f"{row.bond}, {row.angle}, {row.dihedral}, {row.chi}"
+            print(f'        PlacedAtom("{row.atom}", "{row.after}", {numbers}),')
         print("    ),")
 
 

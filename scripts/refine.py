@@ -1,7 +1,7 @@
 """Refine one structure with the Python API, and say what moved and why.
 
 python scripts/refine.py model.pdb refined.pdb
-python scripts/refine.py model.pdb refined.pdb --region "within 10 of ligand" --side-chains-only
+python scripts/refine.py model.pdb refined.pdb --residues "within 10 of ligand" --side-chains-only
 python scripts/refine.py trimer.cif refined.cif --symmetry C3 --hold plddt --candidates 4
 """
 
@@ -10,9 +10,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 
 import protein_enn as pe
+from protein_enn.refinement import RefineOptions
 
 
 def main() -> int:
@@ -23,31 +25,33 @@ def main() -> int:
     parser.add_argument("--weights", default="refinement", help="name of shipped weights or a .safetensors file")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--confidence-in-b", action="store_true", help="write 100 x predicted lDDT as B factors")
-    controls = parser.add_argument_group("controls, as of pe.refine")
-    controls.add_argument("--steps", type=int, default=3, help="iterations of the network; 0 keeps the input")
-    controls.add_argument("--region", help="residues that may move: 'A:45-60', 'within 8 of ligand'")
-    controls.add_argument("--fixed", help="residues that stay: 'chain B'")
-    controls.add_argument("--hold", help="plddt, b_factor or a CSV file with the columns residue,hold")
-    controls.add_argument("--symmetry", help="detect, C3, D2, ...: copies are kept exactly alike")
-    controls.add_argument("--side-chains-only", action="store_true", help="the backbone stays")
-    controls.add_argument("--rebuild", action="store_true", help="first add missing side-chain atoms")
-    controls.add_argument("--candidates", type=int, default=1, help="try so many and keep the best")
-    controls.add_argument("--max-seconds", type=float, help="begin no step after so long")
-    controls.add_argument("--seed", type=int, default=0)
-    options = vars(parser.parse_args())
-    model, output, weights, device, in_b = (
-        options.pop(name) for name in ("model", "output", "weights", "device", "confidence_in_b")
-    )
-    if Path(output).exists() and Path(output).samefile(model):
-        parser.error(f"{output} is the input: give another file to write")
+    add_options(parser)
+    given = parser.parse_args()
+    if Path(given.output).exists() and Path(given.output).samefile(given.model):
+        parser.error(f"{given.output} is the input: give another file to write")
+    options = RefineOptions(**{option.name: getattr(given, option.name) for option in fields(RefineOptions)})
     try:
-        predictor = pe.load_predictor(weights, device=device)
-        refinement = pe.refine(pe.read_structure(model), predictor=predictor, **options)
-        refinement.write(output, confidence_in_b=in_b)
+        options.check()
+        predictor = pe.load_predictor(given.weights, device=given.device)
+        refinement = pe.refine(pe.read_structure(given.model), predictor=predictor, options=options)
+        refinement.write(given.output, confidence_in_b=given.confidence_in_b)
     except (ValueError, OSError) as error:
         parser.error(str(error))
     report(refinement)
     return 0
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `pe.refine`, as `RefineOptions` declares them."""
+    group = parser.add_argument_group("options of pe.refine")
+    for option in fields(RefineOptions):
+        name, text = f"--{option.name.replace('_', '-')}", option.metadata["help"].replace("%", "%%")
+        if option.default is False:
+            group.add_argument(name, action="store_true", help=text)
+        else:
+            kind = option.metadata.get("type", type(option.default))
+            metavar = option.metadata.get("metavar")
+            group.add_argument(name, type=kind, default=option.default, metavar=metavar, help=text)
 
 
 def report(refinement: pe.Refinement) -> None:

@@ -1,4 +1,4 @@
-"""Draw a refinement before and after as an SVG image: the one in docs/refinement.md if nothing else is named.
+"""Draw a refinement before and after as an SVG image: the one in docs/how-to/refinement.md if nothing else is named.
 
 python scripts/refinement_picture.py                        # examples/1bhl_perturbed.pdb, docs/images/refinement.svg
 python scripts/refinement_picture.py model.pdb picture.svg  # any other
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import protein_enn as pe
 from protein_enn.io import atomic
-from protein_enn.report import record_with_trace, refinement_picture
+from protein_enn.report import refinement_picture
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,7 +28,7 @@ def main() -> int:
         predictor = pe.load_predictor(options.weights, device="cpu")
         refinement = pe.refine(pe.read_structure(options.model), predictor=predictor)
         options.picture.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write_text(options.picture, refinement_picture(record_with_trace(refinement)))
+        atomic.write_text(options.picture, refinement_picture(refinement.record()))
     except (ValueError, OSError) as error:
         parser.error(str(error))
     print(options.picture)

@@ -1,4 +1,4 @@
-"""Write the table of columns and the output of the example commands into docs/scoring.md, between its marks.
+"""Write the table of columns and the output of the example commands into docs/how-to/scoring.md, between its marks.
 
 python scripts/scoring_examples.py
 
@@ -20,7 +20,7 @@ from protein_enn.cli.application import app
 from protein_enn.io import atomic
 from protein_enn.scoring.columns import COLUMNS
 
-PAGE = Path("docs/scoring.md")
+PAGE = Path("docs/how-to/scoring.md")
 OUT = "ranking.csv"
 RANKING = "python scripts/score_designs.py"
 EXAMPLES = (

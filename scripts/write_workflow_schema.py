@@ -15,7 +15,7 @@ from protein_enn.workflow import schema
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "configs" / "workflow.schema.json"
-PAGE = ROOT / "docs" / "pipeline.md"
+PAGE = ROOT / "docs" / "how-to" / "pipeline.md"
 START, END = "<!-- keys: made by scripts/write_workflow_schema.py -->", "<!-- end of keys -->"
 
 

@@ -1,4 +1,4 @@
-"""The tables of docs/layers.md against the layers and encoders there are."""
+"""The tables of docs/reference/layers.md against the layers and encoders there are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import ModuleType
 import protein_enn.nn
 from protein_enn.encoders import ENCODERS
 
-TEXT = (Path(__file__).parents[1] / "docs" / "layers.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[1] / "docs" / "reference" / "layers.md").read_text(encoding="utf-8")
 LAYERS, KEYS = TEXT[TEXT.index("## Layers") : TEXT.index("## Encoders")], TEXT[TEXT.index("## Encoders") :]
 
 
@@ -43,8 +43,10 @@ def public_names() -> dict[str, bool]:
 def test_every_class_has_a_row_and_every_row_a_layer():
     names, documented = public_names(), set(rows(LAYERS))
     missing = {name for name, is_class in names.items() if is_class} - documented
-    assert not missing, f"docs/layers.md has no row for {', '.join(sorted(missing))}"
-    assert not documented - set(names), f"docs/layers.md has rows for what nn/ lacks: {documented - set(names)}"
+    assert not missing, f"docs/reference/layers.md has no row for {', '.join(sorted(missing))}"
+    assert not documented - set(names), (
+        f"docs/reference/layers.md has rows for what nn/ lacks: {documented - set(names)}"
+    )
 
 
 def test_every_encoder_has_a_row_and_every_row_an_encoder():

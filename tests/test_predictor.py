@@ -1,4 +1,4 @@
-"""Weights on disk: there and back, damage noticed, pickles refused."""
+"""Weights on disk: saved and loaded again, damaged files and pickles refused."""
 
 import hashlib
 import json
@@ -31,8 +31,8 @@ def test_saved_weights_load_to_the_same_predictor(task, tmp_path):
     assert not any(p.requires_grad for p in loaded.model.parameters())
 
 
-def test_weights_of_format_1_load_under_the_names_of_today(tmp_path):
-    """There the encoder held its first maps itself, without `nodes`."""
+def test_weights_of_format_1_load_under_current_names(tmp_path):
+    """In format 1 the first maps of the encoder were its own attributes, not those of `nodes`."""
     predictor = untrained("design", SMALL, seed=3)
     path = predictor.save(tmp_path / "old.safetensors")
     old = {k.replace("encoder.nodes.", "encoder."): v for k, v in predictor.model.state_dict().items()}
@@ -89,11 +89,11 @@ def test_shipped_weights_load_and_work():
     for name in ("design", "refinement"):
         predictor = load_predictor(name, device="cpu")
         graph = predictor.model.graph(structure)
-        found = predictor.model.encode(graph).nodes if name == "design" else predictor.model(graph).displacement
-        assert found.isfinite().all()
+        result = predictor.model.encode(graph).nodes if name == "design" else predictor.model(graph).displacement
+        assert result.isfinite().all()
 
 
-def test_a_predictor_stands_on_models_alone() -> None:
+def test_a_predictor_depends_only_on_models() -> None:
     """Importing it loads nothing of training, of data, of the reading of files, and no trainer."""
     code = "import sys, protein_enn.predictor; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

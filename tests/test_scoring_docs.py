@@ -1,4 +1,4 @@
-"""docs/scoring.md says of every column, mode and estimator what the code says."""
+"""docs/how-to/scoring.md says of every column, mode and estimator what the code says."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 import scoring_examples
 
 from protein_enn.scoring.backbone import MODES
-from protein_enn.scoring.mutations import ESTIMATORS
+from protein_enn.scoring.estimators import ESTIMATORS
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "scoring.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "how-to" / "scoring.md"
 
 
 def test_the_columns_of_the_page_are_those_of_the_tables() -> None:

@@ -64,7 +64,7 @@ def escaped(text: str) -> str:
 
 def linked(text: str) -> str:
     """Mentions of pages of docs/ as links."""
-    return re.sub(r"docs/([\w\\]+)\.md", lambda match: f"[{match[0]}]({match[1]}.md)".replace("\\", ""), text)
+    return re.sub(r"docs/([\w\\/-]+)\.md", lambda match: f"[{match[0]}](../{match[1]}.md)".replace("\\", ""), text)
 
 
 if __name__ == "__main__":

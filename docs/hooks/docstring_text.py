@@ -1,11 +1,12 @@
 """For the API pages: docstrings, written to be read as text, as Markdown that shows the same characters.
 
 A griffe extension, named in mkdocs.yml. Formulas keep their asterisks and underscores, arXiv numbers become links, and
-the comments behind the fields of a class become its table of attributes.
+the comments behind the fields of a class, or the help texts of options, become its table of attributes.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +27,7 @@ class DocstringText(griffe.Extension):
             obj.docstring.value = as_markdown(obj.docstring.value)
 
     def on_class_members(self, *, cls: griffe.Class, **_: Any) -> None:
-        if described := list(_field_comments(cls)):
+        if described := list(_described_fields(cls)):
             fields = "Attributes\n----------" + "".join(f"\n{name}\n    {comment}" for name, comment in described)
             if cls.docstring is None:
                 cls.docstring = griffe.Docstring(fields, parent=cls, parser="numpy")
@@ -34,14 +35,26 @@ class DocstringText(griffe.Extension):
                 cls.docstring.value += f"\n\n{fields}"
 
 
-def _field_comments(cls: griffe.Class) -> Iterator[tuple[str, str]]:
-    """Fields whose only description is the comment behind them."""
+def _described_fields(cls: griffe.Class) -> Iterator[tuple[str, str]]:
+    """Fields whose only description is the comment behind them or the help text of their option."""
     for name, member in cls.members.items():
         if member.is_attribute and member.docstring is None and member.lineno and "property" not in member.labels:
             if isinstance(cls.filepath, list):  # a namespace package has several, and no classes
                 return
             if match := COMMENT.search(cls.lines_collection[cls.filepath][member.lineno - 1]):
                 yield name, match[1]
+            elif isinstance(member, griffe.Attribute) and (text := help_text(str(member.value))):
+                yield name, text
+
+
+def help_text(value: str) -> str | None:
+    """The help text in the metadata of a dataclass field, given the source of its value."""
+    for node in ast.walk(ast.parse(value, mode="eval")):
+        if isinstance(node, ast.keyword) and node.arg == "metadata" and isinstance(node.value, ast.Dict):
+            pairs = zip(node.value.keys, node.value.values, strict=True)
+            texts = [text for key, text in pairs if isinstance(key, ast.Constant) and key.value == "help"]
+            return ast.literal_eval(texts[0]) if texts else None
+    return None
 
 
 def as_markdown(text: str) -> str:

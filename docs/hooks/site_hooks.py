@@ -21,9 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ELSEWHERE = {
     "changelog.md": "CHANGELOG.md",
     "contributing.md": "CONTRIBUTING.md",
-    "cards/design.md": "protein_enn/weights/design.md",
-    "cards/stability.md": "protein_enn/weights/stability.md",
-    "cards/refinement.md": "protein_enn/weights/refinement.md",
+    "models/cards/design.md": "protein_enn/weights/design.md",
+    "models/cards/stability.md": "protein_enn/weights/stability.md",
+    "models/cards/refinement.md": "protein_enn/weights/refinement.md",
     "notebooks/refinement.md": "notebooks/refinement.ipynb",
     "notebooks/design_ranking.md": "notebooks/design_ranking.ipynb",
 }
@@ -44,7 +44,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
         else:
             content = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=content))
-    files.append(File.generated(config, "commands.md", content=command_reference.markdown()))
+    files.append(File.generated(config, "reference/commands.md", content=command_reference.markdown()))
     return files
 
 
@@ -66,7 +66,7 @@ def commands_apart(console: re.Match[str]) -> str:
 
 def site_links(markdown: str, page: str) -> str:
     """Relative links of a page (or of the file it is made from): to the target's page; none where it has none."""
-    if page == "commands.md":
+    if page == "reference/commands.md":
         return markdown
     folder = PurePosixPath(ELSEWHERE.get(page, f"docs/{page}")).parent
     pages = {source: name for name, source in ELSEWHERE.items()}

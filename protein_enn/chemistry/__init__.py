@@ -1,4 +1,4 @@
-"""What is known of amino acids before any structure: names, atoms, bonds, ideal geometry, rotamers."""
+"""Amino acids: names, atoms, bonds, ideal geometry, rotamers."""
 
 from protein_enn.chemistry.residues import (
     AMINO_ACIDS,

@@ -1,9 +1,9 @@
 """Ideal bond lengths (Å) and angles (degrees) with their standard deviations.
 
 Engh & Huber (2001), International Tables for Crystallography F, ch. 18.3: means over small-molecule crystal structures.
-Validation judges the backbone, side-chain bonds and the angles at CA. Idealization also restrains side-chain angles,
-chain ends (the terminal carboxyl group takes the values of aspartate's), disulfides and the junction before proline;
-the last two are medians, and standard deviations as 1.48 times the median absolute deviation, over 419 training entries
+Validation evaluates the backbone, side-chain bonds and the angles at CA. Idealization also restrains side-chain angles,
+chain ends (the terminal carboxyl group has the values of aspartate), disulfides and the junction before proline. The
+last two are medians, and standard deviations as 1.48 times the median absolute deviation, over 419 training entries
 of this project's data, of any resolution (576 disulfides, 7,198 trans and 350 cis prolines).
 """
 
@@ -17,7 +17,7 @@ BACKBONE_BONDS: dict[tuple[str, str], dict[str, Ideal]] = {
     ("CA", "C"): {"": (1.525, 0.026), "GLY": (1.514, 0.016), "PRO": (1.524, 0.020)},
     ("C", "O"): {"": (1.229, 0.019), "GLY": (1.232, 0.016), "PRO": (1.228, 0.020)},
 }
-"""By residue; "" stands for the residues not named."""
+"""By residue; "" is for all residues not named."""
 
 PEPTIDE_BOND: dict[str, Ideal] = {"": (1.336, 0.023), "GLY": (1.326, 0.018), "PRO": (1.338, 0.019)}
 """C-N to the next residue, by the residue that gives the N."""
@@ -184,11 +184,12 @@ PLANES: dict[str, tuple[tuple[str, str, str], tuple[str, ...]]] = {
     "TRP": (("CG", "CZ2", "CZ3"), ("CB", "CD1", "CD2", "NE1", "CE2", "CE3", "CH2")),
     "TYR": (("CG", "CE1", "CE2"), ("CB", "CD1", "CD2", "CZ", "OH")),
 }
-"""Three atoms that span a plane, and those that lie in it."""
+"""Three atoms that define a plane, and the other atoms in it."""
 CHIRAL_CENTERS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "ILE": (("CB", "CA", "CG1", "CG2"),),
     "THR": (("CB", "CA", "OG1", "CG2"),),
     "VAL": (("CB", "CA", "CG2", "CG1"),),
     "LEU": (("CG", "CB", "CD2", "CD1"),),
 }
-"""Centres in side chains whose names fix a hand: centre and neighbours, as `metrics.stereochemistry` orders them."""
+"""Chiral centers in side chains whose atom names depend on the chirality: center and neighbors, in the order of
+`metrics.stereochemistry`."""

@@ -1,4 +1,4 @@
-"""The chemistry of the twenty amino acids: names, heavy atoms, bonds, chi angles, interchangeable atoms.
+"""The twenty amino acids: names, heavy atoms, bonds, chi angles, interchangeable atoms.
 
 Atom names follow the wwPDB Chemical Component Dictionary; chi angles follow IUPAC-IUB 1970 (Biochemistry 9:3471);
 ideal backbone geometry is that of Engh & Huber (2001), International Tables for Crystallography F, 18.3.
@@ -130,14 +130,20 @@ EQUIVALENT_ATOMS: dict[str, tuple[tuple[str, str], ...]] = {
 PEPTIDE_BOND = 1.329
 """Ideal C-N distance, Å."""
 PEPTIDE_BREAK = 2.0
-"""Neighbours in sequence whose C-N distance is larger (Å) are not bonded."""
+"""Successive residues whose C-N distance is larger (Å) are not bonded."""
 
 VDW_RADII: dict[str, float] = {"C": 1.70, "N": 1.55, "O": 1.52, "S": 1.80}
 """Å, Bondi (1964) J. Phys. Chem. 68:441."""
 
 
 def element(atom: str) -> str:
-    """Element of a protein heavy-atom name: its first letter."""
+    """The element of a heavy atom of a protein: the first letter of its name.
+
+    Examples
+    --------
+    >>> element("CG2")
+    'C'
+    """
     return atom[0]
 
 

@@ -234,16 +234,16 @@ def _wishes(
     temperature: list[float], bias: str, bias_file: Path | None, omit: str, omit_file: Path | None
 ) -> dict[str, Any]:
     """What holds for any structure, read; typer.BadParameter says what cannot be."""
-    from protein_enn.scoring.parsing import amino_acids, biases, read_biases, read_omissions
+    from protein_enn.scoring.parsing import parse_amino_acids, parse_biases, read_biases, read_omissions
 
     if not all(map(math.isfinite, temperature)):
         raise typer.BadParameter("--temperature must be a finite number")
     try:
         return {
             "temperature": temperature,
-            "bias": biases(bias),
+            "bias": parse_biases(bias),
             "bias_at": read_biases(bias_file) if bias_file else {},
-            "omit": amino_acids(omit),
+            "omit": parse_amino_acids(omit),
             "omit_at": read_omissions(omit_file) if omit_file else {},
         }
     except (ValueError, OSError) as error:
@@ -251,10 +251,10 @@ def _wishes(
 
 
 def _write_structures(batch: Sequence[Item], found: list[Design], targets: list[Path], probabilities: bool) -> None:
-    """The threaded structures; ValueError if one would replace an input."""
+    """The inputs with the new sequences; ValueError if one would replace an input."""
     from protein_enn.io import write_structure
 
     if replaced := overwrites(batch, targets):
         raise ValueError(f"the input {replaced} would be overwritten; write to another folder")
     for one, target in zip(found, targets, strict=True):
-        write_structure(one.threaded(), target, b_factors=one.probabilities if probabilities else None)
+        write_structure(one.with_sequence(), target, b_factors=one.probabilities if probabilities else None)

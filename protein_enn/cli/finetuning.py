@@ -95,7 +95,7 @@ def finetune(
                 table, ddg_folder or ddg.parent, output, base=base, name=ddg.stem, epochs=epochs,
                 max_minutes=max_minutes,
                 learning_rate=learning_rate or on_ddg.LEARNING_RATE, valid_fraction=valid_fraction,
-                cluster_by=cluster.value, identity=identity, seed=seed, threads=threads, say=say,
+                cluster_by=cluster.value, identity=identity, seed=seed, threads=threads, log=say,
             )  # fmt: skip
             facts = asdict(measured)
         else:
@@ -104,7 +104,7 @@ def finetune(
                     inputs or [], output, base=base, max_steps=max_steps, max_minutes=max_minutes,
                     learning_rate=learning_rate or on_chains.LEARNING_RATE, valid_fraction=valid_fraction,
                     cluster=cluster.value, identity=identity, templates=templates, seed=seed, device=device.value,
-                    threads=threads, say=say, progress=lambda done, total: progress.show(done, total, "read"),
+                    threads=threads, log=say, progress=lambda done, total: progress.show(done, total, "read"),
                 )  # fmt: skip
             facts = asdict(found)
     notes = facts.pop("notes")

@@ -169,9 +169,9 @@ def write_rows(path: Path, rows: Sequence[Row], columns: Sequence[str], run: Row
 
 def write_description(table: Path, columns: Sequence[str], run: Row) -> None:
     """Write what the columns of a table of scores mean, and its run, to `NAME.columns.json` beside it."""
-    from protein_enn.scoring.columns import beside, description
+    from protein_enn.scoring.columns import description, sidecar
 
-    write_json(beside(table), description(columns, run))
+    write_json(sidecar(table), description(columns, run))
 
 
 def write_json(path: Path, value: Any) -> None:

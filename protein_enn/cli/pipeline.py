@@ -128,7 +128,9 @@ def train(
     ] = 1,
     nodes: Annotated[
         int,
-        typer.Option(min=1, help="So many nodes. srun or torchrun starts this command on each; see docs/scaling.md."),
+        typer.Option(
+            min=1, help="So many nodes. srun or torchrun starts this command on each; see docs/how-to/scaling.md."
+        ),
     ] = 1,
 ) -> None:
     """Train a predictor. The best weights of the run are in DIR/best.safetensors."""
@@ -152,7 +154,7 @@ def train(
             threads=threads,
             processes=processes,
             nodes=nodes,
-            say=lambda line: typer.echo(line, err=True),
+            log=lambda line: typer.echo(line, err=True),
         )
     if result.rank == 0:
         typer.echo(f"{result.weights}: {result.steps} steps, {result.residues} residues, {result.minutes:.1f} min")
@@ -171,14 +173,14 @@ def report(
 ) -> None:
     """Make one self-contained HTML page of the outputs of the other commands, given as files or folders."""
     from protein_enn.report import load_results, write_report
-    from protein_enn.report.reading.load import KNOWN
+    from protein_enn.report.load import known_files
 
     if output.exists() and output.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"-o {output}: exists and is no page; give a file that ends in .html")
     with explained():
         results = load_results(inputs)
         if not results.files:
-            stop(f"{', '.join(map(str, inputs))}: nothing that a report shows; give {KNOWN}")
+            stop(f"{', '.join(map(str, inputs))}: nothing that a report shows; give {known_files()}")
         output.parent.mkdir(parents=True, exist_ok=True)
         write_report(output, results, title=title, dated=dated, details=details)
     typer.echo(str(output))

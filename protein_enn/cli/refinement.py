@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli import refining_options as options
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, in_shard, items, overwrites, run
 from protein_enn.cli.options import (
     Device,
@@ -19,16 +18,17 @@ from protein_enn.cli.options import (
     Json,
     Reading,
     Seconds,
-    Seed,
     Sharding,
     Threads,
     Weights,
     predictor_for,
 )
+from protein_enn.cli.options_from import in_dashes, options_from
 from protein_enn.cli.output import deliver, json_text, untimed
-from protein_enn.cli.refining_options import Controls
+from protein_enn.refinement import RefineOptions
 
 if TYPE_CHECKING:
+    from protein_enn.predictor import Predictor
     from protein_enn.refinement import Refinement
     from protein_enn.structure import Structure
 
@@ -42,66 +42,44 @@ SHOWN = (
     "name", "residues", "moved", "kept", "reverted", "confidence_before", "confidence_after", "clashes_before",
     "clashes_after", "outliers_before", "outliers_after", "seconds", "audit_severity", "error",
 )  # fmt: skip
-OUTLIERS = (
-    "bond_outliers", "angle_outliers", "planarity_outliers", "ramachandran_outliers", "rotamer_outliers",
-    "omega_outliers", "chirality_errors",
-)  # fmt: skip
-"""Counts of `Stereochemistry.summary()` that the columns outliers_before and outliers_after add up."""
 WHEN = ("before", "after")
 TABLE = "refine.csv"
 FORMAT_SUFFIX = {"pdb": ".pdb", "mmcif": ".cif", "bcif": ".bcif"}
 
 
+@options_from(RefineOptions)
 def refine(
     inputs: Inputs,
     reading: Reading,
     sharding: Sharding,
     output: Annotated[Path, typer.Option("-o", "--output", file_okay=False, help="Folder for everything made.")],
-    steps: options.Steps = 3,
-    region: options.Region = None,
-    fixed: options.Fixed = None,
-    hold: options.Hold = None,
-    side_chains_only: options.SideChainsOnly = False,
-    symmetry: options.SymmetryOption = None,
-    copies: options.Copies = None,
-    rebuild: options.Rebuild = False,
-    candidates: options.Candidates = 1,
-    max_seconds: options.MaxSeconds = None,
-    relax: options.Relax = False,
+    options: RefineOptions,
     confidence_in_b: Annotated[
         bool, typer.Option("--confidence-in-b", help="Write 100 x the predicted lDDT where B factors are.")
     ] = False,
     weights: Weights = None,
     device: DeviceOption = Device.auto,
-    seed: Seed = 0,
     threads: Threads = None,
     seconds: Seconds = True,
     as_json: Json = False,
 ) -> None:
     """Refine models: DIR/NAME.<format>, DIR/NAME.refinement.json for each file, and DIR/refine.csv.
 
-    A residue moves only if that is expected to help and brings no new outlier; see docs/refinement.md.
+    A residue moves only if that is expected to help and brings no new outlier; see docs/how-to/refinement.md.
     """
-    controls = Controls(
-        steps=steps, seed=seed, region=region, fixed=fixed, hold=hold, side_chains_only=side_chains_only,
-        symmetry=symmetry, copies=None if copies is None else str(copies), rebuild=rebuild, candidates=candidates,
-        max_seconds=max_seconds, relax=relax,
-    )  # fmt: skip
-    controls.check()
     batch = items(inputs, sharding, writes=[output / TABLE])
-    _check_targets(batch, controls, output, reading)
+    _check_targets(batch, options, output, reading)
     predictor = predictor_for("refinement", weights, device, threads)
-    run_with = {"controls": controls.words(), "weights": predictor.name, "weights_sha256": predictor.sha256}
-    asked = controls.to_dict()
+    run_with = {"controls": options.summary(), "weights": predictor.name, "weights_sha256": predictor.sha256}
 
     def work(item: Item, structure: Structure) -> list[Row]:
         if structure.audit.models > 1 and (reading.all_models or reading.model > 1):
             # In a copy of the document the other models would stand as they were, and readers would take the first.
             structure = replace(structure, source=None)
-        refinement = controls.refine(structure, predictor)
-        copied = controls.copies is not None
+        refinement = _refined(structure, predictor, options)
+        copied = options.copies is not None
         target = output / f"{item.name}{output_suffix(structure, reading, item.path, copied=copied)}"
-        row = _write(refinement, target, item, asked, confidence_in_b, seconds)
+        row = _write(refinement, target, item, confidence_in_b, seconds)
         return [{**row, **run_with, "file": item.path, "output": str(target)}]
 
     def failed(item: Item, error: str) -> Row:
@@ -114,27 +92,35 @@ def refine(
     deliver(rows, COLUMNS, output / TABLE, as_json, shown_columns=SHOWN, failed=sharding.failed)
 
 
-def _check_targets(batch: list[Item], controls: Controls, output: Path, reading: Reading) -> None:
+def _check_targets(batch: list[Item], options: RefineOptions, output: Path, reading: Reading) -> None:
     """typer.BadParameter where what is written could replace what is read."""
     targets = [output / f"{i.name}{s}{gz}" for i in batch for s in FORMAT_SUFFIX.values() for gz in ("", ".gz")]
     targets += [output / f"{i.name}.refinement.json" for i in batch] + [output / TABLE]
     if reading.all_models and output.is_dir():
         targets += output.glob("*_model*")
-    read = [*batch, *(Item(str(path), path.name) for path in controls.files.values())]
+    read = [*batch, *(Item(str(path), path.name) for path in options.files.values())]
     if replaced := overwrites(read, targets):
         raise typer.BadParameter(f"-o {output}: the input {replaced} could be overwritten; choose another folder")
 
 
-def _write(
-    refinement: Refinement, target: Path, item: Item, asked: dict[str, Any], confidence_in_b: bool, seconds: bool
-) -> Row:
+def _refined(structure: Structure, predictor: Predictor, options: RefineOptions) -> Refinement:
+    """The structure refined; SelectionError says which option names what the structure does not have."""
+    from protein_enn.refinement import refine
+    from protein_enn.structure.selection import SelectionError
+
+    try:
+        return refine(structure, predictor=predictor, options=options)
+    except SelectionError as error:
+        raise SelectionError(in_dashes(str(error), RefineOptions)) from error
+
+
+def _write(refinement: Refinement, target: Path, item: Item, confidence_in_b: bool, seconds: bool) -> Row:
     """Write the structure and its record; its row."""
     from protein_enn.io import atomic
-    from protein_enn.report.traces import record_with_trace
 
     target.parent.mkdir(parents=True, exist_ok=True)
     refinement.write(target, confidence_in_b=confidence_in_b)
-    record = {**record_with_trace(refinement, target.name), "name": item.name, "input": item.path, "controls": asked}
+    record = {**refinement.record(target.name), "name": item.name, "input": item.path}
     record = record if seconds else untimed(record)
     atomic.write_text(target.parent / f"{item.name}.refinement.json", json_text(record) + "\n")
     for note in refinement.notes:
@@ -153,14 +139,13 @@ def output_suffix(structure: Structure, reading: Reading, path: str, *, copied: 
 
 def row_of(refinement: Refinement, record: dict[str, Any]) -> Row:
     """One row of refine.csv: means over the residues for which a number is defined."""
+    from protein_enn.metrics.outliers import total
+
     columns = record["per_residue"]
 
     def mean(name: str) -> float | None:
         values = [value for value in columns[name] if value is not None]
         return fmean(values) if values else None
-
-    def outliers(when: str) -> int:
-        return sum(record[f"geometry_{when}"][name] for name in OUTLIERS)
 
     return {
         "name": record["name"],
@@ -169,7 +154,7 @@ def row_of(refinement: Refinement, record: dict[str, Any]) -> Row:
         "mean_displacement": mean("displacement"),
         **{f"{what}_{when}": mean(f"{what}_{when}") for what in ("confidence", "error") for when in WHEN},
         **{f"clashes_{when}": record[f"geometry_{when}"]["clashes"] for when in WHEN},
-        **{f"outliers_{when}": outliers(when) for when in WHEN},
+        **{f"outliers_{when}": total(record[f"geometry_{when}"]) for when in WHEN},
         "symmetry": record["symmetry"] or None,
         "symmetry_deviation": record["symmetry_deviation"],
         "rebuilt": len(record["rebuilt"]),

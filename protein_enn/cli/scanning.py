@@ -29,6 +29,7 @@ from protein_enn.cli.options import (
     predictor_for,
 )
 from protein_enn.cli.output import deliver
+from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 
 if TYPE_CHECKING:
     from protein_enn.predictor import Predictor
@@ -50,13 +51,8 @@ BEST = 10
 """Mutations of a scan that are shown for each file."""
 
 
-class Estimator(StrEnum):
-    """What is subtracted from what: see `protein_enn.scoring.mutations`."""
-
-    ddg_like = "ddg_like"
-    single = "single"
-    own_backbone = "own_backbone"
-    unconditional = "unconditional"
+Estimator = StrEnum("Estimator", [(name, name) for name in ESTIMATORS])  # type: ignore[misc]
+"""How a mutation is scored: the names in `scoring.estimators`."""
 
 
 def scan(
@@ -78,11 +74,10 @@ def scan(
     estimator: Annotated[
         Estimator,
         typer.Option(
-            help="How a mutation is scored. single: log-odds given all other residues. ddg_like: single minus the "
-            "log-odds of the residue alone. own_backbone: single minus those of the residue with its torsions and "
-            "bonds. unconditional: log-odds given the backbone alone."
+            help="How a mutation is scored. "
+            + " ".join(f"{name}: {estimator.meaning}." for name, estimator in ESTIMATORS.items())
         ),
-    ] = Estimator.ddg_like,
+    ] = Estimator[DDG_LIKE],
     matrix: Annotated[
         bool, typer.Option("--matrix", help="Write a row for each residue and a column for each amino acid.")
     ] = False,
@@ -99,9 +94,9 @@ def scan(
     `score` is in nats; higher is better. For calibrated weights `ddg_like` is -ddG in kcal/mol; it is positive if the
     mutation stabilizes. A whole scan prints the best mutations and writes all.
     """
-    from protein_enn.scoring.columns import beside, run_of
+    from protein_enn.scoring.columns import run_of, sidecar
 
-    if mutant_file is not None and output is not None and _is_one_of(mutant_file, [output, beside(output)]):
+    if mutant_file is not None and output is not None and _is_one_of(mutant_file, [output, sidecar(output)]):
         raise typer.BadParameter(f"{mutant_file} is an input and would be overwritten; write to another file")
     named = [*(mutant or []), *(_listed(mutant_file) if mutant_file is not None else [])]
     if named and matrix:

@@ -14,17 +14,11 @@ from protein_enn.cli.output import deliver, printable, write_json, write_rows
 if TYPE_CHECKING:
     from protein_enn.structure import Structure
 
-GEOMETRY = (
-    "residues", "atoms", "clashes", "clashes_per_1000_atoms", "bond_outliers", "angle_outliers", "planarity_outliers",
-    "ramachandran_outliers", "ramachandran_evaluated", "rotamer_outliers", "rotamer_evaluated", "omega_outliers",
-    "chirality_errors",
-)  # fmt: skip
 COMPARISON = (
     "native", "matched_residues", "native_residues", "rmsd", "tm_score", "gdt_ts", "gdt_ha", "lddt", "ca_lddt",
     "chi1_accuracy", "chi12_accuracy", "chi1_accuracy_40", "chi12_accuracy_40", "side_chain_rmsd", "interfaces",
     "dockq",
 )  # fmt: skip
-COLUMNS = ("name", "file", *GEOMETRY, *COMPARISON, *AUDIT_COLUMNS, "error")
 
 
 def validate(
@@ -50,8 +44,9 @@ def validate(
     from protein_enn.io import StructureError, read_structure
     from protein_enn.metrics import dockq, match_residues, residue_records
     from protein_enn.metrics import validate as geometry
-    from protein_enn.metrics.matching import doubt
-    from protein_enn.metrics.residues import RESIDUE_COLUMNS
+    from protein_enn.metrics.alignment import match_warning
+    from protein_enn.metrics.residues import residue_columns
+    from protein_enn.metrics.stereochemistry import summary_columns
 
     use_threads(threads)
     if output is not None and records is not None and output.resolve() == records.resolve():
@@ -61,15 +56,15 @@ def validate(
     except (StructureError, OSError) as error:
         raise typer.BadParameter(f"--native: {error}") from error
     residues: list[Row] = []
-    doubts: list[str] = []
+    warnings: list[str] = []
 
     def work(item: Item, structure: Structure) -> list[Row]:
         row: Row = {**geometry(structure, reference), "name": item.name, "file": item.path}
         unmatched = reference is not None and not row["matched_residues"]
         row["native"] = None if native is None else str(native)
         if reference is not None and not unmatched:
-            row["warning"] = doubt(row["matched_residues"], len(structure), row["native_residues"])
-            doubts.extend(f"{item.name}: {reason}" for reason in filter(None, [row["warning"]]))
+            row["warning"] = match_warning(row["matched_residues"], len(structure), row["native_residues"])
+            warnings.extend(f"{item.name}: {reason}" for reason in filter(None, [row["warning"]]))
         if reference is not None and as_json:
             matched = match_residues(structure, reference, copies=True)
             row["interface_scores"] = [part.to_dict() for part in dockq(structure, reference, matched)]
@@ -79,12 +74,14 @@ def validate(
 
     batch = items(inputs, sharding, writes=[output, records], reads=[native])
     rows = run(in_shard(batch, sharding), reading, work, failure)
-    for line in doubts:
+    for line in warnings:
         typer.echo(f"warning: {printable(line)}", err=True)
     if records is not None:
-        write_residues(records, residues, ("name", *RESIDUE_COLUMNS))
-    shown = ("name", *GEOMETRY, *(() if native is None else COMPARISON), "audit_severity", "error")
-    deliver(rows, COLUMNS, output, as_json, shown_columns=shown, failed=sharding.failed)
+        write_residues(records, residues, ("name", *residue_columns()))
+    counts = ("residues", *summary_columns())
+    shown = ("name", *counts, *(() if native is None else COMPARISON), "audit_severity", "error")
+    columns = ("name", "file", *counts, *COMPARISON, *AUDIT_COLUMNS, "error")
+    deliver(rows, columns, output, as_json, shown_columns=shown, failed=sharding.failed)
 
 
 def write_residues(path: Path, rows: list[Row], columns: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""From files to batches: prepared stores, splits by cluster, budgets of residues. Knows no task and no model."""
+"""From files to batches: prepared stores, splits by cluster, budgets of residues. Depends on no task and no model."""
 
 from protein_enn.data.chain import Chain
 from protein_enn.data.preparation import prepare

@@ -1,4 +1,4 @@
-"""One training example before any task has looked at it."""
+"""One training example, before a task makes a graph and a target of it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ CONTEXT_OF_CROP = 10.0
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """n residues, all with a CA, in the compact layout (`geometry.atom14`), about the centre of a chain.
+    """n residues, all with a CA, in atom14 layout (`geometry.atom14`), about the center of a chain.
 
-    Those that are its `own` are there to learn from; the others, after them, are residues of other protein chains near
-    it. `context` are heavy atoms around it that are no residues (`graph.context`). `model` is a predicted structure of
-    the same residues in its own frame, where there is one.
+    Its `own` residues come first; the model is trained on them. After them come residues of other protein chains near
+    it. `context` are heavy atoms near it that belong to no residue (`graph.context`). `model` is a predicted structure
+    of the same residues in its own frame, where there is one.
     """
 
     name: str
@@ -38,13 +38,13 @@ class Chain:
     model_mask: Bool[Tensor, "n 14"] | None = None
     context: Float[Tensor, "m 3"] = field(default_factory=lambda: torch.zeros(0, 3))  # Å
     context_kinds: Int[Tensor, "m"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
-    language: Float[Tensor, "n l"] | None = None  # features of a language model, 0 where it says nothing
-    hidden: Bool[Tensor, "n"] | None = None  # residues that the language model did not see
+    language: Float[Tensor, "n l"] | None = None  # features of a language model, 0 where there are none
+    hidden: Bool[Tensor, "n"] | None = None  # residues that were masked in its input
     labels: Float[Tensor, "n 20"] | None = None  # log-probabilities of a teacher, nats (`data.labels`)
-    labelled: Bool[Tensor, "n"] | None = None  # residues of which it said something
-    rank: Int[Tensor, "n"] | None = None  # order in which it saw them
-    shown: Int[Tensor, "n"] | None = None  # residue types that it was shown
-    condition: Int[Tensor, "n"] | None = None  # which teacher to answer like, an index into the model's conditions
+    labeled: Bool[Tensor, "n"] | None = None  # residues that have labels
+    rank: Int[Tensor, "n"] | None = None  # the teacher's decoding order
+    shown: Int[Tensor, "n"] | None = None  # residue types in the teacher's input
+    condition: Int[Tensor, "n"] | None = None  # which teacher to imitate, an index into the model's conditions
 
     def __len__(self) -> int:
         return len(self.residues)
@@ -57,12 +57,37 @@ class Chain:
         partners: Structure | None = None,
         context: Context | None = None,
     ) -> Chain:
-        """The residues with a CA of a structure (of both, if a model with the same residues is given).
+        """The residues with a CA of a structure, and of its model if there is one.
 
-        `partners` are residues of other chains and `context` atoms (positions, kinds) in the frame of the structure.
-        Atoms of zero occupancy were placed, not observed: nothing is learned from them. ValueError if none is left.
+        Parameters
+        ----------
+        structure
+            Atoms of zero occupancy were placed, not observed: they are left out.
+        model
+            A predicted structure of the same residues, in any frame.
+        partners
+            Residues of other chains, in the frame of the structure.
+        context
+            Other atoms in the same frame: positions (Å) and kinds.
+
+        Returns
+        -------
+        Chain
+            About the mean CA of the structure.
+
+        Raises
+        ------
+        ValueError
+            No residue has a CA.
+
+        Examples
+        --------
+        >>> import protein_enn as pe
+        >>> chain = Chain.of(pe.read_structure("examples/1bhl.pdb"))
+        >>> len(chain), tuple(chain.compact.shape)
+        (130, (130, 14, 3))
         """
-        structure = replace(structure, present=observed(structure))
+        structure = replace(structure, present=observed_atoms(structure))
         rows = structure.present[:, chemistry.CA]
         if model is not None:
             rows = rows & model.present[:, chemistry.CA]
@@ -77,22 +102,23 @@ class Chain:
 
         residues = structure.residues[rows]
         native = of_rows(structure, rows, residues)
-        second = (None, None) if model is None else centered(*of_rows(model, rows, residues))
+        model_atoms, model_mask = (None, None) if model is None else centered(*of_rows(model, rows, residues))
         center = native[0][:, 1].mean(0)
         parts = [(*centered(*native), residues, structure.chains[rows], structure.numbers[rows])]
         if partners is not None:
-            partners = replace(partners, present=observed(partners))
+            partners = replace(partners, present=observed_atoms(partners))
             rows = partners.present[:, chemistry.CA]
             compact, mask = of_rows(partners, rows, partners.residues[rows])
-            around = (compact - center) * mask[..., None]
-            parts.append((around, mask, partners.residues[rows], partners.chains[rows], partners.numbers[rows]))
-        compact, mask, *labels = (torch.cat(values) for values in zip(*parts, strict=True))
+            compact = (compact - center) * mask[..., None]
+            parts.append((compact, mask, partners.residues[rows], partners.chains[rows], partners.numbers[rows]))
+        compact, mask, *columns = (torch.cat(values) for values in zip(*parts, strict=True))
         own = torch.arange(len(compact)) < len(residues)
         positions, kinds = context or (torch.zeros(0, 3), torch.zeros(0, dtype=torch.long))
-        moved = positions.to(center) - center
-        residues, chains, numbers = labels
-        other, other_mask = second
-        return Chain(structure.name, compact, mask, residues, chains, numbers, own, other, other_mask, moved, kinds)
+        positions = positions.to(center) - center
+        residues, chains, numbers = columns
+        return Chain(
+            structure.name, compact, mask, residues, chains, numbers, own, model_atoms, model_mask, positions, kinds
+        )
 
     def take(self, rows: Int[Tensor, "m"] | Bool[Tensor, "n"]) -> Chain:
         """The chosen residues; the context stays."""
@@ -101,9 +127,9 @@ class Chain:
         chosen: dict[str, Any] = {name: value[rows] for name, value in tensors.items() if value is not None}
         return replace(self, **chosen)
 
-    def with_context(self, seen: Bool[Tensor, "m"]) -> Chain:
+    def with_context(self, rows: Bool[Tensor, "m"]) -> Chain:
         """The same residues with the chosen context atoms."""
-        return replace(self, context=self.context[seen], context_kinds=self.context_kinds[seen])
+        return replace(self, context=self.context[rows], context_kinds=self.context_kinds[rows])
 
     def alone(self) -> Chain:
         """The own residues without partners and context."""
@@ -112,7 +138,7 @@ class Chain:
     def cropped(self, size: int, generator: torch.Generator) -> Chain:
         """At most `size` residues: those nearest to a random own one, in chain order, and the context near them.
 
-        Where all own residues fit they all stay, and the nearest partners fill what is left.
+        If there are no more than `size` own residues they all stay, and the nearest partners fill up.
         """
         if len(self) <= size:
             return self
@@ -126,13 +152,13 @@ class Chain:
 
 
 def near(points: Float[Tensor, "m 3"], atoms: Float[Tensor, "a 3"], radius: float) -> Bool[Tensor, "m"]:
-    """Which points, some hundreds, lie within a radius (Å) of an atom."""
+    """Which points are within a radius (Å) of an atom; for some hundreds of points."""
     if not len(points):
         return points.new_zeros(0, dtype=torch.bool)
     return (torch.cdist(points, atoms, compute_mode="donot_use_mm_for_euclid_dist") <= radius).any(1)
 
 
-def observed(structure: Structure) -> Bool[Tensor, "n 37"]:
-    """Atoms of positive occupancy; all atoms where every occupancy is zero, which then says nothing."""
-    seen = structure.present & (structure.occupancies > 0)
-    return seen if seen.any() else structure.present
+def observed_atoms(structure: Structure) -> Bool[Tensor, "n 37"]:
+    """Atoms of positive occupancy; all atoms where every occupancy is zero, which then has no meaning."""
+    occupied = structure.present & (structure.occupancies > 0)
+    return occupied if occupied.any() else structure.present

@@ -1,8 +1,7 @@
 """Clusters of related chains: connected by pairs of 30 % identity over half of the shorter, by either of two searches.
 
-`mmseqs` asks mmseqs2 (Steinegger & Soding (2017) Nat. Biotechnol. 35:1026) for the pairs, `words` is built in
-(`data.kmers` proposes, `metrics.homology` aligns). Of the pairs that mmseqs2 finds at its highest sensitivity the words
-find what docs/finetuning.md says.
+`mmseqs` takes the pairs from mmseqs2 (Steinegger & Soding (2017) Nat. Biotechnol. 35:1026). `words` is built in: k-mers
+propose pairs (`data.kmers`), an alignment decides (`metrics.alignment`). docs/how-to/finetuning.md compares the two.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from protein_enn.data.kmers import proposals
-from protein_enn.metrics.homology import homology
+from protein_enn.metrics.alignment import homology
 
 METHODS = ("auto", "mmseqs", "words")
 IDENTITY, COVERAGE = 0.3, 0.5
 SENSITIVITY = "7.5"
-WORDS_VERSION = "1"
-"""Raised when the built-in search finds other pairs."""
+KMER_VERSION = "1"
+"""Raised when the built-in search by k-mers finds other pairs."""
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """How chains were clustered: stands in the provenance of a store."""
+    """How chains were clustered, as the provenance of a store records it."""
 
     method: str  # mmseqs, words, or table: the clusters were given
     version: str = ""
@@ -41,25 +40,25 @@ class Clustering:
 
     def __str__(self) -> str:
         if self.method == "table":
-            return "clusters as the table gives them"
+            return "clusters of the table"
         return f"clusters by {self.method} ({self.version}) at {self.identity:.0%} identity"
 
 
 def choose(method: str, identity: float = IDENTITY) -> Clustering:
-    """The clustering a method stands for on this machine; `auto` is mmseqs where it is installed, else words.
+    """The clustering of that name on this machine; `auto` is mmseqs where it is installed, else words.
 
-    ValueError for an unknown method, and where mmseqs is asked for and absent.
+    ValueError for an unknown method, a bad identity, and for mmseqs where it is not installed.
     """
     if method not in METHODS:
         raise ValueError(f"clustering is {method!r}: choose one of {', '.join(METHODS)}")
     if not 0 < identity <= 1:
-        raise ValueError(f"identity is {identity}: clusters need a share above 0 and up to 1, such as 0.3")
-    found = shutil.which("mmseqs")
-    if method == "mmseqs" and found is None:
+        raise ValueError(f"identity is {identity}: clusters need a fraction above 0 and up to 1, such as 0.3")
+    program = shutil.which("mmseqs")
+    if method == "mmseqs" and program is None:
         raise ValueError("mmseqs is not on the PATH: install mmseqs2, or cluster by words (--cluster words)")
-    if method == "words" or found is None:
-        return Clustering("words", WORDS_VERSION, identity)
-    return Clustering("mmseqs", _run([found, "version"]).strip(), identity)
+    if method == "words" or program is None:
+        return Clustering("words", KMER_VERSION, identity)
+    return Clustering("mmseqs", _run([program, "version"]).strip(), identity)
 
 
 def cluster(sequences: Sequence[str], clustering: Clustering) -> list[int]:
@@ -69,16 +68,36 @@ def cluster(sequences: Sequence[str], clustering: Clustering) -> list[int]:
         return components(len(sequences), pairs)
 
     def related(i: int, j: int) -> bool:
-        found = homology(sequences[i], sequences[j])
-        return found is not None and found.related(clustering.identity, clustering.coverage)
+        alignment = homology(sequences[i], sequences[j])
+        return alignment is not None and alignment.related(clustering.identity, clustering.coverage)
 
     return components(len(sequences), proposals(sequences), related)
 
 
 def components(
-    count: int, pairs: Iterable[tuple[int, int]], joined: Callable[[int, int], bool] | None = None
+    count: int, pairs: Iterable[tuple[int, int]], related: Callable[[int, int], bool] | None = None
 ) -> list[int]:
-    """Connected components, numbered by their first members; `joined` is asked of pairs not yet connected alone."""
+    """Connected components, numbered by their first members.
+
+    Parameters
+    ----------
+    count
+        Of the items.
+    pairs
+        Items that are connected, or may be.
+    related
+        Whether a pair is connected; all are by default. Called only for pairs that are not connected already.
+
+    Returns
+    -------
+    list of int
+        The component of each item.
+
+    Examples
+    --------
+    >>> components(5, [(0, 3), (3, 4)])
+    [0, 1, 2, 0, 0]
+    """
     parent = list(range(count))
 
     def root(i: int) -> int:
@@ -89,7 +108,7 @@ def components(
 
     for i, j in pairs:
         a, b = root(i), root(j)
-        if a != b and (joined is None or joined(i, j)):
+        if a != b and (related is None or related(i, j)):
             parent[max(a, b)] = min(a, b)
     numbers: dict[int, int] = {}
     return [numbers.setdefault(root(i), len(numbers)) for i in range(count)]
@@ -106,15 +125,15 @@ def _mmseqs_pairs(sequences: Sequence[str], clustering: Clustering) -> list[tupl
         command = ["mmseqs", "easy-search", str(fasta), str(fasta), str(hits), str(Path(folder) / "work")]
         command += ["-s", SENSITIVITY, "-e", "0.001", "--max-seqs", "4000", "--min-seq-id", str(clustering.identity)]
         _run([*command, "--threads", str(os.cpu_count() or 1), "-v", "1", "--format-output", ",".join(columns)])
-        found = set()
+        pairs = set()
         for line in hits.read_text().splitlines():
-            query, target, identity, *places = line.split("\t")
-            start, end, length, other_start, other_end, other_length = map(int, places)
+            query, target, identity, *ranges = line.split("\t")
+            start, end, length, other_start, other_end, other_length = map(int, ranges)
             shorter = (start, end, length) if length <= other_length else (other_start, other_end, other_length)
             coverage = (shorter[1] - shorter[0] + 1) / shorter[2]
             if query != target and float(identity) >= clustering.identity and coverage >= clustering.coverage:
-                found.add((min(int(query), int(target)), max(int(query), int(target))))
-    return sorted(found)
+                pairs.add((min(int(query), int(target)), max(int(query), int(target))))
+    return sorted(pairs)
 
 
 def _run(command: list[str]) -> str:
@@ -124,6 +143,6 @@ def _run(command: list[str]) -> str:
     except OSError as error:
         raise ValueError(f"mmseqs cannot be run ({error}); cluster by words (--cluster words)") from error
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise ValueError(f"mmseqs failed with status {done.returncode}: {said}; or cluster by words (--cluster words)")
+        last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
+        raise ValueError(f"mmseqs failed with status {done.returncode}: {last}; or cluster by words (--cluster words)")
     return done.stdout

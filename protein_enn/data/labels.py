@@ -1,17 +1,18 @@
-"""What a teacher says of the chains of a store: probabilities of all twenty amino acids, for training.
+"""Probabilities of all twenty amino acids that a teacher predicts for the chains of a store, for training.
 
-A teacher is an inverse-folding network whose answers another learns. Each chain is labelled under three views:
+A teacher is an inverse-folding network whose predictions another network learns. Each chain is labeled in three views:
 
-- `none`: no identity is seen.
+- `none`: no identity is visible.
 - `native`: a random order on the native sequence.
-- `mixed`: another order, on the native sequence in which a share of the residues is replaced by draws of the teacher.
+- `mixed`: another order, on the native sequence in which a fraction of the residues is replaced by draws of the
+  teacher.
 
-Every view keeps its order and its sequence, so that the student sees what the teacher saw; a chain is labelled alone or
-with its partners, which is kept too. Log-probabilities are 8-bit multiples of `STEP`.
+Every view keeps its order and its sequence, so that the student gets the same input. A chain is labeled alone or with
+its partners, which is kept too. Log-probabilities are 8-bit multiples of `STEP`.
 
-`labels.json` names teacher and store; each `shard-NNNN.safetensors` has a `shard-NNNN.json` with its sha256, where each
-record lies, and which records could not be labelled and why. The JSON comes last: a shard without it does not exist, so
-a run that was killed goes on where it stopped.
+`labels.json` names teacher and store. Each `shard-NNNN.safetensors` has a `shard-NNNN.json` with its sha256, the rows
+of each record, and which records could not be labeled and why. The JSON is written last: a shard without it does not
+count, so a run that was killed can be resumed.
 """
 
 from __future__ import annotations
@@ -41,17 +42,17 @@ VIEWS = ("none", "native", "mixed")
 STEP = 0.05
 """Nats; rounding to it changes a distribution by a KL divergence of some 0.0001."""
 SHARD_RESIDUES = 20_000
-"""Residues after which a shard is written: what a killed run loses at most."""
+"""Residues after which a shard is written: a killed run loses no more."""
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What a teacher saw of n residues and what it said; `rank` is their order, all equal where none was seen."""
+    """A teacher's input for n residues, and its prediction."""
 
     log_probs: Float[Tensor, "n 20"]  # nats
-    labelled: Bool[Tensor, "n"]  # residues of which it said something
-    rank: Int[Tensor, "n"]
-    sequence: Int[Tensor, "n"]  # identities that were seen, as an index into chemistry.RESIDUES
+    labeled: Bool[Tensor, "n"]  # residues for which it predicts
+    rank: Int[Tensor, "n"]  # decoding order: the identities of lower ranks are visible; all equal where none is
+    sequence: Int[Tensor, "n"]  # identities in its input, as an index into chemistry.RESIDUES
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +64,8 @@ class Labels:
 
 
 @dataclass(frozen=True, eq=False)
-class Coded:
-    """Labels of one chain as they are stored: plain arrays, which a worker process can hand over in any number."""
+class EncodedLabels:
+    """Labels of one chain as they are stored: plain arrays, which a worker process can pass on in any number."""
 
     columns: dict[str, np.ndarray]  # one row for each residue
     alone: bool
@@ -74,29 +75,32 @@ class Coded:
         return len(self.columns[f"rank_{VIEWS[0]}"])
 
 
-def coded(chain: Chain, labels: Labels) -> Coded:
-    """Labels of a chain, which is as the teacher saw it."""
+def encode_labels(chain: Chain, labels: Labels) -> EncodedLabels:
+    """Labels as they are stored; the chain is that of the teacher's input."""
     columns = {}
     for name, view in zip(VIEWS, labels.views, strict=True):
-        columns[f"log_probs_{name}"] = encoded(view.log_probs)
-        columns[f"labelled_{name}"] = view.labelled.numpy().astype(np.uint8)
+        columns[f"log_probs_{name}"] = encode_log_probs(view.log_probs)
+        columns[f"labelled_{name}"] = view.labeled.numpy().astype(np.uint8)
         columns[f"rank_{name}"] = view.rank.numpy().astype(np.uint16)
         columns[f"sequence_{name}"] = view.sequence.numpy().astype(np.uint8)
-    return Coded(columns, labels.alone, sequence_digest(chain))
+    return EncodedLabels(columns, labels.alone, sequence_digest(chain))
 
 
-def encoded(log_probs: Float[Tensor, "*n 20"]) -> np.ndarray:
-    """Log-probabilities as 8-bit multiples of -`STEP`; what is below -12.75 becomes that."""
+def encode_log_probs(log_probs: Float[Tensor, "*n 20"]) -> np.ndarray:
+    """Log-probabilities as 8-bit multiples of -`STEP`, at least -12.75."""
     return (-log_probs / STEP).round().clamp(0, 255).to(torch.uint8).numpy()
 
 
-def decoded(codes: np.ndarray) -> Float[Tensor, "*n 20"]:
+def decode_log_probs(codes: np.ndarray) -> Float[Tensor, "*n 20"]:
     """Log-probabilities of codes, normalized again."""
     return torch.from_numpy(codes.astype(np.float32) * -STEP).log_softmax(-1)
 
 
 class LabelSet:
-    """Reads labels. ValueError if they are none, are of another store, or a shard is missing or has changed."""
+    """Reads the labels in a folder: those of a given `store`, and with the sha256 of each shard checked (`verify`).
+
+    ValueError for another folder, labels of another store, or a shard that is missing or has changed.
+    """
 
     def __init__(self, folder: str | Path, store: Store | None = None, verify: bool = True) -> None:
         self.folder = Path(folder)
@@ -116,9 +120,9 @@ class LabelSet:
         self.condition: str = head["condition"]
         self.manifest_sha256: str = head["manifest_sha256"]
         self.digests: list[str] = []  # sha256 of each shard
-        self.skipped: dict[int, str] = {}  # records that could not be labelled, with the reason
+        self.skipped: dict[int, str] = {}  # records that could not be labeled, with the reason
         self._shards: list[Any] = []
-        self._places: dict[int, tuple[int, int, int, bool, str]] = {}  # shard, first row, residues, alone, digest
+        self._index: dict[int, tuple[int, int, int, bool, str]] = {}  # shard, first row, residues, alone, digest
         for entry in sorted(self.folder.glob("shard-*.json")):
             self._add(entry, verify)
 
@@ -132,34 +136,50 @@ class LabelSet:
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{file}: no safetensors file ({error}); {again}") from error
         for number, start, length, alone, digest in shard["records"]:
-            self._places[number] = (len(self._shards), start, length, alone, digest)
+            self._index[number] = (len(self._shards), start, length, alone, digest)
         self.skipped.update((number, reason) for number, reason in shard["skipped"])
         self._shards.append(opened)
         self.digests.append(shard["sha256"])
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Who made the labels, and which they are: what must agree when a training goes on."""
+        """The teacher and the sha256 of the labels: what must agree when a training is resumed."""
         content = hashlib.sha256(" ".join(self.digests).encode()).hexdigest()
         return {**self.teacher, "condition": self.condition, "labels_sha256": content}
 
     def __len__(self) -> int:
-        """Records that are labelled."""
-        return len(self._places)
+        """How many records are labeled."""
+        return len(self._index)
 
     def __contains__(self, record: int) -> bool:
-        return record in self._places
+        return record in self._index
 
     def alone(self, record: int) -> bool:
-        """Whether a chain was labelled without its partners."""
-        return self._places[record][3]
+        """Whether a chain was labeled without its partners."""
+        return self._index[record][3]
 
-    def shown(self, chain: Chain, record: int, view: int) -> Chain:
-        """The chain as the teacher saw it in a view, with its labels. ValueError if it is not the chain labelled."""
-        shard, start, length, alone, digest = self._places[record]
+    def with_labels(self, chain: Chain, record: int, view: int) -> Chain:
+        """A chain with its labels.
+
+        Parameters
+        ----------
+        chain
+            Of the store, with its partners.
+        record
+            Its number in the store.
+        view
+            Index into `VIEWS`.
+
+        Returns
+        -------
+        Chain
+            As in the teacher's input: without partners if it was labeled alone. ValueError if its sequence is not that
+            of the chain that was labeled.
+        """
+        shard, start, length, alone, digest = self._index[record]
         chain = chain.take(chain.own) if alone else chain
         if len(chain) != length or sequence_digest(chain) != digest:
-            raise ValueError(f"{self.folder}: the sequence of {chain.name} differs from the one labelled; label again")
+            raise ValueError(f"{self.folder}: the sequence of {chain.name} differs from the one labeled; label again")
         rows = slice(start, start + length)
 
         def column(name: str) -> np.ndarray:
@@ -167,20 +187,20 @@ class LabelSet:
 
         return replace(
             chain,
-            labels=decoded(column("log_probs")),
-            labelled=torch.from_numpy(column("labelled").astype(bool)),
+            labels=decode_log_probs(column("log_probs")),
+            labeled=torch.from_numpy(column("labelled").astype(bool)),
             rank=torch.from_numpy(column("rank").astype(np.int64)),
             shown=torch.from_numpy(column("sequence").astype(np.int64)),
         )
 
 
 def sequence_digest(chain: Chain) -> str:
-    """By which a chain is known again: the start of the sha256 of its residue types."""
+    """Identifies the sequence of a chain: the start of the sha256 of its residue types."""
     return hashlib.sha256(chain.residues.to(torch.uint8).numpy().tobytes()).hexdigest()[:16]
 
 
-Labeller = Callable[[list[int]], Iterator[Coded | str]]
-"""Of records, by number, in their order: the labels, or why there are none."""
+Labeler = Callable[[list[int]], Iterator[EncodedLabels | str]]
+"""For numbers of records, in their order: the labels, or why there are none."""
 
 
 def write_labels(
@@ -189,40 +209,61 @@ def write_labels(
     teacher: dict[str, Any],
     condition: str,
     records: Iterable[int],
-    label: Labeller,
+    label: Labeler,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
-    """Adds to labels, which are made if need be, those of the records that are lacking; how many were added.
+    """Adds to labels those of the records that are missing. One writer at a time.
 
-    A record that was skipped is not tried again. `progress` hears how many of those lacking are done. One writer at a
-    time. ValueError for labels of another store, teacher or condition.
+    Parameters
+    ----------
+    folder
+        Of the labels; made if it does not exist.
+    store
+        Of the records.
+    teacher
+        Its identity, with name and sha256.
+    condition
+        That the teacher stands for.
+    records
+        By number; those that are labeled, or were skipped before, are left out.
+    label
+        Makes the labels.
+    progress
+        Called after each shard with how many of the missing records are done, and their number.
+
+    Returns
+    -------
+    int
+        How many records were labeled.
+
+    ValueError for labels of another store, teacher or condition.
     """
     folder = Path(folder)
     if not (folder / HEAD).is_file():
         head = {"version": VERSION, "condition": condition, "teacher": teacher, "manifest_sha256": store.sha256}
         write_text(folder / HEAD, json.dumps(head, indent=1) + "\n")
-    there = LabelSet(folder, store)
-    if there.teacher["sha256"] != teacher["sha256"] or there.condition != condition:
+    old = LabelSet(folder, store)
+    if old.teacher["sha256"] != teacher["sha256"] or old.condition != condition:
         raise ValueError(
-            f"{folder}: made by {there.teacher['name']} for {there.condition!r}, not by {teacher['name']} for "
+            f"{folder}: made by {old.teacher['name']} for {old.condition!r}, not by {teacher['name']} for "
             f"{condition!r}; give another folder"
         )
-    wanted = [record for record in records if record not in there and record not in there.skipped]
+    missing = [record for record in records if record not in old and record not in old.skipped]
     first = 1 + max((int(p.stem.split("-")[1]) for p in folder.glob("shard-*.json")), default=-1)
-    made = label(wanted)
+    labels = label(missing)
     done = added = 0
-    for number, part in enumerate(_parts(wanted, store.records), first):
-        added += _write_shard(folder / f"shard-{number:04d}", part, made)
+    for number, part in enumerate(_parts(missing, store.records), first):
+        added += _write_shard(folder / f"shard-{number:04d}", part, labels)
         done += len(part)
-        progress(done, len(wanted))
+        progress(done, len(missing))
     return added
 
 
-def _parts(wanted: list[int], records: list[Record]) -> Iterator[list[int]]:
-    """In their order, a shard's worth at a time."""
+def _parts(numbers: list[int], records: list[Record]) -> Iterator[list[int]]:
+    """The records of each shard, in their order."""
     part: list[int] = []
     residues = 0
-    for number in wanted:
+    for number in numbers:
         part.append(number)
         residues += records[number].length
         if residues >= SHARD_RESIDUES:
@@ -232,21 +273,21 @@ def _parts(wanted: list[int], records: list[Record]) -> Iterator[list[int]]:
         yield part
 
 
-def _write_shard(stem: Path, numbers: list[int], made: Iterator[Coded | str]) -> int:
+def _write_shard(stem: Path, numbers: list[int], labels: Iterator[EncodedLabels | str]) -> int:
     """Writes the next records; how many of them have labels."""
     columns: dict[str, list[np.ndarray]] = {}
-    places, skipped, start = [], [], 0
+    index, skipped, start = [], [], 0
     for number in numbers:
-        found = next(made)
-        if isinstance(found, str):
-            skipped.append([number, found])
+        one = next(labels)
+        if isinstance(one, str):
+            skipped.append([number, one])
             continue
-        for name, values in found.columns.items():
+        for name, values in one.columns.items():
             columns.setdefault(name, []).append(values)
-        places.append([number, start, len(found), found.alone, found.digest])
-        start += len(found)
+        index.append([number, start, len(one), one.alone, one.digest])
+        start += len(one)
     data = save({name: np.concatenate(parts) for name, parts in columns.items()})
     write_bytes(stem.with_suffix(".safetensors"), data)
-    entry = {"sha256": hashlib.sha256(data).hexdigest(), "records": places, "skipped": skipped}
+    entry = {"sha256": hashlib.sha256(data).hexdigest(), "records": index, "skipped": skipped}
     write_text(stem.with_suffix(".json"), json.dumps(entry) + "\n")
-    return len(places)
+    return len(index)

@@ -1,4 +1,4 @@
-"""What the caches beside a store share: JSON that says what a shard holds, and its sha256."""
+"""What caches of a store have in common: a JSON sidecar of each shard with its contents and its sha256."""
 
 from __future__ import annotations
 
@@ -9,7 +9,22 @@ from typing import Any
 
 
 def read_entry(path: Path, what: str, command: str) -> dict[str, Any]:
-    """A JSON object of a cache; ValueError names the `command` that makes it again. `what` is the cache in words."""
+    """Reads a sidecar.
+
+    Parameters
+    ----------
+    path
+        Of the JSON file.
+    what
+        The kind of cache, for messages: "a cache of embeddings".
+    command
+        The subcommand of `protein-enn` that writes the cache.
+
+    Raises
+    ------
+    ValueError
+        The file is damaged, or holds something else; the message names the command that writes it again.
+    """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -20,6 +35,6 @@ def read_entry(path: Path, what: str, command: str) -> dict[str, Any]:
 
 
 def sha256_of(file: Path) -> str:
-    """Of the bytes of a file, hexadecimal."""
+    """The sha256 of a file, hexadecimal."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,7 +1,7 @@
 """A prepared data set on disk: a manifest and memory-mapped shards, each with its sha256.
 
-Heavy atoms are 16-bit integers of a step (0.005 Å, coarser where something lies more than 160 Å away) about the chain's
-centre; only atoms that exist are stored: of a chain those of the residues, of their model, and of the context.
+Positions of heavy atoms are 16-bit multiples of a step (0.005 Å, coarser where an atom is more than 160 Å away) about
+the chain's center. Only atoms that exist are stored: those of the residues, of their model, and of the context.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BITS = 1 << np.arange(14, dtype=np.int32)
 
 @dataclass(frozen=True)
 class Record:
-    """Where a chain lies in the store, and what it is."""
+    """A chain of the store: what it is, and its rows in a shard."""
 
     name: str
     length: int  # residues, those of its partners included
@@ -51,7 +51,8 @@ class Record:
     audit: str = ""  # of its file or files: the worst severity and the codes of the findings, "warning: chain-gap"
 
 
-Settle = Callable[[list[Record], list[str]], tuple[list[Record], dict[str, Any]]]
+Revise = Callable[[list[Record], list[str]], tuple[list[Record], dict[str, Any]]]
+"""From records and their sequences to the final records and an addition to the provenance."""
 
 COLUMNS = {"mask": np.int16, "model_mask": np.int16, "residues": np.uint8, "chains": np.int16, "numbers": np.int32}
 """One number for each residue; masks hold a bit for each atom."""
@@ -88,17 +89,30 @@ class _Shard:
         self.residues += len(chain)
         self.atoms += len(atoms) + len(model_atoms)
         self.context += len(context)
-        place = {"shard": number, **starts, **counts, "context_atoms": len(context), "step": step}
-        return Record(**{**asdict(record), **place})
+        rows = {"shard": number, **starts, **counts, "context_atoms": len(context), "step": step}
+        return Record(**{**asdict(record), **rows})
 
 
 def write_store(
-    out: Path, chains: Iterable[tuple[Chain, Record]], provenance: dict[str, Any], settle: Settle | None = None
+    out: Path, chains: Iterable[tuple[Chain, Record]], provenance: dict[str, Any], revise: Revise | None = None
 ) -> Store:
     """Writes shards and, last, the manifest; the store exists when the manifest does.
 
-    `settle` has the last word on the records: it is given them with their sequences, and returns them with what is
-    added to the provenance; where it raises there is no manifest.
+    Parameters
+    ----------
+    out
+        Folder of the store; an older store in it is replaced.
+    chains
+        With their records, whose rows are filled in.
+    provenance
+        What the store was made from, ready for JSON.
+    revise
+        Changes the records when all sequences are known; where it raises no manifest is written.
+
+    Returns
+    -------
+    Store
+        Opened.
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / "manifest.json").unlink(missing_ok=True)  # of an older store, whose shards are being replaced
@@ -121,16 +135,29 @@ def write_store(
             shard = _Shard()
     if shard.residues:
         close()
-    if settle is not None:
-        records, facts = settle(records, sequences)
-        provenance = {**provenance, **facts}
+    if revise is not None:
+        records, addition = revise(records, sequences)
+        provenance = {**provenance, **addition}
     manifest = {"version": VERSION, "shards": shards, "provenance": provenance, "records": [asdict(r) for r in records]}
     write_text(out / "manifest.json", json.dumps(manifest, indent=0))
     return Store(out)
 
 
 class Store:
-    """Reads what `write_store` wrote. ValueError if a shard is missing, has changed, or the version is unknown."""
+    """Reads a prepared data set, chain by chain.
+
+    Parameters
+    ----------
+    folder
+        That `write_store` wrote.
+    verify
+        Whether the sha256 of each shard is checked.
+
+    Raises
+    ------
+    ValueError
+        A shard is missing or has changed, or the version is unknown.
+    """
 
     def __init__(self, folder: str | Path, verify: bool = True) -> None:
         self.folder = Path(folder)
@@ -150,7 +177,7 @@ class Store:
         for entry in manifest["shards"]:
             file = self.folder / entry["file"]
             if file.name != entry["file"]:
-                raise ValueError(f"{path}: shard {entry['file']!r} lies outside of the store; prepare it again")
+                raise ValueError(f"{path}: shard {entry['file']!r} is outside of the store; prepare it again")
             if not file.is_file() or (verify and hashlib.sha256(file.read_bytes()).hexdigest() != entry["sha256"]):
                 raise ValueError(f"{file}: missing or changed since it was written; prepare the store again")
             self._shards.append(safe_open(str(file), framework="numpy"))
@@ -171,10 +198,10 @@ class Store:
     def __getitem__(self, i: int) -> Chain:
         record = self.records[i]
         shard = self._shards[record.shard]
-        here = slice(record.residue_start, record.residue_start + record.length)
+        rows = slice(record.residue_start, record.residue_start + record.length)
 
         def column(name: str) -> np.ndarray:
-            return shard.get_slice(name)[here]
+            return shard.get_slice(name)[rows]
 
         total = record.atoms + record.model_atoms
         atoms = shard.get_slice("atoms")[record.atom_start : record.atom_start + total]
@@ -183,9 +210,9 @@ class Store:
         if record.model_atoms:
             more["model"], more["model_mask"] = _unpack(atoms[record.atoms :], column("model_mask"), record.step)
         if record.context_atoms:  # safetensors refuses an empty slice at the end
-            place = slice(record.context_start, record.context_start + record.context_atoms)
-            more["context"] = _positions(shard.get_slice("context")[place], record.step)
-            more["context_kinds"] = torch.from_numpy(shard.get_slice("context_kinds")[place].astype(np.int64))
+            rows_of_context = slice(record.context_start, record.context_start + record.context_atoms)
+            more["context"] = _positions(shard.get_slice("context")[rows_of_context], record.step)
+            more["context_kinds"] = torch.from_numpy(shard.get_slice("context_kinds")[rows_of_context].astype(np.int64))
         return Chain(
             record.name,
             compact,
@@ -197,7 +224,13 @@ class Store:
 
 
 def letters(residues: Tensor) -> str:
-    """One-letter codes of residue types, X where unknown."""
+    """One-letter codes of residue types, X where unknown.
+
+    Examples
+    --------
+    >>> letters(torch.tensor([12, 11, 20]))
+    'MKX'
+    """
     return "".join(chemistry.LETTERS[i] for i in residues.tolist())
 
 

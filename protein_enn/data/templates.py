@@ -1,7 +1,7 @@
-"""Models of a chain on a relative of its cluster: what errors of real models look like, in any number.
+"""Models of a chain on a relative of its cluster: errors like those of real models, in any number.
 
-The backbone is that of the relative, where an alignment pairs them; side chains of equal residues come along, others
-are built at the same chi angles as far as there are any.
+The backbone is that of the relative, where an alignment pairs them. Side chains of equal residues are copied, others
+are built at the chi angles of the relative as far as it has them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import torch
 from protein_enn import chemistry
 from protein_enn.geometry.atom14 import from_compact, to_compact
 from protein_enn.geometry.side_chains import complete_side_chains, known_chi
-from protein_enn.metrics.relatives import align_relatives
+from protein_enn.metrics.alignment import align_relatives
 from protein_enn.structure import Structure
 
 
 def template_model(native: Structure, template: Structure) -> tuple[Structure, Structure]:
     """A model of (part of) a chain on the backbone of another chain, and that part of the native.
 
-    ValueError if too little of them is alike (`metrics.relatives`).
+    ValueError if too few residues correspond (`metrics.alignment`).
     """
     i, j = align_relatives(native, template)
     native, template = native.take(i), template.take(j)

@@ -1,4 +1,4 @@
-"""Masked protein language models (ESM-2, ESM C), the only room that sees `esm`: features of residues from sequence."""
+"""Masked protein language models (ESM-2, ESM C): features of residues from sequence. Only here `esm` is imported."""
 
 from protein_enn.embedding.checkpoint import load_language_model
 from protein_enn.embedding.model import LanguageModel, chain_rows, letters

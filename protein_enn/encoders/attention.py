@@ -24,9 +24,9 @@ from protein_enn.settings import Settings
 
 
 class EquivariantAttention(Encoder):
-    """Invariant attention weights on values that turn: arXiv:2006.10503, with the MLP attention of arXiv:2206.11990.
+    """Invariant attention weights on equivariant values: arXiv:2006.10503, with the MLP attention of arXiv:2206.11990.
 
-    Gives `scalars` x 0e + `odd` x 0o + `channels` x (1o + ... + lmax); at lmax 0 there are no tensors.
+    Features: `scalars` x 0e + `odd` x 0o + `channels` x (1o + ... + lmax); with lmax 0 there are no tensors.
     """
 
     equivariant: ClassVar[bool] = True
@@ -40,7 +40,7 @@ class EquivariantAttention(Encoder):
         lmax: int = Field(default=2, ge=0, le=MAX_DEGREE)
         edges: int = 64
         hidden: int = 96  # width of a message, all heads together
-        cutoff: float = 24.0  # Å, where a neighbour's attention reaches zero
+        cutoff: float = 24.0  # Å, where a neighbor's attention reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
         super().__init__(config, widths)
@@ -53,7 +53,7 @@ class EquivariantAttention(Encoder):
         self.layers = nn.ModuleList(AttentionLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
-        """Node features and the embedded edges they were made with."""
+        """Node features and the embedded edges."""
         edges = self.edges(graph)
         harmonics = spherical_harmonics(self.config.lmax, edges.direction)
         features = self.nodes(graph)
@@ -63,7 +63,7 @@ class EquivariantAttention(Encoder):
 
 
 class AttentionLayer(nn.Module):
-    """One residual round: even scalars, odd scalars and tensors of the neighbours, attended by the same heads."""
+    """One residual layer: even scalars, odd scalars and tensors of the neighbors, by the same attention."""
 
     def __init__(self, config: EquivariantAttention.Config, triples: int) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class AttentionLayer(nn.Module):
 
     def forward(self, x: Features, edges: Edges, harmonics: Float[Tensor, "n k m"]) -> Features:
         normed = self.norm(x.scalars)
-        cutoff = edges.weight * edges.weight.shape[1]  # Edges has it over k
+        cutoff = edges.weight * edges.weight.shape[1]  # the weight of `Edges` is divided by k
         messages, weight = self.attention(self.messages(normed, edges), cutoff)
         edges = replace(edges, weight=weight)
         scalars = x.scalars + self.even(neighbor_sum(weight, messages))
@@ -92,7 +92,7 @@ class AttentionLayer(nn.Module):
 
 
 class TensorValues(nn.Module):
-    """What is attended to: the tensor product of Y(d_ij) with the neighbour's tensors and some of its scalars.
+    """The values of the attention: the tensor product of Y(d_ij) with tensors and some scalars of the neighbor.
 
     h (n, scalars), tensors (n, (lmax + 1)^2 - 1, channels) -> invariants (n, i), tensors of the same shape.
     """

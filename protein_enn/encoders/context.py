@@ -1,4 +1,4 @@
-"""What a node sees of atoms that are no nodes: ligands, ions, nucleic acids."""
+"""Features of a node from atoms that are not nodes: ligands, ions, nucleic acids."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from protein_enn.nn.radial import GaussianBasis, polynomial_cutoff, safe_norm
 class ContextEmbedding(nn.Module):
     """c_i = W sum_a f(|r_a|) silu(T[kind_a] + R [RBF(|r_a - p|) for the points p of the frame of i]).
 
-    r_a context atoms from the node (n, c, 3) Å, kinds (n, c) with 0 for none, points p the node itself and its first
-    vectors (n, v, 3); f a polynomial cutoff -> (n, size) 0e, zeros where there is no atom. After LigandMPNN, doi
+    r_a: context atoms relative to the node (n, c, 3) Å; kinds (n, c), 0 for none; points p: the node itself and its
+    first vectors (n, v, 3); f: a polynomial cutoff -> (n, size) 0e, zero where there is no atom. After LigandMPNN, doi
     10.1038/s41592-025-02626-1.
     """
 
@@ -32,8 +32,8 @@ class ContextEmbedding(nn.Module):
         n = len(kinds)
         frame = torch.cat([points.new_zeros(n, 1, 3), points], 1)
         with torch.autocast(atoms.device.type, enabled=False):
-            apart = safe_norm(atoms[:, :, None] - frame[:, None])
-            near = self.basis(apart).flatten(2)
+            distance = safe_norm(atoms[:, :, None] - frame[:, None])
+            basis = self.basis(distance).flatten(2)
             weight = polynomial_cutoff(safe_norm(atoms), self.cutoff) * (kinds > 0)
-        messages = silu(self.distances(near) + self.types(kinds))
+        messages = silu(self.distances(basis) + self.types(kinds))
         return self.outer((weight[..., None] * messages).sum(1))

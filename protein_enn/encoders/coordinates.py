@@ -1,4 +1,4 @@
-"""The control: message passing on plain coordinates, which learns symmetry from augmentation or not at all."""
+"""The control: message passing on plain coordinates. It can learn symmetry only from augmentation."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from protein_enn.nn.radial import GaussianBasis, safe_norm, smooth_cutoff
 from protein_enn.settings import Settings
 
 LENGTH = 4.0
-"""Å; about the distance of two CAs in sequence. Components are divided by it, so that they are of order 1."""
+"""Å; about the distance of successive CAs. Components are divided by it, so that they are of order 1."""
 
 
 class Coordinates(Encoder):
-    """What the other encoders are measured against: it sees x, y and z of every difference as three numbers.
+    """The baseline of the other encoders: x, y and z of every difference are three plain numbers.
 
-    Positions enter as differences only, so translations hold, and so do permutations; a rotation or a mirror image
-    changes everything. The layout says how the outputs are to be read (`scalars` x 0e + `odd` x 0o + `channels` x 1o,
-    so that every task can use them), but nothing makes them turn like that except training on turned structures.
+    Positions enter as differences only, so the encoder is exactly equivariant to translations and permutations. A
+    rotation or a reflection changes all outputs. The layout (`scalars` x 0e + `odd` x 0o + `channels` x 1o) lets every
+    task use the outputs, but only training on rotated structures can make them rotate like these irreps.
     """
 
     equivariant: ClassVar[bool] = False
@@ -38,7 +38,7 @@ class Coordinates(Encoder):
         channels: int = 16
         edges: int = 64
         hidden: int = 128  # width of a message
-        cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
+        cutoff: float = 24.0  # Å, where a neighbor's weight reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
         super().__init__(config, widths)
@@ -51,7 +51,7 @@ class Coordinates(Encoder):
         self.exit = nn.Linear(config.scalars, config.odd + 3 * config.channels)
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
-        """Plain numbers in the shape of features, and the embedded edges they were made with."""
+        """Plain numbers in the shape of features, and the embedded edges."""
         edges = self.edges(graph)
         components = graph.vectors.flatten(1) / LENGTH
         scalars = self.scalars(torch.cat([graph.scalars, graph.pseudoscalars, components], -1))
@@ -65,7 +65,7 @@ class Coordinates(Encoder):
 class ComponentEmbedding(nn.Module):
     """e_ij = W silu(A (x_j - x_i) + B v_i + C v_j + D RBF(|x_j - x_i|) + type), components of vectors as numbers.
 
-    The same `Edges` as those of `EdgeEmbedding`; here `scalars` (n, k, size) are no 0e, and there are no pseudoscalars.
+    `Edges` as from `EdgeEmbedding`, but `scalars` (n, k, size) are not 0e, and there are no pseudoscalars.
     """
 
     def __init__(self, widths: Widths, size: int, cutoff: float, basis: int = 12) -> None:
@@ -81,7 +81,7 @@ class ComponentEmbedding(nn.Module):
 
     def forward(self, graph: GeometricGraph) -> Edges:
         neighbors = graph.neighbors
-        # Geometry keeps its digits when products elsewhere are done in bfloat16.
+        # Geometry is never computed in bfloat16.
         with torch.autocast(graph.pos.device.type, enabled=False):
             offset = gather(graph.pos, neighbors) - graph.pos[:, None]
             distance = safe_norm(offset)
@@ -96,7 +96,7 @@ class ComponentEmbedding(nn.Module):
 
 
 class CoordinatesLayer(nn.Module):
-    """One residual round of messages and a transition: (n, scalars) -> the same."""
+    """One residual layer of messages and a transition: (n, scalars) -> the same."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()

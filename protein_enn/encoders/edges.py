@@ -18,17 +18,17 @@ from protein_enn.nn.radial import GaussianBasis, safe_norm, smooth_cutoff
 
 @dataclass(frozen=True, eq=False)
 class Edges:
-    """What an encoder knows of the pairs (i, neighbour of i)."""
+    """Features of the pairs (i, neighbor of i)."""
 
     neighbors: Int[Tensor, "n k"]
-    weight: Float[Tensor, "n k"]  # smooth cutoff of the distance, over k; 0 where there is no neighbour
-    direction: Float[Tensor, "n k 3"]  # unit vector from i to its neighbour: 1o
+    weight: Float[Tensor, "n k"]  # smooth cutoff of the distance, divided by k; 0 where there is no neighbor
+    direction: Float[Tensor, "n k 3"]  # unit vector from i to its neighbor: 1o
     scalars: Float[Tensor, "n k e"]  # embedded distances, angles and types: e x 0e
     pseudoscalars: Float[Tensor, "n k t"]  # triple products: t x 0o
 
 
 def gather(values: Float[Tensor, "n *f"], index: Int[Tensor, "m k"]) -> Float[Tensor, "m k *f"]:
-    """values[index]; `index_select` because its gradient is much faster than that of indexing."""
+    """values[index], by `index_select`: its gradient is much faster than that of indexing."""
     return values.index_select(0, index.reshape(-1)).view(*index.shape, *values.shape[1:])
 
 
@@ -54,26 +54,27 @@ class EdgeEmbedding(nn.Module):
         self.types = nn.Embedding(widths.edge_types, size)
 
     def forward(self, graph: GeometricGraph) -> Edges:
-        """All edges, in chunks of nodes: what is made on the way is many times the result."""
+        """All edges, in chunks of nodes: intermediate values take many times the memory of the result."""
         points = torch.cat([graph.pos, graph.vectors.flatten(1)], 1)
         rows = (graph.pos, graph.vectors, graph.edge_types, graph.neighbor_mask)
         fast = self.rounded and supported(graph.pos.device) and not points.requires_grad
         step = partial(self._rows, fast)
-        # Geometry keeps its digits when products elsewhere are done in bfloat16.
+        # Geometry is never computed in bfloat16.
         with torch.autocast(graph.pos.device.type, enabled=False):
-            found = in_chunks(step, rows, (points,), graph.neighbors, tuple(self.parameters()), share=2)
-        return Edges(graph.neighbors, *found)
+            features = in_chunks(step, rows, (points,), graph.neighbors, tuple(self.parameters()), divisor=2)
+        return Edges(graph.neighbors, *features)
 
     def _rows(
         self, fast: bool, pos: Tensor, vectors: Tensor, types: Tensor, mask: Tensor, source: Source
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Weight, direction, scalars and pseudoscalars of some nodes' edges; `source` holds their ends, 3 + 3 v.
+        """Weight, direction, scalars and pseudoscalars of the edges of some nodes.
 
-        `fast` takes bfloat16 for the products of the bases of distances.
+        `source` holds position and vectors of their ends, 3 + 3 v. With `fast` the products with bases of distances are
+        bfloat16.
         """
-        ends = source.gathered()
+        ends = source.gather()
         n, k, _ = ends.shape
-        # Differences before anything else: positions may be far from the origin.
+        # Differences come first: positions may be far from the origin.
         offset = ends[..., :3] - pos[:, None]
         vectors_j = ends[..., 3:].view(n, k, -1, 3)
         distance = safe_norm(offset)
@@ -81,15 +82,15 @@ class EdgeEmbedding(nn.Module):
         pairs = self._distances(vectors, vectors_j, offset)
         unit_i = vectors / safe_norm(vectors)[..., None]
         unit_j = vectors_j / safe_norm(vectors_j)[..., None]
-        seen = torch.cat([direction[:, :, None], unit_j[:, :, : self.dots]], 2).view(n, -1, 3) @ unit_i.mT
-        seen = seen.view(n, k, self.dots + 1, -1)
+        dots_i = torch.cat([direction[:, :, None], unit_j[:, :, : self.dots]], 2).view(n, -1, 3) @ unit_i.mT
+        dots_i = dots_i.view(n, k, self.dots + 1, -1)
         dots_j = (unit_j * direction[:, :, None]).sum(-1)
-        angles = torch.cat([seen[:, :, 0], dots_j, seen[:, :, 1:, : self.dots].flatten(2)], -1)
+        angles = torch.cat([dots_i[:, :, 0], dots_j, dots_i[:, :, 1:, : self.dots].flatten(2)], -1)
         size = self.linear.in_features - angles.shape[-1]
         by_distance, by_angle = self.linear.weight.split([size, angles.shape[-1]], 1)
         if fast:
-            near = gaussians(pairs, self.basis.centers, self.basis.inverse_width).view(n, k, -1)
-            scalars = linear(near, by_distance.bfloat16()) + self.linear.bias
+            basis = gaussians(pairs, self.basis.centers, self.basis.inverse_width).view(n, k, -1)
+            scalars = linear(basis, by_distance.bfloat16()) + self.linear.bias
         else:
             scalars = linear(self.basis(pairs).view(n, k, -1), by_distance, self.linear.bias)
         return (
@@ -100,25 +101,26 @@ class EdgeEmbedding(nn.Module):
         )
 
     def _distances(self, vectors: Tensor, vectors_j: Tensor, offset: Tensor) -> Float[Tensor, "n k p"]:
-        """|x_j + b - x_i - a| for all frame atoms a of i and, running faster, b of j.
+        """|x_j + b - x_i - a| for all frame atoms a of i (outer index) and b of j (inner index).
 
-        Axes come before pairs, so that every operation runs along all pairs at once.
+        The axis of x, y, z comes before pairs, so that every operation is over all pairs at once.
         """
         (n, k, _), atoms = offset.shape, self.frame + 1
-        here = torch.cat([vectors.new_zeros(n, 1, 3), vectors[:, : self.frame]], 1).mT
-        there = torch.cat([offset[..., None], offset[..., None] + vectors_j[:, :, : self.frame].mT], -1)
-        here = here[:, None, :, :, None].expand(n, 1, 3, atoms, atoms).flatten(3)
-        there = there[:, :, :, None].expand(n, k, 3, atoms, atoms).flatten(3)
-        return ((there - here).square().sum(2) + 1e-8).sqrt()
+        points_i = torch.cat([vectors.new_zeros(n, 1, 3), vectors[:, : self.frame]], 1).mT
+        points_j = torch.cat([offset[..., None], offset[..., None] + vectors_j[:, :, : self.frame].mT], -1)
+        points_i = points_i[:, None, :, :, None].expand(n, 1, 3, atoms, atoms).flatten(3)
+        points_j = points_j[:, :, :, None].expand(n, k, 3, atoms, atoms).flatten(3)
+        return ((points_j - points_i).square().sum(2) + 1e-8).sqrt()
 
     def _triple_products(self, unit_i: Tensor, unit_j: Tensor, direction: Tensor) -> Tensor:
+        """Triple products of the first vectors of both ends and the direction; none for nodes with fewer vectors."""
         if self.frame < self.TRIPLE:
             return direction[..., :0]
         cross = torch.linalg.cross
         n, k = direction.shape[:2]
         normal_i = cross(unit_i[:, 0], unit_i[:, 1])[:, None].expand(n, k, 3)
         normal_j = cross(unit_j[:, :, 0], unit_j[:, :, 1])
-        here = torch.cat([unit_j[:, :, :3], direction[:, :, None]], 2) @ normal_i[..., None]
-        there = torch.cat([unit_i[:, None, :3].expand(n, k, 3, 3), direction[:, :, None]], 2) @ normal_j[..., None]
+        with_i = torch.cat([unit_j[:, :, :3], direction[:, :, None]], 2) @ normal_i[..., None]
+        with_j = torch.cat([unit_i[:, None, :3].expand(n, k, 3, 3), direction[:, :, None]], 2) @ normal_j[..., None]
         twist = cross(direction[:, :, None], unit_i[:, None, :2].expand(n, k, 2, 3)) @ unit_j[:, :, :2].transpose(2, 3)
-        return torch.cat([here.flatten(2), there.flatten(2), twist.flatten(2)], -1)
+        return torch.cat([with_i.flatten(2), with_j.flatten(2), twist.flatten(2)], -1)

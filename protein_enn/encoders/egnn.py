@@ -1,4 +1,4 @@
-"""E(n)-equivariant graph network: messages know squared distances, vectors are sums of differences."""
+"""E(n)-equivariant graph network: messages depend on squared distances, vectors are sums of differences."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from protein_enn.settings import Settings
 
 
 class EGNN(Encoder):
-    """Every node carries a few points; messages see how far they are apart and move them: arXiv:2102.09844.
+    """Every node has a few points; messages depend on the distances between points and move them: arXiv:2102.09844.
 
-    There a node's position itself is moved. Here it stays, because the graph belongs to it, and the node has points
-    X_ic = x_i + V_ic beside it instead, whose offsets V (Å) are vectors: at first linear in the graph's vectors (so the
-    backbone is seen), then moved by the paper's rule. Several points for a node: arXiv:2208.06073. Gives `scalars` x 0e
-    + `odd` x 0o + `channels` x 1o, the offsets; odd scalars come from the triple products of the edges alone, so there
-    are none (zeros) where nodes have no vectors.
+    In the paper the position of a node is moved. Here it is fixed, because the graph depends on it. Instead the node
+    has points X_ic = x_i + V_ic, whose offsets V (Å) are vectors. At first they are linear in the graph's vectors (so
+    they depend on the backbone), then they are moved by the rule of the paper. Several points per node:
+    arXiv:2208.06073. Features: `scalars` x 0e + `odd` x 0o + `channels` x 1o, the offsets. Odd scalars come from the
+    triple products of the edges alone, so they are zero where nodes have no vectors.
     """
 
     equivariant: ClassVar[bool] = True
@@ -36,7 +36,7 @@ class EGNN(Encoder):
         channels: int = 8  # points of each node
         edges: int = 64
         hidden: int = 128  # width of a message
-        cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
+        cutoff: float = 24.0  # Å, where a neighbor's weight reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
         super().__init__(config, widths)
@@ -48,7 +48,7 @@ class EGNN(Encoder):
         self.layers = nn.ModuleList(EGNNLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
-        """Node features and the embedded edges they were made with."""
+        """Node features and the embedded edges."""
         edges = self.edges(graph)
         offset = gather(graph.pos, edges.neighbors) - graph.pos[:, None]
         first = self.nodes(graph)
@@ -62,7 +62,8 @@ class EGNNLayer(nn.Module):
     """m_ij = silu(W1 h_i + W2 h_j + W3 e_ij + W4 log(1 + |D_ij|^2)) with D_ijc = X_jc - X_ic;
     V_ic + sum_j w_ij phi_c(m_ij) D_ijc / (|D_ijc| + 1); h_i + W sum_j w_ij m_ij, then a transition.
 
-    The logarithm keeps squares of 0 to 1,000 Å^2 in reach of one linear map; the division that of arXiv:2203.17003.
+    The logarithm maps squares of 0 to 1,000 Å^2 to the range of one linear map; the division is that of
+    arXiv:2203.17003.
     Scalars (n, h) 0e, odd (n, o) 0o, points V (n, 3, c) 1o, offset x_j - x_i (n, k, 3) 1o -> the first three.
     """
 

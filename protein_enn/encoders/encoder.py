@@ -1,4 +1,4 @@
-"""What every encoder is."""
+"""The base class of encoders."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from protein_enn.settings import Settings
 class Encoder(nn.Module, ABC):
     """A network from a graph to features of its nodes and edges.
 
-    `layout` and `edge_width` say what it gives: the irreps of a node's features and the even scalars of an edge.
-    `equivariant` says whether features follow every rotation and reflection of the graph exactly.
+    `layout` is the irreps of node features, `edge_width` the number of even scalars of an edge. `equivariant` is True
+    if the features are exactly equivariant to all rotations and reflections.
     """
 
     Config: ClassVar[type[Settings]]

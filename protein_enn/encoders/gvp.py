@@ -21,8 +21,8 @@ from protein_enn.settings import Settings
 class GVP(Encoder):
     """Scalars and vectors of every node from its surroundings: arXiv:2009.01411, with gates of arXiv:2106.03843.
 
-    Gives `scalars` x 0e + `odd` x 0o + `channels` x 1o. Odd scalars come from the triple products of the edges and of
-    the node's own vectors, so that also atoms without vector features get them.
+    Features: `scalars` x 0e + `odd` x 0o + `channels` x 1o. Odd scalars come from the triple products of the edges and
+    of the node's own vectors. So atoms without vector features get them too.
     """
 
     equivariant: ClassVar[bool] = True
@@ -34,7 +34,7 @@ class GVP(Encoder):
         channels: int = 16  # vectors
         edges: int = 64
         hidden: int = 96  # width of a message
-        cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
+        cutoff: float = 24.0  # Å, where a neighbor's weight reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
         super().__init__(config, widths)
@@ -46,7 +46,7 @@ class GVP(Encoder):
         self.layers = nn.ModuleList(GVPLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
-        """Node features and the embedded edges they were made with."""
+        """Node features and the embedded edges."""
         edges = self.edges(graph)
         features = self.nodes(graph)
         for layer in self.layers:
@@ -55,7 +55,7 @@ class GVP(Encoder):
 
 
 class GVPLayer(nn.Module):
-    """One residual round: messages of one perceptron, then two perceptrons on each node."""
+    """One residual layer: messages of one perceptron, then two perceptrons on each node."""
 
     def __init__(self, config: GVP.Config, triples: int) -> None:
         super().__init__()
@@ -82,8 +82,8 @@ class GVPLayer(nn.Module):
         odd = x.pseudoscalars + self.odd(x.pseudoscalars, messages, edges)
         vectors = x.vectors + update
         normed = self.vector_norm(vectors)
-        triple, turned = self.chiral(normed, odd)
+        triple, chiral = self.chiral(normed, odd)
         odd = odd + triple
         inner = self.inner(torch.cat([self.inner_norm(scalars), odd.square()], -1), normed)
         even, update = self.outer(*inner)
-        return Features(scalars + even, odd, vectors + turned + update, x.pseudotensors)
+        return Features(scalars + even, odd, vectors + chiral + update, x.pseudotensors)

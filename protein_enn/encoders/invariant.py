@@ -27,7 +27,7 @@ from protein_enn.settings import Settings
 
 
 class Invariant(Encoder):
-    """Scalar messages between k neighbours, which update the edges too: `scalars` x 0e + `odd` x 0o, no tensors."""
+    """Scalar messages between k neighbors, which update the edges too: `scalars` x 0e + `odd` x 0o, no tensors."""
 
     equivariant: ClassVar[bool] = True
 
@@ -37,7 +37,7 @@ class Invariant(Encoder):
         odd: int = 16
         edges: int = 64
         hidden: int = 128
-        edge_updates: bool = True  # edges learn from both ends after every layer
+        edge_updates: bool = True  # whether edges are updated from both ends after every layer
         depth: int = Field(default=1, ge=1, le=2)  # linear maps of a message before the one after the sum
         transition: int = 2  # inner width of a transition, times `scalars`
         dropout: float = Field(default=0.0, ge=0, lt=1)  # of summed messages and of transitions, in training
@@ -62,7 +62,7 @@ class Invariant(Encoder):
 
 
 class InvariantLayer(nn.Module):
-    """One residual round of scalar messages."""
+    """One residual layer of scalar messages."""
 
     def __init__(self, config: Invariant.Config, triples: int) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class InvariantLayer(nn.Module):
     def forward(self, x: Features, edges: Edges) -> tuple[Features, Edges]:
         normed = self.norm(x.scalars)
         if not x.pseudoscalars.shape[1] and supported(normed.device, edges.scalars.shape[2], self.even.in_features):
-            return self._in_cache(x, normed, edges)
+            return self._by_loops(x, normed, edges)
         rows = (self.messages.target(normed), edges.scalars, edges.pseudoscalars, edges.weight)
         values = (self.messages.source(normed), self.odd.node(x.pseudoscalars))
         even, odd = in_chunks(self._sums, rows, values, edges.neighbors, tuple(self.parameters()))
@@ -88,7 +88,7 @@ class InvariantLayer(nn.Module):
             edges = self.edge_update(scalars, edges)
         return replace(x, scalars=scalars, pseudoscalars=odd), edges
 
-    def _in_cache(self, x: Features, normed: Tensor, edges: Edges) -> tuple[Features, Edges]:
+    def _by_loops(self, x: Features, normed: Tensor, edges: Edges) -> tuple[Features, Edges]:
         """The same without odd scalars, by compiled loops in bfloat16."""
         target, source, matrix = self.messages.target(normed), self.messages.source(normed), self.messages.edge.weight
         even = summed_messages(edges.scalars, target, source, edges.neighbors, edges.weight, matrix, self.deeper)
@@ -100,8 +100,8 @@ class InvariantLayer(nn.Module):
     def _sums(
         self, target: Tensor, e: Tensor, triples: Tensor, weight: Tensor, source: Source, odd: Source
     ) -> tuple[Tensor, Tensor]:
-        """What some nodes take from their neighbours."""
-        messages = self.messages.joined(target, source.gathered(), e)
+        """Sums over the neighbors of some nodes: messages and odd scalars."""
+        messages = self.messages.combine(target, source.gather(), e)
         if self.deeper is not None:
             messages = silu(self.deeper(messages))
-        return neighbor_sum(weight, messages), self.odd.joined(odd.gathered(), messages, triples, weight)
+        return neighbor_sum(weight, messages), self.odd.combine(odd.gather(), messages, triples, weight)

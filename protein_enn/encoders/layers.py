@@ -1,4 +1,4 @@
-"""What the encoders share: invariant messages summed before their last linear, odd scalars, transitions."""
+"""Layers that several encoders use: invariant messages, odd scalars, updates of edges, transitions."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class NodeEmbedding(nn.Module):
         super().__init__()
         self.layout = layout
         self.scalars = nn.Linear(widths.scalars + widths.vectors, layout.scalars)
-        self.odd = unbiased(widths.pseudoscalars, layout.pseudoscalars)
-        self.vectors = unbiased(widths.vectors, layout.channels) if layout.channels else None
+        self.odd = linear_without_bias(widths.pseudoscalars, layout.pseudoscalars)
+        self.vectors = linear_without_bias(widths.vectors, layout.channels) if layout.channels else None
 
     def forward(self, graph: GeometricGraph) -> Features:
         n = len(graph.pos)
@@ -35,7 +35,7 @@ class NodeEmbedding(nn.Module):
         components = (self.layout.lmax + 1) ** 2 - 1
         tensors = graph.vectors.new_zeros(n, components, self.layout.channels)
         if self.vectors is not None:
-            with torch.autocast(graph.pos.device.type, enabled=False):  # geometry keeps its digits
+            with torch.autocast(graph.pos.device.type, enabled=False):  # geometry is never computed in bfloat16
                 first = self.vectors(graph.vectors.transpose(1, 2))
             tensors = torch.cat([first, tensors[:, 3:]], 1)
         return Features(
@@ -47,7 +47,7 @@ class NodeEmbedding(nn.Module):
 
 
 class PairMessages(nn.Module):
-    """m_ij = silu(W1 h_i + W2 h_j + W3 e_ij): two of the three products are done once per node.
+    """m_ij = silu(W1 h_i + W2 h_j + W3 e_ij): two of the three products are computed once per node.
 
     h (n, scalars), e (n, k, edges) -> m (n, k, hidden), all 0e.
     """
@@ -59,9 +59,9 @@ class PairMessages(nn.Module):
         self.edge = nn.Linear(edges, hidden, bias=False)
 
     def forward(self, h: Float[Tensor, "n h"], edges: Edges) -> Float[Tensor, "n k m"]:
-        return self.joined(self.target(h), gather(self.source(h), edges.neighbors), edges.scalars)
+        return self.combine(self.target(h), gather(self.source(h), edges.neighbors), edges.scalars)
 
-    def joined(
+    def combine(
         self, target: Float[Tensor, "n m"], source: Float[Tensor, "n k m"], e: Float[Tensor, "n k e"]
     ) -> Float[Tensor, "n k m"]:
         """Messages from W1 h_i, W2 h_j and e_ij."""
@@ -74,7 +74,24 @@ def activated_sum(
     weight: Float[Tensor, "m e"],
     target: Float[Tensor, "n m"],
 ) -> Float[Tensor, "n k m"]:
-    """silu(s_ij + W e_ij + t_i). Without gradients in place: `source` is gathered for this alone."""
+    """silu(s_ij + W e_ij + t_i).
+
+    Parameters
+    ----------
+    source
+        s. It is overwritten where no gradients are needed.
+    e
+        Edges.
+    weight
+        W.
+    target
+        t.
+
+    Returns
+    -------
+    Float[Tensor, "n k m"]
+        One message per edge.
+    """
     n, k, width = source.shape
     rows, edges = source.reshape(n * k, width), e.reshape(n * k, -1)
     if torch.is_grad_enabled() or torch.is_autocast_enabled(source.device.type):
@@ -83,9 +100,9 @@ def activated_sum(
 
 
 class EdgeUpdate(nn.Module):
-    """e_ij + W4 silu(W1 h_i + W2 h_j + W3 LayerNorm(e_ij)): edges learn from both ends, doi 10.1126/science.add2187.
+    """e_ij + W4 silu(W1 h_i + W2 h_j + W3 LayerNorm(e_ij)): an update from both ends, doi 10.1126/science.add2187.
 
-    h (n, scalars), e (n, k, edges) -> the edges with other scalars, all 0e.
+    h (n, scalars), e (n, k, edges) -> the edges with new scalars, all 0e.
     """
 
     def __init__(self, scalars: int, edges: int) -> None:
@@ -98,15 +115,16 @@ class EdgeUpdate(nn.Module):
         if supported(h.device, edges.scalars.shape[2]):
             gain, offset, matrix = self.norm.weight, self.norm.bias, self.messages.edge.weight
             target = self.messages.target(h) + (matrix.float() @ offset)
-            given = (edges.scalars, target, self.messages.source(h), edges.neighbors)
-            return replace(edges, scalars=updated_edges(*given, matrix * gain, self.outer))
+            inputs = (edges.scalars, target, self.messages.source(h), edges.neighbors)
+            return replace(edges, scalars=updated_edges(*inputs, matrix * gain, self.outer))
         rows = (self.messages.target(h), edges.scalars)
         values = (self.messages.source(h),)
-        (scalars,) = in_chunks(self._updated, rows, values, edges.neighbors, tuple(self.parameters()))
+        (scalars,) = in_chunks(self._update, rows, values, edges.neighbors, tuple(self.parameters()))
         return replace(edges, scalars=scalars)
 
-    def _updated(self, target: Tensor, e: Tensor, source: Source) -> tuple[Tensor]:
-        return (e + self.outer(self.messages.joined(target, source.gathered(), self.norm(e))),)
+    def _update(self, target: Tensor, e: Tensor, source: Source) -> tuple[Tensor]:
+        """The new scalars of the edges of some nodes."""
+        return (e + self.outer(self.messages.combine(target, source.gather(), self.norm(e))),)
 
 
 class OddMessages(nn.Module):
@@ -117,14 +135,14 @@ class OddMessages(nn.Module):
 
     def __init__(self, odd: int, triples: int, hidden: int) -> None:
         super().__init__()
-        self.gate = nn.Linear(hidden, odd) if odd else Absent(0)
-        self.node = unbiased(odd, odd)
+        self.gate = nn.Linear(hidden, odd) if odd else ZeroOutput(0)
+        self.node = linear_without_bias(odd, odd)
         self.edge = nn.Linear(triples, odd, bias=False) if triples and odd else None
 
     def forward(self, o: Tensor, messages: Tensor, edges: Edges) -> Float[Tensor, "n o"]:
-        return self.joined(gather(self.node(o), edges.neighbors), messages, edges.pseudoscalars, edges.weight)
+        return self.combine(gather(self.node(o), edges.neighbors), messages, edges.pseudoscalars, edges.weight)
 
-    def joined(self, value: Tensor, messages: Tensor, triples: Tensor, weight: Tensor) -> Float[Tensor, "n o"]:
+    def combine(self, value: Tensor, messages: Tensor, triples: Tensor, weight: Tensor) -> Float[Tensor, "n o"]:
         """The sum from U o_j, messages, triple products and weights."""
         if self.edge is not None:
             value = value + self.edge(triples)
@@ -132,7 +150,7 @@ class OddMessages(nn.Module):
 
 
 class Transition(nn.Module):
-    """h + W2 D silu(W1 LayerNorm(h)): a residual block on scalars; D is dropout, in training alone."""
+    """h + W2 D silu(W1 LayerNorm(h)): a residual block on scalars; D is dropout, only in training."""
 
     def __init__(self, scalars: int, factor: int = 2, extra: int = 0, dropout: float = 0.0) -> None:
         super().__init__()
@@ -153,8 +171,8 @@ def neighbor_sum(weight: Float[Tensor, "n k"], values: Float[Tensor, "n k f"]) -
     return (weight[:, None] @ values).squeeze(1)
 
 
-class Absent(nn.Module):
-    """In place of a linear layer whose input or output has no features: zeros of the output's width."""
+class ZeroOutput(nn.Module):
+    """Replaces a linear layer whose input or output has no features: zeros of the output's width."""
 
     def __init__(self, outputs: int) -> None:
         super().__init__()
@@ -164,6 +182,6 @@ class Absent(nn.Module):
         return x.new_zeros(*x.shape[:-1], self.outputs)
 
 
-def unbiased(inputs: int, outputs: int) -> nn.Module:
-    """A linear layer without bias, which keeps odd and vector features odd and vectors; also for none."""
-    return nn.Linear(inputs, outputs, bias=False) if inputs and outputs else Absent(outputs)
+def linear_without_bias(inputs: int, outputs: int) -> nn.Module:
+    """A linear layer without bias, which is equivariant on odd scalars and vectors; also for 0 features."""
+    return nn.Linear(inputs, outputs, bias=False) if inputs and outputs else ZeroOutput(outputs)

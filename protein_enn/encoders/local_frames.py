@@ -1,4 +1,4 @@
-"""Symmetry in the input: message passing on coordinates, each residue's surroundings in its own frame."""
+"""Equivariance by local frames: message passing on coordinates in the frame of each residue."""
 
 from __future__ import annotations
 
@@ -18,22 +18,21 @@ from protein_enn.nn.features import Features, Layout
 from protein_enn.nn.radial import GaussianBasis, safe_norm, smooth_cutoff
 
 N, C = 0, 1
-"""Places of N and C among the vectors of residue graphs."""
+"""Indices of N and C among the vectors of residue graphs."""
 
 
 class LocalFrames(Encoder):
-    """`Coordinates` in the frame of each residue's N, CA and C (AlphaFold 2, doi 10.1038/s41586-021-03819-2).
+    """`Coordinates` in the frame of N, CA and C of each residue (AlphaFold 2, doi 10.1038/s41586-021-03819-2).
 
-    Components along the axes of a frame do not change when the protein is turned, so any function of them is allowed;
-    vectors of the output are turned back. The axes are right-handed, the third a cross product: rotations and
-    translations hold exactly, the mirror image does not (it is another protein to this encoder). Without N or C a
-    residue has no frame: it sees distances alone and gives no vectors. ValueError for graphs whose nodes have fewer
-    than two vectors.
+    Components along the axes of a frame are invariant under rotations, so any function of them is allowed; vectors of
+    the output are rotated back. The axes are right-handed, the third is a cross product. So the encoder is exactly
+    equivariant to rotations and translations, but not to reflections. A residue without N or C has no frame: it gets
+    distances only and gives no vectors. ValueError for graphs whose nodes have fewer than two vectors.
     """
 
-    equivariant: ClassVar[bool] = False  # of the whole of O(3), only rotations
+    equivariant: ClassVar[bool] = False  # to rotations only, not to all of O(3)
 
-    Config = Coordinates.Config  # the two differ in what they see alone
+    Config = Coordinates.Config  # the two encoders differ only in their input
 
     def __init__(self, config: Coordinates.Config, widths: Widths) -> None:
         super().__init__(config, widths)
@@ -50,7 +49,7 @@ class LocalFrames(Encoder):
         self.exit = nn.Linear(config.scalars, config.odd + 3 * config.channels)
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
-        """Plain numbers in the shape of features, vectors turned out of the frames, and the edges."""
+        """Plain numbers in the shape of features, vectors rotated out of the frames, and the edges."""
         frames = frames_of(graph)
         edges = self.edges(graph, frames)
         components = (graph.vectors @ frames.transpose(1, 2)).flatten(1) / LENGTH
@@ -66,14 +65,14 @@ class LocalFrames(Encoder):
 def frames_of(graph: GeometricGraph) -> Float[Tensor, "n 3 3"]:
     """Axes (rows) of the frame of each node, zero where N or C is missing."""
     n, c = graph.vectors[:, N], graph.vectors[:, C]
-    there = (n != 0).any(-1) & (c != 0).any(-1)
-    return backbone_frames(n, torch.zeros_like(n), c) * there[:, None, None]
+    defined = (n != 0).any(-1) & (c != 0).any(-1)
+    return backbone_frames(n, torch.zeros_like(n), c) * defined[:, None, None]
 
 
 class FrameEmbedding(nn.Module):
     """e_ij = W silu(A F_i (x_j - x_i) + B F_i v_i + C F_i v_j + D RBF(|x_j - x_i|) + type), F_i the frame of node i.
 
-    The same `Edges` as those of `ComponentEmbedding`.
+    `Edges` as from `ComponentEmbedding`.
     """
 
     def __init__(self, widths: Widths, size: int, cutoff: float, basis: int = 12) -> None:
@@ -88,12 +87,12 @@ class FrameEmbedding(nn.Module):
 
     def forward(self, graph: GeometricGraph, frames: Float[Tensor, "n 3 3"]) -> Edges:
         neighbors = graph.neighbors
-        # Geometry keeps its digits when products elsewhere are done in bfloat16.
+        # Geometry is never computed in bfloat16.
         with torch.autocast(graph.pos.device.type, enabled=False):
             offset = gather(graph.pos, neighbors) - graph.pos[:, None]
             distance = safe_norm(offset)
-            seen = torch.cat([offset[:, :, None], gather(graph.vectors, neighbors)], 2)
-            local = (seen @ frames.transpose(1, 2)[:, None]).flatten(2) / LENGTH
+            vectors_j = torch.cat([offset[:, :, None], gather(graph.vectors, neighbors)], 2)
+            local = (vectors_j @ frames.transpose(1, 2)[:, None]).flatten(2) / LENGTH
             own = (graph.vectors @ frames.transpose(1, 2)).flatten(1) / LENGTH
             inner = self.there(local) + self.here(own)[:, None] + self.distance(self.basis(distance))
             scalars = self.outer(silu(inner + self.types(graph.edge_types)))

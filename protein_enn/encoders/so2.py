@@ -1,4 +1,4 @@
-"""Tensor field network whose products are done in the frame of each edge, where one axis of rotation is left."""
+"""Tensor field network whose products are computed in the frame of each edge, where one axis of rotation remains."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from protein_enn.encoders.edges import EdgeEmbedding, Edges
 from protein_enn.encoders.encoder import Encoder
 from protein_enn.encoders.layers import NodeEmbedding, OddMessages, PairMessages, Transition, neighbor_sum
 from protein_enn.graph.fields import GeometricGraph, Widths
-from protein_enn.nn.edge_rotations import EdgeTurns, Turns
+from protein_enn.nn.edge_rotations import EdgeAlignment, EdgeRotations
 from protein_enn.nn.features import Features, Layout
 from protein_enn.nn.gate import gate_tensors
 from protein_enn.nn.norm import TensorNorm
@@ -23,9 +23,9 @@ from protein_enn.settings import Settings
 
 
 class SO2(Encoder):
-    """Features of every node from its surroundings: arXiv:2302.03655, with messages that see both ends.
+    """Features of every node from its surroundings: arXiv:2302.03655, with messages that depend on both ends.
 
-    Gives `scalars` x 0e + `odd` x 0o + `channels` x (1o + ... + lmax).
+    Features: `scalars` x 0e + `odd` x 0o + `channels` x (1o + ... + lmax).
     """
 
     equivariant: ClassVar[bool] = True
@@ -36,11 +36,11 @@ class SO2(Encoder):
         odd: int = 16
         channels: int = 16  # of each tensor degree
         lmax: int = Field(default=2, ge=1, le=MAX_DEGREE)
-        mmax: int = Field(default=2, ge=0, le=MAX_DEGREE)  # of what turns about an edge; at most lmax is used
-        chiral: bool = False  # whether tensors, too, see the handedness of the edges, and not odd scalars alone
+        mmax: int = Field(default=2, ge=0, le=MAX_DEGREE)  # order of rotation about an edge; at most lmax is used
+        chiral: bool = False  # whether tensors, too, depend on the chirality of the edges, not only odd scalars
         edges: int = 64
         hidden: int = 96  # width of a message
-        cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
+        cutoff: float = 24.0  # Å, where a neighbor's weight reaches zero
 
     def __init__(self, config: Config, widths: Widths) -> None:
         super().__init__(config, widths)
@@ -48,24 +48,24 @@ class SO2(Encoder):
         self.layout = Layout(config.scalars, config.odd, config.channels, lmax=config.lmax)
         self.edge_width = config.edges
         self.edges = EdgeEmbedding(widths, config.edges, config.cutoff)
-        self.turns = EdgeTurns(config.lmax, config.mmax)
+        self.alignment = EdgeAlignment(config.lmax, config.mmax)
         self.nodes = NodeEmbedding(widths, self.layout)
         self.layers = nn.ModuleList(SO2Layer(config, self.edges.pseudoscalars) for _ in range(config.layers))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
-        """Node features and the embedded edges they were made with."""
+        """Node features and the embedded edges."""
         edges = self.edges(graph)
-        turns = self.turns(edges.direction, edges.neighbors)
-        # Two nodes at one place have no direction between them: |d|^2, 1 elsewhere, takes their tensors out smoothly.
+        rotations = self.alignment(edges.direction, edges.neighbors)
+        # Two nodes at one point have no direction between them. |d|^2, 1 elsewhere, removes their tensors smoothly.
         weight = edges.weight * edges.direction.square().sum(-1)
         features = self.nodes(graph)
         for layer in self.layers:
-            features = layer(features, edges, turns, weight)
+            features = layer(features, edges, rotations, weight)
         return features, edges
 
 
 class SO2Layer(nn.Module):
-    """One residual round of messages: even scalars, odd scalars, tensors."""
+    """One residual layer of messages: even scalars, odd scalars, tensors."""
 
     def __init__(self, config: SO2.Config, triples: int) -> None:
         super().__init__()
@@ -81,13 +81,13 @@ class SO2Layer(nn.Module):
         self.gate = nn.Linear(config.scalars, config.channels * config.lmax)
         self.transition = Transition(config.scalars, extra=self.convolution.invariants + config.odd)
 
-    def forward(self, x: Features, edges: Edges, turns: Turns, weight: Float[Tensor, "n k"]) -> Features:
+    def forward(self, x: Features, edges: Edges, rotations: EdgeRotations, weight: Float[Tensor, "n k"]) -> Features:
         normed = self.norm(x.scalars)
         messages = self.messages(normed, edges)
         scalars = x.scalars + self.even(neighbor_sum(edges.weight, messages))
         odd = x.pseudoscalars + self.odd(x.pseudoscalars, messages, edges)
         tensors = torch.cat([self.lift(normed)[:, None], self.tensor_norm(x.tensors)], 1)
         triples = edges.pseudoscalars if self.convolution.twist is not None else None
-        invariants, update = self.convolution(tensors, messages, turns, edges.neighbors, weight, triples)
+        invariants, update = self.convolution(tensors, messages, rotations, edges.neighbors, weight, triples)
         scalars = self.transition(scalars, torch.cat([invariants, odd.square()], -1))
         return Features(scalars, odd, x.tensors + gate_tensors(update, self.gate(scalars)), x.pseudotensors)

@@ -1,4 +1,4 @@
-"""Tensor field network: sum over neighbours first, couple once per node."""
+"""Tensor field network: sum over neighbors first, couple once per node."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from protein_enn.settings import Settings
 
 
 class TensorField(Encoder):
-    """Features of every node from its surroundings: arXiv:1802.08219, with messages that see both ends.
+    """Features of every node from its surroundings: arXiv:1802.08219, with messages that depend on both ends.
 
-    Gives `scalars` x 0e + `odd` x 0o + `channels` x (1o + 2e ... lmax) + `pseudochannels` x (1e + 2o ... lmax); at
-    lmax 0 there are no tensors.
+    Features: `scalars` x 0e + `odd` x 0o + `channels` x (1o + 2e ... lmax) + `pseudochannels` x (1e + 2o ... lmax);
+    with lmax 0 there are no tensors.
     """
 
     equivariant: ClassVar[bool] = True
@@ -47,10 +47,10 @@ class TensorField(Encoder):
         lmax: int = Field(default=2, ge=0, le=MAX_DEGREE)
         edges: int = 64
         hidden: int = 96  # width of a message
-        edge_updates: bool = False  # edges learn from both ends after every layer
+        edge_updates: bool = False  # whether edges are updated from both ends after every layer
         basis: int = 12  # Gaussians for each distance of an edge
         transition: int = 2  # inner width of a transition, times `scalars`
-        cutoff: float = 24.0  # Å, where a neighbour's weight reaches zero
+        cutoff: float = 24.0  # Å, where a neighbor's weight reaches zero
         dropout: float = Field(default=0.0, ge=0, lt=1)  # of summed messages and of transitions, in training
 
     def __init__(self, config: Config, widths: Widths) -> None:
@@ -66,7 +66,7 @@ class TensorField(Encoder):
         self.edge_updates = nn.ModuleList(EdgeUpdate(config.scalars, config.edges) for _ in range(updates))
 
     def forward(self, graph: GeometricGraph) -> tuple[Features, Edges]:
-        """Node features and the embedded edges they were made with."""
+        """Node features and the embedded edges."""
         edges = self.edges(graph)
         harmonics = spherical_harmonics(self.config.lmax, edges.direction)
         features = self.nodes(graph)
@@ -78,7 +78,7 @@ class TensorField(Encoder):
 
 
 class TensorFieldLayer(nn.Module):
-    """One residual round of messages: even scalars, odd scalars, tensors."""
+    """One residual layer of messages: even scalars, odd scalars, tensors."""
 
     def __init__(self, config: TensorField.Config, triples: int) -> None:
         super().__init__()
@@ -104,13 +104,13 @@ class TensorFieldLayer(nn.Module):
 
     def forward(self, x: Features, edges: Edges, harmonics: Float[Tensor, "n k m"]) -> Features:
         normed = self.norm(x.scalars)
-        lifted = self._lifted(normed, x)
+        lifted = self._with_degree_zero(normed, x)
         rows = (self.messages.target(normed), edges.scalars, edges.pseudoscalars, edges.weight, harmonics)
         values = (self.messages.source(normed), self.odd.node(x.pseudoscalars), lifted)
         even, odd, coupled = in_chunks(self._sums, rows, values, edges.neighbors, tuple(self.parameters()))
         scalars = x.scalars + self.dropout(self.even(even))
         odd = x.pseudoscalars + odd
-        update = self.convolution.mixed(coupled)
+        update = self.convolution.mix_paths(coupled)
         if self.axial:
             odd = odd + self.odd_from_tensors(update.pseudoscalars)
         scalars = self.transition(scalars, torch.cat([update.scalars, odd.square()], -1))
@@ -133,13 +133,13 @@ class TensorFieldLayer(nn.Module):
         odd: Source,
         lifted: Source,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """What some nodes take from their neighbours: messages, odd scalars, coupled products."""
-        messages = self.messages.joined(target, source.gathered(), e)
-        coupled = self.convolution.coupled(lifted, messages, harmonics, weight)
-        return neighbor_sum(weight, messages), self.odd.joined(odd.gathered(), messages, triples, weight), coupled
+        """Sums over the neighbors of some nodes: messages, odd scalars, coupled products."""
+        messages = self.messages.combine(target, source.gather(), e)
+        coupled = self.convolution.couple(lifted, messages, harmonics, weight)
+        return neighbor_sum(weight, messages), self.odd.combine(odd.gather(), messages, triples, weight), coupled
 
-    def _lifted(self, normed: Float[Tensor, "n h"], x: Features) -> Float[Tensor, "n m c"]:
-        """Channels that start at degree 0: scalars above the tensors, pseudoscalars above the pseudotensors."""
+    def _with_degree_zero(self, normed: Float[Tensor, "n h"], x: Features) -> Float[Tensor, "n m c"]:
+        """Channels from degree 0 on: some scalars before the tensors, pseudoscalars before the pseudotensors."""
         n, components = len(normed), x.tensors.shape[1]
         tensors = self.tensor_norm(x.tensors) if components else normed.new_zeros(n, 0, self.convolution.channels)
         lifted = torch.cat([self.lift(normed)[:, None], tensors], 1)

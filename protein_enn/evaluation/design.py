@@ -85,7 +85,7 @@ class DesignEvaluation:
         for name, members in self.sets.items():
             prefix = f"{name}_" if len(self.sets) > 1 else ""
             failed = [f"{protein}: {self.failures[protein]}" for protein in members if protein in self.failures]
-            figures = summarise([self.tallies[protein] for protein in members if protein in self.tallies])
+            figures = summarize([self.tallies[protein] for protein in members if protein in self.tallies])
             figures |= {"failed": len(failed), "first_failure": failed[0] if failed else None}
             result |= {prefix + key: value for key, value in figures.items()}
         return result | self.facts
@@ -112,9 +112,9 @@ def tally(name: str, structure: Structure, predictor: Predictor, orders: int, se
         return float(nll), float((log_probs.argmax(-1) == native).sum())
 
     ranks = backbone.decoding_ranks(orders, seed)
-    ordered = [measure(backbone.seen_in_order(rank)) for rank in ranks]
+    ordered = [measure(backbone.earlier_visible(rank)) for rank in ranks]
     nll, correct = (sum(values) / orders for values in zip(*ordered, strict=True))
-    unconditional = measure(backbone.seen_by_none())
+    unconditional = measure(backbone.none_visible())
     seconds = time.perf_counter() - start
     decoded = None
     if decode:
@@ -191,7 +191,7 @@ def measure_design(
     return DesignEvaluation({n: [c.name for c in members] for n, members in sets.items()}, tallies, failures, facts)
 
 
-def summarise(tallies: Sequence[Tally]) -> Metrics:
+def summarize(tallies: Sequence[Tally]) -> Metrics:
     """Pooled and per-protein figures of a set, and the same by length; rates are of the network, reading apart."""
     residues, seconds = sum(t.residues for t in tallies), sum(t.seconds for t in tallies)
     result: Metrics = {

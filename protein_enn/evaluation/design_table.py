@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from protein_enn.evaluation.design import LENGTHS, DesignEvaluation, summarise
-from protein_enn.evaluation.markdown import formed, markdown_table
+from protein_enn.evaluation.design import LENGTHS, DesignEvaluation, summarize
+from protein_enn.evaluation.markdown import format_number, markdown_table
 
 COLUMNS = (
     ("chains", "proteins", "d"),
@@ -24,10 +24,10 @@ def markdown(evaluation: DesignEvaluation) -> str:
     """A line on the protocol, a table of the sets and one by chain length; failures are counted where there are any."""
     facts = [f"{key} {evaluation.facts[key]}" for key in FACTS if evaluation.facts.get(key) is not None]
     by_set = {
-        name: summarise([evaluation.tallies[p] for p in members if p in evaluation.tallies])
+        name: summarize([evaluation.tallies[p] for p in members if p in evaluation.tallies])
         for name, members in evaluation.sets.items()
     }
-    rows = [[f"`{name}`", *[formed(m.get(key), form) for _, key, form in COLUMNS]] for name, m in by_set.items()]
+    rows = [[f"`{name}`", *[format_number(m.get(key), form) for _, key, form in COLUMNS]] for name, m in by_set.items()]
     parts = [f"Teacher-forced; {', '.join(facts)}.", markdown_table(["set", *[head for head, _, _ in COLUMNS]], rows)]
     lengths = []
     for name, m in by_set.items():
@@ -35,7 +35,7 @@ def markdown(evaluation: DesignEvaluation) -> str:
             suffix = f"length_{low}_{high or 'up'}"
             if m[f"proteins_{suffix}"]:
                 figures = (("proteins", "d"), ("perplexity", ".2f"), ("recovery_median", "%"))
-                cells = [formed(m.get(f"{key}_{suffix}"), form) for key, form in figures]
+                cells = [format_number(m.get(f"{key}_{suffix}"), form) for key, form in figures]
                 lengths.append([f"`{name}`", f"{low} to {high - 1}" if high else f"{low} and more", *cells])
     parts.append(markdown_table(["set", "scored residues", "chains", "perplexity", "recovery, median %"], lengths))
     failed = {n: sum(p in evaluation.failures for p in members) for n, members in evaluation.sets.items()}

@@ -12,7 +12,7 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> st
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def formed(value: Any, how: str) -> str:
+def format_number(value: Any, how: str) -> str:
     """A number by a format specification, or as per cent for "%"; a dash where there is none."""
     if value is None:
         return "–"

@@ -1,6 +1,6 @@
 """Zero-shot prediction of the effect of mutations: rank correlation of a design predictor's scores with -ddG.
 
-Every estimator of `scoring.mutations` is measured in one run; several mutations at once are scored with their
+Every estimator of `scoring.estimators` is measured in one run; several mutations at once are scored with their
 interaction (`scoring.multimutants`), `additive` is `ddg_like` without it. Where a table names the partners of a
 complex, `binding` is the log-odds (`single`) in the complex less that in the mutated partner alone. ddG (kcal/mol) is
 positive where a mutation destabilises or weakens binding, so scores are compared with -ddG; `ddg_median` shows whether
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,8 +28,9 @@ from protein_enn.io import read_structure
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone
 from protein_enn.scoring.calibration import Calibration, calibration_of, fit
+from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 from protein_enn.scoring.multimutants import Mutant, interactions, ways_back
-from protein_enn.scoring.mutations import DDG_LIKE, ESTIMATORS, log_odds
+from protein_enn.scoring.mutations import log_odds
 from protein_enn.scoring.substitutions import parse_mutant, places, residue_index
 from protein_enn.structure import Structure
 
@@ -72,7 +73,7 @@ Sums = dict[str, list[float]]
 
 
 def _scored(
-    structure: Structure, predictor: Predictor, mutants: Sequence[Mutant], estimators: Sequence[str] = ESTIMATORS
+    structure: Structure, predictor: Predictor, mutants: Sequence[Mutant], estimators: Collection[str] = ESTIMATORS
 ) -> tuple[Sums, list[float], list[float]]:
     """Of one encoding: sums of single scores by estimator, interactions, and sums of singles back to the wild type.
 
@@ -82,7 +83,7 @@ def _scored(
     where = [places(structure, mutant, index) for mutant in mutants]
     become = [[chemistry.AMINO_ACIDS.index(change.mutant) for change in mutant] for mutant in mutants]
     backbone = Backbone(structure, predictor)
-    singles = log_odds(backbone, structure, predictor, {*estimators, "single"})
+    singles = log_odds(backbone, {*estimators, "single"})
     sums = {
         name: [float(values[at, to].double().sum()) for at, to in zip(where, become, strict=True)]
         for name, values in singles.items()
@@ -103,8 +104,8 @@ def score_measurements(structure: Structure, wanted: Sequence[Measurement], pred
         return found
     sums, together, back = _scored(structure, predictor, [measurement.mutations for measurement in good])
     found.minus_ddg = [-measurement.ddg for measurement in good]
-    for name in ESTIMATORS:
-        extra = together if name != "unconditional" else [0.0] * len(good)
+    for name, estimator in ESTIMATORS.items():
+        extra = together if estimator.interacts else [0.0] * len(good)
         found.scores[name] = [a + b for a, b in zip(sums[name], extra, strict=True)]
     found.scores[ADDITIVE] = sums[DDG_LIKE]
     if good[0].partners:
@@ -167,7 +168,7 @@ def evaluate_mutations(
     start = time.perf_counter()
     for path in paths:
         proteins, failed = _score_table(path, predictor, limit, progress)
-        figures = summarise(proteins, seed, calibration_of(predictor, DDG_LIKE)[0]) | {"failed": failed}
+        figures = summarize(proteins, seed, calibration_of(predictor, DDG_LIKE)[0]) | {"failed": failed}
         result |= {f"{path.stem}_{name}": value for name, value in figures.items()}
     return {**result, "seconds": time.perf_counter() - start, "seed": seed, **provenance(predictor, data, split)}
 
@@ -204,7 +205,7 @@ def _score_table(
     return proteins, failed
 
 
-def summarise(proteins: Sequence[Scored], seed: int, calibration: Calibration | None) -> Metrics:
+def summarize(proteins: Sequence[Scored], seed: int, calibration: Calibration | None) -> Metrics:
     """Ranking by each estimator; asymmetry of multi-mutants; errors in kcal/mol where there is a calibration."""
     scored = [protein for protein in proteins if protein.minus_ddg]
     n = sum(len(protein.minus_ddg) for protein in scored)

@@ -1,1 +1,1 @@
-"""Frames, dihedrals, superposition, neighbours: torch in, torch out; lengths in Å, angles in radians."""
+"""Frames, dihedrals, superposition, neighbors, on torch tensors. Lengths are Å, angles radians."""

@@ -1,4 +1,4 @@
-"""Between 37 named slots and the 14 that a residue can fill at most: N, CA, C, O, then the side chain."""
+"""Conversion between atom37, a slot for each atom name, and atom14: N, CA, C, O, then the side chain of a residue."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from protein_enn import chemistry
 
 
 def compact_slots(residues: Int[Tensor, "n"]) -> tuple[Int[Tensor, "n 14"], Bool[Tensor, "n 14"]]:
-    """Slot in `chemistry.ATOMS` of each of the 14 atoms of each residue, and whether the residue has that atom."""
+    """The slot in `chemistry.ATOMS` of each of the 14 atoms of each residue, and whether the residue has that atom."""
     slots = torch.tensor(chemistry.COMPACT, device=residues.device)[residues]
     return slots.clamp_min(0), slots >= 0
 
@@ -18,7 +18,24 @@ def compact_slots(residues: Int[Tensor, "n"]) -> tuple[Int[Tensor, "n 14"], Bool
 def to_compact(
     positions: Float[Tensor, "n 37 3"], present: Bool[Tensor, "n 37"], residues: Int[Tensor, "n"]
 ) -> tuple[Float[Tensor, "n 14 3"], Bool[Tensor, "n 14"]]:
-    """Positions and presence of the 14 atoms; absent ones at the origin."""
+    """Atoms in atom14 from atom37.
+
+    Parameters
+    ----------
+    positions
+        Atoms in atom37, Å.
+    present
+        Which of them exist.
+    residues
+        Index into `chemistry.RESIDUES`.
+
+    Returns
+    -------
+    positions
+        Å; absent atoms are at the origin.
+    present
+        Which of the 14 atoms exist.
+    """
     slots, exists = compact_slots(residues)
     mask = present.gather(1, slots) & exists
     return positions.gather(1, slots[..., None].expand(-1, -1, 3)) * mask[..., None], mask
@@ -27,7 +44,22 @@ def to_compact(
 def from_compact(
     compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], positions: Float[Tensor, "n 37 3"]
 ) -> Float[Tensor, "n 37 3"]:
-    """`positions` with the 14 atoms of each residue put in their slots; the other slots (OXT) are left alone."""
+    """Atoms in atom37 from atom14.
+
+    Parameters
+    ----------
+    compact
+        Atoms in atom14, Å.
+    residues
+        Index into `chemistry.RESIDUES`.
+    positions
+        Atoms in atom37, Å: the values of slots that atom14 does not have (OXT).
+
+    Returns
+    -------
+    Float[Tensor, "n 37 3"]
+        A copy of `positions` with the 14 atoms of each residue in their slots.
+    """
     slots, exists = compact_slots(residues)
     result = positions.clone()
     row, column = exists.nonzero(as_tuple=True)

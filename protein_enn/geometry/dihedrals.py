@@ -14,9 +14,25 @@ from protein_enn import chemistry
 def dihedral(
     a: Float[Tensor, "*n 3"], b: Float[Tensor, "*n 3"], c: Float[Tensor, "*n 3"], d: Float[Tensor, "*n 3"]
 ) -> Float[Tensor, "*n"]:
-    """Angle in (-pi, pi] by which d is turned from a, clockwise, when one looks along b -> c.
+    """The dihedral angle a-b-c-d, in (-pi, pi]: clockwise from a to d when one looks along b -> c.
 
-    With u = b - a, v = c - b, w = d - c: atan2(|v| u.(v x w), (u x v).(v x w)), which stays accurate near 0 and pi.
+    With u = b - a, v = c - b, w = d - c: atan2(|v| u.(v x w), (u x v).(v x w)), which is accurate also near 0 and pi.
+
+    Parameters
+    ----------
+    a, b, c, d
+        Points, Å.
+
+    Returns
+    -------
+    Float[Tensor, "*n"]
+        Radians.
+
+    Examples
+    --------
+    >>> a, b, c, d = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 1.5], [0.0, 1.0, 1.5]])
+    >>> round(float(torch.rad2deg(dihedral(a, b, c, d))), 3)
+    90.0
     """
     u, v, w = b - a, c - b, d - c
     normal = torch.linalg.cross(v, w)
@@ -27,26 +43,56 @@ def dihedral(
 def peptide_bonded(
     positions: Float[Tensor, "n 37 3"], present: Bool[Tensor, "n 37"], chains: Int[Tensor, "n"]
 ) -> Bool[Tensor, "n"]:
-    """Whether residue i is bonded to residue i + 1: the same chain, and C-N shorter than chemistry.PEPTIDE_BREAK."""
+    """Whether residue i is bonded to residue i + 1: one chain, and C-N shorter than `chemistry.PEPTIDE_BREAK`.
+
+    Parameters
+    ----------
+    positions
+        Å.
+    present
+        Which atoms exist. Without C or N there is no bond.
+    chains
+        The chain of each residue.
+
+    Returns
+    -------
+    Bool[Tensor, "n"]
+        False for the last residue.
+    """
     bonded = torch.zeros(len(positions), dtype=torch.bool, device=positions.device)
     gap = torch.linalg.vector_norm(positions[1:, chemistry.N] - positions[:-1, chemistry.C], dim=-1)
-    there = present[1:, chemistry.N] & present[:-1, chemistry.C]
-    bonded[:-1] = there & (chains[1:] == chains[:-1]) & (gap < chemistry.PEPTIDE_BREAK)
+    both_present = present[1:, chemistry.N] & present[:-1, chemistry.C]
+    bonded[:-1] = both_present & (chains[1:] == chains[:-1]) & (gap < chemistry.PEPTIDE_BREAK)
     return bonded
 
 
 def backbone_dihedrals(
     positions: Float[Tensor, "n 37 3"], present: Bool[Tensor, "n 37"], chains: Int[Tensor, "n"]
 ) -> Float[Tensor, "n 3"]:
-    """phi, psi and omega of each residue; omega is that of the peptide bond before the residue (CA-C-N-CA)."""
+    """phi, psi and omega of each residue; omega is that of the peptide bond before the residue (CA-C-N-CA).
+
+    Parameters
+    ----------
+    positions
+        Å.
+    present
+        Which atoms exist.
+    chains
+        The chain of each residue.
+
+    Returns
+    -------
+    Float[Tensor, "n 3"]
+        Radians, nan where an atom is missing or residues are not bonded.
+    """
     n, ca, c = chemistry.N, chemistry.CA, chemistry.C
     bonded = peptide_bonded(positions, present, chains)[:-1]
     pairs = torch.cat([positions[:-1, [n, ca, c]], positions[1:, [n, ca, c]]], 1)  # N CA C of i, then of i + 1
-    there = torch.cat([present[:-1, [n, ca, c]], present[1:, [n, ca, c]]], 1)
+    pairs_present = torch.cat([present[:-1, [n, ca, c]], present[1:, [n, ca, c]]], 1)
 
     def angle(atoms: list[int]) -> Tensor:
-        known = bonded & there[:, atoms].all(-1)
-        return torch.where(known, dihedral(*pairs[:, atoms].unbind(1)), torch.nan)
+        defined = bonded & pairs_present[:, atoms].all(-1)
+        return torch.where(defined, dihedral(*pairs[:, atoms].unbind(1)), torch.nan)
 
     angles = positions.new_full((len(positions), 3), torch.nan)
     angles[1:, 0], angles[:-1, 1], angles[1:, 2] = angle([2, 3, 4, 5]), angle([0, 1, 2, 3]), angle([1, 2, 3, 4])
@@ -56,18 +102,33 @@ def backbone_dihedrals(
 def chi_angles(
     positions: Float[Tensor, "n 37 3"], present: Bool[Tensor, "n 37"], residues: Int[Tensor, "n"]
 ) -> Float[Tensor, "n 4"]:
-    """chi1 to chi4 as chemistry.CHI_ATOMS defines them."""
-    slots, defined = _chi_slots()
+    """chi1 to chi4 as defined by `chemistry.CHI_ATOMS`.
+
+    Parameters
+    ----------
+    positions
+        Å.
+    present
+        Which atoms exist.
+    residues
+        Index into `chemistry.RESIDUES`.
+
+    Returns
+    -------
+    Float[Tensor, "n 4"]
+        Radians, nan where a residue has no such angle or an atom is missing.
+    """
+    slots, has_chi = _chi_slots()
     index = slots.to(residues.device)[residues]  # (n, 4 angles, 4 atoms)
     every = torch.arange(len(residues), device=residues.device)[:, None, None]
     points = positions[every, index]
-    known = defined.to(residues.device)[residues] & present[every, index].all(-1)
-    return torch.where(known, dihedral(*points.unbind(-2)), torch.nan)
+    defined = has_chi.to(residues.device)[residues] & present[every, index].all(-1)
+    return torch.where(defined, dihedral(*points.unbind(-2)), torch.nan)
 
 
 @cache
 def _chi_slots() -> tuple[Int[Tensor, "types 4 4"], Bool[Tensor, "types 4"]]:
-    """Slots of the four atoms of each chi angle of each residue type, and which angles there are."""
+    """Slots of the four atoms of each chi angle of each residue type, and which angles exist."""
     slots = torch.zeros(len(chemistry.RESIDUES), 4, 4, dtype=torch.long)
     defined = torch.zeros(len(chemistry.RESIDUES), 4, dtype=torch.bool)
     for name, chis in chemistry.CHI_ATOMS.items():

@@ -10,14 +10,14 @@ from torch import Tensor
 
 
 def random_rotation(random: int | torch.Generator = 0, reflections: bool = False) -> Float[Tensor, "3 3"]:
-    """A rotation drawn evenly from all.
+    """A rotation drawn from the uniform distribution.
 
     Parameters
     ----------
     random
         A seed, or a generator to draw from.
     reflections
-        Whether half of the time a mirror image follows, so that the determinant is -1.
+        Whether half of the results are reflections, with determinant -1.
 
     Returns
     -------
@@ -49,8 +49,8 @@ def rotations_about(axes: Float[Tensor, "*b 3"], angles: Float[Tensor, "*b"]) ->
     """The same for many unit vectors and angles, in their precision: R = cos I + sin [u] + (1 - cos) u u^T."""
     cosine, sine = angles.cos()[..., None, None], angles.sin()[..., None, None]
     x, y, z = axes.unbind(-1)
-    none = torch.zeros_like(x)
-    skew = torch.stack([none, -z, y, z, none, -x, -y, x, none], -1).view(*axes.shape, 3)
+    zero = torch.zeros_like(x)
+    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).view(*axes.shape, 3)
     identity = torch.eye(3, dtype=axes.dtype, device=axes.device)
     return cosine * identity + sine * skew + (1 - cosine) * axes[..., :, None] * axes[..., None, :]
 
@@ -58,7 +58,22 @@ def rotations_about(axes: Float[Tensor, "*b 3"], angles: Float[Tensor, "*b"]) ->
 def rotated(
     vectors: Float[Tensor, "n a 3"], axis: Float[Tensor, "n 1 3"], angle: Float[Tensor, "n"]
 ) -> Float[Tensor, "n a 3"]:
-    """Vectors of n bodies, each rotated about its axis, without the matrices: Rodrigues' formula."""
+    """Vectors of n bodies, each body rotated about its axis, without matrices (Rodrigues' formula).
+
+    Parameters
+    ----------
+    vectors
+        a vectors of each body.
+    axis
+        Unit vectors.
+    angle
+        Radians, right-handed about the axis.
+
+    Returns
+    -------
+    Float[Tensor, "n a 3"]
+        Rotated vectors.
+    """
     cosine, sine = angle.cos()[:, None, None], angle.sin()[:, None, None]
     axis = axis.expand_as(vectors)
     along = (axis * vectors).sum(-1, keepdim=True) * axis
@@ -66,10 +81,10 @@ def rotated(
 
 
 def axis_and_angle(rotation: Float[Tensor, "3 3"]) -> tuple[Float[Tensor, "3"], float]:
-    """Unit axis and angle in [0, pi] of a rotation; near the identity the axis is arbitrary.
+    """Unit axis and angle in [0, pi] of a rotation. Near the identity the axis is arbitrary.
 
     The unit quaternion (w, x, y, z) is the leading eigenvector of a symmetric matrix of R's elements (Bar-Itzhack 2000,
-    J. Guid. Control Dyn. 23:1085), which is accurate at every angle, pi included.
+    J. Guid. Control Dyn. 23:1085). This is accurate at every angle, including pi.
     """
     (a, b, c), (d, e, f), (g, h, i) = rotation.double().tolist()
     matrix = torch.tensor(
@@ -92,7 +107,7 @@ def axis_and_angle(rotation: Float[Tensor, "3 3"]) -> tuple[Float[Tensor, "3"], 
 
 
 def nearest_rotations(matrices: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
-    """The proper rotation nearest to each matrix (polar decomposition): takes back what rounding in a file did."""
+    """The proper rotation nearest to each matrix (polar decomposition); it corrects the rounding of a file."""
     u, _, vh = torch.linalg.svd(matrices)
     sign = torch.ones_like(u[..., 0])
     sign[..., 2] = torch.linalg.det(u @ vh).sign()

@@ -1,8 +1,8 @@
-"""Side chains from chi angles, and side chains turned to other chi angles: differentiable, batched over residues.
+"""Side chains from chi angles, and side chains rotated to other chi angles: differentiable, batched over residues.
 
-Compact layout (`geometry.atom14`): atoms 0 to 3 are N, CA, C, O, the side chain follows. Lengths Å, angles radians;
-chi angles as in `chemistry.CHI_ATOMS`. Ideal bonds, angles and branches come from `side_chain_table`. All that is
-built is an L-amino acid, also on the mirror image of a backbone.
+Atoms are in atom14 (`geometry.atom14`): N, CA, C, O, then the side chain. Lengths are Å, angles radians, chi angles
+those of `chemistry.CHI_ATOMS`. Ideal bonds, angles and branches come from `chemistry.side_chains`. The result is always
+an L-amino acid, also on the mirror image of a backbone.
 """
 
 from __future__ import annotations
@@ -17,16 +17,34 @@ from protein_enn.geometry.rotations import rotations_about
 from protein_enn.geometry.side_chain_topology import FIRST, topology
 
 _SHORTEST = 1e-6
-"""Å; vectors are not divided by less, so that gradients stay finite where atoms coincide."""
+"""Å; vectors are divided by no less, so that gradients are finite where atoms coincide."""
 
 
 def build_side_chains(
     compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], chi: Float[Tensor, "n 4"]
 ) -> Float[Tensor, "n 14 3"]:
-    """The same backbones with ideal side chains at the given chi; atoms that a residue lacks are at the origin.
+    """The same backbones with ideal side chains.
 
-    chi of a residue without that angle is not looked at (nan will do). ValueError where one that is needed is not
-    finite. The ring of proline closes only where chi1 and chi2 belong together.
+    The ring of proline is closed only where chi1 and chi2 fit each other.
+
+    Parameters
+    ----------
+    compact
+        Atoms in atom14, Å. Only the backbone is used.
+    residues
+        Index into `chemistry.RESIDUES`.
+    chi
+        Radians. Angles that a residue does not have are ignored.
+
+    Returns
+    -------
+    Float[Tensor, "n 14 3"]
+        Atoms, Å; those that a residue does not have are at the origin.
+
+    Raises
+    ------
+    ValueError
+        A chi angle that a residue has is not finite.
     """
     backbone = torch.zeros(compact.shape[:2], dtype=torch.bool, device=compact.device)
     backbone[:, :FIRST] = True
@@ -39,15 +57,33 @@ def complete_side_chains(
     residues: Int[Tensor, "n"],
     chi: Float[Tensor, "n 4"],
 ) -> Float[Tensor, "n 14 3"]:
-    """Adds the side-chain atoms that `mask` lacks, each in ideal geometry behind the atoms before it; the others stay.
+    """Adds missing side-chain atoms in ideal geometry relative to the atoms before them; the others do not move.
 
-    N, CA and C of every residue are taken to be there. chi turns only atoms that are added: `known_chi` says what the
-    others have.
+    Parameters
+    ----------
+    compact
+        Atoms in atom14, Å. N, CA and C of every residue must be present.
+    mask
+        Which atoms are present.
+    residues
+        Index into `chemistry.RESIDUES`.
+    chi
+        Radians, for the atoms that are added. `known_chi` gives those of the atoms that are present.
+
+    Returns
+    -------
+    Float[Tensor, "n 14 3"]
+        Atoms, Å; those that a residue does not have are at the origin.
+
+    Raises
+    ------
+    ValueError
+        A chi angle that a residue has is not finite.
     """
     table = topology(compact.device)
     needed = table.has_chi[residues]
     if bad := (needed & ~torch.isfinite(chi)).any(1).nonzero()[:, 0].tolist():
-        raise ValueError(f"chi of residue {bad[0]} (of {len(residues)}) is not finite: give every chi that it has")
+        raise ValueError(f"chi of residue {bad[0]} (of {len(residues)}) is not finite: give every chi of the residue")
     local = _in_frames(residues, torch.where(needed, chi, 0.0))
     after, level = table.after[residues], table.level[residues]
     added = (level >= 0) & ~mask[:, FIRST:]
@@ -59,18 +95,18 @@ def complete_side_chains(
         forward = _unit(c - b)
         side = _unit(_across(a - b, forward))
         ahead, aside, up = local[:, columns].split(1, -1)
-        placed = c + ahead * forward + aside * side + up * torch.linalg.cross(forward, side)
-        chosen = (added & (level == step))[:, columns, None]
-        x = x.index_copy(1, columns + FIRST, torch.where(chosen, placed, x[:, columns + FIRST]))
+        new = c + ahead * forward + aside * side + up * torch.linalg.cross(forward, side)
+        in_round = (added & (level == step))[:, columns, None]
+        x = x.index_copy(1, columns + FIRST, torch.where(in_round, new, x[:, columns + FIRST]))
     return x
 
 
 def _in_frames(residues: Int[Tensor, "n"], chi: Float[Tensor, "n 4"]) -> Float[Tensor, "n 10 3"]:
-    """Each atom seen from c, along b -> c, across it towards a, and up."""
+    """Each atom relative to c: along b -> c, across it towards a, and perpendicular to both."""
     table = topology(chi.device)
-    turn, ahead, across = table.placing[residues].to(chi.dtype).unbind(-1)
-    turn = turn + torch.cat([torch.zeros_like(chi[:, :1]), chi], 1).gather(1, table.chi[residues])
-    return torch.stack([ahead, across * turn.cos(), across * turn.sin()], -1)
+    torsion, ahead, across = table.placement[residues].to(chi.dtype).unbind(-1)
+    torsion = torsion + torch.cat([torch.zeros_like(chi[:, :1]), chi], 1).gather(1, table.chi[residues])
+    return torch.stack([ahead, across * torsion.cos(), across * torsion.sin()], -1)
 
 
 def rotate_chi(
@@ -79,35 +115,51 @@ def rotate_chi(
     by: Float[Tensor, "n 4"],
     mask: Bool[Tensor, "n 14"] | None = None,
 ) -> Float[Tensor, "n 14 3"]:
-    """Side chains whose chi angles grow by `by`; bonds and angles stay as they are. nan and what does not exist: 0.
+    """Side chains whose chi angles are larger by `by`; bonds and angles do not change.
 
-    All that lies beyond an axis turns with it: M1 M2 M3 M4 x, with M_k the turn about the axis of chi_k where it was
-    before. Proline's ring is left alone. With `mask`, angles with a missing atom are not turned and absent atoms stay
-    at the origin; without it all atoms are taken to be there.
+    All atoms beyond an axis rotate with it: M1 M2 M3 M4 x, with M_k the rotation about the axis of chi_k before any
+    change. Rings of proline do not change.
+
+    Parameters
+    ----------
+    compact
+        Atoms in atom14, Å.
+    residues
+        Index into `chemistry.RESIDUES`.
+    by
+        Radians. nan, and angles that a residue does not have, count as 0.
+    mask
+        Which atoms are present, by default all. Angles with a missing atom do not change.
+
+    Returns
+    -------
+    Float[Tensor, "n 14 3"]
+        Atoms, Å; missing atoms stay at the origin.
     """
     table = topology(compact.device)
     kinds = table.chi_atoms[residues]
-    turned = table.turns[residues] & ~by.isnan()
+    rotatable = table.rotatable[residues] & ~by.isnan()
     if mask is not None:
-        turned = turned & mask.gather(1, kinds.flatten(1)).view(kinds.shape).all(-1)
-    angle = torch.where(turned, by, 0.0)
+        rotatable = rotatable & mask.gather(1, kinds.flatten(1)).view(kinds.shape).all(-1)
+    angle = torch.where(rotatable, by, 0.0)
     center = compact[:, 1:2]
-    x = compact - center  # near the origin, where float32 has digits to spare
+    x = compact - center  # near the origin, where float32 is more accurate
     rows = torch.arange(len(x), device=x.device)[:, None]
     axis = kinds[..., 1:3] + chemistry.COMPACT_WIDTH * rows[..., None]
     start, pivot = x.flatten(0, 1).index_select(0, axis.flatten()).view(-1, 4, 2, 3).unbind(2)  # (n, 4, 3)
     rotation = rotations_about(_unit(pivot - start), angle)
     shift = pivot - (rotation @ pivot[..., None])[..., 0]
-    body, go = [rotation[:, 0]], [shift[:, 0]]
+    rotations, shifts = [rotation[:, 0]], [shift[:, 0]]
     for k in range(1, 4):
-        go.append((body[-1] @ shift[:, k, :, None])[..., 0] + go[-1])
-        body.append(body[-1] @ rotation[:, k])
+        shifts.append((rotations[-1] @ shift[:, k, :, None])[..., 0] + shifts[-1])
+        rotations.append(rotations[-1] @ rotation[:, k])
     group = table.group[residues]
     index = (group - 1).clamp_min(0)
     side = x[:, FIRST:]
-    moved = (torch.stack(body, 1)[rows, index] @ side[..., None])[..., 0] + torch.stack(go, 1)[rows, index]
-    stays = (group == 0) if mask is None else (group == 0) | ~mask[:, FIRST:]
-    return torch.cat([compact[:, :FIRST], torch.where(stays[..., None], compact[:, FIRST:], moved + center)], 1)
+    rotation, shift = torch.stack(rotations, 1)[rows, index], torch.stack(shifts, 1)[rows, index]
+    moved = (rotation @ side[..., None])[..., 0] + shift
+    fixed = (group == 0) if mask is None else (group == 0) | ~mask[:, FIRST:]
+    return torch.cat([compact[:, :FIRST], torch.where(fixed[..., None], compact[:, FIRST:], moved + center)], 1)
 
 
 def set_chi(
@@ -116,47 +168,92 @@ def set_chi(
     to: Float[Tensor, "n 4"],
     mask: Bool[Tensor, "n 14"] | None = None,
 ) -> Float[Tensor, "n 14 3"]:
-    """Side chains turned to these chi angles; where `to` is nan they stay. As `rotate_chi` otherwise."""
+    """Side chains rotated to other chi angles.
+
+    Parameters
+    ----------
+    compact, residues, mask
+        As in `rotate_chi`.
+    to
+        Radians. nan leaves an angle as it is.
+
+    Returns
+    -------
+    Float[Tensor, "n 14 3"]
+        As in `rotate_chi`.
+    """
     return rotate_chi(compact, residues, to - compact_chi(compact, residues, mask), mask)
 
 
 def compact_chi(
     compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], mask: Bool[Tensor, "n 14"] | None = None
 ) -> Float[Tensor, "n 4"]:
-    """chi1 to chi4 as `dihedrals.chi_angles` gives them, nan where there is none; its gradient is finite."""
+    """chi1 to chi4 as in `dihedrals.chi_angles`, from atom14 and with a finite gradient.
+
+    Parameters
+    ----------
+    compact
+        Atoms in atom14, Å.
+    residues
+        Index into `chemistry.RESIDUES`.
+    mask
+        Which atoms are present, by default all.
+
+    Returns
+    -------
+    Float[Tensor, "n 4"]
+        Radians, nan where a residue has no such angle or an atom is missing.
+    """
     table = topology(compact.device)
-    atoms, known = table.chi_atoms[residues], table.has_chi[residues]
+    atoms, defined = table.chi_atoms[residues], table.has_chi[residues]
     if mask is not None:
-        known = known & mask.gather(1, atoms.flatten(1)).view(atoms.shape).all(-1)
-    return _dihedrals(compact, atoms, known)
+        defined = defined & mask.gather(1, atoms.flatten(1)).view(atoms.shape).all(-1)
+    return _dihedrals(compact, atoms, defined)
 
 
 def known_chi(
     compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], mask: Bool[Tensor, "n 14"]
 ) -> Float[Tensor, "n 4"]:
-    """chi angles as far as any atom that is there tells them: CG2 of a valine without CG1 does. nan where none does.
+    """chi angles from any atom that determines them, such as CG2 of a valine without CG1. nan where no atom does.
 
-    An atom that turns with chi_k is as far around its axis as the ideal one, so the first of those there gives chi_k.
+    The angle of an atom about the axis of chi_k differs from chi_k by a constant of the ideal geometry. The first
+    present atom that rotates with chi_k therefore gives chi_k.
+
+    Parameters
+    ----------
+    compact
+        Atoms in atom14, Å.
+    residues
+        Index into `chemistry.RESIDUES`.
+    mask
+        Which atoms are present.
+
+    Returns
+    -------
+    Float[Tensor, "n 4"]
+        Radians, in [-pi, pi).
     """
     table = topology(compact.device)
     atoms = table.chi_atoms[residues]  # (n, 4, 4)
-    teller = table.tells[residues] & mask[:, None, FIRST:]  # (n, 4, 10)
-    teller &= mask.gather(1, atoms[..., :3].flatten(1)).view(*atoms.shape[:2], 3).all(-1)[..., None]
-    known, first = teller.any(-1), teller.long().argmax(-1)
+    determining = table.determines_chi[residues] & mask[:, None, FIRST:]  # (n, 4, 10)
+    determining &= mask.gather(1, atoms[..., :3].flatten(1)).view(*atoms.shape[:2], 3).all(-1)[..., None]
+    determined, first = determining.any(-1), determining.long().argmax(-1)
     points = torch.cat([atoms[..., :3], first[..., None] + FIRST], -1)
-    chi = _dihedrals(compact, points, known) - table.around[residues].to(compact.dtype).gather(1, first)
+    chi = _dihedrals(compact, points, determined) - table.chi_offset[residues].to(compact.dtype).gather(1, first)
     return torch.remainder(chi + torch.pi, 2 * torch.pi) - torch.pi
 
 
-def _dihedrals(compact: Tensor, atoms: Int[Tensor, "n 4 4"], known: Bool[Tensor, "n 4"]) -> Float[Tensor, "n 4"]:
+def _dihedrals(compact: Tensor, atoms: Int[Tensor, "n 4 4"], defined: Bool[Tensor, "n 4"]) -> Float[Tensor, "n 4"]:
+    """Dihedrals of these atoms, nan where they are not defined."""
     every = torch.arange(len(compact), device=compact.device)[:, None, None]
-    bent = compact.new_tensor([[1.0, 0, 0], [0, 0, 0], [0, 1, 0], [0, 1, 1]])  # where nothing is known: no nan gradient
-    points = torch.where(known[..., None, None], compact[every, atoms], bent)
-    return torch.where(known, dihedral(*points.unbind(-2)), torch.nan)
+    # Any four points with a dihedral stand in for undefined ones, so that no gradient is nan.
+    substitute = compact.new_tensor([[1.0, 0, 0], [0, 0, 0], [0, 1, 0], [0, 1, 1]])
+    points = torch.where(defined[..., None, None], compact[every, atoms], substitute)
+    return torch.where(defined, dihedral(*points.unbind(-2)), torch.nan)
 
 
 def _beta(compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"]) -> Float[Tensor, "n 3"]:
-    """CB in the frame of the bisector of N-CA-C, so that an unusual angle there is shared between both sides."""
+    """CB in the frame of the bisector of N-CA-C: an unusual angle N-CA-C then changes N-CA-CB and C-CA-CB equally."""
     n, ca, c = compact[:, :3].unbind(1)
     to_n, to_c = _unit(n - ca), _unit(c - ca)
     middle, normal = _unit(to_n + to_c), _unit(torch.linalg.cross(to_n, to_c))
@@ -165,9 +262,10 @@ def _beta(compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"]) -> Float
 
 
 def _unit(vectors: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3"]:
+    """Vectors of length 1."""
     return vectors / torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).clamp_min(_SHORTEST)
 
 
 def _across(vectors: Float[Tensor, "*n 3"], unit: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3"]:
-    """What is left of vectors across a unit vector."""
+    """The part of vectors that is perpendicular to a unit vector."""
     return vectors - (vectors * unit).sum(-1, keepdim=True) * unit

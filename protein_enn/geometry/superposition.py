@@ -1,6 +1,6 @@
 """Least-squares superposition of point sets by a proper rotation.
 
-Kabsch (1976) Acta Cryst. A32:922, with the sign of the last singular vector chosen so that det R = +1: the mirror
+Kabsch (1976) Acta Cryst. A32:922, with the sign of the last singular vector chosen so that det R = +1. So the mirror
 image of a protein does not superpose on the protein.
 """
 
@@ -14,9 +14,35 @@ from torch import Tensor
 def superpose(
     mobile: Float[Tensor, "*b n 3"], target: Float[Tensor, "*b n 3"], weights: Float[Tensor, "*b n"] | None = None
 ) -> tuple[Float[Tensor, "*b 3 3"], Float[Tensor, "*b 3"]]:
-    """(R, t) that minimise sum_i w_i |R x_i + t - y_i|^2; apply with `moved`, or as x @ R.T + t.
+    """The rotation R and the shift t that minimize sum_i w_i |R x_i + t - y_i|^2.
 
-    Computed in float64 and given back in the type of `mobile`. ValueError if there is no point, or no weight.
+    They are applied by `moved`, or as x @ R.T + t. Computed in float64 and returned in the type of `mobile`.
+
+    Parameters
+    ----------
+    mobile
+        Points x, Å.
+    target
+        Points y, Å, in the same order.
+    weights
+        w, by default 1 for all.
+
+    Returns
+    -------
+    tuple[Float[Tensor, "*b 3 3"], Float[Tensor, "*b 3"]]
+        R and t.
+
+    Raises
+    ------
+    ValueError
+        There are no points, or the weights have no positive sum.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    >>> rotation, shift = superpose(x, x + 5.0)
+    >>> (shift - 5.0).abs().max() < 1e-5
+    tensor(True)
     """
     if mobile.shape[-2] == 0:
         raise ValueError("superpose needs at least one point")
@@ -38,7 +64,20 @@ def superpose(
 def moved(
     points: Float[Tensor, "*b n 3"], rotation: Float[Tensor, "*b 3 3"], shift: Float[Tensor, "*b 3"]
 ) -> Float[Tensor, "*b n 3"]:
-    """R x + t for every point."""
+    """R x + t for every point.
+
+    Parameters
+    ----------
+    points
+        x, Å.
+    rotation, shift
+        R and t (Å), as from `superpose`.
+
+    Returns
+    -------
+    Float[Tensor, "*b n 3"]
+        Å.
+    """
     return points @ rotation.mT + shift[..., None, :]
 
 
@@ -49,7 +88,22 @@ def rmsd(
     *,
     superposed: bool = True,
 ) -> float:
-    """Root-mean-square distance, Å, after the best superposition, or as the points stand."""
+    """Root-mean-square distance of points in the same order.
+
+    Parameters
+    ----------
+    mobile, target
+        Points, Å.
+    weights
+        Weights of the points, by default 1 for all.
+    superposed
+        Whether `mobile` is superposed on `target` first.
+
+    Returns
+    -------
+    float
+        Å.
+    """
     if superposed:
         mobile = moved(mobile.double(), *superpose(mobile.double(), target.double(), weights))
     square = (mobile.double() - target.double()).square().sum(-1)

@@ -1,4 +1,4 @@
-"""Structures as graphs: what the networks see."""
+"""Structures as graphs, the input of the networks."""
 
 from protein_enn.graph.atom_graph import AtomGraph, atom_graph
 from protein_enn.graph.protein_graph import ProteinGraph, batch, protein_graph

@@ -1,4 +1,4 @@
-"""Features of residues with all their heavy atoms: the shape of each residue as distances, its atoms as vectors."""
+"""Features of residues with all heavy atoms: distances within each residue, and its atoms as vectors."""
 
 from __future__ import annotations
 
@@ -27,11 +27,29 @@ ALL_ATOM_WIDTHS = Widths(
 def all_atom_features(
     compact: Float[Tensor, "n 14 3"], mask: Bool[Tensor, "n 14"], residues: Int[Tensor, "n"], backbone: Backbone
 ) -> tuple[Float[Tensor, "n s"], Float[Tensor, "n v 3"]]:
-    """Scalars and vectors of `ALL_ATOM_WIDTHS`; what concerns a missing atom is zero.
+    """Scalars and vectors of `ALL_ATOM_WIDTHS`; features of missing atoms are zero.
 
     Scalars: those of the backbone, type, presence of side-chain atoms, distances inside the residue and across its
-    peptide bonds (Å). Vectors from CA: N, C, O, CB, the mean of the atoms beyond CB (these five are points whose
-    distances edges know); next and previous CA, next N, previous C; the atoms beyond CB.
+    peptide bonds (Å). Vectors from CA: N, C, O, CB, the mean of the atoms beyond CB (edges use distances between these
+    five points); next and previous CA, next N, previous C; the atoms beyond CB.
+
+    Parameters
+    ----------
+    compact
+        Atoms in atom14, Å.
+    mask
+        Which atoms are present.
+    residues
+        Index into `chemistry.RESIDUES`.
+    backbone
+        Features of the backbone.
+
+    Returns
+    -------
+    scalars
+        Even scalars.
+    vectors
+        Å.
     """
     kind = one_hot(residues, len(chemistry.RESIDUES)).to(compact.dtype)
     atoms = (compact - compact[:, 1:2]) * mask[..., None]
@@ -39,14 +57,14 @@ def all_atom_features(
     tip = beyond.sum(1) / count.clamp_min(1)[:, None]
     n, c, o, *bonds = backbone.vectors.unbind(1)
     vectors = torch.cat([torch.stack([n, c, o, atoms[:, 4], tip, *bonds], 1), backbone.junctions, beyond], 1)
-    there = mask[:, _FIRST] & mask[:, _SECOND]
-    inside = _length(compact[:, _FIRST] - compact[:, _SECOND]) * there
-    known = (backbone.junctions != 0).any(-1)[:, :, None] & mask[:, None, :3]
-    across = _length(backbone.junctions[:, :, None] - atoms[:, None, :3]) * known
+    both_present = mask[:, _FIRST] & mask[:, _SECOND]
+    inside = _length(compact[:, _FIRST] - compact[:, _SECOND]) * both_present
+    defined = (backbone.junctions != 0).any(-1)[:, :, None] & mask[:, None, :3]
+    across = _length(backbone.junctions[:, :, None] - atoms[:, None, :3]) * defined
     scalars = torch.cat([backbone.scalars, kind, mask[:, 4:].to(compact.dtype), inside, across.flatten(1)], 1)
     return scalars, vectors
 
 
 def _length(vectors: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
-    """Finite in its gradient where points coincide."""
+    """Lengths, with a finite gradient where points coincide."""
     return (vectors.square().sum(-1) + 1e-8).sqrt()

@@ -14,12 +14,12 @@ from protein_enn.geometry.frames import unit
 MAX_OFFSET = 32
 EDGE_TYPES = 2 * MAX_OFFSET + 2
 """Offsets in sequence from -32 to 32 (clipped), then: another chain."""
-N, CA, C, O = range(4)  # noqa: E741 - places in the compact layout
+N, CA, C, O = range(4)  # noqa: E741 - columns of atom14
 
 
 @dataclass(frozen=True, eq=False)
 class Backbone:
-    """Features of n residues, by how they turn."""
+    """Features of n residues, sorted by how they transform under rotations and reflections."""
 
     scalars: Float[Tensor, "n 8"]  # presence of N, C, O; bonded before, after; cos phi, psi, omega
     pseudoscalars: Float[Tensor, "n 3"]  # sin phi, psi, omega
@@ -33,6 +33,20 @@ def bonded_to_next(
     """Whether residue i is bonded to i + 1: same chain and C-N within `chemistry.PEPTIDE_BREAK`.
 
     Where C or N is missing, CA-CA below 4.5 Å counts instead.
+
+    Parameters
+    ----------
+    compact
+        Atoms in atom14 or its first four, Å.
+    mask
+        Which atoms are present.
+    chains
+        The chain of each residue.
+
+    Returns
+    -------
+    Bool[Tensor, "n"]
+        False for the last residue.
     """
     bonded = torch.zeros(len(compact), dtype=torch.bool, device=compact.device)
     c, n = compact[:-1, C], compact[1:, N]
@@ -44,7 +58,22 @@ def bonded_to_next(
 
 
 def rings(closures: Int[Tensor, "c 2"], chains: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "r 2"]:
-    """Peptide bonds (C of the first residue to N of the second) that close a chain: both ends free and in one chain."""
+    """The peptide bonds that close a chain: both residues are free ends of one chain.
+
+    Parameters
+    ----------
+    closures
+        Peptide bonds from C of the first residue to N of the second.
+    chains
+        The chain of each residue.
+    bonded
+        Whether residues i and i + 1 are bonded.
+
+    Returns
+    -------
+    Int[Tensor, "r 2"]
+        The last and the first residue of each ring.
+    """
     tail, head = closures.T
     free = ~bonded[tail] & ((head == 0) | ~bonded[head - 1])
     return closures[free & (tail > head) & (chains[tail] == chains[head])]
@@ -56,23 +85,39 @@ def backbone_features(
     bonded: Bool[Tensor, "n"],
     closures: Int[Tensor, "r 2"] | None = None,
 ) -> Backbone:
-    """Features of the backbone; `bonded[i]` says whether i and i + 1 are joined, `closures` name the last and the first
-    residue of each ring. A missing atom gives zeros."""
+    """Features of the backbone. Those of a missing atom are zero.
+
+    Parameters
+    ----------
+    compact
+        Atoms in atom14 or its first four, Å.
+    mask
+        Which atoms are present.
+    bonded
+        Whether residues i and i + 1 are bonded.
+    closures
+        The last and the first residue of each ring.
+
+    Returns
+    -------
+    Backbone
+        The features.
+    """
     n = len(compact)
-    place = torch.arange(n, device=compact.device)
-    following, preceding = (place + 1).clamp_(max=n - 1), (place - 1).clamp_(min=0)
+    row = torch.arange(n, device=compact.device)
+    following, preceding = (row + 1).clamp_(max=n - 1), (row - 1).clamp_(min=0)
     after, before = bonded, torch.cat([bonded.new_zeros(1), bonded[:-1]])
     if closures is not None:
         tail, head = closures.T
         after = after.index_fill(0, tail, True)
         before[head] = True
         following[tail], preceding[head] = head, tail
-    backbone, there = compact[:, :4], mask[:, :4]
-    # C of the preceding residue, N, CA, C, N and CA of the following one: the three dihedrals side by side
+    backbone, present = compact[:, :4], mask[:, :4]
+    # C of the preceding residue, N, CA, C, then N and CA of the following one: a path with the three dihedrals
     path = torch.cat([compact[preceding, C, None], backbone[:, :3], backbone[following, :2]], 1)
     vectors = torch.cat(
         [
-            (backbone[:, [N, C, O]] - backbone[:, CA, None]) * there[:, [N, C, O], None],
+            (backbone[:, [N, C, O]] - backbone[:, CA, None]) * present[:, [N, C, O], None],
             ((path[:, 5] - path[:, 2]) * after[:, None])[:, None],
             ((compact[preceding, CA] - path[:, 2]) * before[:, None])[:, None],
         ],
@@ -82,16 +127,22 @@ def backbone_features(
     previous_c = before & mask[preceding, C]
     junctions = torch.stack([path[:, 4] - path[:, 2], path[:, 0] - path[:, 2]], 1)
     junctions = junctions * torch.stack([next_n, previous_c], 1)[..., None]
-    has_n, has_c = there[:, N], there[:, C]
-    whole = has_n & has_c
-    defined = torch.stack([whole & previous_c, whole & next_n, has_c & next_n], 1)
+    has_n, has_c = present[:, N], present[:, C]
+    has_both = has_n & has_c
+    defined = torch.stack([has_both & previous_c, has_both & next_n, has_c & next_n], 1)
     cos, sin = _cos_sin(path.diff(dim=1))
-    presence = torch.stack([has_n, has_c, there[:, O], before, after], 1).to(compact.dtype)
+    presence = torch.stack([has_n, has_c, present[:, O], before, after], 1).to(compact.dtype)
     return Backbone(torch.cat([presence, cos * defined], 1), sin * defined, vectors, junctions)
 
 
-def sequence_index(chains: Int[Tensor, "n"], numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "n"]:
-    """Places along the chain: bonded residues are neighbours whatever their numbers; a gap counts as they say."""
+def sequence_index(numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "n"]:
+    """Positions along the chain: 1 per bonded residue, whatever their numbers; a gap counts as in the numbers.
+
+    Examples
+    --------
+    >>> sequence_index(torch.tensor([1, 2, 7, 8]), torch.tensor([True, False, True, False])).tolist()
+    [0, 1, 6, 7]
+    """
     jump = (numbers[1:] - numbers[:-1]).clamp(2, MAX_OFFSET + 1)
     step = torch.where(bonded[:-1], torch.ones_like(jump), jump)
     return torch.cat([step.new_zeros(1), step.cumsum(0)])
@@ -105,7 +156,23 @@ def pair_types(
 ) -> Int[Tensor, "n k"]:
     """Offset j - i in sequence, clipped to 32 and shifted to start at 0; the last type is another chain.
 
-    In a ring the shorter way round counts, of two equal ways the backward one.
+    In a ring the shorter of the two directions counts; of two equal ones the backward one.
+
+    Parameters
+    ----------
+    index
+        Positions along the chain.
+    chains
+        The chain of each residue.
+    neighbors
+        Index of the neighbors of each residue.
+    closures
+        The last and the first residue of each ring.
+
+    Returns
+    -------
+    Int[Tensor, "n k"]
+        Types, below `EDGE_TYPES`.
     """
     offset = index[neighbors] - index[:, None]
     if closures is not None:

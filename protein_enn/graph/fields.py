@@ -1,4 +1,4 @@
-"""The fields that graphs have, and the one law of how each changes when the molecule is moved."""
+"""The fields of graphs, and how each changes when the molecule is moved."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from torch_geometric.data import Data
 
 @dataclass(frozen=True)
 class Widths:
-    """How many of each kind of feature a graph brings to an encoder."""
+    """How many features of each kind a graph has, for the encoder that takes it."""
 
     scalars: int
     pseudoscalars: int
     vectors: int
     edge_types: int
-    frame: int = 3  # the first vectors, which with the node itself are the points whose distances an edge knows
+    frame: int = 3  # the first vectors; edges use the distances between these points and the nodes
 
 
 class Transform(Enum):
-    """How a field of floats changes under x -> R x + t; the last axis of positions and vectors is x, y, z."""
+    """How a field of floats changes under x -> R x + t. The last axis of positions and vectors is x, y, z."""
 
     POSITION = "R x + t"
     VECTOR = "R v"
@@ -46,18 +46,18 @@ class Transform(Enum):
 class GeometricGraph(Data):
     """k neighbors for each node, sorted by target; lengths Å. Neighbor j of node i sends a message to i.
 
-    Every field of floats is declared in `transforms`, those of a subclass beside its annotations. A field that is not
-    cannot be moved: `moved` raises.
+    Every field of floats is declared in `transforms`, those of a subclass in its own `transforms`. `moved` raises for a
+    field that is not declared.
     """
 
     pos: Float[Tensor, "n 3"]
     scalars: Float[Tensor, "n s"]  # s x 0e
-    pseudoscalars: Float[Tensor, "n p"]  # p x 0o: change sign in the mirror
+    pseudoscalars: Float[Tensor, "n p"]  # p x 0o: change sign under reflection
     vectors: Float[Tensor, "n v 3"]  # v x 1o, Å from pos, zero where an atom is missing
     neighbors: Int[Tensor, "n k"]
     neighbor_mask: Bool[Tensor, "n k"]
     edge_types: Int[Tensor, "n k"]
-    rows: Int[Tensor, "n"]  # what each node is in the structure it came from
+    rows: Int[Tensor, "n"]  # the residue or atom of the structure that each node is
 
     transforms: ClassVar[dict[str, Transform]] = {
         "pos": Transform.POSITION,
@@ -66,10 +66,10 @@ class GeometricGraph(Data):
         "vectors": Transform.VECTOR,
     }
     node_numbers: ClassVar[frozenset[str]] = frozenset({"neighbors"})
-    """Fields that hold numbers of nodes, which count on where graphs are joined to a batch."""
+    """Fields that hold numbers of nodes. They are shifted when graphs are joined to a batch."""
 
     def moved(self, rotation: Float[Tensor, "3 3"], shift: Float[Tensor, "3"]) -> GeometricGraph:
-        """The same molecule elsewhere.
+        """The graph of the moved molecule.
 
         Parameters
         ----------
@@ -77,6 +77,11 @@ class GeometricGraph(Data):
             Orthogonal. A reflection (determinant -1) changes the sign of pseudoscalars.
         shift
             Å.
+
+        Returns
+        -------
+        GeometricGraph
+            A copy, with every field of floats moved.
 
         Raises
         ------
@@ -94,7 +99,7 @@ class GeometricGraph(Data):
         if name not in self.transforms:
             raise TypeError(
                 f"{type(self).__name__} has a field {name!r} that is not declared: "
-                "say in its `transforms` how the field changes when the molecule is moved"
+                "state in its `transforms` how the field changes when the molecule is moved"
             )
         return self.transforms[name]
 

@@ -34,48 +34,72 @@ BACKBONE_WIDTHS = Widths(scalars=8, pseudoscalars=3, vectors=6, edge_types=EDGE_
 
 
 class ProteinGraph(GeometricGraph):
-    """A node per residue that has a CA; without side chains it holds nothing of the sequence."""
+    """A node per residue that has a CA. Without side chains it contains nothing of the sequence."""
 
-    context_vectors: Float[Tensor, "n c 3"]  # atoms that are no nodes (`graph.context`), Å from pos, zero where none
+    context_vectors: Float[Tensor, "n c 3"]  # atoms that are not nodes (`graph.context`), Å from pos, zero where none
     context_kinds: Int[Tensor, "n c"]  # class of their elements, 0 where none
     bonded: Bool[Tensor, "n"]  # whether C is bonded to N of the next residue
 
     # Only for models that take them: features of a language model (l x 0e, 0 where it gives none), and the index of the
-    # teacher to answer like.
+    # condition.
     language: Float[Tensor, "n l"]
     condition: Int[Tensor, "n"]
 
-    # Only in refinement, which makes the graph anew after each step: all atoms, which of them are there, what residues
-    # they make, peptide bonds that close a ring (pairs of nodes), and the atoms of ligands, ions and nucleic acids.
+    # Only in refinement, which rebuilds the graph after each step: all atoms, which of them are present, their
+    # residues, peptide bonds that close a ring (pairs of nodes), and all atoms of ligands, ions and nucleic acids.
     compact: Float[Tensor, "n 14 3"]
     mask: Bool[Tensor, "n 14"]
     residues: Int[Tensor, "n"]
     chains: Int[Tensor, "n"]
     numbers: Int[Tensor, "n"]
     closures: Int[Tensor, "c 2"]
-    around: Float[Tensor, "m 3"]
-    around_kinds: Int[Tensor, "m"]
+    context_atoms: Float[Tensor, "m 3"]
+    context_atom_kinds: Int[Tensor, "m"]
 
     transforms: ClassVar[dict[str, Transform]] = {
         **GeometricGraph.transforms,
         "context_vectors": Transform.VECTOR,
         "language": Transform.SCALAR,
         "compact": Transform.POSITION,
-        "around": Transform.POSITION,
+        "context_atoms": Transform.POSITION,
     }
     node_numbers: ClassVar[frozenset[str]] = GeometricGraph.node_numbers | {"closures"}
 
 
 def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGraph:
-    """The residue graph of a structure; `rows` are the residues that became nodes.
+    """The residue graph of a structure.
 
-    With `side_chains`, residue types (scalars) and side-chain atoms (vectors from CA) are seen; without, the atoms of
-    ligands, ions and nucleic acids around each residue. ValueError if no residue has a CA.
+    Parameters
+    ----------
+    structure
+        Any structure.
+    k
+        Neighbors of each residue: the nearest by CA.
+    side_chains
+        With side chains the features include residue types (scalars) and side-chain atoms (vectors from CA). Without
+        them they include the atoms of ligands, ions and nucleic acids around each residue.
+
+    Returns
+    -------
+    ProteinGraph
+        A node per residue that has a CA; its `rows` are these residues.
+
+    Raises
+    ------
+    ValueError
+        No residue has a CA, or a coordinate is not finite.
+
+    Examples
+    --------
+    >>> from protein_enn.testing import random_structure
+    >>> graph = protein_graph(random_structure((12,)), k=4, side_chains=False)
+    >>> tuple(graph.neighbors.shape), tuple(graph.vectors.shape)
+    ((12, 4), (12, 6, 3))
     """
     rows = structure.present[:, chemistry.CA].nonzero()[:, 0]
     if len(rows) == 0:
         raise ValueError(f"{structure.name}: no residue with a CA atom; the residue graph needs one at least")
-    # Atoms are taken relative to the centre first: far from the origin float32 has no digits to spare.
+    # Atoms are taken relative to the center first: far from the origin float32 is not accurate enough.
     center = structure.ca[rows].double().mean(0)
     context = None
     residues, chains, numbers = structure.residues[rows], structure.chains[rows], structure.numbers[rows]
@@ -88,20 +112,20 @@ def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGra
         positions = structure.positions[rows[:, None], backbone].double() - center
         compact = positions.to(structure.positions.dtype) * mask[..., None]
         if len(structure.others):
-            around, kinds = context_of(structure)
-            context = around.double() - center, kinds
+            context_positions, kinds = context_of(structure)
+            context = context_positions.double() - center, kinds
     closures = closures_of(structure, rows) if len(structure.links) else None
     graph = graph_of_atoms(compact, mask, residues, chains, numbers, k, side_chains, closures, context)
-    graph.pos = structure.ca[rows]  # adding the centre again would round
+    graph.pos = structure.ca[rows]  # not compact + center, which would be rounded
     graph.rows = rows
     return graph
 
 
 def closures_of(structure: Structure, rows: Int[Tensor, "n"]) -> Int[Tensor, "c 2"]:
     """Nodes whose C and N form a peptide bond out of sequence order."""
-    place = torch.full((len(structure) + 1,), -1)  # the last for atoms that are not protein
-    place[rows] = torch.arange(len(rows))
-    ends = place[structure.links.of_kind("peptide").residues]
+    node = torch.full((len(structure) + 1,), -1)  # the last one is for atoms that are not protein
+    node[rows] = torch.arange(len(rows))
+    ends = node[structure.links.of_kind("peptide").residues]
     return ends[(ends >= 0).all(1)]
 
 
@@ -116,18 +140,39 @@ def graph_of_atoms(
     closures: Int[Tensor, "c 2"] | None = None,
     context: Context | None = None,
 ) -> ProteinGraph:
-    """The residue graph of atoms in the compact layout (`geometry.atom14`), every residue a node.
+    """The residue graph of atoms in atom14, every residue a node.
 
-    Without side chains the first four atoms are enough. `closures` are peptide bonds beyond those of neighbours in
-    sequence, from the C of one residue to the N of another: where they join the ends of a chain it is a ring.
-    `context` are atoms that are no nodes: positions in the same frame and kinds (`graph.context`).
+    Parameters
+    ----------
+    compact
+        Atoms, Å. Without side chains the first four are enough.
+    mask
+        Which atoms are present.
+    residues
+        Index into `chemistry.RESIDUES`.
+    chains, numbers
+        The chain and the residue number of each residue.
+    k
+        Neighbors of each residue.
+    side_chains
+        Whether features include residue types and side-chain atoms.
+    closures
+        Peptide bonds beyond those of successive residues, from the C of one residue to the N of another. Where they
+        join the ends of a chain it is a ring.
+    context
+        Atoms that are not nodes: positions in the same frame, and kinds (`graph.context`).
+
+    Returns
+    -------
+    ProteinGraph
+        The graph.
     """
     bonded = bonded_to_next(compact, mask, chains)
     closures = None if closures is None or not len(closures) else rings(closures, chains, bonded)
     neighbors, neighbor_mask = nearest_neighbors(compact[:, 1], k)
     scalars, vectors, backbone = node_features(compact, mask, residues, bonded, side_chains, closures)
     context_vectors, context_kinds = context_features(compact, mask, context)
-    index = sequence_index(chains, numbers, bonded)
+    index = sequence_index(numbers, bonded)
     return ProteinGraph(
         pos=compact[:, 1],
         scalars=scalars,
@@ -151,7 +196,24 @@ def node_features(
     side_chains: bool,
     closures: Int[Tensor, "r 2"] | None = None,
 ) -> tuple[Float[Tensor, "n s"], Float[Tensor, "n v 3"], Backbone]:
-    """Scalars and vectors of `BACKBONE_WIDTHS` (the fourth vector is an ideal CB) or of `all_atoms.ALL_ATOM_WIDTHS`."""
+    """Scalars and vectors of `BACKBONE_WIDTHS` (the fourth vector is an ideal CB) or of `all_atoms.ALL_ATOM_WIDTHS`.
+
+    Parameters
+    ----------
+    compact, mask, residues
+        Atoms in atom14 (Å), which of them are present, and the types of the residues.
+    bonded
+        Whether residues i and i + 1 are bonded.
+    side_chains
+        Whether all atoms are used.
+    closures
+        The last and the first residue of each ring.
+
+    Returns
+    -------
+    scalars, vectors, backbone
+        Even scalars, vectors (Å), and all features of the backbone.
+    """
     backbone = backbone_features(compact, mask, bonded, closures)
     if not side_chains:
         n, c, o, *bonds = backbone.vectors.unbind(1)
@@ -161,7 +223,25 @@ def node_features(
 
 
 def batch(graphs: Sequence[GeometricGraph]) -> GeometricGraph:
-    """Several graphs as one, without padding of nodes: neighbours stay inside their graph."""
+    """Several graphs as one, without padding of nodes; neighbors are of the same graph.
+
+    Parameters
+    ----------
+    graphs
+        One or more graphs of one kind, each with the same k.
+
+    Returns
+    -------
+    GeometricGraph
+        The nodes of all graphs in order.
+
+    Examples
+    --------
+    >>> from protein_enn.testing import random_structure
+    >>> graphs = [protein_graph(random_structure((n,)), k=4, side_chains=False) for n in (12, 8)]
+    >>> batch(graphs).num_nodes
+    20
+    """
     if len(graphs) == 1:
         return graphs[0]
     slots = {graph.context_kinds.shape[1] for graph in graphs if "context_kinds" in graph}
@@ -171,7 +251,7 @@ def batch(graphs: Sequence[GeometricGraph]) -> GeometricGraph:
 
 
 def _with_slots(graph: GeometricGraph, slots: int) -> GeometricGraph:
-    """The same graph with room for so many context atoms at each node."""
+    """The same graph with this number of context atoms per node, the new ones empty."""
     missing = slots - graph.context_kinds.shape[1]
     result = copy(graph)
     result.context_kinds = pad(graph.context_kinds, (0, missing))

@@ -1,10 +1,10 @@
-"""Figures of merit: likeness to a native, soundness of a structure, quality of predicted sequences."""
+"""Metrics: agreement with a native, soundness of a structure, quality of predicted sequences."""
 
 from protein_enn.geometry.superposition import rmsd
+from protein_enn.metrics.alignment import match_residues
 from protein_enn.metrics.clashes import clashes
 from protein_enn.metrics.dockq import Interface, dockq
 from protein_enn.metrics.lddt import LDDT, lddt
-from protein_enn.metrics.matching import match_residues
 from protein_enn.metrics.residues import residue_records
 from protein_enn.metrics.rotamers import (
     is_rotamer_outlier,
@@ -13,7 +13,13 @@ from protein_enn.metrics.rotamers import (
     rotamers,
 )
 from protein_enn.metrics.sequence import perplexity, recovery
-from protein_enn.metrics.side_chains import chi_accuracy, chi_errors, side_chain_rmsd
+from protein_enn.metrics.side_chains import (
+    chi_accuracy,
+    chi_errors,
+    chi_fraction,
+    pooled_side_chain_rmsd,
+    side_chain_rmsd,
+)
 from protein_enn.metrics.similarity import gdt, tm_score
 from protein_enn.metrics.stereochemistry import Stereochemistry, stereochemistry
 from protein_enn.metrics.validate import compare, validate
@@ -24,6 +30,7 @@ __all__ = [
     "Stereochemistry",
     "chi_accuracy",
     "chi_errors",
+    "chi_fraction",
     "clashes",
     "compare",
     "dockq",
@@ -32,6 +39,7 @@ __all__ = [
     "lddt",
     "match_residues",
     "perplexity",
+    "pooled_side_chain_rmsd",
     "recovery",
     "residue_records",
     "rmsd",

@@ -1,4 +1,4 @@
-"""How far bond lengths and bond angles are from their ideal values, and on which hand chiral centres are.
+"""How far bond lengths and angles are from their ideal values; chirality and peptide bonds that are wrong.
 
 The tables are laid out once, one row of atoms for each residue type, so that all residues are judged in a few
 operations. A value across a peptide bond belongs to the residue that gives the N: in the tables, slots 0..36 are the
@@ -22,16 +22,21 @@ from protein_enn.geometry.dihedrals import peptide_bonded
 CIS_PROLINE = len(chemistry.RESIDUES)
 """Row of the angle table for a proline after a cis peptide bond."""
 
-CHIRAL_CENTRES: dict[str, tuple[str, str, str, str]] = {
+OMEGA = 150.0
+"""Degrees; a peptide bond with |omega| below is not trans."""
+CIS = 30.0
+"""Degrees; below, a proline is cis, which is natural for it."""
+
+CHIRAL_CENTERS: dict[str, tuple[str, str, str, str]] = {
     **{name: ("CA", "N", "C", "CB") for name in chemistry.RESIDUES if name not in ("GLY", "UNK")},
     "ILE CB": ("CB", "CA", "CG1", "CG2"),
     "THR CB": ("CB", "CA", "OG1", "CG2"),
 }
-"""Centre and three neighbours, ordered so that their triple product about the centre is positive in L-amino acids."""
+"""Center and three neighbors, ordered so that their triple product about the center is positive in L-amino acids."""
 
 
 class Joined(NamedTuple):
-    """Each residue beside the one before it: row i holds residue i - 1 in slots 0..36 and residue i in 37..73."""
+    """Each residue and the one before it: row i holds residue i - 1 in slots 0..36 and residue i in 37..73."""
 
     positions: Float[Tensor, "n 74 3"]  # Å, float64
     present: Bool[Tensor, "n 74"]  # of the residue before: only where it is bonded
@@ -41,8 +46,8 @@ class Joined(NamedTuple):
         n, k, m = slots.shape
         rows = (slots.reshape(n, k * m) + 74 * torch.arange(n)[:, None]).reshape(-1)
         points = self.positions.reshape(-1, 3).index_select(0, rows)
-        there = self.present.reshape(-1).index_select(0, rows)
-        return points.reshape(n, k, m, 3), there.reshape(n, k, m).all(-1)
+        known = self.present.reshape(-1).index_select(0, rows)
+        return points.reshape(n, k, m, 3), known.reshape(n, k, m).all(-1)
 
 
 class _Table(NamedTuple):
@@ -60,17 +65,17 @@ def joined(positions: Float[Tensor, "n 37 3"], present: Bool[Tensor, "n 37"], ch
     return Joined(torch.cat([x.roll(1, 0), x], 1), torch.cat([before, present], 1))
 
 
-def bond_deviations(beside: Joined, residues: Int[Tensor, "n"]) -> Float[Tensor, "n bonds"]:
+def bond_deviations(adjacent: Joined, residues: Int[Tensor, "n"]) -> Float[Tensor, "n bonds"]:
     """|length - ideal| / sigma of the bonds of each residue and the peptide bond before it; nan where there is none."""
     table = _bond_table()
-    points, there = beside.atoms(table.slots[residues])
+    points, known = adjacent.atoms(table.slots[residues])
     value = torch.linalg.vector_norm(points[:, :, 0] - points[:, :, 1], dim=-1)
     deviation = (value - table.mean[residues]).abs() / table.sigma[residues]
-    return torch.where(there, deviation, torch.nan)
+    return torch.where(known, deviation, torch.nan)
 
 
 def angle_deviations(
-    beside: Joined, residues: Int[Tensor, "n"], omega: Float[Tensor, "n"]
+    adjacent: Joined, residues: Int[Tensor, "n"], omega: Float[Tensor, "n"]
 ) -> Float[Tensor, "n angles"]:
     """|angle - ideal| / sigma at the backbone and CB of each residue and at the peptide bond before it; else nan.
 
@@ -79,18 +84,24 @@ def angle_deviations(
     table = _angle_table()
     cis = (residues == chemistry.RESIDUE_INDEX["PRO"]) & (omega.abs() < 90)
     kinds = torch.where(cis, CIS_PROLINE, residues)
-    points, there = beside.atoms(table.slots[kinds])
+    points, known = adjacent.atoms(table.slots[kinds])
     deviation = (_angle(*points.unbind(2)) - table.mean[kinds]).abs() / table.sigma[kinds]
-    return torch.where(there, deviation, torch.nan)
+    return torch.where(known, deviation, torch.nan)
 
 
-def wrong_hands(beside: Joined, residues: Int[Tensor, "n"]) -> Bool[Tensor, "n 2"]:
-    """Whether CA, and CB of Ile and Thr, have the wrong hand: the triple product of its neighbours is not positive."""
+def wrong_chirality(adjacent: Joined, residues: Int[Tensor, "n"]) -> Bool[Tensor, "n 2"]:
+    """Whether the chirality at CA, and at CB of Ile and Thr, is wrong: the triple product is not positive."""
     table = _chirality_table()
-    points, there = beside.atoms(table.slots[residues])
-    centre, a, b, c = points.unbind(2)
-    volume = (torch.linalg.cross(a - centre, b - centre) * (c - centre)).sum(-1)
-    return there & (volume <= 0) & ~table.mean[residues].isnan()
+    points, known = adjacent.atoms(table.slots[residues])
+    center, a, b, c = points.unbind(2)
+    volume = (torch.linalg.cross(a - center, b - center) * (c - center)).sum(-1)
+    return known & (volume <= 0) & ~table.mean[residues].isnan()
+
+
+def is_omega_outlier(omega: Float[Tensor, "n"], residues: Int[Tensor, "n"]) -> Bool[Tensor, "n"]:
+    """Whether omega (degrees, of the peptide bond before) is neither trans nor the cis of a proline; nan is none."""
+    proline = residues == chemistry.RESIDUE_INDEX["PRO"]
+    return (omega.abs() < OMEGA) & ~(proline & (omega.abs() < CIS))
 
 
 def _angle(a: Float[Tensor, "n k 3"], b: Float[Tensor, "n k 3"], c: Float[Tensor, "n k 3"]) -> Float[Tensor, "n k"]:
@@ -159,6 +170,6 @@ def _chirality_table() -> _Table:
     exists = (0.0, 1.0)
     rows: list[Groups] = []
     for name in chemistry.RESIDUES:
-        centres = (CHIRAL_CENTRES.get(name), CHIRAL_CENTRES.get(f"{name} CB"))
-        rows.append([([_here(atom) for atom in atoms], exists) for atoms in centres if atoms])
+        centers = (CHIRAL_CENTERS.get(name), CHIRAL_CENTERS.get(f"{name} CB"))
+        rows.append([([_here(atom) for atom in atoms], exists) for atoms in centers if atoms])
     return _table(rows, 4)

@@ -49,16 +49,16 @@ class _Groups(NamedTuple):
     weight: Float[Tensor, "types m"]  # 1 for the atoms of the ring, 0 for padding
 
 
-def plane_deviations(beside: Joined, residues: Int[Tensor, "n"]) -> Float[Tensor, "n 2"]:
+def plane_deviations(adjacent: Joined, residues: Int[Tensor, "n"]) -> Float[Tensor, "n 2"]:
     """Largest distance (Å) of an atom from its group's plane: side chain, peptide bond before the residue; else nan."""
     fours, exists, large, weight = _groups()
-    points, there = beside.atoms(fours[residues])
-    result = torch.where(there & exists[residues], _of_four(points), torch.nan)
+    points, known = adjacent.atoms(fours[residues])
+    result = torch.where(known & exists[residues], _of_four(points), torch.nan)
     rings = weight.any(-1)[residues].nonzero()[:, 0]
     slots, used = large[residues[rings]], weight[residues[rings]]
-    there = (beside.present[rings].gather(1, slots) | (used == 0)).all(-1)
-    points = beside.positions[rings[:, None], slots]
-    result[rings, 0] = torch.where(there, _of_ring(points, used), torch.nan)
+    known = (adjacent.present[rings].gather(1, slots) | (used == 0)).all(-1)
+    points = adjacent.positions[rings[:, None], slots]
+    result[rings, 0] = torch.where(known, _of_ring(points, used), torch.nan)
     return result
 
 
@@ -76,8 +76,8 @@ def _of_four(points: Float[Tensor, "n k 4 3"]) -> Float[Tensor, "n k"]:
 
 def _of_ring(points: Float[Tensor, "g m 3"], weight: Float[Tensor, "g m"]) -> Float[Tensor, "g"]:
     """Largest distance of an atom of weight 1 from the plane of least squares of those atoms."""
-    centre = (weight[..., None] * points).sum(1) / weight.sum(-1, keepdim=True)
-    apart = weight[..., None] * (points - centre[:, None])
+    center = (weight[..., None] * points).sum(1) / weight.sum(-1, keepdim=True)
+    apart = weight[..., None] * (points - center[:, None])
     _, directions = torch.linalg.eigh(apart.mT @ apart)
     return (apart @ directions[:, :, :1])[..., 0].abs().amax(-1)
 

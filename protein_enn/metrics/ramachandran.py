@@ -5,7 +5,7 @@ Bank with a resolution of 1.7 Å or better: 63,136 residues whose N, CA and C ha
 bonded. For each class, phi and psi were counted in cells of 2 degrees (glycine together with its mirror image),
 smoothed by a periodic Gaussian (sigma 6 degrees, 8 for all but the general class), and the density was cut where the
 densest part holds 99.8 % of the residues (99.5 % for all but the general class). The tables hold, on a grid of
-5 degrees, whether the density at the cell's centre reaches the cut. Counted by
+5 degrees, whether the density at the cell's center reaches the cut. Counted by
 `scripts/count_ramachandran.py`.
 """
 
@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.structure import Structure
 
 CELLS = 72
 """Cells of 5 degrees from -180 to 180, in phi and in psi."""
@@ -96,6 +97,14 @@ def is_outlier(
         torch.where(defined, (angle + 180) * CELLS / 360, 0.0).floor().long() % CELLS for angle in (phi, psi)
     )
     return defined & ~_regions()[kind, row, column]
+
+
+def before_proline(structure: Structure) -> Bool[Tensor, "n"]:
+    """Whether the next residue is a proline; of use only where psi is defined, so that it is bonded."""
+    proline = structure.residues == chemistry.RESIDUE_INDEX["PRO"]
+    result = torch.zeros_like(proline)
+    result[:-1] = proline[1:]
+    return result
 
 
 @cache

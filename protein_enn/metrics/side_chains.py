@@ -7,10 +7,11 @@ residue that has both. Angles whose last atoms may be exchanged (Asp, Glu, Phe, 
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
@@ -23,48 +24,134 @@ from protein_enn.structure import Structure
 TOLERANCES = (20.0, 40.0)
 """Degrees."""
 FRAME = (chemistry.N, chemistry.CA, chemistry.C)
+BACKBONE = ("N", "CA", "C", "O", "OXT")
 
 
 def chi_errors(model: Structure, native: Structure) -> Float[Tensor, "n 4"]:
-    """|difference| of each chi angle, degrees, of residues that correspond row by row; nan where one is not known."""
+    """Errors of the chi angles of residues that correspond row by row.
+
+    Parameters
+    ----------
+    model, native
+        n residues each. The native says what they are.
+
+    Returns
+    -------
+    Tensor
+        |difference| of each chi angle, degrees, half a turn at most; nan where one is not known.
+    """
     ours, theirs = (torch.rad2deg(chi_angles(s.positions, s.present, native.residues)) for s in (model, native))
     period = _periods()[native.residues].to(ours.dtype)
     apart = ours - theirs
     return (apart - period * torch.round(apart / period)).abs()
 
 
+def chi_fraction(errors: Float[Tensor, "n k"], tolerance: float = TOLERANCES[0]) -> float | None:
+    """Fraction of residues all of whose k chi angles are right.
+
+    Parameters
+    ----------
+    errors
+        Columns of `chi_errors`, degrees. A residue with a nan does not count.
+    tolerance
+        Degrees; an angle is right up to this error.
+
+    Returns
+    -------
+    float or None
+        0 to 1, None where there is no residue to judge.
+
+    Examples
+    --------
+    >>> errors = torch.tensor([[5.0, 30.0], [10.0, 10.0], [50.0, torch.nan]])
+    >>> chi_fraction(errors), chi_fraction(errors, 40.0), chi_fraction(errors[2:])
+    (0.5, 1.0, None)
+    """
+    known = ~errors.isnan().any(1)
+    right = (errors <= tolerance).all(1)[known]
+    return float(right.double().mean()) if len(right) else None
+
+
 def chi_accuracy(errors: Float[Tensor, "n 4"]) -> dict[str, float | None]:
-    """Share of residues whose chi1, and whose chi1 and chi2, are right; None where there is none to judge."""
+    """Fraction of residues whose chi1, and whose chi1 and chi2, are right within each of `TOLERANCES`.
+
+    Parameters
+    ----------
+    errors
+        Of `chi_errors`, degrees.
+
+    Returns
+    -------
+    dict
+        ``chi1_accuracy``, ``chi12_accuracy``, and the same within 40 degrees: ``chi1_accuracy_40``,
+        ``chi12_accuracy_40``. None where there is no residue to judge.
+    """
     record: dict[str, float | None] = {}
     for tolerance in TOLERANCES:
         suffix = "" if tolerance == TOLERANCES[0] else f"_{tolerance:.0f}"
-        for label, angles in (("chi1", [0]), ("chi12", [0, 1])):
-            known = ~errors[:, angles].isnan().any(1)
-            right = (errors[:, angles] <= tolerance).all(1)[known]
-            record[f"{label}_accuracy{suffix}"] = float(right.double().mean()) if len(right) else None
+        for label, angles in (("chi1", 1), ("chi12", 2)):
+            record[f"{label}_accuracy{suffix}"] = chi_fraction(errors[:, :angles], tolerance)
     return record
 
 
 def side_chain_rmsd(model: Structure, native: Structure) -> Float[Tensor, "n"]:
-    """RMSD (Å) of each residue's heavy atoms beyond CB after N, CA and C of the residue are superposed.
+    """RMSD of each residue's side chain beyond CB, in the frame of its own N, CA and C.
 
-    Names of interchangeable atoms are taken as fits better. nan where N, CA, C or all atoms beyond CB are missing.
+    Parameters
+    ----------
+    model, native
+        n residues each, which correspond row by row.
+
+    Returns
+    -------
+    Tensor
+        Å, after N, CA and C of the residue are superposed. Names of interchangeable atoms are taken as fits better.
+        nan where N, CA, C or all atoms beyond CB are missing.
     """
-    present = model.present & native.present & _beyond_cb()
-    frame = (model.present & native.present)[:, FRAME].all(1)
-    rows = (frame & present.any(1)).nonzero()[:, 0]
     result = torch.full((len(native),), torch.nan)
+    rows, x, y, counted = _in_frames(model, native, _slots_but(*BACKBONE, "CB"))
     if not len(rows):
         return result
-    x, y, there = model.positions[rows].double(), native.positions[rows].double(), present[rows]
-    x = moved(x, *superpose(x[:, FRAME], y[:, FRAME]))
     partner = exchanges()[native.residues[rows]]
     # All pairs of a residue are exchanged at once, and a trade with an absent atom is none.
-    whole = (there | (partner == torch.arange(37))).all(1)[:, None, None]
+    whole = (counted | (partner == torch.arange(37))).all(1)[:, None, None]
     swapped = torch.where(whole, x.gather(1, partner[..., None].expand(-1, -1, 3)), x)
-    squares = torch.stack([(z - y).square().sum(-1).where(there, 0.0).sum(1) for z in (x, swapped)])
-    result[rows] = (squares.amin(0) / there.sum(1)).sqrt().to(result.dtype)
+    squares = torch.stack([(z - y).square().sum(-1).where(counted, 0.0).sum(1) for z in (x, swapped)])
+    result[rows] = (squares.amin(0) / counted.sum(1)).sqrt().to(result.dtype)
     return result
+
+
+def pooled_side_chain_rmsd(model: Structure, native: Structure) -> float | None:
+    """RMSD over all side-chain heavy atoms together, CB among them, each in the frame of its residue's N, CA and C.
+
+    An error of the backbone elsewhere does not count. Unlike `side_chain_rmsd` this weighs atoms, not residues, and
+    takes interchangeable atoms as they are named: name them as in the native before (`lddt.best_naming`).
+
+    Parameters
+    ----------
+    model, native
+        n residues each, which correspond row by row.
+
+    Returns
+    -------
+    float or None
+        Å, None where there are no such atoms.
+    """
+    rows, x, y, counted = _in_frames(model, native, _slots_but(*BACKBONE))
+    return math.sqrt(float((x - y).square().sum(-1)[counted].mean())) if len(rows) else None
+
+
+def _in_frames(
+    model: Structure, native: Structure, atoms: Bool[Tensor, "37"]
+) -> tuple[Int[Tensor, "r"], Float[Tensor, "r 37 3"], Float[Tensor, "r 37 3"], Bool[Tensor, "r 37"]]:
+    """Rows with a frame and one of these atoms in both; their positions, the model's superposed, and these atoms."""
+    present = model.present & native.present
+    counted = present & atoms
+    rows = (present[:, FRAME].all(1) & counted.any(1)).nonzero()[:, 0]
+    x, y = model.positions[rows].double(), native.positions[rows].double()
+    if len(rows):
+        x = moved(x, *superpose(x[:, FRAME], y[:, FRAME]))
+    return rows, x, y, counted[rows]
 
 
 @cache
@@ -76,6 +163,5 @@ def _periods() -> Float[Tensor, "types 4"]:
 
 
 @cache
-def _beyond_cb() -> Bool[Tensor, "37"]:
-    inner = {"N", "CA", "C", "O", "CB", "OXT"}
-    return torch.tensor([atom not in inner for atom in chemistry.ATOMS])
+def _slots_but(*names: str) -> Bool[Tensor, "37"]:
+    return torch.tensor([atom not in names for atom in chemistry.ATOMS])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from protein_enn import chemistry
 from protein_enn.geometry.superposition import rmsd
+from protein_enn.metrics.alignment import match_residues
 from protein_enn.metrics.dockq import dockq
 from protein_enn.metrics.lddt import lddt
-from protein_enn.metrics.matching import match_residues
 from protein_enn.metrics.side_chains import chi_accuracy, chi_errors, side_chain_rmsd
 from protein_enn.metrics.similarity import gdt, tm_score
 from protein_enn.metrics.stereochemistry import stereochemistry

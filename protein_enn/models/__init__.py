@@ -1,4 +1,4 @@
-"""Networks for a task: an encoder with what comes after it. A model sees a graph, never what it is trained towards."""
+"""Networks for a task: an encoder and the layers after it. The input of a model is a graph, never its target."""
 
 from __future__ import annotations
 
@@ -18,14 +18,39 @@ MODELS: dict[str, type[Any]] = {
     "displacement": DisplacementModel,
     "refinement": RefinementModel,
 }
-"""By task. Each: `Config`, `__init__(config)`, `forward`, and `graph(structure)` where it predicts on structures."""
+"""By task. Each has `Config`, `__init__(config)`, `forward`, and `graph(structure)` if it predicts on structures."""
 
 ARCHITECTURES: dict[str, type[Any]] = {"proteinmpnn": MPNN, "ligandmpnn": LigandMPNN}
-"""Published networks for design, by the name that the JSON of their weights gives; nothing here trains them."""
+"""Published networks for design, by the name in the JSON of their weights; they are not trained here."""
 
 
 def build(task: str, config: dict[str, Any], architecture: str | None = None) -> Any:
-    """A model with new weights, that of the task or of a published architecture; ValueError for unknown ones."""
+    """A model with new weights.
+
+    Parameters
+    ----------
+    task
+        A key of `MODELS`.
+    config
+        Fields of its `Config` that differ from their defaults.
+    architecture
+        A key of `ARCHITECTURES`, for a published network of the task design.
+
+    Returns
+    -------
+    Any
+        The model, in training mode.
+
+    Raises
+    ------
+    ValueError
+        The task, the architecture or a field is unknown.
+
+    Examples
+    --------
+    >>> build("design", {"encoder": "invariant"}).config.encoder
+    'invariant'
+    """
     if task not in MODELS:
         raise ValueError(f"no task {task!r}; there are {', '.join(MODELS)}")
     if architecture is not None and (architecture not in ARCHITECTURES or task != "design"):

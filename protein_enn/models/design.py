@@ -28,12 +28,12 @@ from protein_enn.settings import Settings
 from protein_enn.structure import Structure
 
 LANGUAGE_FEATURES = 64
-"""Of a residue, to which those of a language model are mapped."""
+"""Features of a residue to which those of a language model are mapped."""
 
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """A backbone, encoded once: any number of sequences can then be scored on it."""
+    """An encoded backbone, on which any number of sequences can be scored."""
 
     nodes: Float[Tensor, "n d"]
     edges: Float[Tensor, "n k e"]
@@ -42,10 +42,10 @@ class Encoding:
 
 
 class DesignModel(nn.Module):
-    """Encoder of the backbone and a decoder that attends to the identities it is allowed to see.
+    """An encoder of the backbone, and a decoder that uses the identities of visible neighbors.
 
-    The decoder's sources are the encoded neighbours and their identities, never their decoded states. So residue i
-    depends on exactly the identities that `visible` shows it: the joint likelihood under any order is the sum of its
+    The sources of the decoder are the encoded neighbors and their identities, never their decoded states. So residue i
+    depends on exactly the identities that are `visible` to it: the joint likelihood under any order is the sum of its
     conditionals, and every residue given all others takes one pass.
     """
 
@@ -55,7 +55,7 @@ class DesignModel(nn.Module):
     class Config(Settings):
         encoder: str = "tensor_field"
         encoder_settings: dict[str, Any] = Field(default_factory=dict)
-        k: int = 32  # neighbours of each residue
+        k: int = 32  # neighbors of each residue
         context: int = 32  # features of the ligands, ions and nucleic acids around a residue
         decoder_layers: int = 3
         hidden: int = 128
@@ -63,19 +63,20 @@ class DesignModel(nn.Module):
         transition: int = 2  # inner width of a transition, times `hidden`
         dropout: float = Field(default=0.0, ge=0, lt=1)  # of the decoder, in training
         language: int = Field(default=0, ge=0)  # features of a residue from a language model: its width, 0 for none
-        conditions: tuple[str, ...] = ()  # names of teachers, one of which the model is told to answer like
+        conditions: tuple[str, ...] = ()  # names of teachers; an input selects the one to predict like
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
         language = LANGUAGE_FEATURES if config.language else 0
         frame = BACKBONE_WIDTHS.frame
-        seen = BACKBONE_WIDTHS.scalars + config.context + language + len(config.conditions)
+        scalars = BACKBONE_WIDTHS.scalars + config.context + language + len(config.conditions)
         self.context = ContextEmbedding(CONTEXT_KINDS, frame, config.context, CONTEXT_RADIUS)
-        self.encoder = encoder(config.encoder, config.encoder_settings, replace(BACKBONE_WIDTHS, scalars=seen))
-        given = self.encoder.layout
-        self.entry = nn.Linear(given.scalars + given.pseudoscalars, config.hidden)  # here L and D part: 0e and 0o meet
-        # Keys are sums of what a neighbour is and who it is: unbounded features would drown the identity.
+        self.encoder = encoder(config.encoder, config.encoder_settings, replace(BACKBONE_WIDTHS, scalars=scalars))
+        layout = self.encoder.layout
+        # A map of both 0e and 0o is not invariant under reflections: from here on L and D amino acids differ.
+        self.entry = nn.Linear(layout.scalars + layout.pseudoscalars, config.hidden)
+        # Messages are sums of backbone features and an embedded identity: without a norm the features would dominate.
         self.norm = nn.LayerNorm(config.hidden)
         self.decoder = nn.ModuleList(
             DecoderLayer(
@@ -89,15 +90,31 @@ class DesignModel(nn.Module):
     def graph(
         self, structure: Structure, language: Float[Tensor, "n l"] | None = None, condition: str = ""
     ) -> ProteinGraph:
-        """The backbone as the model sees it; ValueError if no residue has a CA.
+        """The input of the model.
 
-        `language` are features of all n residues, for a model that takes some; without them it knows of none.
-        `condition` is one of the model's, the first by default.
+        Parameters
+        ----------
+        structure
+            Any structure with a backbone.
+        language
+            Features of all n residues from a language model, for a model that takes them; by default zeros.
+        condition
+            One of the model's conditions, by default the first.
+
+        Returns
+        -------
+        ProteinGraph
+            The backbone.
+
+        Raises
+        ------
+        ValueError
+            No residue has a CA, or the condition is unknown.
         """
         graph = protein_graph(structure, self.config.k, side_chains=False)
         if self.config.conditions:
-            chosen = self.config.conditions.index(condition) if condition else 0
-            graph.condition = torch.full_like(graph.rows, chosen)
+            index = self.config.conditions.index(condition) if condition else 0
+            graph.condition = torch.full_like(graph.rows, index)
         if self.config.language:
             graph.language = graph.scalars.new_zeros(len(graph.rows), self.config.language)
             if language is not None:
@@ -105,37 +122,52 @@ class DesignModel(nn.Module):
         return graph
 
     def encode(self, graph: ProteinGraph) -> Encoding:
-        """Features of the backbone, to be used with any number of sequences."""
+        """Features of the backbone, for any number of sequences."""
         features, edges = self.encoder(self.with_context(graph))
         nodes = self.norm(self.entry(torch.cat([features.scalars, features.pseudoscalars], -1)))
         return Encoding(nodes, edges.scalars, edges.weight, edges.neighbors)
 
     def with_context(self, graph: ProteinGraph) -> ProteinGraph:
-        """The graph, its scalars with those of the atoms around each residue and of its language beside them."""
+        """The graph with more scalars: of the context atoms, of the language model and of the condition."""
         points = graph.vectors[:, : BACKBONE_WIDTHS.frame]
-        around = self.context(graph.context_vectors, graph.context_kinds, points)
-        seen = copy(graph)
+        context = self.context(graph.context_vectors, graph.context_kinds, points)
         language = [] if self.language is None else [self.language(graph.language)]
-        told = [self._told(graph).to(around)] if self.config.conditions else []
-        seen.scalars = torch.cat([graph.scalars, around, *language, *told], 1)
-        return seen
+        condition = [self._condition(graph).to(context)] if self.config.conditions else []
+        extended = copy(graph)
+        extended.scalars = torch.cat([graph.scalars, context, *language, *condition], 1)
+        return extended
 
-    def _told(self, graph: ProteinGraph) -> Int[Tensor, "n c"]:
-        """The condition of each node; the first where the graph has none."""
+    def _condition(self, graph: ProteinGraph) -> Int[Tensor, "n c"]:
+        """The condition of each node, one-hot; the first where the graph has none."""
         condition = graph.condition if "condition" in graph else torch.zeros_like(graph.rows)
         return one_hot(condition, len(self.config.conditions))
 
     def logits(
         self, encoding: Encoding, sequence: Int[Tensor, "n"], visible: Bool[Tensor, "n k"]
     ) -> Float[Tensor, "n 20"]:
-        """Unnormalised log-probabilities; residue i sees the identity of its neighbour j iff visible[i, j]."""
-        seen = torch.where(visible, sequence[encoding.neighbors], UNSEEN)
-        return self._decoded(encoding, self.keys(encoding), seen)
+        """Unnormalized log-probabilities.
+
+        Parameters
+        ----------
+        encoding
+            The backbone.
+        sequence
+            Index into `chemistry.RESIDUES` of each node.
+        visible
+            The logits of node i depend on the identity of its neighbor j only where visible[i, j].
+
+        Returns
+        -------
+        Float[Tensor, "n 20"]
+            In the order of `chemistry.AMINO_ACIDS`.
+        """
+        identities = torch.where(visible, sequence[encoding.neighbors], UNSEEN)
+        return self._decode(encoding, self.keys(encoding), identities)
 
     def single(
         self, encoding: Encoding, sequence: Int[Tensor, "n"], shown: Bool[Tensor, "n k"], rank: Int[Tensor, "n"]
     ) -> Float[Tensor, "n 20"]:
-        """`logits` of every residue given all others, in whatever order."""
+        """`logits` of every residue given all others. `rank` has no effect: the order of the others does not matter."""
         return self.logits(encoding, sequence, shown)
 
     def last(
@@ -146,7 +178,7 @@ class DesignModel(nn.Module):
         rank: Int[Tensor, "n"],
         sets: Sets,
     ) -> Float[Tensor, "m 20"]:
-        """`logits` of nodes that come last, in whatever order of the others."""
+        """`logits` of nodes that come last. `rank` has no effect: the order of the others does not matter."""
         return last_logits(self, encoding, sequence, shown, sets)
 
     def start(
@@ -162,30 +194,42 @@ class DesignModel(nn.Module):
         return IdentityDecoding(self, encoding, sequence, given, shown, samples)
 
     def keys(self, encoding: Encoding) -> list[Float[Tensor, "n d"]]:
-        """What the backbone of a neighbour gives in each decoder layer, K h_j: worked out once for any sequences."""
+        """K h_j of every node in each decoder layer. It does not depend on the sequence."""
         return [cast(DecoderLayer, layer).key(encoding.nodes) for layer in self.decoder]
 
     def logits_of(
-        self, encoding: Encoding, keys: list[Float[Tensor, "n d"]], rows: Int[Tensor, "r"], seen: Int[Tensor, "r k"]
+        self,
+        encoding: Encoding,
+        keys: list[Float[Tensor, "n d"]],
+        rows: Int[Tensor, "r"],
+        identities: Int[Tensor, "r k"],
     ) -> Float[Tensor, "r 20"]:
-        """`logits` of some residues, of which one may come several times: no other residue is needed.
+        """`logits` of some nodes alone.
 
-        `seen` holds what each neighbour is, as an index into chemistry.RESIDUES, or `UNSEEN`.
+        Parameters
+        ----------
+        encoding, keys
+            The backbone and its `keys`.
+        rows
+            Nodes, each once or several times.
+        identities
+            Of each neighbor, as an index into `chemistry.RESIDUES`, or `UNSEEN`.
         """
         values = (encoding.nodes, encoding.edges, encoding.weight, encoding.neighbors)
-        return self._decoded(Encoding(*(value[rows] for value in values)), keys, seen)
+        return self._decode(Encoding(*(value[rows] for value in values)), keys, identities)
 
-    def _decoded(self, queried: Encoding, keys: list[Tensor], seen: Tensor) -> Float[Tensor, "r 20"]:
+    def _decode(self, queried: Encoding, keys: list[Tensor], identities: Tensor) -> Float[Tensor, "r 20"]:
+        """Logits of the queried nodes, given the identities of their neighbors."""
         x = queried.nodes
         for layer, key in zip(self.decoder, keys, strict=True):
-            x = layer(x, key, queried, seen)
+            x = layer(x, key, queried, identities)
         return self.exit(x)
 
 
 class DecoderLayer(nn.Module):
     """x_i + W sum_j w_ij silu(Q x_i + K h_j + E e_ij + S[s_j if visible, else unseen]), then a transition.
 
-    At depth 2 a message m becomes silu(V m) before the sum: more is said of a pair.
+    At depth 2 a message m becomes silu(V m) before the sum.
     """
 
     def __init__(self, hidden: int, edges: int, transition: int = 2, dropout: float = 0.0, depth: int = 1) -> None:
@@ -200,18 +244,20 @@ class DecoderLayer(nn.Module):
         self.transition = Transition(hidden, transition, dropout=dropout)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, key: Tensor, queried: Encoding, seen: Tensor) -> Float[Tensor, "r d"]:
-        rows = (self.query(self.norm(x)), queried.edges, queried.weight, seen)
+    def forward(self, x: Tensor, key: Tensor, queried: Encoding, identities: Tensor) -> Float[Tensor, "r d"]:
+        rows = (self.query(self.norm(x)), queried.edges, queried.weight, identities)
         if supported(x.device, queried.edges.shape[2], x.shape[1]):
             parts = (queried.edges, rows[0], key, queried.neighbors, queried.weight, self.edge.weight, self.deeper)
-            summed = summed_messages(*parts, self.identity.weight, seen)
-            return self.transition(x + self.dropout(self.value(summed)))
-        (summed,) = in_chunks(self._summed, rows, (key,), queried.neighbors, tuple(self.parameters()))
-        return self.transition(x + self.dropout(self.value(summed)))
+            total = summed_messages(*parts, self.identity.weight, identities)
+            return self.transition(x + self.dropout(self.value(total)))
+        (total,) = in_chunks(self._message_sum, rows, (key,), queried.neighbors, tuple(self.parameters()))
+        return self.transition(x + self.dropout(self.value(total)))
 
-    def _summed(self, query: Tensor, edges: Tensor, weight: Tensor, seen: Tensor, key: Source) -> tuple[Tensor]:
-        """The sum over neighbours of some nodes."""
-        source = key.gathered() + self.identity(seen)
+    def _message_sum(
+        self, query: Tensor, edges: Tensor, weight: Tensor, identities: Tensor, key: Source
+    ) -> tuple[Tensor]:
+        """The sum over the neighbors of some nodes."""
+        source = key.gather() + self.identity(identities)
         messages = activated_sum(source, edges, self.edge.weight, query)
         if self.deeper is not None:
             messages = silu(self.deeper(messages))
@@ -219,5 +265,5 @@ class DecoderLayer(nn.Module):
 
 
 def order_visibility(graph: ProteinGraph, rank: Float[Tensor, "n"]) -> Bool[Tensor, "n k"]:
-    """Which neighbours come before a residue when residues are decoded by increasing rank."""
+    """Which neighbors come before a residue when residues are decoded by increasing rank."""
     return graph.neighbor_mask & (rank[graph.neighbors] < rank[:, None])

@@ -1,4 +1,4 @@
-"""A small model of vectors: where each residue stood before it was moved."""
+"""A small model that predicts vectors: the displacement of each residue back to its original position."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from protein_enn.settings import Settings
 
 
 class DisplacementModel(nn.Module):
-    """Delta_i = sum_c W_c(h_i) v_ic: coefficients from even scalars, vectors those of the encoder and of the graph."""
+    """Delta_i = sum_c W_c(h_i) v_ic: coefficients from even scalars; vectors of the encoder and of the graph."""
 
     class Config(Settings):
         encoder: str = "tensor_field"
@@ -27,16 +27,16 @@ class DisplacementModel(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = encoder(config.encoder, config.encoder_settings, BACKBONE_WIDTHS)
-        given = self.encoder.layout
+        layout = self.encoder.layout
         self.head = nn.Sequential(
-            nn.LayerNorm(given.scalars),
-            nn.Linear(given.scalars, given.scalars),
+            nn.LayerNorm(layout.scalars),
+            nn.Linear(layout.scalars, layout.scalars),
             nn.SiLU(),
-            nn.Linear(given.scalars, given.channels + BACKBONE_WIDTHS.vectors),
+            nn.Linear(layout.scalars, layout.channels + BACKBONE_WIDTHS.vectors),
         )
 
     def forward(self, graph: GeometricGraph) -> Float[Tensor, "n 3"]:
-        """Å."""
+        """Displacements, Å."""
         features, _ = self.encoder(graph)
         vectors = torch.cat([features.vectors.transpose(1, 2), graph.vectors], 1)
         return (self.head(features.scalars)[:, None] @ vectors)[:, 0]

@@ -1,4 +1,4 @@
-"""Refinement: displacements of all heavy atoms over a few weight-shared steps, and how good each residue is."""
+"""Refinement: displacements of all heavy atoms over a few steps with the same weights, and the quality of residues."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from protein_enn.settings import Settings
 from protein_enn.structure import Structure
 
 LEAST_ERROR = 0.02
-"""Å: predicted errors are learned and given as this and more."""
+"""Å: errors below it are learned and predicted as this."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What the network says of n residues."""
+    """The output of the network for n residues."""
 
-    displacement: Float[Tensor, "n 14 3"]  # Å, of atoms in the compact layout
+    displacement: Float[Tensor, "n 14 3"]  # Å, of atoms in atom14
     lddt: Float[Tensor, "n"]  # logit of the all-heavy-atom lDDT of the atoms as they are
-    error: Float[Tensor, "n 2"]  # log of the frame-aligned error (Å) of a residue's atoms, as they are and once moved
+    error: Float[Tensor, "n 2"]  # log of the frame-aligned error (Å) of a residue's atoms, before and after the move
 
 
 class RefinementModel(nn.Module):
-    """x <- x + Delta(x), with the same weights again and again, the graph made anew each time.
+    """x <- x + Delta(x), with the same weights in each step; the graph is rebuilt after each step.
 
-    Delta_a = sum_c W_ac(h) v_c: coefficients from the even scalars h of a residue, vectors v those of the encoder and
-    those of its own and the neighbouring atoms in sequence. All are 1o, so a rotated or mirrored structure gets the
+    Delta_a = sum_c W_ac(h) v_c: coefficients from the even scalars h of a residue; vectors v of the encoder, of the
+    residue's own atoms and of adjacent atoms in sequence. All are 1o, so a rotated or mirrored structure gets the
     rotated or mirrored displacements.
     """
 
@@ -50,7 +50,7 @@ class RefinementModel(nn.Module):
         encoder_settings: dict[str, Any] = Field(default_factory=dict)
         k: int = 24
         context: int = 32  # features of the ligands, ions and nucleic acids around a residue
-        mixed: int = 192  # width of the layer that coefficients come from
+        mixed: int = 192  # width of the layer before the coefficients
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -58,18 +58,21 @@ class RefinementModel(nn.Module):
         widths = replace(ALL_ATOM_WIDTHS, scalars=ALL_ATOM_WIDTHS.scalars + config.context)
         self.context = ContextEmbedding(CONTEXT_KINDS, widths.frame, config.context, CONTEXT_RADIUS)
         self.encoder = encoder(config.encoder, config.encoder_settings, widths)
-        given = self.encoder.layout
-        self.directions = given.channels + widths.vectors
-        self.norm = nn.LayerNorm(given.scalars)
-        self.inner = nn.Linear(given.scalars, config.mixed)
+        layout = self.encoder.layout
+        self.directions = layout.channels + widths.vectors
+        self.norm = nn.LayerNorm(layout.scalars)
+        self.inner = nn.Linear(layout.scalars, config.mixed)
         self.coefficients = nn.Linear(config.mixed, chemistry.COMPACT_WIDTH * self.directions)
-        self.quality = nn.Sequential(nn.Linear(given.scalars, 128), nn.SiLU(), nn.Linear(128, 3))
+        self.quality = nn.Sequential(nn.Linear(layout.scalars, 128), nn.SiLU(), nn.Linear(128, 3))
         with torch.no_grad():
             self.coefficients.weight.mul_(0.1)
             self.coefficients.bias.zero_()
 
     def graph(self, structure: Structure) -> ProteinGraph:
-        """Residues with a CA, all their atoms and what is around them. ValueError if no residue has a CA."""
+        """The input of the model: residues with a CA, all their atoms and their context atoms.
+
+        ValueError if no residue has a CA.
+        """
         rows = structure.present[:, chemistry.CA].nonzero()[:, 0]
         if len(rows) == 0:
             raise ValueError(f"{structure.name}: no residue with a CA atom; refinement needs one at least")
@@ -82,12 +85,12 @@ class RefinementModel(nn.Module):
             rows=rows,
             closures=closures_of(structure, rows) if len(structure.links) else torch.zeros(0, 2, dtype=torch.long),
         )
-        state.around, state.around_kinds = context_of(structure)
+        state.context_atoms, state.context_atom_kinds = context_of(structure)
         return self.with_atoms(state, compact)
 
     def with_atoms(self, state: ProteinGraph, compact: Float[Tensor, "n 14 3"]) -> ProteinGraph:
-        """The graph of a structure after its atoms moved, neighbours and all made anew."""
-        # Atoms are taken relative to the centre: far from the origin float32 has no digits to spare.
+        """The graph of the same structure with moved atoms; neighbors and features are computed again."""
+        # Atoms are taken relative to the center: far from the origin float32 is not accurate enough.
         center = compact[:, 1].double().mean(0)
         graph = graph_of_atoms(
             (compact.double() - center).to(compact.dtype) * state.mask[..., None],
@@ -98,11 +101,11 @@ class RefinementModel(nn.Module):
             self.config.k,
             True,
             state.closures if len(state.closures) else None,
-            (state.around.double() - center, state.around_kinds) if len(state.around) else None,
+            (state.context_atoms.double() - center, state.context_atom_kinds) if len(state.context_atoms) else None,
         )
-        graph.pos = compact[:, 1]  # adding the centre again would round
+        graph.pos = compact[:, 1]  # not relative to the center, which would be rounded
         graph.compact = compact
-        carried = ("mask", "residues", "chains", "numbers", "rows", "closures", "around", "around_kinds")
+        carried = ("mask", "residues", "chains", "numbers", "rows", "closures", "context_atoms", "context_atom_kinds")
         return graph.update({name: state[name] for name in carried})
 
     @torch.no_grad()
@@ -110,22 +113,35 @@ class RefinementModel(nn.Module):
         self,
         graph: ProteinGraph,
         steps: int,
-        moved: Callable[[ProteinGraph, Float[Tensor, "n 14 3"]], Float[Tensor, "n 14 3"]] | None = None,
+        update: Callable[[ProteinGraph, Float[Tensor, "n 14 3"]], Float[Tensor, "n 14 3"]] | None = None,
     ) -> Iterator[tuple[ProteinGraph, Prediction]]:
-        """The structure as it is and after each of so many steps, with what the network says of it.
+        """The input structure and the structure after each step, with the prediction for each.
 
-        `moved` gives the atoms after a step from the state before it and the displacement; else all of it is followed.
+        Parameters
+        ----------
+        graph
+            The input.
+        steps
+            How often atoms are moved.
+        update
+            Gives the atoms after a step from the state before it and the predicted displacement. By default the sum of
+            both.
+
+        Yields
+        ------
+        tuple[ProteinGraph, Prediction]
+            `steps` + 1 of them.
         """
-        state, said = graph, self(graph)
-        yield state, said
+        state, prediction = graph, self(graph)
+        yield state, prediction
         for _ in range(steps):
-            step = said.displacement
-            state = self.with_atoms(state, state.compact + step if moved is None else moved(state, step))
-            said = self(state)
-            yield state, said
+            step = prediction.displacement
+            state = self.with_atoms(state, state.compact + step if update is None else update(state, step))
+            prediction = self(state)
+            yield state, prediction
 
-    def nudged(self, graph: ProteinGraph, compact: Float[Tensor, "n 14 3"]) -> ProteinGraph:
-        """The graph after a small move, with the neighbours it had; of one structure or a batch without rings."""
+    def with_same_neighbors(self, graph: ProteinGraph, compact: Float[Tensor, "n 14 3"]) -> ProteinGraph:
+        """The graph after a small move, with unchanged neighbors; of one structure or of a batch without rings."""
         moved = copy(graph)
         moved.pos, moved.compact = compact[:, 1], compact
         scalars, vectors, backbone = node_features(compact, graph.mask, graph.residues, graph.bonded, True)
@@ -135,9 +151,9 @@ class RefinementModel(nn.Module):
         return moved
 
     def forward(self, graph: ProteinGraph) -> Prediction:
-        """Where the atoms should go, how good they are, and how good they will be."""
+        """Displacements of the atoms, their quality, and their errors before and after the move."""
         features, _ = self.encoder(self.with_context(graph))
-        with torch.autocast(graph.pos.device.type, enabled=False):  # Å: eight bits are too few
+        with torch.autocast(graph.pos.device.type, enabled=False):  # bfloat16 is not accurate enough for Å
             normed = self.norm(features.scalars.to(graph.vectors))
             lddt, *error = self.quality(normed).unbind(-1)
             table = self.coefficients(silu(self.inner(normed)))
@@ -146,8 +162,10 @@ class RefinementModel(nn.Module):
         return Prediction(displacement * graph.mask[..., None], lddt, torch.stack(error, -1))
 
     def with_context(self, graph: ProteinGraph) -> ProteinGraph:
-        """The graph, its scalars with those of the atoms around each residue beside them."""
-        around = self.context(graph.context_vectors, graph.context_kinds, graph.vectors[:, : ALL_ATOM_WIDTHS.frame])
-        seen = copy(graph)
-        seen.scalars = torch.cat([graph.scalars, around], 1)
-        return seen
+        """The graph with more scalars: those of the context atoms."""
+        points = graph.vectors[:, : ALL_ATOM_WIDTHS.frame]
+        extended = copy(graph)
+        extended.scalars = torch.cat(
+            [graph.scalars, self.context(graph.context_vectors, graph.context_kinds, points)], 1
+        )
+        return extended

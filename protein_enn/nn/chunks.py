@@ -1,8 +1,8 @@
-"""Sums over neighbours a few nodes at a time: what is made for each neighbour never exists for all nodes at once.
+"""Sums over neighbors, computed a few nodes at a time. Values per neighbor never exist for all nodes at once.
 
-Without gradients memory is that of inputs, results and the temporaries of one chunk, which stay in cache. With
-gradients everything is kept up to `KEPT` nodes, which is faster; above, the backward pass works each chunk out again
-(arXiv:1604.06174), and memory is bounded there too.
+Without gradients the memory is that of inputs, results and the temporaries of one chunk, which fit the cache. With
+gradients all values are kept for up to `KEPT` nodes, which is faster. For more nodes the backward pass computes each
+chunk again (arXiv:1604.06174), so that memory is bounded there too.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 CHUNK = {"cpu": 128, "cuda": 8192}
-"""Nodes worked through at once: on a CPU for each thread, whose cache their temporaries fit; a GPU wants much to do."""
+"""Nodes computed at once. On a CPU it is per thread: the temporaries fit its cache. A GPU needs more work per call."""
 KEPT = {"cpu": 4096, "cuda": 32768}
-"""Nodes up to which a forward pass keeps what its backward pass needs."""
+"""Up to this number of nodes the forward pass keeps what the backward pass needs."""
 _chunk: ContextVar[int | None] = ContextVar("chunk", default=None)
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Values (m, ...) of the nodes that messages come from: of all nodes with an index, or a row for each neighbour."""
+    """Values (m, ...) of the nodes that messages come from: those of all nodes with an index, or a row per neighbor."""
 
     values: Float[Tensor, "m *f"]
     index: Int[Tensor, "n k"]
-    distinct: bool = False  # row i * k + j belongs to neighbour j of node i alone
+    distinct: bool = False  # row i * k + j belongs to neighbor j of node i alone
 
-    def gathered(self) -> Float[Tensor, "n k *f"]:
-        """values[index]. `index_select`, because its gradient is several times faster than that of indexing."""
+    def gather(self) -> Float[Tensor, "n k *f"]:
+        """values[index], by `index_select`: its gradient is several times faster than that of indexing."""
         rows = self.values if self.distinct else self.values.index_select(0, self.index.reshape(-1))
         return rows.view(*self.index.shape, *self.values.shape[1:])
 
@@ -44,7 +44,7 @@ Step = Callable[..., tuple[Tensor, ...]]
 
 @contextmanager
 def chunk_size(nodes: int) -> Iterator[None]:
-    """Within the block, `nodes` at once instead of `CHUNK`, and nothing kept above; the results are the same."""
+    """Within the block chunks have `nodes` nodes instead of `CHUNK`, and nothing is kept. Results do not change."""
     if nodes < 1:
         raise ValueError(f"a chunk holds at least 1 node, not {nodes}")
     token = _chunk.set(nodes)
@@ -55,9 +55,9 @@ def chunk_size(nodes: int) -> Iterator[None]:
 
 
 def current_chunk(device: torch.device) -> int:
-    """Nodes worked through at once on this device."""
-    if chosen := _chunk.get():
-        return chosen
+    """Nodes computed at once on this device."""
+    if nodes := _chunk.get():
+        return nodes
     return CHUNK["cpu"] * torch.get_num_threads() if device.type == "cpu" else CHUNK["cuda"]
 
 
@@ -72,18 +72,34 @@ def in_chunks(
     values: Sequence[Tensor],
     neighbors: Int[Tensor, "n k"],
     parameters: Sequence[Tensor] = (),
-    share: int = 1,
+    divisor: int = 1,
 ) -> tuple[Tensor, ...]:
     """step(rows, sources), for all n nodes.
 
-    Of each of `rows`, (n, ...), a step sees those of its nodes; of each of `values`, (m, ...), it sees a `Source` with
-    the neighbours of its nodes. `parameters` are all tensors that need gradients and that `step` uses besides. The step
-    draws no random numbers and keeps no state: backward may run it a second time. `share` is for steps that hold much
-    for each neighbour: a chunk is so many times smaller.
+    Parameters
+    ----------
+    step
+        Computes the results of some nodes. It draws no random numbers and keeps no state: the backward pass may run it
+        a second time.
+    rows
+        Tensors (n, ...). A step gets the rows of its nodes.
+    values
+        Tensors (m, ...). A step gets a `Source` of each, with the neighbors of its nodes.
+    neighbors
+        Index into the m rows of `values`.
+    parameters
+        All other tensors that `step` uses and that need gradients.
+    divisor
+        Chunks are smaller by this factor. For steps that hold many values per neighbor.
+
+    Returns
+    -------
+    tuple[Tensor, ...]
+        The results of `step`, each for n nodes.
     """
-    if torch.compiler.is_compiling():  # which makes loops of its own
+    if torch.compiler.is_compiling():  # it makes loops of its own
         return step(*rows, *(Source(v, neighbors) for v in values))
-    chunk = -(-current_chunk(neighbors.device) // share)
+    chunk = -(-current_chunk(neighbors.device) // divisor)
     kept = KEPT.get(neighbors.device.type, 0) if torch.is_grad_enabled() and _chunk.get() is None else 0
     if len(neighbors) <= max(chunk, kept):
         return step(*rows, *(Source(v, neighbors) for v in values))
@@ -95,6 +111,7 @@ def in_chunks(
 def _forward(
     step: Step, chunk: int, rows: Sequence[Tensor], values: Sequence[Tensor], neighbors: Tensor
 ) -> tuple[Tensor, ...]:
+    """The results of all chunks, joined."""
     parts = []
     for s in slices(len(neighbors), chunk):
         index = neighbors[s]
@@ -103,7 +120,7 @@ def _forward(
 
 
 class _Recomputed(torch.autograd.Function):
-    """Forward: chunks without gradients, nothing kept but the inputs. Backward: each chunk again, with gradients."""
+    """Forward: chunks without gradients; only inputs are kept. Backward: each chunk again, with gradients."""
 
     @staticmethod
     def forward(
@@ -119,27 +136,30 @@ class _Recomputed(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         neighbors, *tensors = ctx.saved_tensors
-        wanted = ctx.needs_input_grad[5:]
+        needs_grad = ctx.needs_input_grad[5:]
         first_parameter = ctx.n_rows + ctx.n_values
-        totals = [t.new_zeros(t.shape) if want else None for t, want in zip(tensors, wanted, strict=True)]
-        sought = [i for i, w in enumerate(wanted) if w]
+        totals = [t.new_zeros(t.shape) if needed else None for t, needed in zip(tensors, needs_grad, strict=True)]
+        with_grad = [i for i, needed in enumerate(needs_grad) if needed]
         for s in slices(len(neighbors), ctx.chunk):
             index = neighbors[s]
             own = torch.arange(index.numel(), device=index.device).view_as(index)
-            rows = [t.detach()[s].requires_grad_(w) for t, w in zip(tensors[: ctx.n_rows], wanted, strict=False)]
-            # Rows of their own for each neighbour: the gradient of a chunk is then as small as the chunk.
+            rows = [
+                t.detach()[s].requires_grad_(needed)
+                for t, needed in zip(tensors[: ctx.n_rows], needs_grad, strict=False)
+            ]
+            # A row per neighbor: the gradient of a chunk is then as small as the chunk.
             values = [
-                t.detach().index_select(0, index.reshape(-1)).requires_grad_(w)
-                for t, w in zip(tensors[ctx.n_rows : first_parameter], wanted[ctx.n_rows :], strict=False)
+                t.detach().index_select(0, index.reshape(-1)).requires_grad_(needed)
+                for t, needed in zip(tensors[ctx.n_rows : first_parameter], needs_grad[ctx.n_rows :], strict=False)
             ]
             with torch.enable_grad(), torch.autocast(**ctx.autocast):
                 results = ctx.step(*rows, *(Source(v, own, distinct=True) for v in values))
             inputs = [*rows, *values, *tensors[first_parameter:]]
             pairs = [(r, g[s]) for r, g in zip(results, grads, strict=True) if g is not None and r.requires_grad]
-            found = torch.autograd.grad(
-                [r for r, _ in pairs], [inputs[i] for i in sought], [g for _, g in pairs], allow_unused=True
+            gradients = torch.autograd.grad(
+                [r for r, _ in pairs], [inputs[i] for i in with_grad], [g for _, g in pairs], allow_unused=True
             )
-            for i, gradient in zip(sought, found, strict=True):
+            for i, gradient in zip(with_grad, gradients, strict=True):
                 total = totals[i]
                 if gradient is None or total is None:
                     continue
@@ -153,6 +173,7 @@ class _Recomputed(torch.autograd.Function):
 
 
 def _autocast(device: str) -> dict[str, Any]:
+    """The current settings of autocast, as arguments of `torch.autocast`."""
     return {
         "device_type": device,
         "enabled": torch.is_autocast_enabled(device),

@@ -1,6 +1,6 @@
-"""The compiled loops of neighbor_products.c and edge_messages.c: built at installation where there is a C compiler.
+"""The compiled loops of neighbor_products.c and edge_messages.c, built at installation where there is a C compiler.
 
-Without them everything works in torch operations, several times slower on a CPU.
+Without them torch operations compute the same, several times slower on a CPU.
 """
 
 from __future__ import annotations
@@ -12,58 +12,58 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-_VERSION, _EDGES_VERSION = 2, 2  # of the C sources that this file fits
-_allowed: ContextVar[bool] = ContextVar("compiled", default=True)
+_VERSION, _EDGES_VERSION = 2, 2  # of the C sources that this file belongs to
+_enabled: ContextVar[bool] = ContextVar("compiled", default=True)
 
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """Loops over neighbours; None if they were not built, cannot be loaded or are of another version."""
-    return _loaded("_neighbor_products*", "protein_enn_version", _VERSION)
+    """Loops over neighbors; None if they were not built, cannot be loaded or are of another version."""
+    return _load("_neighbor_products*", "protein_enn_version", _VERSION)
 
 
 @functools.cache
 def edges_library() -> ctypes.CDLL | None:
-    """Loops over edges in bfloat16, as `library`; None as well where the processor has no AMX or the system bars it."""
-    found = _loaded("_edge_messages*", "protein_enn_edges_version", _EDGES_VERSION)
-    if found is None:
+    """Loops over edges in bfloat16, as `library`; None also where processor or system do not support AMX."""
+    loops = _load("_edge_messages*", "protein_enn_edges_version", _EDGES_VERSION)
+    if loops is None:
         return None
-    for function in (found.protein_enn_edges_supported, found.protein_enn_edges, found.protein_enn_gaussians):
+    for function in (loops.protein_enn_edges_supported, loops.protein_enn_edges, loops.protein_enn_gaussians):
         function.restype = ctypes.c_int64
-    return found if found.protein_enn_edges_supported() else None
+    return loops if loops.protein_enn_edges_supported() else None
 
 
-def _loaded(pattern: str, function: str, wanted: int) -> ctypes.CDLL | None:
-    """The shared library beside this file whose `function` answers with the version that is wanted."""
+def _load(pattern: str, version_function: str, version: int) -> ctypes.CDLL | None:
+    """The shared library in the folder of this file whose `version_function` returns `version`."""
     for path in sorted(Path(__file__).parent.glob(pattern)):
         if path.suffix not in (".so", ".pyd", ".dylib"):
             continue
         try:
-            found = ctypes.CDLL(str(path))
-            version = getattr(found, function)
+            loops = ctypes.CDLL(str(path))
+            get_version = getattr(loops, version_function)
         except (OSError, AttributeError):
             continue
-        version.restype = ctypes.c_int64
-        if version() == wanted:
-            return found
+        get_version.restype = ctypes.c_int64
+        if get_version() == version:
+            return loops
     return None
 
 
-def allowed() -> bool:
-    """Whether compiled loops are there and wanted."""
-    return _allowed.get() and library() is not None
+def available() -> bool:
+    """Whether compiled loops exist and are not switched off."""
+    return _enabled.get() and library() is not None
 
 
 def edges_supported() -> bool:
-    """The same of the loops over edges."""
-    return _allowed.get() and edges_library() is not None
+    """The same for the loops over edges."""
+    return _enabled.get() and edges_library() is not None
 
 
 @contextmanager
 def torch_only() -> Iterator[None]:
-    """Within the block torch operations do everything: to compare with, or to differentiate twice."""
-    token = _allowed.set(False)
+    """Within the block torch operations compute everything, for comparison or for second derivatives."""
+    token = _enabled.set(False)
     try:
         yield
     finally:
-        _allowed.reset(token)
+        _enabled.reset(token)

@@ -4,10 +4,10 @@
            at depth 2  m = silu(B silu(A e[i,j] + t[i] + s[nb[i,j]] + c[kind[i,j]]) + b)
    update  e'[i,j] = e[i,j] + B silu(A norm(e[i,j]) + t[i] + s[nb[i,j]]) + b,  norm of mean 0 and variance 1
 
-   e, A, B are bfloat16, all else and all sums 32-bit floats. The rows (edges) of a few nodes at a time go through all
-   steps in cache; the backward pass works them out again. D, the width of edges, and H, of messages, are multiples of
-   32 up to MAX_WIDTH. Matrices come packed for the tile unit: pairs of rows interleaved, P[r / 2][column][r % 2].
-   Loaded through ctypes. Elsewhere than on Linux, x86-64 and GCC 11 this file says that it can do nothing. */
+   e, A, B are bfloat16, all else and all sums 32-bit floats. All steps are computed in cache for the rows (edges) of a
+   few nodes at a time; the backward pass computes them again. D, the width of edges, and H, of messages, are multiples
+   of 32 up to MAX_WIDTH. Matrices are packed for the tile unit: pairs of rows interleaved, P[r / 2][column][r % 2].
+   Loaded through ctypes. Elsewhere than on Linux, x86-64 and GCC 11 the functions return 0: not supported. */
 
 #include <stdint.h>
 

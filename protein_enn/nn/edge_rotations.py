@@ -1,4 +1,4 @@
-"""Rotations as matrices of every degree, without angles: polynomials in the 3 x 3 matrix, so that nothing has poles."""
+"""Rotations as matrices of every degree. They are polynomials in the 3 x 3 matrix: no angles, so no singular points."""
 
 from __future__ import annotations
 
@@ -13,40 +13,41 @@ from protein_enn.nn.chunks import in_chunks
 from protein_enn.nn.spherical import degree_slice, gaunt
 
 NO_LENGTH = 1e-12
-"""Squared length below which a direction counts as none."""
+"""Squared length below which a direction counts as zero."""
 
 
 def edge_frames(direction: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3 3"]:
     """A rotation R with R d = y, the polar axis, for d scaled to length 1; the identity where d = 0.
 
-    Where d_y >= 0 it is the shortest rotation; elsewhere d is first turned over about x, so that no denominator is
-    below 1: after Duff et al. (2017), JCGT 6(1):1. Rotations about d itself are left over: d does not say which, and no
-    continuous choice exists, so this one jumps at d_y = 0. Whatever uses R must be indifferent to them.
+    Where d_y >= 0 it is the shortest rotation. Elsewhere d is first rotated by 180 degrees about x, so that no
+    denominator is below 1: after Duff et al. (2017), JCGT 6(1):1. The rotation about d itself is not determined by d,
+    and no continuous choice of it exists: this one jumps at d_y = 0. Results must not depend on it.
     """
     square = direction.square().sum(-1, keepdim=True)
     present = square > NO_LENGTH
     polar = torch.tensor([0.0, 1.0, 0.0], dtype=direction.dtype, device=direction.device)
     unit = torch.where(present, direction * torch.where(present, square, 1.0).rsqrt(), polar)
     one = torch.ones_like(unit[..., 0])
-    over = torch.where(unit[..., 1] < 0, -one, one)
-    turned = torch.stack([one, over, over], -1)  # the diagonal of the half turn about x, or of nothing
-    x, y, z = (unit * turned).unbind(-1)
+    sign = torch.where(unit[..., 1] < 0, -one, one)
+    flip = torch.stack([one, sign, sign], -1)  # the diagonal of the rotation by 180 degrees about x, or of the identity
+    x, y, z = (unit * flip).unbind(-1)
     a = 1 / (1 + y)
     rows = [torch.stack(r, -1) for r in ((1 - x * x * a, -x, -x * z * a), (x, y, z), (-x * z * a, -z, 1 - z * z * a))]
-    return torch.stack(rows, -2) * turned[..., None, :]
+    return torch.stack(rows, -2) * flip[..., None, :]
 
 
 class WignerMatrices(nn.Module):
     """D_1 .. D_lmax with Y_l(R d) = D_l(R) Y_l(d): D_1 = R, D_l = (2l + 1) C (D_1 x D_{l-1}) C.
 
-    C = `gaunt(1, l - 1, l)` couples two rotations to one, as it couples two tensors: orthogonal with D_1, D_{l-1}.
+    C = `gaunt(1, l - 1, l)` couples two rotation matrices to one as it couples two tensors. D_l is orthogonal where D_1
+    and D_{l-1} are.
 
     R (*n, 3, 3) -> [(*n, 2l + 1, 2l + 1) for l = 1 .. lmax].
     """
 
     def __init__(self, lmax: int) -> None:
         super().__init__()
-        # No buffers: constants keep float64's digits whatever the module is cast to, and are rounded where used.
+        # No buffers: constants stay float64 whatever the module is cast to, and are rounded where they are used.
         self.couplings = []
         for degree in range(2, lmax + 1):
             c = gaunt(1, degree - 1, degree)
@@ -63,21 +64,21 @@ class WignerMatrices(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class Turns:
-    """The rotation that takes each edge to the polar axis, as features of degrees 0 .. lmax see it; |m| <= mmax.
+class EdgeRotations:
+    """The rotation of each edge onto the polar axis, as matrices on features of degrees 0 .. lmax; |m| <= mmax.
 
-    The same numbers twice, as the layers multiply by them: `matrix` is diag(D_0, .. D_lmax) with its rows sorted, m = 0
-    of all degrees, then for each |m| those of cos(m phi) (+m) of degrees |m| .. lmax, then those of sin(m phi) (-m).
-    `rows` has no zeros: for m = 0 the rows of D_0 .. D_lmax side by side, then for each |m| those of D_|m| .. D_lmax,
-    +m before -m.
+    It holds the same numbers in the two layouts that the layers multiply by. `matrix` is diag(D_0, .. D_lmax) with its
+    rows sorted: m = 0 of all degrees, then for each |m| those of cos(m phi) (+m) of degrees |m| .. lmax, then those of
+    sin(m phi) (-m). `rows` has no zeros: for m = 0 the rows of D_0 .. D_lmax one after another, then for each |m| those
+    of D_|m| .. D_lmax, +m before -m.
     """
 
     matrix: Float[Tensor, "n k r m"]
     rows: Float[Tensor, "n k s"]
 
 
-class EdgeTurns(nn.Module):
-    """d (n, k, 3), 1o -> `Turns` of those edges, degrees 0 .. lmax, in the dtype of d whatever autocast says."""
+class EdgeAlignment(nn.Module):
+    """d (n, k, 3), 1o -> `EdgeRotations` of those edges, degrees 0 .. lmax, in the dtype of d also under autocast."""
 
     order: Tensor
     nonzero: Tensor
@@ -97,11 +98,12 @@ class EdgeTurns(nn.Module):
         self.register_buffer("order", torch.tensor(order), persistent=False)
         self.register_buffer("nonzero", torch.tensor(nonzero), persistent=False)
 
-    def forward(self, direction: Float[Tensor, "n k 3"], neighbors: Int[Tensor, "n k"]) -> Turns:
+    def forward(self, direction: Float[Tensor, "n k 3"], neighbors: Int[Tensor, "n k"]) -> EdgeRotations:
         with torch.autocast(direction.device.type, enabled=False):
-            return Turns(*in_chunks(self._turns, [direction], [], neighbors))
+            return EdgeRotations(*in_chunks(self._matrices, [direction], [], neighbors))
 
-    def _turns(self, direction: Tensor) -> tuple[Tensor, Tensor]:
+    def _matrices(self, direction: Tensor) -> tuple[Tensor, Tensor]:
+        """Both layouts of `EdgeRotations`."""
         one = direction.new_ones(*direction.shape[:2], 1, 1)
         blocks = [one, *self.wigner(edge_frames(direction))]
         starts = [degree_slice(degree).start for degree in range(len(blocks))]

@@ -1,4 +1,4 @@
-"""What an encoder gives for each node: scalars and tensors of both parities, and how many of each."""
+"""The features of nodes: scalars and tensors of both parities, and how many of each."""
 
 from __future__ import annotations
 
@@ -11,10 +11,33 @@ from torch import Tensor
 from protein_enn.nn.spherical import degree_slice
 
 
+def irreps_of(*parts: tuple[int, int, str]) -> str:
+    """The e3nn string of features given as (count, degree, parity), parity "e" or "o". Counts of 0 are left out.
+
+    Examples
+    --------
+    >>> irreps_of((64, 0, "e"), (0, 0, "o"), (8, 1, "o"))
+    '64x0e + 8x1o'
+    """
+    return " + ".join(f"{count}x{degree}{parity}" for count, degree, parity in parts if count)
+
+
+def degree_parts(count: int, first: int, lmax: int, natural: bool = True) -> list[tuple[int, int, str]]:
+    """`count` features of each degree from `first` to lmax, of parity (-1)^l or (not `natural`) of the other parity."""
+    parities = "eo" if natural else "oe"
+    return [(count, degree, parities[degree % 2]) for degree in range(first, lmax + 1)]
+
+
 @dataclass(frozen=True)
 class Layout:
     """How many features of each kind: scalars x 0e + pseudoscalars x 0o + channels x (1o + 2e + ... lmax)
-    + pseudochannels x (1e + 2o + ... lmax)."""
+    + pseudochannels x (1e + 2o + ... lmax).
+
+    Examples
+    --------
+    >>> Layout(scalars=128, pseudoscalars=16, channels=32, lmax=2).irreps
+    '128x0e + 16x0o + 32x1o + 32x2e'
+    """
 
     scalars: int
     pseudoscalars: int = 0
@@ -25,18 +48,18 @@ class Layout:
     @property
     def irreps(self) -> str:
         """The e3nn string of `Features.flat`: "128x0e + 16x0o + 32x1o + 32x2e + 8x1e + 8x2o"."""
-        parts = [f"{self.scalars}x0e", f"{self.pseudoscalars}x0o"]
-        for count, parities in ((self.channels, "eo"), (self.pseudochannels, "oe")):
-            parts += [f"{count}x{degree}{parities[degree % 2]}" for degree in range(1, self.lmax + 1) if count]
-        return " + ".join(parts)
+        natural = irreps_of(*degree_parts(self.channels, 1, self.lmax))
+        other = irreps_of(*degree_parts(self.pseudochannels, 1, self.lmax, natural=False))
+        parts = [f"{self.scalars}x0e", f"{self.pseudoscalars}x0o", natural, other]
+        return " + ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Node features by how they turn.
+    """Node features, sorted by how they transform under rotations and reflections.
 
-    `tensors` holds degrees 1, 2, ... of parity (-1)^l, `pseudotensors` those of the other parity: components first,
-    channels last, so that products over neighbours are matrix products; `flat` is the same in the (multiplicity,
+    `tensors` holds degrees 1, 2, ... of parity (-1)^l, `pseudotensors` those of the other parity. Components come
+    first, channels last, so that products over neighbors are matrix products. `flat` is the same in the (multiplicity,
     component) order of e3nn irreps.
     """
 
@@ -47,7 +70,7 @@ class Features:
 
     @property
     def vectors(self) -> Float[Tensor, "n 3 c"]:
-        """The c x 1o part; of an encoder without tensors (n, 3, 0)."""
+        """The c x 1o part; (n, 3, 0) where there are no tensors."""
         if not self.tensors.shape[1]:
             return self.tensors.new_zeros(len(self.tensors), 3, 0)
         return self.tensors[:, :3]

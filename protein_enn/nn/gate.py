@@ -1,4 +1,4 @@
-"""Scalars that scale tensors: the nonlinearity that keeps directions."""
+"""Scalars that scale tensors: a nonlinearity that leaves directions unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Geometric vector perceptrons: scalars read the lengths of vectors, vectors are scaled by scalars."""
+"""Geometric vector perceptrons: scalars are computed from lengths of vectors, vectors are scaled by scalars."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from protein_enn.nn.features import irreps_of
+
 EPS = 1e-8
-"""Added to squared lengths: a finite gradient where a vector is zero."""
+"""Added to squared lengths, so that gradients are finite where a vector is zero."""
 
 
 def lengths(vectors: Float[Tensor, "*n 3 c"]) -> Float[Tensor, "*n c"]:
-    """|v_c| of vectors whose components stand before their channels: c x 1o -> c x 0e."""
+    """|v_c| of vectors whose components come before their channels: c x 1o -> c x 0e."""
     return (vectors.square().sum(-2) + EPS).sqrt()
 
 
-def exactly(linear: nn.Linear, vectors: Float[Tensor, "*n c"]) -> Float[Tensor, "*n d"]:
-    """A linear map of vectors (1o -> 1o) in their own precision, whatever autocast says: a triple product of vectors in
-    bfloat16 would be mostly rounding."""
+def linear_unrounded(linear: nn.Linear, vectors: Float[Tensor, "*n c"]) -> Float[Tensor, "*n d"]:
+    """A linear map of vectors (1o -> 1o) in their own precision, also under autocast: a triple product of vectors in
+    bfloat16 would be mostly rounding error."""
     with torch.autocast(vectors.device.type, enabled=False):
         return linear(vectors)
 
@@ -28,11 +30,13 @@ class GVP(nn.Module):
 
     arXiv:2009.01411, algorithm 1, with the vector gate of arXiv:2106.03843. s (n, h) 0e and V (n, 3, c) 1o
     -> s' (n, o) 0e and V' (n, 3, d) 1o, for scalars = (h, o), vectors = (c, d). Without `activation` s' = s_m; the gate
-    reads silu(s_m) all the same.
+    is still computed from silu(s_m).
     """
 
     def __init__(self, scalars: tuple[int, int], vectors: tuple[int, int], activation: bool = True) -> None:
         super().__init__()
+        self.irreps_in = irreps_of((scalars[0], 0, "e"), (vectors[0], 1, "o"))
+        self.irreps_out = irreps_of((scalars[1], 0, "e"), (vectors[1], 1, "o"))
         hidden = max(vectors)
         self.activation = activation
         self.lower = nn.Linear(vectors[0], hidden, bias=False)
@@ -43,26 +47,28 @@ class GVP(nn.Module):
     def forward(
         self, scalars: Float[Tensor, "n h"], vectors: Float[Tensor, "n 3 c"]
     ) -> tuple[Float[Tensor, "n o"], Float[Tensor, "n 3 d"]]:
-        lower = exactly(self.lower, vectors)
+        lower = linear_unrounded(self.lower, vectors)
         linear = self.scalars(torch.cat([scalars, lengths(lower)], -1))
         active = silu(linear)
-        gated = torch.sigmoid(self.gate(active))[:, None] * exactly(self.upper, lower)
+        gated = torch.sigmoid(self.gate(active))[:, None] * linear_unrounded(self.upper, lower)
         return active if self.activation else linear, gated
 
 
 class GVPConvolution(nn.Module):
     """m_ij, V_ij = GVP([s_i, s_j, e_ij], [V_i, V_j, d_ij]) of every edge, and sum_j w_ij V_ij: arXiv:2009.01411, eq. 3.
 
-    Nothing is joined together: W_h [V_i, V_j, d_ij] = A V_i + B V_j + a d_ij, of which two products are done once per
-    node, and so for the scalars. The gate acts on V_h before W_m, which then commutes with the sum and is done once
-    per node too.
+    Nothing is concatenated: W_h [V_i, V_j, d_ij] = A V_i + B V_j + a d_ij, of which two products are computed once per
+    node; the scalars likewise. The gate acts on V_h before W_m. So W_m commutes with the sum and is applied once per
+    node too.
 
     s (n, h) 0e, V (n, 3, c) 1o, e (n, k, e) 0e, d (n, k, 3) 1o, w (n, k) 0e
-    -> messages m (n, k, hidden) 0e, their sum is left to the caller; vectors (n, 3, c) 1o.
+    -> messages m (n, k, hidden) 0e, which the caller sums; vectors (n, 3, c) 1o.
     """
 
     def __init__(self, scalars: int, channels: int, edges: int, hidden: int) -> None:
         super().__init__()
+        self.irreps_in = irreps_of((scalars, 0, "e"), (channels, 1, "o"))
+        self.irreps_out = irreps_of((hidden, 0, "e"), (channels, 1, "o"))
         self.target = nn.Linear(scalars, hidden)
         self.source = nn.Linear(scalars, hidden, bias=False)
         self.edge = nn.Linear(edges, hidden, bias=False)
@@ -83,24 +89,27 @@ class GVPConvolution(nn.Module):
         weight: Float[Tensor, "n k"],
     ) -> tuple[Float[Tensor, "n k m"], Float[Tensor, "n 3 c"]]:
         (n, k), channels, index = neighbors.shape, vectors.shape[2], neighbors.reshape(-1)
-        source = exactly(self.source_vectors, vectors).index_select(0, index).view(n, k, 3, channels)
-        lower = direction[..., None] * self.direction + source + exactly(self.target_vectors, vectors)[:, None]
+        source = linear_unrounded(self.source_vectors, vectors).index_select(0, index).view(n, k, 3, channels)
+        lower = direction[..., None] * self.direction + source + linear_unrounded(self.target_vectors, vectors)[:, None]
         source = self.source(scalars).index_select(0, index).view(n, k, -1)
         linear = self.edge(edges) + source + self.target(scalars)[:, None] + self.length(lengths(lower))
         messages = silu(linear)
         gate = weight[..., None] * torch.sigmoid(self.gate(messages))
-        return messages, exactly(self.upper, (gate[:, :, None] * lower).sum(1))
+        return messages, linear_unrounded(self.upper, (gate[:, :, None] * lower).sum(1))
 
 
 class ChiralProducts(nn.Module):
     """t = (a x b) . c and u = (tanh(o U) (a x b)) W with a, b, c = V A, V B, V C.
 
-    V (n, 3, channels) 1o, o (n, odd) 0o -> t (n, odd) 0o, u (n, 3, channels) 1o: a cross product of vectors is 1e, and
-    an odd scalar makes it a vector again. So pseudoscalars arise from vectors alone, and vectors can know handedness.
+    V (n, 3, channels) 1o, o (n, odd) 0o -> t (n, odd) 0o, u (n, 3, channels) 1o. A cross product of vectors is 1e; its
+    product with an odd scalar is a vector again. So vectors alone give pseudoscalars, and vectors can depend on
+    chirality.
     """
 
     def __init__(self, channels: int, odd: int) -> None:
         super().__init__()
+        self.irreps_in = irreps_of((channels, 1, "o"), (odd, 0, "o"))
+        self.irreps_out = irreps_of((odd, 0, "o"), (channels, 1, "o"))
         self.factors = nn.Linear(channels, 3 * odd, bias=False)
         self.odd = nn.Linear(odd, odd, bias=False)
         self.mix = nn.Linear(odd, channels, bias=False)
@@ -108,6 +117,6 @@ class ChiralProducts(nn.Module):
     def forward(
         self, vectors: Float[Tensor, "n 3 c"], odd: Float[Tensor, "n o"]
     ) -> tuple[Float[Tensor, "n o"], Float[Tensor, "n 3 c"]]:
-        a, b, c = exactly(self.factors, vectors).chunk(3, -1)
+        a, b, c = linear_unrounded(self.factors, vectors).chunk(3, -1)
         normal = torch.linalg.cross(a, b, dim=1)
-        return (normal * c).sum(1), exactly(self.mix, torch.tanh(self.odd(odd))[:, None] * normal)
+        return (normal * c).sum(1), linear_unrounded(self.mix, torch.tanh(self.odd(odd))[:, None] * normal)

@@ -1,10 +1,10 @@
-/* The coupled sum over neighbours of nn/neighbor_products.py, for 32-bit floats on a CPU, and its gradient.
+/* The coupled sum over neighbors of nn/neighbor_products.py, for 32-bit floats on a CPU, and its gradient.
 
    z[i,p,c] = sum_{a,b} K[p,a,b] sum_j y[i,j,a] (r[i,j,l(a),c] + v[l(a),c]) x[nb[i,j],b,c]
 
    a, b run over the M = (lmax + 1)^2 components of degrees 0 .. lmax, p over coupled components, c over channels (a
-   multiple of LANES). Sixteen channels are one vector; the sums over neighbours of a block of (a, b) stay in registers,
-   and nothing that belongs to one neighbour is ever written to memory but its gradients.
+   multiple of LANES). Sixteen channels are one vector. The sums over neighbors of a block of (a, b) stay in registers.
+   Of the values of one neighbor only gradients are written to memory.
    K is sparse: entries e of K[out[e], in[e]] = value[e], in = a * M + b.
    Plain C with the vector extension of GCC and Clang: no Python header, so it is loaded through ctypes. */
 
@@ -37,7 +37,7 @@ typedef struct {
     const float *dz;            /* the same */
     float *dx;                  /* (m, M, C) for each thread, added to */
     float *dr, *dy;             /* as r and y; dy may be null */
-    int64_t stride;             /* from one thread's dx to the next; 0 if no two nodes share a neighbour */
+    int64_t stride;             /* from one thread's dx to the next; 0 if no two nodes share a neighbor */
 } Work;
 
 int64_t protein_enn_version(void) { return VERSION; }

@@ -1,10 +1,10 @@
-"""Products of harmonics and neighbours' features, summed over the neighbours and coupled once per node.
+"""Products of harmonics and neighbors' features, summed over the neighbors and coupled once per node.
 
     z[i,p,c] = sum_{a,b} K[p,a,b] sum_j y[i,j,a] r[i,j,l(a),c] x[j,b,c],    r[i,j] = W m[i,j] + v
 
-a, b are components of degrees 0 .. lmax, p coupled components, c channels. K does not depend on the neighbour, so the
-outer products are summed first: 1/k of the work and memory of coupling every edge. Two ways give the same: torch
-operations, for any device and for torch.compile, and compiled loops for float32 on a CPU.
+a, b are components of degrees 0 .. lmax, p coupled components, c channels. K does not depend on the neighbor, so the
+outer products are summed first: 1/k of the work and memory of coupling every edge. There are two implementations with
+the same result: torch operations, for any device and for torch.compile, and compiled loops for float32 on a CPU.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from protein_enn.nn import compiled
 from protein_enn.nn.chunks import Source, current_chunk, in_chunks, slices
 from protein_enn.nn.spherical import degree_slice
 
-LANES = 16  # channels that the compiled loops take at a time
+LANES = 16  # channels that the compiled loops compute at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Coupling:
-    """K: (coupled, components^2), float64, with (a, b) at a * components + b; most of it is zero."""
+    """K: (coupled, components^2), float64, with (a, b) in column a * components + b; most of it is zero."""
 
     matrix: Float[Tensor, "p q"]
     lmax: int
 
     @functools.cached_property
     def entries(self) -> tuple[Int[Tensor, "e"], Int[Tensor, "e"], Float[Tensor, "e"]]:
-        """Row, column and value of what is not zero, by rows: int32, int32, float32."""
-        out, place = self.matrix.nonzero(as_tuple=True)
-        return out.int(), place.int(), self.matrix[out, place].float()
+        """Row, column and value of the nonzero elements, by rows: int32, int32, float32."""
+        row, column = self.matrix.nonzero(as_tuple=True)
+        return row.int(), column.int(), self.matrix[row, column].float()
 
 
 def neighbor_products(
@@ -47,13 +47,30 @@ def neighbor_products(
     radial: torch.nn.Linear,
     coupling: Coupling,
 ) -> Float[Tensor, "n p c"]:
-    """z of the module's formula; `source` holds x (m, s, c) of the neighbours, `harmonics` y their weight too, `radial`
-    gives (lmax + 1) c, degree first.
+    """z of the module's formula.
 
-    Memory is that of arguments, result and one chunk of nodes, with gradients too.
+    The memory is that of arguments, result and one chunk of nodes, also with gradients.
+
+    Parameters
+    ----------
+    source
+        x (m, s, c) of the neighbors.
+    messages
+        m.
+    harmonics
+        y, already multiplied by the weight of each neighbor.
+    radial
+        W and v. Its output has (lmax + 1) c numbers, degree first.
+    coupling
+        K.
+
+    Returns
+    -------
+    Float[Tensor, "n p c"]
+        The coupled sums.
     """
     x = source.values
-    if torch.compiler.is_compiling() or x.is_cuda or x.dtype != torch.float32 or not compiled.allowed():
+    if torch.compiler.is_compiling() or x.is_cuda or x.dtype != torch.float32 or not compiled.available():
         return _by_torch(source, messages, harmonics, radial, coupling)
     channels, degrees = x.shape[2], coupling.lmax + 1
     extra = -channels % LANES
@@ -75,13 +92,14 @@ def neighbor_products(
 def _by_torch(
     source: Source, messages: Tensor, harmonics: Tensor, radial: torch.nn.Linear, coupling: Coupling
 ) -> Tensor:
+    """`neighbor_products` by torch operations."""
     channels = source.values.shape[2]
     matrix = coupling.matrix.to(source.values)
 
     def step(messages: Tensor, harmonics: Tensor, source: Source) -> tuple[Tensor]:
         n, k = harmonics.shape[:2]
         weights = radial(messages).view(n, k, coupling.lmax + 1, 1, channels)
-        x, rows = source.gathered(), harmonics.transpose(1, 2)
+        x, rows = source.gather(), harmonics.transpose(1, 2)
         sums = [
             rows[:, degree_slice(degree)].to(weights) @ (weights[:, :, degree] * x).view(n, k, -1)
             for degree in range(coupling.lmax + 1)
@@ -105,7 +123,7 @@ class _Work(ctypes.Structure):
 
 
 class _Loops(torch.autograd.Function):
-    """The compiled loops; radial weights are made chunk by chunk, and again in the backward pass."""
+    """The compiled loops. Radial weights are computed chunk by chunk, and again in the backward pass."""
 
     @staticmethod
     def forward(
@@ -123,7 +141,7 @@ class _Loops(torch.autograd.Function):
         x, messages, harmonics = x.contiguous(), messages.contiguous(), harmonics.contiguous()
         neighbors, bias = neighbors.contiguous(), bias.contiguous()
         if neighbors.numel() and int(neighbors.max()) >= len(x):
-            raise IndexError(f"neighbour {int(neighbors.max())} of {len(x)} nodes")
+            raise IndexError(f"neighbor {int(neighbors.max())} of {len(x)} nodes")
         ctx.save_for_backward(x, messages, harmonics, neighbors, weight, bias)
         ctx.coupling, ctx.products, ctx.distinct = coupling, products, distinct
         z = x.new_empty(len(neighbors), len(coupling.matrix), x.shape[2])
@@ -141,7 +159,7 @@ class _Loops(torch.autograd.Function):
         x, messages, harmonics, neighbors, weight, bias = ctx.saved_tensors
         products, threads = ctx.products, torch.get_num_threads()
         dz, entries = dz.contiguous(), ctx.coupling.entries
-        # One for each thread: two may add to the same node.
+        # One per thread: two threads may add to the same node.
         dx = x.new_zeros(1 if ctx.distinct else threads, *x.shape)
         dm, dw, db = torch.empty_like(messages), torch.zeros_like(weight), torch.zeros_like(bias)
         dy = torch.empty_like(harmonics) if ctx.needs_input_grad[2] else None
@@ -167,14 +185,15 @@ def _radial(messages: Tensor, weight: Tensor, products: torch.dtype) -> Float[Te
 
 
 def _product(a: Tensor, b: Tensor, out: Tensor) -> None:
-    """out = a b, without a copy where the types agree."""
+    """out = a b, without a copy where the types are equal."""
     torch.mm(a, b, out=out) if a.dtype == out.dtype else out.copy_(a @ b)
 
 
 def _work(
     x: Tensor, r: Tensor, v: Tensor, y: Tensor, neighbors: Tensor, entries: tuple[Tensor, Tensor, Tensor]
 ) -> _Work:
-    out, place, value = entries
+    """The arguments that forward and backward passes have in common."""
+    row, column, value = entries
     n, k = neighbors.shape
     return _Work(
         x=x.data_ptr(),
@@ -186,13 +205,14 @@ def _work(
         k=k,
         channels=x.shape[2],
         entries=len(value),
-        out=out.data_ptr(),
-        place=place.data_ptr(),
+        out=row.data_ptr(),
+        place=column.data_ptr(),
         value=value.data_ptr(),
     )
 
 
 def _call(name: str, work: _Work, lmax: int, threads: int) -> None:
+    """Runs a function of the library."""
     library = compiled.library()
-    assert library is not None, "compiled.allowed() was asked before"
+    assert library is not None, "call compiled.available() first"
     getattr(library, name)(ctypes.byref(work), ctypes.c_int64(lmax), ctypes.c_int64(threads))

@@ -1,8 +1,9 @@
-"""Normalisation that commutes with rotations.
+"""Normalization that commutes with rotations.
 
-`TensorNorm` bounds tensors and keeps small ones small: for residual networks whose tensors start at zero and should
-stay there where there is nothing to say. `TensorLayerNorm` brings tensors of any size to one size and learns it anew:
-for attention and for deep stacks, whose sums grow from layer to layer. `EquivariantLayerNorm` does so for all features.
+`TensorNorm` bounds tensors and keeps small ones small. It is for residual networks whose tensors start at zero and
+should stay near zero where they carry no signal. `TensorLayerNorm` scales tensors of any size to one size and learns
+the size: for attention and for deep stacks, whose sums grow from layer to layer. `EquivariantLayerNorm` does the same
+for all features.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from protein_enn.nn.features import Features, Layout
+from protein_enn.nn.features import Features, Layout, degree_parts, irreps_of
 from protein_enn.nn.spherical import degree_slice
 
 
@@ -19,11 +20,13 @@ class TensorNorm(nn.Module):
     """t_l / sqrt(mean over channels |t_l|^2 + 1/4), degree by degree; a small signal stays small.
 
     The layer norm of arXiv:2206.11990 without a scale, and with a constant that bounds its slope at zero by 2.
-    (n, (lmax + 1)^2 - 1, c) -> the same, degrees 1 .. lmax of either parity.
+    (n, (lmax + 1)^2 - 1, c) -> the same, degrees 1 .. lmax of either parity. c is any number: `irreps_in` and
+    `irreps_out` are those of one channel of parity (-1)^l.
     """
 
     def __init__(self, lmax: int) -> None:
         super().__init__()
+        self.irreps_in = self.irreps_out = irreps_of(*degree_parts(1, 1, lmax))
         self.lmax = lmax
 
     def forward(self, tensors: Float[Tensor, "n m c"]) -> Float[Tensor, "n m c"]:
@@ -39,11 +42,13 @@ class TensorLayerNorm(nn.Module):
     """gamma_lc t_lmc / sqrt(mean over m and c of t_lmc^2 + eps), degree by degree, gamma learned: arXiv:2206.11990.
 
     The mean over components instead of their sum makes every component about one in size, as harmonics are here.
-    (n, (lmax + 1)^2 - 1, c) -> the same, degrees 1 .. lmax of either parity.
+    (n, (lmax + 1)^2 - 1, c) -> the same, degrees 1 .. lmax of either parity. `irreps_in` and `irreps_out` are those of
+    parity (-1)^l.
     """
 
     def __init__(self, channels: int, lmax: int, eps: float = 1e-5) -> None:
         super().__init__()
+        self.irreps_in = self.irreps_out = irreps_of(*degree_parts(channels, 1, lmax))
         self.eps = eps
         self.scale = nn.Parameter(torch.ones(lmax, channels))
 
@@ -60,13 +65,14 @@ class TensorLayerNorm(nn.Module):
 class EquivariantLayerNorm(nn.Module):
     """All features of a node at one size, each degree and parity by itself: arXiv:2206.11990.
 
-    h x 0e: gamma_c (s_c - mean s) / sqrt(var s + eps) + beta_c. p x 0o: gamma_c o_c / sqrt(mean o^2 + eps): no shift,
-    which would not be odd. Tensors and pseudotensors: `TensorLayerNorm`.
+    h x 0e: gamma_c (s_c - mean s) / sqrt(var s + eps) + beta_c. p x 0o: gamma_c o_c / sqrt(mean o^2 + eps), without a
+    shift, because a shift is not odd. Tensors and pseudotensors: `TensorLayerNorm`.
     `Features` (n, h), (n, p), (n, (lmax + 1)^2 - 1, c), (n, (lmax + 1)^2 - 1, q) -> the same.
     """
 
     def __init__(self, layout: Layout, eps: float = 1e-5) -> None:
         super().__init__()
+        self.irreps_in = self.irreps_out = layout.irreps
         self.eps = eps
         self.scalars = nn.LayerNorm(layout.scalars, eps)
         self.odd = nn.Parameter(torch.ones(layout.pseudoscalars))

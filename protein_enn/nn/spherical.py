@@ -1,4 +1,4 @@
-"""Real spherical harmonics and their coupling, to l = 3, in e3nn's basis and component normalisation."""
+"""Real spherical harmonics and their coupling, to l = 3, in e3nn's basis and component normalization."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ def spherical_harmonics(lmax: int, unit_vectors: Float[Tensor, "*n 3"]) -> Float
     """Y_0 .. Y_lmax, concatenated, of unit vectors: (lmax + 1)^2 components, mean square 1 in each degree.
 
     Axis order (x, y, z) with y as the polar axis, so that Y_1 = sqrt(3) (x, y, z): arXiv:2207.09453, section 3.
+    ValueError where lmax is not 0 to 3.
+
+    Examples
+    --------
+    >>> spherical_harmonics(1, torch.tensor([0.0, 1.0, 0.0])).round(decimals=3).tolist()
+    [1.0, 0.0, 1.7319999933242798, 0.0]
     """
     if not 0 <= lmax <= MAX_DEGREE:
         raise ValueError(f"lmax must be 0 to {MAX_DEGREE}, not {lmax}")
@@ -36,7 +42,7 @@ def spherical_harmonics(lmax: int, unit_vectors: Float[Tensor, "*n 3"]) -> Float
 
 
 def degree_slice(degree: int) -> slice:
-    """Where degree l stands among concatenated components."""
+    """The components of degree l among those of all degrees from 0 on."""
     return slice(degree * degree, (degree + 1) * (degree + 1))
 
 
@@ -44,8 +50,8 @@ def degree_slice(degree: int) -> slice:
 def gaunt(l1: int, l2: int, l3: int) -> Tensor:
     """Coupling (2 l1 + 1, 2 l2 + 1, 2 l3 + 1) with Frobenius norm 1, from the integral of Y_l1 Y_l2 Y_l3.
 
-    Proportional to the 3j symbol where l1 + l2 + l3 is even (natural parity), by the Wigner-Eckart theorem; ValueError
-    elsewhere, where the integral vanishes. The quadrature is exact for these degrees; float64.
+    It is proportional to the 3j symbol where l1 + l2 + l3 is even (natural parity), by the Wigner-Eckart theorem.
+    Elsewhere the integral is zero: ValueError. The quadrature is exact for these degrees. float64.
     """
     if (l1 + l2 + l3) % 2 or not abs(l1 - l2) <= l3 <= l1 + l2:
         raise ValueError(f"no natural-parity coupling of degrees {l1}, {l2}, {l3}")
@@ -65,8 +71,8 @@ def gaunt(l1: int, l2: int, l3: int) -> Tensor:
 def coupling(l1: int, l2: int, l3: int) -> Tensor:
     """Coupling (2 l1 + 1, 2 l2 + 1, 2 l3 + 1) with Frobenius norm 1, of either parity: the 3j symbol up to sign.
 
-    Where l1 + l2 + l3 is odd, the triple product of gradients: eps_abc contracted with couplings that raise each degree
-    l - 1 to l, and these coupled in natural parity; an invariant of that symmetry is unique up to its length.
+    Where l1 + l2 + l3 is odd it is the triple product of gradients: eps_abc contracted with couplings that raise each
+    degree l - 1 to l, and these coupled in natural parity. An invariant of that symmetry is unique up to its length.
     float64; ValueError outside the triangle.
     """
     if not abs(l1 - l2) <= l3 <= l1 + l2:

@@ -1,4 +1,4 @@
-"""Tensor product convolution over k neighbours, summed first and coupled later."""
+"""Tensor product convolution over k neighbors: outer products are summed first and coupled once per node."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from protein_enn.nn.chunks import Source
-from protein_enn.nn.features import Features
+from protein_enn.nn.features import Features, Layout, degree_parts, irreps_of
 from protein_enn.nn.neighbor_products import Coupling, neighbor_products
 from protein_enn.nn.spherical import coupling, degree_slice
 
@@ -17,14 +17,14 @@ from protein_enn.nn.spherical import coupling, degree_slice
 class TensorConvolution(nn.Module):
     """x'_i = sum over paths of W_path [ C (sum_j w_ij R_l1(m_ij) Y_l1(d_ij) x_j,l2) ]_l3: arXiv:1802.08219.
 
-    The coupling C does not depend on the neighbour, so the outer products are summed over neighbours first and coupled
+    The coupling C does not depend on the neighbor, so the outer products are summed over neighbors first and coupled
     once per node (`neighbor_products`); radial functions are one linear map of the message for each l1 and channel.
 
     x (n, (lmax + 1)^2, channels + odd): first `channels` of the harmonics' parity, 0e + 1o + 2e ..., then `odd` of the
     other, 0o + 1e + 2o ...; messages (n, k, hidden) 0e, harmonics (n, k, (lmax + 1)^2), weight (n, k) 0e.
-    Gives, by parity: scalars 0e and pseudoscalars 0o (n, paths to l3 = 0 times channels or odd), not mixed; tensors
+    Result, by parity: scalars 0e and pseudoscalars 0o (n, paths to l3 = 0 times channels or odd), not mixed; tensors
     1o + 2e ... (n, (lmax + 1)^2 - 1, channels) and pseudotensors 1e + 2o ... (..., odd), mixed over paths and channels.
-    With `odd` the paths of odd l1 + l2 + l3 (cross products) lead from either parity to the other.
+    With `odd` the paths of odd l1 + l2 + l3 (cross products) map each parity to the other.
     """
 
     def __init__(self, channels: int, lmax: int, hidden: int, odd: int = 0) -> None:
@@ -40,13 +40,15 @@ class TensorConvolution(nn.Module):
             block = torch.zeros(size, size, 2 * c + 1, dtype=torch.float64)
             block[degree_slice(a), degree_slice(b)] = coupling(a, b, c) * (2 * c + 1) ** 0.5
             table.append(block.reshape(size * size, -1))
-        # No buffer: constants keep float64's digits whatever the module is cast to, and are rounded where used.
+        # No buffer: constants stay float64 whatever the module is cast to, and are rounded where they are used.
         self.coupling = Coupling(torch.cat(table, 1).T.contiguous(), lmax)
         self.radial = nn.Linear(hidden, (lmax + 1) * (channels + odd))
         counts = [sum(c == degree for _, _, c in self.paths) for degree in degrees]
         crossed = [sum(c == degree for _, _, c in self.cross_paths) for degree in degrees]
         self.sizes = [count * (2 * d + 1) for each in (counts, crossed if odd else []) for d, count in enumerate(each)]
         self.scalars, self.pseudoscalars = counts[0] * channels, counts[0] * odd
+        self.irreps_in = irreps_of(*degree_parts(channels, 0, lmax), *degree_parts(odd, 0, lmax, natural=False))
+        self.irreps_out = Layout(self.scalars, self.pseudoscalars, channels, odd, lmax).irreps
         self.mix = nn.ModuleList(
             nn.Linear(counts[d] * channels + crossed[d] * odd, channels, bias=False) for d in degrees[1:]
         )
@@ -62,16 +64,16 @@ class TensorConvolution(nn.Module):
         neighbors: Int[Tensor, "n k"],
         weight: Float[Tensor, "n k"],
     ) -> Features:
-        return self.mixed(self.coupled(Source(x, neighbors), messages, harmonics, weight))
+        return self.mix_paths(self.couple(Source(x, neighbors), messages, harmonics, weight))
 
-    def coupled(self, source: Source, messages: Tensor, harmonics: Tensor, weight: Tensor) -> Float[Tensor, "n p c"]:
-        """The first half: coupled components of all paths, summed over neighbours."""
+    def couple(self, source: Source, messages: Tensor, harmonics: Tensor, weight: Tensor) -> Float[Tensor, "n p c"]:
+        """The first half: the coupled components of all paths, summed over neighbors."""
         y = harmonics * weight[..., None]
         return neighbor_products(source, messages, y, self.radial, self.coupling)
 
-    def mixed(self, coupled: Float[Tensor, "n p c"]) -> Features:
+    def mix_paths(self, coupled: Float[Tensor, "n p c"]) -> Features:
         """The second half: paths and channels mixed, node by node."""
-        # Split once: the gradient of each slice would be as large as the whole.
+        # Split once: the gradient of each slice would be as large as the whole tensor.
         if not self.odd:
             scalars, tensors = self._of_parity(coupled.split(self.sizes, 1), (), self.mix)
             return Features(scalars, scalars[:, :0], tensors, tensors[..., :0])
@@ -84,7 +86,7 @@ class TensorConvolution(nn.Module):
     def _of_parity(
         self, same: Sequence[Tensor], other: Sequence[Tensor], mix: nn.ModuleList
     ) -> tuple[Float[Tensor, "n s"], Float[Tensor, "n t c"]]:
-        """One parity's features, from its own channels by `paths` and from the other's by `cross_paths`, by degree."""
+        """The features of one parity: from its own channels by `paths`, from the other parity by `cross_paths`."""
         tensors = []
         for degree, linear in enumerate(mix, start=1):
             parts = [_paths_last(block[degree], degree) for block in (same, other) if block]

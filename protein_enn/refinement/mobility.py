@@ -12,8 +12,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.refinement.options import HOLD_WORDS
 from protein_enn.structure import Structure
-from protein_enn.structure.selection import select
+from protein_enn.structure.selection import SelectionError, select
 
 SAME_HEAVY_ATOMS = frozenset(("ASH", "CYM", "CYX", "GLH", "HID", "HIE", "HIP", "HSD", "HSE", "HSP", "LYN", "MSE"))
 """Residue names whose heavy atoms all have a slot under their parent's name."""
@@ -22,14 +23,14 @@ SCALE = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Freedom:
-    """Of n residues: the share of each atom's move that is followed, and why a residue stays."""
+class Mobility:
+    """How far each atom of n residues follows a move, and why a residue stays."""
 
-    share: Float[Tensor, "n 37"]  # 0 (does not move) to 1
+    atoms: Float[Tensor, "n 37"]  # 0 (does not move) to 1 (makes the whole move)
     held: tuple[str, ...]  # "" for residues that may move
 
 
-def freedom(
+def mobility(
     structure: Structure,
     bound: Bool[Tensor, "n"],
     *,
@@ -37,16 +38,35 @@ def freedom(
     fixed: str | Bool[Tensor, "n"] | None = None,
     hold: Tensor | str | Path | None = None,
     side_chains_only: bool = False,
-) -> Freedom:
-    """What may move: residues of `region` that are not `fixed` (selections), each by 1 - its `hold`.
+) -> Mobility:
+    """What may move: residues of `region` that are not `fixed`, each by 1 minus its restraint weight.
 
-    Residues stay whose backbone is incomplete, whose atoms the network does not know, or which are `bound` to what is
-    not protein. ValueError (SelectionError) for a selection or a `hold` that does not fit the structure.
+    Residues stay whose backbone is incomplete, or whose atoms the network does not know.
+
+    Parameters
+    ----------
+    structure
+        Of n residues.
+    bound
+        Residues that are bound to what is not protein; they stay.
+    region, fixed
+        Residues that may move (all if None), and among them those that stay; selections or masks.
+    hold
+        The restraint weights, in one of the forms that `restraint_weights` takes.
+    side_chains_only
+        Whether N, CA, C, O and OXT stay.
+
+    Raises
+    ------
+    ValueError
+        `hold` does not fit the structure.
+    SelectionError
+        A selection cannot be read or does not fit the structure; the message names the option in backquotes.
     """
     held = obstacles(structure, bound)
-    inside = torch.ones(len(structure), dtype=torch.bool) if region is None else _chosen(structure, region)
-    outside = torch.zeros_like(inside) if fixed is None else _chosen(structure, fixed)
-    weights = hold_weights(structure, hold)
+    inside = torch.ones(len(structure), dtype=torch.bool) if region is None else _chosen(structure, "region", region)
+    outside = torch.zeros_like(inside) if fixed is None else _chosen(structure, "fixed", fixed)
+    weights = restraint_weights(structure, hold)
     for i in range(len(structure)):
         if not inside[i]:
             held[i] = held[i] or "outside the region"
@@ -55,14 +75,20 @@ def freedom(
         elif weights[i] >= 1:
             held[i] = held[i] or "held where it is"
     free = torch.tensor([not reason for reason in held])
-    share = ((1 - weights) * free)[:, None] * structure.present
+    atoms = ((1 - weights) * free)[:, None] * structure.present
     if side_chains_only:
-        share[:, [*chemistry.BACKBONE, chemistry.OXT]] = 0.0
-    return Freedom(share, tuple(held))
+        atoms[:, [*chemistry.BACKBONE, chemistry.OXT]] = 0.0
+    return Mobility(atoms, tuple(held))
 
 
-def _chosen(structure: Structure, which: str | Tensor) -> Bool[Tensor, "n"]:
-    return which.bool().cpu() if isinstance(which, Tensor) else select(structure, which)
+def _chosen(structure: Structure, option: str, which: str | Tensor) -> Bool[Tensor, "n"]:
+    """The residues that an option names, as a mask."""
+    if isinstance(which, Tensor):
+        return which.bool().cpu()
+    try:
+        return select(structure, which)
+    except SelectionError as error:
+        raise SelectionError(f"`{option}`: {error}") from error
 
 
 def obstacles(structure: Structure, bound: Bool[Tensor, "n"]) -> list[str]:
@@ -82,13 +108,23 @@ def obstacles(structure: Structure, bound: Bool[Tensor, "n"]) -> list[str]:
     return reasons
 
 
-def hold_weights(structure: Structure, hold: Tensor | str | Path | None) -> Float[Tensor, "n"]:
+def restraint_weights(structure: Structure, hold: Tensor | str | Path | None) -> Float[Tensor, "n"]:
     """How firmly each residue is held, 0 (free) to 1 (stays).
 
-    "plddt" and "b_factor" take the B-factor column of CA: an expected error e (Å) of 1.5 exp(4 (0.7 - pLDDT)), the
-    estimate of Phenix's process_predicted_model, or sqrt(3 B / 8 pi^2), gives 1 / (1 + (e / SCALE)^2). A path names a
-    CSV file with the columns `residue` (A:52B) and `hold`; residues that are not in it are free.
-    ValueError for weights that are not in 0..1, not one a residue, or of residues that are not there.
+    Parameters
+    ----------
+    structure
+        Of n residues.
+    hold
+        "plddt" and "b_factor" take the B-factor column of CA: an expected error e (Å) of 1.5 exp(4 (0.7 - pLDDT)), the
+        estimate of Phenix's process_predicted_model, or sqrt(3 B / 8 pi^2), gives 1 / (1 + (e / SCALE)^2). A path names
+        a CSV file with the columns `residue` (A:52B) and `hold`; residues that are not in it are free. A tensor holds
+        the weights themselves.
+
+    Raises
+    ------
+    ValueError
+        Weights that are not in 0..1, not one a residue, or of residues that are not there.
     """
     n = len(structure)
     if hold is None:
@@ -97,7 +133,7 @@ def hold_weights(structure: Structure, hold: Tensor | str | Path | None) -> Floa
         weights = hold.detach().float().cpu()
     elif not isinstance(hold, (str, Path)):
         raise ValueError(f'hold is {hold!r}: give "plddt", "b_factor", a CSV file, or a tensor of 0..1, one a residue')
-    elif str(hold) in ("plddt", "b_factor"):
+    elif str(hold) in HOLD_WORDS:
         return _from_b_factors(structure, str(hold))
     else:
         weights = _from_table(structure, Path(hold))
@@ -130,8 +166,6 @@ def _from_b_factors(structure: Structure, kind: str) -> Float[Tensor, "n"]:
 
 
 def _from_table(structure: Structure, path: Path) -> Float[Tensor, "n"]:
-    if not path.is_file():
-        raise ValueError(f'hold: {path} is no file; give "plddt", "b_factor" or a CSV file with residue,hold')
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     if not rows or not {"residue", "hold"} <= set(rows[0]):

@@ -44,13 +44,13 @@ def propose(
     structure: Structure,
     predictor: Predictor,
     steps: int,
-    share: Float[Tensor, "n 37"],
+    mobility: Float[Tensor, "n 37"],
     *,
     symmetry: Symmetry | None = None,
     start: Float[Tensor, "n 37 3"] | None = None,
     deadline: float = math.inf,
 ) -> Proposal:
-    """Up to `steps` moves from `start` (the structure's own positions), each atom following its share of each move.
+    """Up to `steps` moves from `start` (the structure's own positions), each atom as far as its `mobility` (0 to 1).
 
     No step is begun after `deadline` (time.perf_counter).
     """
@@ -59,15 +59,15 @@ def propose(
     graph = model.graph(base).to(predictor.device)
     rows, residues = graph.rows.cpu(), structure.residues[graph.rows.cpu()]
     slots, exists = compact_slots(residues)
-    followed = (share[rows].gather(1, slots) * exists).to(graph.compact)[..., None]
+    followed = (mobility[rows].gather(1, slots) * exists).to(graph.compact)[..., None]
 
     def placed(compact: Tensor) -> Float[Tensor, "n 37 3"]:
         positions = base.positions.clone()
         positions[rows] = from_compact(compact.cpu(), residues, positions[rows])
         # OXT is none of the fourteen: it goes where O goes.
-        positions[:, OXT] += (positions[:, O] - base.positions[:, O]) * (share[:, OXT] > 0)[:, None]
+        positions[:, OXT] += (positions[:, O] - base.positions[:, O]) * (mobility[:, OXT] > 0)[:, None]
         positions = torch.where(structure.present[..., None], positions, base.positions)
-        return positions if symmetry is None else symmetry.symmetrised(positions)
+        return positions if symmetry is None else symmetry.symmetrized(positions)
 
     def moved(state: Any, displacement: Tensor) -> Tensor:
         compact = state.compact + displacement * followed
@@ -76,12 +76,12 @@ def propose(
         return to_compact(placed(compact)[rows], structure.present[rows], residues)[0].to(compact)
 
     states = model.iterate(graph, steps, moved)
-    state, said = next(states)
-    before = after = _quality(said, rows, len(structure))
+    state, prediction = next(states)
+    before = after = _quality(prediction, rows, len(structure))
     done = 0
     while done < steps and time.perf_counter() < deadline:
-        state, said = next(states)
-        after, done = _quality(said, rows, len(structure)), done + 1
+        state, prediction = next(states)
+        after, done = _quality(prediction, rows, len(structure)), done + 1
     positions = placed(state.compact) if done or start is not None else structure.positions
     return Proposal(positions, before, after, done)
 
@@ -94,19 +94,19 @@ def quality(structure: Structure, predictor: Predictor) -> Quality:
     return _quality(model(graph.to(predictor.device)), graph.rows.cpu(), len(structure))
 
 
-def _quality(said: Prediction, rows: Tensor, n: int) -> Quality:
+def _quality(prediction: Prediction, rows: Tensor, n: int) -> Quality:
     values = torch.full((2, n), math.nan)
-    values[0, rows] = said.lddt.float().sigmoid().cpu()
-    values[1, rows] = (said.error[:, 0].float().exp() - LEAST_ERROR).clamp_min(0).cpu()
+    values[0, rows] = prediction.lddt.float().sigmoid().cpu()
+    values[1, rows] = (prediction.error[:, 0].float().exp() - LEAST_ERROR).clamp_min(0).cpu()
     return Quality(*values)
 
 
 def jittered(
-    structure: Structure, share: Float[Tensor, "n 37"], scale: float, generator: torch.Generator
+    structure: Structure, mobility: Float[Tensor, "n 37"], scale: float, generator: torch.Generator
 ) -> Float[Tensor, "n 37 3"]:
-    """Positions with Gaussian noise (Å a coordinate) drawn in each residue's own frame: it turns with the structure."""
+    """Positions with Gaussian noise (Å a coordinate) drawn in each residue's own frame, which rotates with it."""
     n, ca, c = (structure.positions[:, slot] for slot in (chemistry.N, chemistry.CA, chemistry.C))
     frames = backbone_frames(n, ca, c)
     noise = torch.randn(structure.positions.shape, generator=generator) @ frames
-    kept = share * structure.present * structure.has_backbone[:, None]
+    kept = mobility * structure.present * structure.has_backbone[:, None]
     return structure.positions + scale * kept[..., None] * noise

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from protein_enn.refinement.options import RELAX_NEEDS
 from protein_enn.refinement.relax_model import force_field_model, minimised, segments, standard
 from protein_enn.structure import KINDS, Structure
 
@@ -48,20 +49,20 @@ def relaxation(
     stiffness: float = STIFFNESS,
     iterations: int = 0,
     threads: int | None = None,
-    share: Float[Tensor, "n 37"] | None = None,
+    mobility: Float[Tensor, "n 37"] | None = None,
     cutoff: float | None = None,
 ) -> Relaxation:
     """Minimise the energy of the protein, each heavy atom held near where it is.
 
     Missing side-chain atoms and terminal oxygens are added for the force field and not given back. Where a peptide
-    bond is missing a chain ends, with charged ends. Atoms that are not protein are not seen: judge the result.
+    bond is missing a chain ends, with charged ends. Atoms that are not protein are not seen: look at the result.
 
     Args:
         structure: needs two residues or more with N, CA and C that a peptide bond joins.
         stiffness: k of the restraints, kcal/mol/Å^2; 0 sets the atoms free.
         iterations: at most so many steps; 0: until it has converged.
         threads: of OpenMM's CPU platform, in the whole process; as many as it chooses if None.
-        share: of each atom, 0 (stays) to 1: its restraint is k / share. 1 if None.
+        mobility: of each atom, 0 (stays) to 1: its restraint is k / mobility. 1 if None.
         cutoff: of the non-bonded interactions, Å. None: none, at a cost that grows with the square of the atoms.
 
     Raises:
@@ -77,7 +78,7 @@ def relaxation(
     seen[[i for run in runs for i in run]] = True
     held = seen & ~standard(structure)
     free = (seen & ~held)[:, None] & structure.present
-    free = free.float() if share is None else free * share.cpu()
+    free = free.float() if mobility is None else free * mobility.cpu()
     model = force_field_model(structure, runs, threads)
     positions, before, after = minimised(
         model, structure, free, stiffness=stiffness, iterations=iterations, threads=threads, cutoff=cutoff
@@ -95,7 +96,7 @@ def relaxation(
 
 
 def _check(structure: Structure, stiffness: float, iterations: int, threads: int | None, cutoff: float | None) -> None:
-    for name in ("openmm", "pdbfixer"):
+    for name in RELAX_NEEDS:
         if find_spec(name) is None:
             raise RuntimeError(
                 f"relaxing {structure.name} needs {name}, which is not installed: pip install 'protein-enn[relax]'"

@@ -52,7 +52,7 @@ def segments(structure: Structure) -> list[list[int]]:
     """Runs of two or more residues with N, CA and C, joined by peptide bonds.
 
     Neighbours in number count as joined up to `STRETCHED`: a bad model's bonds may be far too long, and minimisation is
-    to mend them. A lone residue is no run: the force field knows residues inside and at the ends of a chain only.
+    to repair them. A lone residue is no run: the force field knows residues inside and at the ends of a chain only.
     """
     bonded = peptide_bonded(structure.positions, structure.present, structure.chains)
     n_to_c = structure.positions[1:, chemistry.N] - structure.positions[:-1, chemistry.C]
@@ -135,7 +135,7 @@ def _template(structure: Structure, i: int) -> str:
 def minimised(
     model: ForceFieldModel,
     structure: Structure,
-    share: Float[Tensor, "n 37"],
+    mobility: Float[Tensor, "n 37"],
     *,
     stiffness: float,
     iterations: int,
@@ -153,9 +153,9 @@ def minimised(
         system = model.field.createSystem(model.topology, constraints=None, **near)
     except Exception as error:  # likewise
         raise ValueError(f"{structure.name}: the force field does not describe it: {error}") from error
-    system.addForce(_restraints(model, structure, share, stiffness * KCAL / NM**2))
+    system.addForce(_restraints(model, structure, mobility, stiffness * KCAL / NM**2))
     for index, (row, slot) in model.places.items():
-        if share[row, slot] <= 0:
+        if mobility[row, slot] <= 0:
             system.setParticleMass(index, 0.0)  # which OpenMM's minimiser takes for fixed
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform(threads))
     context.setPositions(model.positions)
@@ -165,23 +165,23 @@ def minimised(
     x = state.getPositions().value_in_unit(unit.angstrom)
     result = structure.positions.clone()
     for index, (row, slot) in model.places.items():
-        if share[row, slot] > 0:
+        if mobility[row, slot] > 0:
             result[row, slot] = torch.tensor(list(x[index]), dtype=result.dtype)
     energies = [value.value_in_unit(unit.kilocalorie_per_mole) for value in (before, state.getPotentialEnergy())]
     return result, energies[0], energies[1]
 
 
-def _restraints(model: ForceFieldModel, structure: Structure, share: Tensor, stiffness: float) -> Any:
-    """k |x - x0|^2 / 2 on every heavy atom that the structure has; k = stiffness / share in kJ/mol/nm^2."""
+def _restraints(model: ForceFieldModel, structure: Structure, mobility: Tensor, stiffness: float) -> Any:
+    """k |x - x0|^2 / 2 on every heavy atom that the structure has; k = stiffness / mobility in kJ/mol/nm^2."""
     import openmm
 
     force = openmm.CustomExternalForce("0.5*k*((x-x0)^2+(y-y0)^2+(z-z0)^2)")
     for name in ("k", "x0", "y0", "z0"):
         force.addPerParticleParameter(name)
     for index, (row, slot) in model.places.items():
-        if share[row, slot] > 0:
+        if mobility[row, slot] > 0:
             at = [NM * x for x in structure.positions[row, slot].tolist()]
-            force.addParticle(index, [stiffness / float(share[row, slot]), *at])
+            force.addParticle(index, [stiffness / float(mobility[row, slot]), *at])
     return force
 
 

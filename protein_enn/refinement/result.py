@@ -15,6 +15,8 @@ from protein_enn import chemistry
 from protein_enn.geometry.dihedrals import backbone_dihedrals
 from protein_enn.io import write_structure
 from protein_enn.metrics import Stereochemistry
+from protein_enn.metrics.outliers import by_group
+from protein_enn.refinement.coordinates import ca_trace, packed
 from protein_enn.structure import Structure
 
 STATUS = ("moved", "kept", "reverted")
@@ -52,27 +54,22 @@ class Refinement:
     seed: int
     steps: int  # that there was time for
     seconds: float
+    controls: dict[str, Any]  # what was asked: `RefineOptions.to_dict`
 
     def record(self, output: str | Path | None = None) -> dict[str, Any]:
-        """Everything for JSON; undefined numbers are None. `output` is where the structure was written, if it was."""
+        """Everything for JSON: what was asked, and what was done to each residue, CA traces and heavy atoms.
+
+        Parameters
+        ----------
+        output
+            Where the structure was written, if it was.
+
+        Returns
+        -------
+        dict
+            Undefined numbers are None. A record is all that a report is drawn from.
+        """
         source = self.input.source
-        phi_before, psi_before = _phi_psi(self.input)
-        phi_after, psi_after = _phi_psi(self.structure)
-        per_residue: dict[str, list[Any]] = {
-            "id": [self.input.residue_id(i) for i in range(len(self.input))],
-            "residue": [chemistry.RESIDUES[i] for i in self.input.residues.tolist()],
-            "status": list(self.status),
-            "reason": list(self.reason),
-            "displacement": _numbers(self.displacement),
-            "confidence_before": _numbers(self.confidence_before),
-            "confidence_after": _numbers(self.confidence_after),
-            "error_before": _numbers(self.error_before),
-            "error_after": _numbers(self.error_after),
-            "phi_before": _numbers(phi_before),
-            "psi_before": _numbers(psi_before),
-            "phi_after": _numbers(phi_after),
-            "psi_after": _numbers(psi_after),
-        }
         return {
             "kind": "refinement",
             "name": self.input.name,
@@ -91,15 +88,54 @@ class Refinement:
             "symmetry_deviation": self.symmetry_deviation,
             "candidates": list(self.candidates),
             "audit": self.structure.audit.to_dict(),
-            "per_residue": per_residue,
+            "per_residue": self._per_residue(),
             "geometry_before": self.geometry_before.summary(),
             "geometry_after": self.geometry_after.summary(),
+            "trace": {"before": ca_trace(self.input), "after": ca_trace(self.structure)},
+            "atoms": packed(self.input, self.structure),
+            "controls": self.controls,
+        }
+
+    def _per_residue(self) -> dict[str, list[Any]]:
+        phi_before, psi_before = _phi_psi(self.input)
+        phi_after, psi_after = _phi_psi(self.structure)
+        return {
+            "id": [self.input.residue_id(i) for i in range(len(self.input))],
+            "residue": [chemistry.RESIDUES[i] for i in self.input.residues.tolist()],
+            "status": list(self.status),
+            "reason": list(self.reason),
+            "displacement": _numbers(self.displacement),
+            "confidence_before": _numbers(self.confidence_before),
+            "confidence_after": _numbers(self.confidence_after),
+            "error_before": _numbers(self.error_before),
+            "error_after": _numbers(self.error_after),
+            "phi_before": _numbers(phi_before),
+            "psi_before": _numbers(psi_before),
+            "phi_after": _numbers(phi_after),
+            "psi_after": _numbers(psi_after),
+            "outliers_before": _outlier_kinds(self.geometry_before),
+            "outliers_after": _outlier_kinds(self.geometry_after),
         }
 
     def write(self, path: str | Path, *, confidence_in_b: bool = False) -> None:
-        """Write the refined structure; with `confidence_in_b`, 100 x confidence_after goes where B factors are."""
+        """Write the refined structure.
+
+        Parameters
+        ----------
+        path
+            The suffix says the format: PDB, mmCIF or BinaryCIF, and with .gz compressed.
+        confidence_in_b
+            Whether 100 x `confidence_after` goes where B factors are.
+        """
         b_factors = (100 * self.confidence_after).nan_to_num(0.0) if confidence_in_b else None
         write_structure(self.structure, path, b_factors=b_factors)
+
+
+def _outlier_kinds(geometry: Stereochemistry) -> list[str]:
+    """What is wrong with each residue, "clash bond"; "" where nothing is."""
+    names = [kind.name for kind in by_group()]
+    flags = torch.stack([geometry.masks[name] for name in names], 1).tolist()
+    return [" ".join(name for name, flag in zip(names, row, strict=True) if flag) for row in flags]
 
 
 def _phi_psi(structure: Structure) -> tuple[Tensor, Tensor]:

@@ -1,11 +1,11 @@
-"""The style sheet and the scripts of a report, put into the page as they are; their sources stand beside this file."""
+"""The style sheet and the scripts of a report, put into the page as they are; their sources are in this folder."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
 
-from protein_enn.report.colours import DARK, HEAT_DARK, HEAT_LIGHT, LIGHT, PICTURE, PLOT, variables
+from protein_enn.report.colors import DARK, HEAT_DARK, HEAT_LIGHT, LIGHT, PICTURE, PLOT, variables
 
 SCRIPTS = ("tables.js", "tracks.js", "heatmap.js")
 """In the order in which they run."""
@@ -13,7 +13,7 @@ SCRIPTS = ("tables.js", "tracks.js", "heatmap.js")
 
 @cache
 def style() -> str:
-    """The style sheet: colours, light, dark and printed, then rules that use them."""
+    """The style sheet: colors, light, dark and printed, then rules that use them."""
     light, dark = variables({**LIGHT, **HEAT_LIGHT}), variables({**DARK, **HEAT_DARK})
     themes = (
         f":root {{ color-scheme: light dark; {light} }}\n"

@@ -1,7 +1,7 @@
-"""The picture of a refinement: the CA trace before and after, coloured by how far residues moved, faults marked.
+"""The picture of a refinement: the CA trace before and after, colored by how far residues moved, faults marked.
 
 Both are drawn in one view, in whole units of a box 1000 wide: a page of hundreds of residues stays small. What is
-nearer to the viewer lies over what is farther, with a rim of the paper's colour where strands cross.
+nearer to the viewer lies over what is farther, with a rim of the paper's color where strands cross.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from protein_enn.report.colours import FAR
+from protein_enn.metrics.outliers import Group, of_group
+from protein_enn.report.colors import FAR
 from protein_enn.report.html import Markup, element, join, number, show
 from protein_enn.report.svg import chain_starts, figure, line, text
 from protein_enn.report.traces import Point, points_of, projected
@@ -19,15 +20,19 @@ LAYERS = 4
 """Of depth; farther ones are fainter."""
 FAINT = (0.45, 0.65, 0.85, 1.0)
 BROKEN = 5.5
-"""Å; CA farther apart than this are not joined. Trans neighbours are 3.8 Å apart, noisy ones a little more."""
-FAULTS = {
-    "clash": ("clash", ("clash",), "M-8-8 8 8M8-8-8 8"),
-    "covalent": (
-        "covalent outlier: bond, angle, plane, peptide, chirality",
-        ("bond", "angle", "planarity", "omega", "chirality"),
-        "M-19 0 0-19 19 0 0 19z",
-    ),
-    "torsion": ("Ramachandran or rotamer outlier", ("ramachandran", "rotamer"), "M0-13 11 7h-22z"),
+"""Å; CA farther apart than this are not joined. Trans neighbors are 3.8 Å apart, noisy ones a little more."""
+_CALLED = {
+    "clash": " or ".join(kind.short for kind in of_group("clash")),
+    "covalent": f"covalent outlier: {', '.join(kind.short for kind in of_group('covalent'))}",
+    "torsion": f"{' or '.join(kind.short for kind in of_group('torsion'))} outlier",
+}
+_MARKS: dict[Group, str] = {
+    "clash": "M-8-8 8 8M8-8-8 8",
+    "covalent": "M-19 0 0-19 19 0 0 19z",
+    "torsion": "M0-13 11 7h-22z",
+}
+FAULTS: dict[str, tuple[str, tuple[str, ...], str]] = {
+    group: (_CALLED[group], tuple(kind.name for kind in of_group(group)), mark) for group, mark in _MARKS.items()
 }
 """What is marked: what it is called, the outliers that count for it, and its mark: a cross in a triangle in a diamond,
 so that a residue can have all three."""
@@ -45,7 +50,7 @@ class View:
 
     @property
     def tube(self) -> float:
-        """How thick a trace is drawn: an Å, within what can be seen."""
+        """How thick a trace is drawn: an Å, within what is visible."""
         return min(max(self.unit, 3.5), 15.0)
 
 
@@ -59,24 +64,24 @@ def view_from(trace: object, n: int) -> View | None:
         before, after = projected(points_of(trace.get("before"), n), points_of(trace.get("after"), n))
     except ValueError as error:
         raise ValueError(f"trace: {error}") from error
-    known = [point for point in (*before, *after) if point is not None]
-    if not known:
+    present = [point for point in (*before, *after) if point is not None]
+    if not present:
         return None
-    xs, ys, zs = zip(*known, strict=True)
+    xs, ys, zs = zip(*present, strict=True)
     across, up = max(max(xs) - min(xs), 12.0), max(max(ys) - min(ys), 6.0)
     unit = min((WIDTH - 2 * MARGIN) / across, (TALLEST - 2 * MARGIN) / up)
     middle, top = (max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2 + up / 2
 
-    def placed(points: list[Point | None]) -> list[Point | None]:
+    def scaled(points: list[Point | None]) -> list[Point | None]:
         return [p and (WIDTH / 2 + (p[0] - middle) * unit, MARGIN + (top - p[1]) * unit, p[2]) for p in points]
 
-    return View(placed(before), placed(after), up * unit + 2 * MARGIN + FOOT, unit, (min(zs), max(zs)))
+    return View(scaled(before), scaled(after), up * unit + 2 * MARGIN + FOOT, unit, (min(zs), max(zs)))
 
 
 def panel(view: View, rows: dict[str, list], when: str, identifier: str | None = None, **place: object) -> Markup:
     """The trace `when` ("before" or "after"); `identifier` names the values of its residues for the page's script."""
     points = view.before if when == "before" else view.after
-    colours = [far(moved) for moved in rows["displacement"]]
+    colors = [far(moved) for moved in rows["displacement"]]
     breaks = frozenset(chain_starts(rows["id"]))
     parts: list[object] = []
     pieces = list(_pieces(points, breaks, view.unit))
@@ -91,7 +96,7 @@ def panel(view: View, rows: dict[str, list], when: str, identifier: str | None =
         drawn = [
             element("path", d=_path(chosen), class_=f"trace far{k}", stroke_width=f"{view.tube:.1f}")
             for k in range(len(FAR) + 1)
-            if (chosen := [piece for piece in here if colours[piece[0]] == k])
+            if (chosen := [piece for piece in here if colors[piece[0]] == k])
         ]
         parts.append(element("g", *drawn, opacity=FAINT[layer]))
     prefix = f"{identifier or 'mark'}-{when}"
@@ -100,7 +105,7 @@ def panel(view: View, rows: dict[str, list], when: str, identifier: str | None =
     if identifier is not None:
         parts.append(element("circle", cx="0", cy="0", r="20", class_="here"))
         at = ";".join("" if p is None else f"{p[0]:.0f} {p[1]:.0f}" for p in points)
-    description = f"CA trace of {len(points)} residues {when} refinement, coloured by displacement, outliers marked"
+    description = f"CA trace of {len(points)} residues {when} refinement, colored by displacement, outliers marked"
     return figure(
         f"Trace {when}", description, WIDTH, view.height, *parts,
         class_="view", data_of=identifier, data_at=at, **place,
@@ -108,21 +113,21 @@ def panel(view: View, rows: dict[str, list], when: str, identifier: str | None =
 
 
 def far(moved: object) -> int:
-    """Which of the colours a displacement (Å) has: 0 for a residue that stayed."""
+    """Which of the colors a displacement (Å) has: 0 for a residue that stayed."""
     value = number(moved)
     return 0 if value is None else sum(value > limit for limit in FAR)
 
 
-def fault_counts(words: Sequence[object] | None) -> dict[str, int]:
+def fault_counts(outliers: Sequence[object] | None) -> dict[str, int]:
     """How many residues have each of the FAULTS."""
     return {
-        kind: sum(bool(set(str(word).split()) & set(names)) for word in words or ())
+        kind: sum(bool(set(str(kinds).split()) & set(names)) for kinds in outliers or ())
         for kind, (_, names, _) in FAULTS.items()
     }
 
 
 def legend_entries() -> list[tuple[str, Markup]]:
-    """What each colour and mark means, with a sample of it in a box of 26 by 14."""
+    """What each color and mark means, with a sample of it in a box of 26 by 14."""
     limits = [show(limit) for limit in FAR]
     spans = ["stayed", *(f"to {high} Å" for high in limits[1:]), f"over {limits[-1]} Å"]
     entries = [
@@ -166,9 +171,9 @@ def _pieces(points: list[Point | None], breaks: frozenset[int], unit: float) -> 
             continue
         x, y, z = point
         ends = []
-        for other, there in ((i - 1, joined(i)), (i + 1, joined(i + 1))):
-            beside = points[other] if there else None
-            ends.append(point if beside is None else ((x + beside[0]) / 2, (y + beside[1]) / 2, z))
+        for other, is_joined in ((i - 1, joined(i)), (i + 1, joined(i + 1))):
+            adjacent = points[other] if is_joined else None
+            ends.append(point if adjacent is None else ((x + adjacent[0]) / 2, (y + adjacent[1]) / 2, z))
         (x0, y0, _), (x2, y2, _) = ends
         yield (i, round(x0), round(y0), round(x), round(y), round(x2), round(y2), z)
 
@@ -189,29 +194,29 @@ def _path(pieces: Sequence[Piece]) -> str:
 def _ends(points: list[Point | None], breaks: frozenset[int]) -> Iterator[Markup]:
     """N and C at the ends of the first chain; names at every chain's would cover an assembly."""
     last = min([b for b in breaks if b] + [len(points)])
-    known = [(i, p) for i, p in enumerate(points[:last]) if p is not None]
-    if len(known) > 1:
-        for name, (_, (x, y, _)) in (("N", known[0]), ("C", known[-1])):
+    present = [p for p in points[:last] if p is not None]
+    if len(present) > 1:
+        for name, (x, y, _) in (("N", present[0]), ("C", present[-1])):
             yield element("circle", cx=f"{x:.0f}", cy=f"{y:.0f}", r="7", class_="end")
             yield text(x, y - 22, name, class_="panel")
 
 
-def _marks(points: list[Point | None], words: Sequence[object] | None, tube: float, prefix: str) -> Iterator[Markup]:
-    """A mark at the CA of each residue that has a fault: an unseen line for each kind, with markers at its points."""
+def _marks(points: list[Point | None], outliers: Sequence[object] | None, tube: float, prefix: str) -> Iterator[Markup]:
+    """A mark at the CA of each residue that has a fault: an invisible line with markers for each kind."""
     size = min(max(tube / 15, 0.45), 1.0)
     for kind, (_, names, mark) in FAULTS.items():
-        places = [
+        centers = [
             f"{p[0]:.0f} {p[1]:.0f}"
-            for p, word in zip(points, words or (), strict=False)
-            if p is not None and set(str(word).split()) & set(names)
+            for p, kinds in zip(points, outliers or (), strict=False)
+            if p is not None and set(str(kinds).split()) & set(names)
         ]
-        if not places:
+        if not centers:
             continue
         name = f"{prefix}-{kind}"
         shape = element("path", d=mark, class_="wrong", stroke_width="4", transform=f"scale({size:.2f})")
         yield element("marker", shape, id=name, markerUnits="userSpaceOnUse", overflow="visible")
         here = {f"marker_{at}": f"url(#{name})" for at in ("start", "mid", "end")}
-        line_through = "M" + " ".join(places) + ("h0" if len(places) == 1 else "")
+        line_through = "M" + " ".join(centers) + ("h0" if len(centers) == 1 else "")
         yield element("path", d=line_through, class_=f"marks {kind}", fill="none", **here)
 
 

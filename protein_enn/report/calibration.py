@@ -1,4 +1,4 @@
-"""A reliability plot: mean true against mean predicted lDDT, bin by bin, beside the diagonal."""
+"""A reliability plot: mean true against mean predicted lDDT, bin by bin, with the diagonal."""
 
 from __future__ import annotations
 

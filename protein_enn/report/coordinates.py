@@ -1,80 +1,35 @@
-"""Heavy atoms of a refinement for the 3D view: whole numbers of a small unit, in base64, inside the record.
-
-A record holds them under `atoms`, so that a page can be made of the record alone:
-
-    unit    Å, 0.01 or, for a structure more than 327 Å from its centre to its rim, a multiple of that
-    origin  Å, three numbers; a place is origin + unit * (x, y, z)
-    counts  atoms of each of the n residues: n bytes
-    slots   of each of the m atoms, its index in `chemistry.ATOMS`: m bytes
-    before  (m, 3) little-endian 16-bit integers; the lowest one, -32768, for an atom that the input does not have
-    after   the same of the result
-"""
+"""Heavy atoms of a record for the 3D view, packed as `refinement.coordinates` does: checked, or made of a CA trace."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from protein_enn import chemistry
+from protein_enn.refinement.coordinates import KEYS, packed_atoms
 from protein_enn.report.html import number
-
-if TYPE_CHECKING:
-    from protein_enn.structure import Structure
 
 Point = tuple[float, float, float]
 
-UNIT = 0.01
-REACH = 32767
-ABSENT = -32768
-KEYS = ("counts", "slots", "before", "after")
-
-
-def packed(before: Structure, after: Structure) -> dict[str, Any]:
-    """The atoms of either structure of the same n residues, as described above."""
-    structures = {"before": before, "after": after}
-    there = {when: structure.present.numpy(force=True) for when, structure in structures.items()}
-    residues, slots = np.nonzero(there["before"] | there["after"])
-    places = {}
-    for when, structure in structures.items():
-        here = structure.positions.double().numpy(force=True)[residues, slots]
-        places[when] = np.where(there[when][residues, slots][:, None], here, np.nan)
-    return _encoded(np.bincount(residues, minlength=len(after)), slots, places)
-
 
 def packed_trace(before: list[Point | None], after: list[Point | None]) -> dict[str, Any]:
-    """CA atoms alone, in the same form, for records that hold no others."""
+    """CA atoms alone, in the same form, for records that hold no other atoms."""
     nowhere = (math.nan, math.nan, math.nan)
-    places = {
+    positions = {
         when: np.array([point or nowhere for point in points], dtype="f8").reshape(-1, 3)
         for when, points in (("before", before), ("after", after))
     }
-    either = ~(np.isnan(places["before"]) & np.isnan(places["after"])).any(1)
+    either = ~(np.isnan(positions["before"]) & np.isnan(positions["after"])).any(1)
     counts = either.astype(np.int64)
-    return _encoded(counts, np.full(int(counts.sum()), chemistry.CA), {k: v[either] for k, v in places.items()})
-
-
-def _encoded(counts: np.ndarray, slots: np.ndarray, places: dict[str, np.ndarray]) -> dict[str, Any]:
-    """`places` are (m, 3) in Å, nan for an atom that is not there."""
-    seen = {when: np.isfinite(place).all(1) for when, place in places.items()}
-    known = np.concatenate([places[when][seen[when]] for when in places])
-    low, high = (known.min(0), known.max(0)) if len(known) else (np.zeros(3), np.zeros(3))
-    origin = np.round((low + high) / 2, 2)
-    widest = float(np.abs(known - origin).max(initial=0.0))
-    unit = round(UNIT * max(math.ceil(widest / UNIT / REACH - 1e-9), 1), 2)
-    arrays = {"counts": counts.astype("u1"), "slots": slots.astype("u1")}
-    for when, place in places.items():
-        inside = np.where(seen[when][:, None], place, origin)
-        arrays[when] = np.where(seen[when][:, None], np.round((inside - origin) / unit), ABSENT).astype("<i2")
-    texts = {key: base64.b64encode(arrays[key].tobytes()).decode() for key in KEYS}
-    return {"unit": unit, "origin": origin.tolist(), **texts}
+    return packed_atoms(counts, np.full(int(counts.sum()), chemistry.CA), {k: v[either] for k, v in positions.items()})
 
 
 def check_atoms(value: object, n: int) -> int:
-    """How many atoms a record's `atoms` hold, 0 for None; ValueError unless they are as described above."""
+    """How many atoms a record's `atoms` hold, 0 for None; ValueError unless they are packed as they should be."""
     if value is None:
         return 0
     if not isinstance(value, dict):

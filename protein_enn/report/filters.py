@@ -1,4 +1,4 @@
-"""Controls that choose rows of a table: words, a range of a column, a severity, the first so many; and a download."""
+"""Controls that choose rows of a table: a text, a range of a column, a severity, the first so many; and a download."""
 
 from __future__ import annotations
 
@@ -18,27 +18,25 @@ def filters(
     `numeric` says which columns hold numbers, for the range; `severity` is the key of a column of severities.
     """
     parts = [
-        _labelled(
-            "Search", element("input", type="search", placeholder=_hint(keys, numeric), data_role="words"), "wide"
-        )
+        _labeled("Search", element("input", type="search", placeholder=_hint(keys, numeric), data_role="words"), "wide")
     ]
     ranges = [element("option", h, value=str(i)) for i, (h, n) in enumerate(zip(headers, numeric, strict=True)) if n]
     if ranges:
         column = element("select", element("option", "–", value=""), *ranges, data_role="column")
         limits = [
-            element("input", type="number", step="any", data_role=role, aria_label=f"{word} of the column chosen",
-                    placeholder=word)
-            for role, word in (("min", "least"), ("max", "most"))
+            element("input", type="number", step="any", data_role=role, aria_label=f"{label} of the column chosen",
+                    placeholder=label)
+            for role, label in (("min", "least"), ("max", "most"))
         ]  # fmt: skip
-        parts.append(_labelled("Column", column))
+        parts.append(_labeled("Column", column))
         parts.append(element("span", join(limits, " to "), class_="range"))
     if severity is not None and severity in keys:
         options = [element("option", "all", value="")]
-        options += [element("option", word, value=value) for value, word in CLASSES.items()]
+        options += [element("option", label, value=value) for value, label in CLASSES.items()]
         chooser = element("select", *options, data_role="class", data_column=str(list(keys).index(severity)))
-        parts.append(_labelled("Severity", chooser))
+        parts.append(_labeled("Severity", chooser))
     top = element("input", type="number", min="1", step="1", data_role="top", class_="short")
-    parts.append(_labelled("First", join((top, " rows"))))
+    parts.append(_labeled("First", join((top, " rows"))))
     parts.append(element("button", "Clear", type="button", data_role="clear"))
     parts.append(
         element("button", "Download as CSV", type="button", data_role="download", data_name=f"{table}.csv",
@@ -50,8 +48,8 @@ def filters(
     )
 
 
-def _labelled(words: str, field: Markup, class_: str | None = None) -> Markup:
-    return element("label", element("span", words), " ", field, class_=class_)
+def _labeled(label: str, field: Markup, class_: str | None = None) -> Markup:
+    return element("label", element("span", label), " ", field, class_=class_)
 
 
 def _hint(keys: Sequence[str], numeric: Sequence[bool]) -> str:

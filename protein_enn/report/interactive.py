@@ -1,4 +1,4 @@
-"""Tracks and tables that the page's script fills from the values embedded beside them."""
+"""Tracks and tables that the page's script fills from the values embedded next to them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ def interactive(plot: Markup, identifier: str, rows: dict[str, list], caption: s
 
 
 def packed(rows: dict[str, list]) -> dict[str, object]:
-    """Columns in few bytes: numbers to three decimals; of words that recur each once, and where they stand."""
+    """Columns in few bytes: numbers to three decimals; texts that recur once each, with the index of each residue's."""
     return {key: _packed(column) for key, column in rows.items()}
 
 
 def _packed(column: list) -> object:
     if any(number(value) is not None for value in column):
         return [value if number(value) is None else _short(round(float(value), 3)) for value in column]
-    words = list(dict.fromkeys(map(str, column)))
-    if len(words) * 2 > len(column) or any(not isinstance(value, str) for value in column):
+    texts = list(dict.fromkeys(map(str, column)))
+    if len(texts) * 2 > len(column) or any(not isinstance(value, str) for value in column):
         return column
-    place = {word: i for i, word in enumerate(words)}
-    return {"words": words, "at": [place[word] for word in column]}
+    index_of = {text: i for i, text in enumerate(texts)}
+    return {"words": texts, "at": [index_of[text] for text in column]}
 
 
 def _short(value: float) -> float | int:
@@ -38,8 +38,8 @@ def _short(value: float) -> float | int:
 def every_residue(identifier: str) -> Markup:
     """A table of every residue's values, filled by the page's script when it is opened."""
     table = element("table", element("thead", element("tr")), element("tbody"))
-    place = element("div", table, class_="scroll", tabindex="0", role="region", aria_label="Every residue")
+    frame = element("div", table, class_="scroll", tabindex="0", role="region", aria_label="Every residue")
     return element(
-        "details", element("summary", "Every residue in a table"), place,
+        "details", element("summary", "Every residue in a table"), frame,
         data_residues=identifier, data_print="no", class_="needs-script",
     )  # fmt: skip

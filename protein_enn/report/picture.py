@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from protein_enn.report.ca_trace import WIDTH as VIEW_WIDTH
 from protein_enn.report.ca_trace import fault_counts, legend_entries, panel, view_from
-from protein_enn.report.colours import style_alone
+from protein_enn.report.colors import style_alone
 from protein_enn.report.html import Markup, element, show
-from protein_enn.report.reading.records import check_refinement
+from protein_enn.report.panels.refinement import check_refinement
 from protein_enn.report.refinement_tracks import STATUSES, refinement_tracks, tracks_height
 from protein_enn.report.svg import WIDTH, alone, figure, text
 

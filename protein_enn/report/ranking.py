@@ -1,4 +1,4 @@
-"""Designs in the order of their scores, what parts neighbours in it, and a page that shows it.
+"""Designs in the order of their scores, what separates neighbors in it, and a page that shows it.
 
 A difference counts as real (`separated`) where it exceeds twice the standard errors of both, added in quadrature:
 these come from the choice of decoding orders alone. A mode without orders has no such error.
@@ -13,12 +13,13 @@ from typing import Any
 
 from protein_enn import chemistry
 from protein_enn.io import atomic
-from protein_enn.metrics.matching import match_residues
+from protein_enn.metrics.alignment import match_residues
 from protein_enn.metrics.sequence import recovery
 from protein_enn.report import svg, tables
 from protein_enn.report.document import document, tile_list
 from protein_enn.report.html import Markup, element, join, number, show
-from protein_enn.report.sections.designs import CHART_LIMIT, meaning, score_details, scored
+from protein_enn.report.records import scored
+from protein_enn.report.scored_design import CHART_LIMIT, score_details
 from protein_enn.scoring.columns import COLUMNS
 from protein_enn.structure import Structure
 
@@ -39,13 +40,13 @@ def rank_designs(rows: Sequence[Row]) -> list[Row]:
     `same_sequence_as` names the best design with the same chains, in any order.
     """
     best = sorted((row for row in rows if scored(row)), key=lambda row: -row["log_likelihood"])
-    seen: dict[tuple[str, ...], str] = {}
+    best_of: dict[tuple[str, ...], str] = {}
     result: list[Row] = []
     for place, row in enumerate(best):
         after = best[place + 1] if place + 1 < len(best) else None
         gap = None if after is None else row["log_likelihood"] - after["log_likelihood"]
         error = None if after is None else _error_of_difference(row, after)
-        first = seen.setdefault(tuple(sorted(row["sequence"].split("/"))), row["name"])
+        first = best_of.setdefault(tuple(sorted(row["sequence"].split("/"))), row["name"])
         result.append({
             "rank": place + 1,
             **row,
@@ -59,14 +60,14 @@ def rank_designs(rows: Sequence[Row]) -> list[Row]:
 def _error_of_difference(a: Row, b: Row) -> float | None:
     """Standard errors of two scores in quadrature; None where one was not estimated."""
     errors = [0.0 if row["mode"] != "conditional" else number(row["standard_error"]) for row in (a, b)]
-    known = [error for error in errors if error is not None]
-    return math.hypot(*known) if len(known) == 2 else None
+    estimated = [error for error in errors if error is not None]
+    return math.hypot(*estimated) if len(estimated) == 2 else None
 
 
 def identity(structure: Structure, reference: Structure) -> float:
-    """Share of residues with the reference's amino acid: place by place where chains are as long, else aligned.
+    """Fraction of residues with the reference's amino acid: index by index where chains are as long, else aligned.
 
-    Residues unknown in either don't count place by place; aligned, the share is of the structure's known ones.
+    Residues unknown in either don't count index by index; aligned, the fraction is of the structure's known ones.
     """
     lengths = [[int((s.chains == c).sum()) for c in s.chains.unique()] for s in (structure, reference)]
     if lengths[0] == lengths[1]:
@@ -76,9 +77,9 @@ def identity(structure: Structure, reference: Structure) -> float:
 
 def columns_of(rows: Sequence[Row]) -> list[str]:
     """Columns of the table: what the ranking is about first, `error` last."""
-    there = dict.fromkeys(key for row in rows for key in row if key not in HIDDEN and key != "error")
-    first = [name for name in FIRST if name in there]
-    return [*first, *(name for name in there if name not in first), "error"]
+    names = dict.fromkeys(key for row in rows for key in row if key not in HIDDEN and key != "error")
+    first = [name for name in FIRST if name in names]
+    return [*first, *(name for name in names if name not in first), "error"]
 
 
 def write_plot(path: str | Path, rows: Sequence[Row]) -> None:
@@ -135,7 +136,7 @@ def _ranking(rows: Sequence[Row]) -> Markup:
     return join((
         element("p", join(made, " · "), class_="note residues"),
         tables.sortable(
-            [n.replace("_", " ") for n in names], body, caption, "designs", [meaning(n) for n in names], names,
+            [n.replace("_", " ") for n in names], body, caption, "designs", [tables.meaning(n) for n in names], names,
             "audit_severity",
         ),
     ))  # fmt: skip

@@ -1,4 +1,4 @@
-"""Tracks of a refinement along the sequence: confidence, displacement, status, and where something is wrong."""
+"""Tracks of a refinement along the sequence: confidence, displacement, status, and where outliers are."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def refinement_tracks(name: str, rows: dict[str, list], **place: object) -> Mark
         )
         parts.append(element("path", d=bars, class_=f"bar {status}", stroke_width=f"{thickness:.2f}"))
     lanes = [(status, status, [i for i in range(n) if rows["status"][i] == status]) for status in STATUSES]
-    lanes += [(f"× {when}", "faulty", [i for i in range(n) if rows[f"outliers_{when}"][i]]) for when in judged(rows)]
+    lanes += [
+        (f"× {when}", "faulty", [i for i in range(n) if rows[f"outliers_{when}"][i]]) for when in with_outliers(rows)
+    ]
     y = LANES
     for label, class_, members in lanes:
         parts += _lane(label, class_, xs, members, y, max((svg.RIGHT - svg.LEFT) / n, 1.0))
@@ -52,18 +54,18 @@ def refinement_tracks(name: str, rows: dict[str, list], **place: object) -> Mark
     return svg.track_figure(title, description, tracks_height(rows), n, 12.0, y - 1, *parts, **place)
 
 
-def judged(rows: dict[str, list]) -> list[str]:
-    """ "before" and "after", as far as the record says what was wrong with its residues."""
+def with_outliers(rows: dict[str, list]) -> list[str]:
+    """ "before" and "after", as far as the record holds the outliers of its residues."""
     return [when for when in ("before", "after") if rows.get(f"outliers_{when}")]
 
 
 def tracks_height(rows: dict[str, list]) -> float:
     """Of the picture of the tracks, in its units."""
-    return LANES + LANE * (len(STATUSES) + len(judged(rows))) + 43
+    return LANES + LANE * (len(STATUSES) + len(with_outliers(rows))) + 43
 
 
 def _lane(label: str, class_: str, xs: Sequence[float], members: Sequence[int], y: float, width: float) -> list[Markup]:
-    """A line over each run of members; at least 1 long, so that one residue of thousands can be seen."""
+    """A line over each run of members; at least 1 long, so that one residue of thousands is visible."""
     runs: list[list[int]] = []
     for i in members:
         if runs and runs[-1][1] == i - 1:

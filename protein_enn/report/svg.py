@@ -1,6 +1,6 @@
 """Plots as inline SVG: the tracks along a chain, the Ramachandran plot, the ranked scores.
 
-Colours are CSS classes, so that the page's light and dark themes apply. Coordinates are in user units of the viewBox.
+Colors are CSS classes, so that the page's light and dark themes apply. Coordinates are in user units of the viewBox.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def figure(name: str, description: str, width: float, height: float, /, *parts: 
 
 
 def alone(image: Markup, style: str = PLAIN) -> str:
-    """An image as a file of its own: with the namespace and the colours that a page gives to all of its images."""
+    """An image as a file of its own: with the namespace and the colors that a page gives to all of its images."""
     opening, rest = image.split(">", 1)
     return f'{opening} xmlns="http://www.w3.org/2000/svg">{element("style", Markup(style))}{rest}\n'
 
@@ -80,7 +80,7 @@ def curve(xs: Sequence[float], values: Sequence[object], axis: Axis, breaks: fro
 
 
 def vertical_axis(axis: Axis, values: Sequence[float], label: str, left: float = LEFT, right: float = RIGHT) -> Markup:
-    """Grid lines with their values at the left, and the turned label of the axis."""
+    """Grid lines with their values at the left, and the label of the axis, rotated."""
     middle = (axis.start + axis.end) / 2
     parts = [line(left, axis(v), right, axis(v), "grid") for v in values]
     parts += [text(left - 7, axis(v) + 4, show(v), "end") for v in values]
@@ -156,18 +156,18 @@ def ramachandran(
 ) -> Markup:
     """Backbone dihedrals in degrees: a dot for each residue that has both, a triangle for a glycine.
 
-    `outliers`: words on what is wrong with each residue; those with "ramachandran" among them are marked.
+    `outliers`: kinds of outliers of each residue, "clash ramachandran"; those with "ramachandran" are marked.
     """
     size, left, top = 300.0, 58.0, 10.0
     across, up = Axis(-180.0, 180.0, left, left + size), Axis(-180.0, 180.0, top + size, top)
     marks = {"dot": "", "glycine": "", "out": ""}
     drawn = 0
-    for a, b, residue, wrong in zip(phi, psi, residues, outliers or [""] * len(residues), strict=True):
+    for a, b, residue, kinds in zip(phi, psi, residues, outliers or [""] * len(residues), strict=True):
         x, y = number(a), number(b)
         if x is None or y is None:
             continue
         drawn += 1
-        if "ramachandran" in str(wrong).split():
+        if "ramachandran" in str(kinds).split():
             marks["out"] += f"M{across(x):.1f} {up(y):.1f}h0"
         if residue == "GLY":
             marks["glycine"] += f"M{across(x):.1f} {up(y) - 3.2:.1f}l3 5.6h-6z"

@@ -1,57 +1,17 @@
-"""What a picture of a refinement is drawn from: CA traces, what is wrong with each residue, and the view.
-
-The record of a refinement gets these when it is written, so that a page can be made of the record alone.
-"""
+"""CA traces of a record: the points, and the view that a picture of them shows."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from protein_enn import chemistry
-from protein_enn.report.coordinates import packed
 from protein_enn.report.html import number
 
-if TYPE_CHECKING:
-    from protein_enn.metrics import Stereochemistry
-    from protein_enn.refinement import Refinement
-    from protein_enn.structure import Structure
-
-OUTLIERS = ("clash", "bond", "angle", "planarity", "omega", "chirality", "ramachandran", "rotamer")
-"""Masks of `Stereochemistry`, by whose names a record says what is wrong with a residue."""
 LOPSIDED = 0.02
 """A mean cubed coordinate below this (in units of the standard deviation cubed) does not tell an axis' ends apart."""
 
 Point = tuple[float, float, float]
-
-
-def record_with_trace(refinement: Refinement, output: str | Path | None = None) -> dict[str, Any]:
-    """`Refinement.record()` with what pictures need besides: CA traces, heavy atoms, the outliers of each residue."""
-    record = refinement.record(output)
-    wrong = {
-        "outliers_before": outlier_words(refinement.geometry_before),
-        "outliers_after": outlier_words(refinement.geometry_after),
-    }
-    trace = {"before": ca_trace(refinement.input), "after": ca_trace(refinement.structure)}
-    atoms = packed(refinement.input, refinement.structure)
-    return {**record, "per_residue": {**record["per_residue"], **wrong}, "trace": trace, "atoms": atoms}
-
-
-def outlier_words(geometry: Stereochemistry) -> list[str]:
-    """What is wrong with each residue, "clash bond"; "" where nothing is."""
-    masks = [getattr(geometry, kind).tolist() for kind in OUTLIERS]
-    return [" ".join(kind for kind, mask in zip(OUTLIERS, masks, strict=True) if mask[i]) for i in range(len(masks[0]))]
-
-
-def ca_trace(structure: Structure) -> list[list[float] | None]:
-    """CA positions in Å to 0.01, None for residues without."""
-    there = structure.present[:, chemistry.CA].tolist()
-    places = structure.ca.double().tolist()
-    return [[round(x, 2) for x in place] if known else None for place, known in zip(places, there, strict=True)]
 
 
 def points_of(values: object, n: int) -> list[Point | None]:

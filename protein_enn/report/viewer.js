@@ -60,22 +60,22 @@ function mmcif(s, which) {
   });
   return lines.length && "data_view\nloop_\n" + names.map(n => "_atom_site." + n + "\n").join("") + lines.join("\n") + "\n#\n";
 }
-const colour = name => getComputedStyle(box).getPropertyValue("--" + name).trim();
-// One colour for each residue, by the chosen column.
-function colours(s) {
-  const c = setup.colourings[+$("colour").value], values = s.columns[c.column] || [], none = colour("none");
-  const palette = c.colours.map(colour);
+const color = name => getComputedStyle(box).getPropertyValue("--" + name).trim();
+// One color for each residue, by the chosen column.
+function colors(s) {
+  const c = setup.colorings[+$("color").value], values = s.columns[c.column] || [], none = color("none");
+  const palette = c.colors.map(color);
   return s.ids.map((_, row) => {
     const v = values[row];
     if (c.names.length) return palette[c.names.indexOf(v)] || none;
     return typeof v === "number" ? palette[c.limits.filter(limit => v > limit).length] : none;
   });
 }
-const ATOM_COLOURS = {N: "#3b62d6", O: "#d6382b", S: "#c9a200"};
+const ATOM_COLORS = {N: "#3b62d6", O: "#d6382b", S: "#c9a200"};
 function paint() {
   if (!view || !shown) return;
-  const palette = colours(shown), of = atom => palette[shown.rowOf.get(atom.resi)];
-  const byAtom = atom => ATOM_COLOURS[atom.elem] || of(atom), sides = $("sides").checked && shown.whole;
+  const palette = colors(shown), of = atom => palette[shown.rowOf.get(atom.resi)];
+  const byAtom = atom => ATOM_COLORS[atom.elem] || of(atom), sides = $("sides").checked && shown.whole;
   for (const which of ["before", "after"]) {
     const model = models[which];
     if (!model) continue;
@@ -87,7 +87,7 @@ function paint() {
     model.setStyle({}, style);
     if (when === "both" || when === which) model.show(); else model.hide();
   }
-  view.setBackgroundColor(colour("wash"), 1);
+  view.setBackgroundColor(color("wash"), 1);
   mark();
   view.render();
   label();
@@ -96,14 +96,14 @@ function paint() {
 function mark() {
   view.removeAllShapes();
   const atom = chosen < 0 ? null : view.selectedAtoms({model: model(), resi: shown.number[chosen], atom: "CA"})[0];
-  if (atom) view.addSphere({center: {x: atom.x, y: atom.y, z: atom.z}, radius: 1.9, color: colour("ink"), alpha: 0.45});
+  if (atom) view.addSphere({center: {x: atom.x, y: atom.y, z: atom.z}, radius: 1.9, color: color("ink"), alpha: 0.45});
 }
 const model = () => models[when === "before" ? "before" : "after"] || models.before;
 function label() {
-  const c = setup.colourings[+$("colour").value];
+  const c = setup.colorings[+$("color").value];
   stage.setAttribute("aria-label", "3D view of " + shown.name + (when === "both" ? " before and after" : " " + when) +
-    " refinement, " + shown.ids.length + " residues, coloured by " + c.label);
-  box.querySelectorAll(".key").forEach(key => key.hidden = key.dataset.colouring !== $("colour").value);
+    " refinement, " + shown.ids.length + " residues, colored by " + c.label);
+  box.querySelectorAll(".key").forEach(key => key.hidden = key.dataset.coloring !== $("color").value);
 }
 function describe(row) {
   const s = shown, number = (key, text, unit = "") => {
@@ -114,18 +114,18 @@ function describe(row) {
     const b = number(key + "_before", ""), a = number(key + "_after", "");
     return a || b ? text + (b || " –") + " →" + (a || " –") + unit : null;
   };
-  const said = [s.ids[row] + " " + s.residues[row], pair("confidence", "predicted lDDT"), pair("error",
+  const parts = [s.ids[row] + " " + s.residues[row], pair("confidence", "predicted lDDT"), pair("error",
     "predicted error", " Å"), number("displacement", "displacement", " Å"), number("log_likelihood", "log-likelihood",
     " nats"), s.columns.status[row], s.columns.reason[row]];
-  return said.filter((v, i) => v && said.indexOf(v) === i).join(" · ");
+  return parts.filter((v, i) => v && parts.indexOf(v) === i).join(" · ");
 }
-function choose(row, {centre = false, tell = true} = {}) {
+function choose(row, {center = false, tell = true} = {}) {
   if (!view || row < 0 || row >= shown.ids.length) return;
   chosen = row;
   $("residue").value = shown.ids[row];
   out.textContent = describe(row);
   mark();
-  if (centre) view.center({model: model(), resi: shown.number[row]});
+  if (center) view.center({model: model(), resi: shown.number[row]});
   view.render();
   if (tell) document.dispatchEvent(new CustomEvent("residue", {detail: {of: shown.place, at: row, from: box}}));
 }
@@ -179,7 +179,7 @@ function start() {
   if (drawable()) {
     try {
       load3Dmol.call(window);
-      view = window.$3Dmol.createViewer(stage, {backgroundColor: colour("wash"), antialias: true, hoverDuration: 80});
+      view = window.$3Dmol.createViewer(stage, {backgroundColor: color("wash"), antialias: true, hoverDuration: 80});
       load(+$("structure").value);
       say(""); stage.dataset.drawn = "yes";
       return;
@@ -193,14 +193,14 @@ function go(k) {
   start();
   if (!view) return;
   say("Reading " + $("structure").options[k].textContent + " …");
-  // Two frames, so that the word is seen before the work begins.
+  // Two frames, so that the word is shown before the work begins.
   requestAnimationFrame(() => requestAnimationFrame(() => { load(k); say(""); }));
 }
 
 box.classList.add("live");
 say("The 3D view starts when it is seen.");
 $("structure").addEventListener("change", () => go(+$("structure").value));
-$("colour").addEventListener("change", paint);
+$("color").addEventListener("change", paint);
 $("sides").addEventListener("change", paint);
 $("reset").addEventListener("click", () => { start(); if (view) whole(); });
 for (const button of box.querySelectorAll("button[data-when]"))
@@ -214,21 +214,21 @@ $("residue").addEventListener("change", () => {
   const wanted = $("residue").value.trim().toLowerCase(), ids = shown ? shown.ids.map(id => id.toLowerCase()) : [];
   let row = ids.indexOf(wanted);
   if (row < 0) row = ids.findIndex(id => id.slice(id.lastIndexOf(":") + 1) === wanted);
-  if (row >= 0) choose(row, {centre: true}); else if (wanted) out.textContent = "No residue " + wanted + ".";
+  if (row >= 0) choose(row, {center: true}); else if (wanted) out.textContent = "No residue " + wanted + ".";
 });
 for (const [name, step] of [["previous", -1], ["next", 1]])
   $(name).addEventListener("click", () => {
     start();
-    if (shown) choose(Math.max(0, Math.min(shown.ids.length - 1, chosen + step)), {centre: true});
+    if (shown) choose(Math.max(0, Math.min(shown.ids.length - 1, chosen + step)), {center: true});
   });
 
-const TURNS = {ArrowLeft: [-8, "y"], ArrowRight: [8, "y"], ArrowUp: [-8, "x"], ArrowDown: [8, "x"]};
+const ROTATIONS = {ArrowLeft: [-8, "y"], ArrowRight: [8, "y"], ArrowUp: [-8, "x"], ArrowDown: [8, "x"]};
 const MOVES = {ArrowLeft: [-20, 0], ArrowRight: [20, 0], ArrowUp: [0, -20], ArrowDown: [0, 20]};
 stage.addEventListener("keydown", event => {
   if (!view || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") return stage.blur();
-  if (TURNS[event.key]) {
-    if (event.shiftKey) view.translate(...MOVES[event.key]); else view.rotate(...TURNS[event.key]);
+  if (ROTATIONS[event.key]) {
+    if (event.shiftKey) view.translate(...MOVES[event.key]); else view.rotate(...ROTATIONS[event.key]);
   }
   else if (event.key === "+" || event.key === "=") view.zoom(1.15);
   else if (event.key === "-") view.zoom(1 / 1.15);
@@ -263,7 +263,7 @@ function structurePlaces() {
   return Array.from($("structure").options, option => option.dataset.place);
 }
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
-new IntersectionObserver((entries, seen) => {
-  if (entries.some(entry => entry.isIntersecting)) { seen.disconnect(); start(); }
+new IntersectionObserver((entries, observer) => {
+  if (entries.some(entry => entry.isIntersecting)) { observer.disconnect(); start(); }
 }).observe(stage);
 })();

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from protein_enn import chemistry
 from protein_enn.report.ca_trace import legend, panel, view_from
-from protein_enn.report.colours import FAR
+from protein_enn.report.colors import FAR
 from protein_enn.report.coordinates import check_atoms, packed_trace
 from protein_enn.report.html import Markup, element, embed_json, join, number, show
 from protein_enn.report.refinement_tracks import STATUSES
@@ -32,30 +32,30 @@ LIKELIHOOD = (-3.0, -1.5, -0.5)
 
 
 @dataclass(frozen=True)
-class Colouring:
-    """A column by which residues are coloured: by how many `limits` a number exceeds, or by one of `names`."""
+class Coloring:
+    """A column by which residues are colored: by how many `limits` a number exceeds, or by one of `names`."""
 
     column: str
     label: str
     limits: tuple[float, ...]
     names: tuple[str, ...]
-    entries: tuple[tuple[str, str], ...]  # name of the colour and what it means, for each class
+    entries: tuple[tuple[str, str], ...]  # name of the color and what it means, for each class
 
 
-def _sure(column: str, label: str, limits: tuple[float, ...]) -> Colouring:
+def _sure(column: str, label: str, limits: tuple[float, ...]) -> Coloring:
     spans = [f"to {show(limits[0])}", *(f"{show(a)} to {show(b)}" for a, b in pairwise(limits))]
     meanings = [*spans, f"over {show(limits[-1])}"]
-    return Colouring(column, label, limits, (), tuple((f"sure{k}", text) for k, text in enumerate(meanings)))
+    return Coloring(column, label, limits, (), tuple((f"sure{k}", text) for k, text in enumerate(meanings)))
 
 
-def colourings() -> list[Colouring]:
+def colorings() -> list[Coloring]:
     """All that there are; a page offers those that one of its structures has values for."""
     far = ["stayed", *(f"to {show(high)} Å" for high in FAR[1:]), f"over {show(FAR[-1])} Å"]
     return [
         _sure("confidence_after", "predicted lDDT after", CONFIDENCE),
         _sure("confidence_before", "predicted lDDT before", CONFIDENCE),
-        Colouring("displacement", "displacement / Å", FAR, (), tuple((f"far{k}", text) for k, text in enumerate(far))),
-        Colouring("status", "what was done", (), STATUSES, tuple((status, status) for status in STATUSES)),
+        Coloring("displacement", "displacement / Å", FAR, (), tuple((f"far{k}", text) for k, text in enumerate(far))),
+        Coloring("status", "what was done", (), STATUSES, tuple((status, status) for status in STATUSES)),
         _sure("log_likelihood", "log-likelihood / nats", LIKELIHOOD),
     ]
 
@@ -73,12 +73,12 @@ def viewer(records: Sequence[dict], scores: Sequence[dict] = ()) -> Markup:
         element("script", embed_json(values), type="application/json", id=f"view-{k}", class_="view-data")
         for k, (_, values) in enumerate(chosen)
     ]
-    offered = [c for c in colourings() if any(c.column in values["columns"] for _, values in chosen)]
+    offered = [c for c in colorings() if any(c.column in values["columns"] for _, values in chosen)]
     setup = {
         "atoms": chemistry.ATOMS,
-        "colourings": [
+        "colorings": [
             {"column": c.column, "label": c.label, "limits": c.limits, "names": c.names,
-             "colours": [name for name, _ in c.entries]}
+             "colors": [name for name, _ in c.entries]}
             for c in offered
         ],
     }  # fmt: skip
@@ -102,16 +102,16 @@ def viewer(records: Sequence[dict], scores: Sequence[dict] = ()) -> Markup:
 
 
 KEYS = (
-    "Drag to turn; after a click the wheel zooms; on a touch screen tap the view first, then one finger turns and two "
-    "zoom. Keys, when the view has the focus: arrows turn, with Shift they move, + and - zoom, 0 shows all, Esc "
+    "Drag to rotate; after a click the wheel zooms; on a touch screen tap the view first, then one finger rotates and "
+    "two zoom. Keys, when the view has the focus: arrows rotate, with Shift they move, + and - zoom, 0 shows all, Esc "
     "leaves. What is shown here is also in the tables and tracks of each structure."
 )
 
 
 def viewer_script() -> str:
-    """The script of the view: 3Dmol.js with its licence, run when the view is first seen, and what drives it."""
-    licence, library = _text("vendor/LICENSE"), _text("vendor/3Dmol-min.js")
-    return f"/*!\n{licence}*/\nfunction load3Dmol() {{\n{library}\n}}\n{_text('viewer.js')}"
+    """The script of the view: 3Dmol.js with its license, run when the view is first visible, and what drives it."""
+    license, library = _text("vendor/LICENSE"), _text("vendor/3Dmol-min.js")
+    return f"/*!\n{license}*/\nfunction load3Dmol() {{\n{library}\n}}\n{_text('viewer.js')}"
 
 
 def viewer_style() -> str:
@@ -165,8 +165,8 @@ def _values(record: dict, rows: dict[str, list], m: int, score: dict[str, list] 
         "reason": [show(v) for v in rows["reason"]],
     }
     if score and set(score["id"]) >= set(rows["id"]):
-        found = dict(zip(score["id"], score["log_likelihood"], strict=True))
-        rows = {**rows, "log_likelihood": [found[i] for i in rows["id"]]}
+        log_likelihoods = dict(zip(score["id"], score["log_likelihood"], strict=True))
+        rows = {**rows, "log_likelihood": [log_likelihoods[i] for i in rows["id"]]}
     for key in READ_OUT:
         numbers = [number(value) for value in rows.get(key) or ()]
         if any(value is not None for value in numbers):
@@ -186,13 +186,13 @@ def _note(shown: int, left_out: int) -> Markup:
             f"The page holds the coordinates of the first {shown} of {shown + left_out} structures; "
             "make a report of fewer records to see others. "
         )
-    words = f"{limit}Atoms are rounded to 0.01 Å. Without WebGL, without scripts and on paper a picture stands here."
-    return element("p", words, class_="note")
+    text = f"{limit}Atoms are rounded to 0.01 Å. Without WebGL, without scripts and on paper a picture stands here."
+    return element("p", text, class_="note")
 
 
-def _controls(options: list[Markup], offered: list[Colouring]) -> Markup:
+def _controls(options: list[Markup], offered: list[Coloring]) -> Markup:
     """Selects, buttons and fields: all of them work by keyboard."""
-    colours = [element("option", c.label, value=k) for k, c in enumerate(offered)]
+    colors = [element("option", c.label, value=k) for k, c in enumerate(offered)]
     which = [
         element("button", when, type="button", data_when=when, aria_pressed="true" if when == "after" else "false")
         for when in ("before", "after", "both")
@@ -200,7 +200,7 @@ def _controls(options: list[Markup], offered: list[Colouring]) -> Markup:
     return element(
         "div",
         element("label", "Structure ", element("select", *options, id="view-structure")),
-        element("label", "Colour by ", element("select", *colours, id="view-colour")),
+        element("label", "Color by ", element("select", *colors, id="view-color")),
         element("span", *which, role="group", aria_label="Which coordinates", class_="choice"),
         element("label", element("input", type="checkbox", id="view-sides"), " side chains"),
         element(
@@ -215,14 +215,14 @@ def _controls(options: list[Markup], offered: list[Colouring]) -> Markup:
     )  # fmt: skip
 
 
-def _key(colouring: Colouring, k: int) -> Markup:
-    """The legend of a colouring; the page's script shows that of the one chosen."""
+def _key(coloring: Coloring, k: int) -> Markup:
+    """The legend of a coloring; the page's script shows that of the one chosen."""
     items = [
         element("li", element("i", class_=f"swatch {name}", aria_hidden="true"), meaning)
-        for name, meaning in (*colouring.entries, ("none", "no value"))
+        for name, meaning in (*coloring.entries, ("none", "no value"))
     ]
-    label = element("li", element("b", colouring.label))
-    return element("ul", label, *items, class_="legend key live-only", data_colouring=k, hidden=k > 0)
+    label = element("li", element("b", coloring.label))
+    return element("ul", label, *items, class_="legend key live-only", data_coloring=k, hidden=k > 0)
 
 
 def _flat(record: dict, place: int) -> Markup:

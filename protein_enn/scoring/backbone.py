@@ -1,4 +1,4 @@
-"""A backbone encoded once, and the questions that every estimator asks of it: who is seen, what is probable."""
+"""A backbone encoded once, and what every score asks of it: which neighbors are visible, what is probable."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,6 +16,7 @@ from protein_enn import chemistry
 from protein_enn.embedding import chain_rows, letters
 from protein_enn.models.decoding import SequenceModel, Sets
 from protein_enn.predictor import Predictor, load_predictor
+from protein_enn.scoring.conditionals import Conditionals, graph_alone, known_neighbors
 from protein_enn.scoring.decoding import Decoder
 from protein_enn.scoring.orders import decoding_ranks
 from protein_enn.structure import Structure
@@ -26,9 +27,9 @@ MODES = ("conditional", "single", "unconditional")
 
 
 class Backbone:
-    """A backbone encoded once, of which sequences and views of the neighbours' identities can be asked.
+    """A backbone encoded once, for any number of sequences and of sets of visible neighbors.
 
-    g nodes are the residues that the model sees (with CA, or with all atoms it needs), k their neighbours; results are
+    g nodes are the residues that the model sees (with CA, or with all atoms it needs), k their neighbors; results are
     on the CPU for all n residues, nan without node.
     Residues that are not `scored` (all scorable ones are by default) come first in every order, and are what a
     language model is shown, where the predictor has one.
@@ -36,7 +37,8 @@ class Backbone:
 
     @torch.inference_mode()
     def __init__(self, structure: Structure, predictor: Predictor, scored: Bool[Tensor, "n"] | None = None) -> None:
-        self.model = cast(SequenceModel, predictor.model)
+        self.structure, self.predictor = structure, predictor
+        self.model = sequence_model(predictor)
         self.device, self.n = predictor.device, len(structure)
         scored = scorable(structure, predictor) if scored is None else scored
         self.graph: Any = graph_of(structure, predictor, scored).to(self.device)
@@ -49,20 +51,18 @@ class Backbone:
         self.mask: Bool[Tensor, "g k"] = self.graph.neighbor_mask.cpu()
         self.encoding: Any = self.model.encode(self.graph)
 
-    def seen_by_none(self) -> Bool[Tensor, "g k"]:
-        """Structure only."""
+    def none_visible(self) -> Bool[Tensor, "g k"]:
+        """No neighbor's identity: the structure only."""
         return torch.zeros_like(self.mask)
 
-    def seen_by_all(self) -> Bool[Tensor, "g k"]:
-        """Every neighbour whose identity may be seen: known ones, and X where the model knows of it."""
-        if self.model.shows_unknown:
-            return self.mask
-        return self.mask & (self.sequence != chemistry.UNKNOWN)[self.neighbors]
+    def all_visible(self, sequence: Int[Tensor, "g"] | None = None) -> Bool[Tensor, "g k"]:
+        """Every neighbor whose identity may be visible in this sequence, the structure's own by default."""
+        return known_neighbors(self.model, self.sequence if sequence is None else sequence, self.neighbors, self.mask)
 
-    def seen_in_order(self, rank: Int[Tensor, "g"]) -> Bool[Tensor, "g k"]:
-        """Seen neighbours of lower rank; residues that are not scored come before all others, in their own order."""
+    def earlier_visible(self, rank: Int[Tensor, "g"]) -> Bool[Tensor, "g k"]:
+        """Neighbors of lower rank; residues that are not scored come before all others, in their own order."""
         rank = torch.where(self.scored, rank, rank - len(rank))
-        return self.seen_by_all() & (rank[self.neighbors] < rank[:, None])
+        return self.all_visible() & (rank[self.neighbors] < rank[:, None])
 
     @torch.inference_mode()
     def logits(self, sequence: Int[Tensor, "g"], visible: Bool[Tensor, "g k"]) -> Float[Tensor, "g 20"]:
@@ -71,31 +71,36 @@ class Backbone:
 
     def log_probs(self, visible: Bool[Tensor, "g k"]) -> Float[Tensor, "n 20"]:
         """Natural-log probabilities given the structure's own sequence as far as it is visible."""
-        return self._of_all(self.logits(self.sequence, visible))
+        return self.of_residues(self.logits(self.sequence, visible).log_softmax(-1))
 
-    @torch.inference_mode()
     def single(self) -> Float[Tensor, "n 20"]:
         """Natural-log probabilities of each residue given all others.
 
         Where the order of the others matters to the model, it is that of seed 0: each residue is moved to its end.
         """
-        sequence, shown, rank = (value.to(self.device) for value in (self.sequence, self.seen_by_all(), self.base))
-        return self._of_all(self.model.single(self.encoding, sequence, shown, rank).float().cpu())
+        with torch.inference_mode():
+            single = self.conditionals.single
+        return self.of_residues(single)
+
+    @cached_property
+    def conditionals(self) -> Conditionals:
+        """Probabilities of the structure's own sequence, as estimators take them; on the device of the model."""
+        sequence, visible, rank = (value.to(self.device) for value in (self.sequence, self.all_visible(), self.base))
+        return Conditionals(self.model, self.encoding, sequence, visible, rank, self._graph_alone)
 
     @torch.inference_mode()
     def certainty(self, sequence: Int[Tensor, "g"]) -> Float[Tensor, "g"]:
         """Natural-log probability of each residue of a sequence given all others; of any amino acid for an X."""
-        shown = self.mask if self.model.shows_unknown else self.mask & (sequence != chemistry.UNKNOWN)[self.neighbors]
-        given = (value.to(self.device) for value in (sequence, shown, self.base))
+        given = (value.to(self.device) for value in (sequence, self.all_visible(sequence), self.base))
         log_probs = self.model.single(self.encoding, *given).float().cpu().log_softmax(-1)
         return log_probs.gather(1, sequence.clamp(max=len(chemistry.AMINO_ACIDS) - 1)[:, None])[:, 0]
 
     @torch.inference_mode()
     def last(self, sets: Sets) -> Float[Tensor, "m 20"]:
         """Logits of nodes that come last in small sets, after all others in the order of `single`; on the CPU."""
-        sequence, shown, rank = (value.to(self.device) for value in (self.sequence, self.seen_by_all(), self.base))
-        moved = Sets(*(getattr(sets, field.name).to(self.device) for field in fields(Sets)))
-        return self.model.last(self.encoding, sequence, shown, rank, moved).float().cpu()
+        sequence, visible, rank = (value.to(self.device) for value in (self.sequence, self.all_visible(), self.base))
+        on_device = Sets(*(getattr(sets, field.name).to(self.device) for field in fields(Sets)))
+        return self.model.last(self.encoding, sequence, visible, rank, on_device).float().cpu()
 
     def decoder(self) -> Decoder:
         """For new sequences; kept residues come first, in the order of `single`."""
@@ -106,10 +111,16 @@ class Backbone:
         """The rank of every node in one order that is always the same."""
         return self.decoding_ranks(1, 0)[0]
 
-    def _of_all(self, logits: Float[Tensor, "g 20"]) -> Float[Tensor, "n 20"]:
+    def of_residues(self, values: Float[Tensor, "g 20"]) -> Float[Tensor, "n 20"]:
+        """Values of the nodes for all n residues, on the CPU; nan without node."""
         result = torch.full((self.n, 20), math.nan)
-        result[self.rows] = logits.log_softmax(-1)
+        result[self.rows] = values.cpu()
         return result
+
+    def _graph_alone(self, bonded: bool) -> Any:
+        hidden = torch.ones(self.n, dtype=torch.bool)
+        graph = graph_alone(self.structure, lambda alone: graph_of(alone, self.predictor, hidden), bonded=bonded)
+        return graph.to(self.device)
 
     def decoding_ranks(self, orders: int, seed: int) -> list[Int[Tensor, "g"]]:
         """The rank of every node in each decoding order, as `scoring.orders` draws them."""
@@ -118,27 +129,34 @@ class Backbone:
     def log_probs_by_order(self, mode: str, ranks: Sequence[Int[Tensor, "g"]]) -> Float[Tensor, "o n 20"]:
         """Natural-log probabilities in each order, or in the one pass of a mode that has none."""
         if mode == "conditional":
-            return torch.stack([self.log_probs(self.seen_in_order(rank)) for rank in ranks])
-        return (self.single() if mode == "single" else self.log_probs(self.seen_by_none()))[None]
+            return torch.stack([self.log_probs(self.earlier_visible(rank)) for rank in ranks])
+        return (self.single() if mode == "single" else self.log_probs(self.none_visible()))[None]
+
+
+def sequence_model(predictor: Predictor) -> SequenceModel:
+    """The model of the predictor; ValueError where it is none of sequences on a backbone."""
+    if not isinstance(predictor.model, SequenceModel):
+        raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: scoring needs one for design")
+    return predictor.model
 
 
 def graph_of(structure: Structure, predictor: Predictor, hidden: Bool[Tensor, "n"]) -> Any:
     """The graph that the predictor sees, with its condition and features of its language model where it takes some.
 
-    Each chain (its residues with CA, as in training) is shown alone, residues that are `hidden` behind masks: so what
-    is to be predicted is in no feature. ValueError where the language model that is needed is not there.
+    The language model reads each chain alone (its residues with CA, as in training), with `hidden` residues masked: so
+    what is to be predicted is in no feature. ValueError where the language model that is needed is not there.
     """
-    model, speaker = cast(Any, predictor.model), predictor.needed_language()
-    told = {} if predictor.condition is None else {"condition": predictor.condition}
-    if speaker is None:
-        return model.graph(structure, **told)
+    model, language_model = sequence_model(predictor), predictor.needed_language()
+    options: dict[str, Any] = {} if predictor.condition is None else {"condition": predictor.condition}
+    if language_model is None:
+        return model.graph(structure, **options)
     nodes = structure.present[:, chemistry.CA].nonzero()[:, 0]
     rows = [nodes[of_chain] for of_chain in chain_rows(structure.chains[nodes])]
-    features = speaker.embed([letters(structure.residues[r]) for r in rows], [hidden[r] for r in rows])
-    language = torch.zeros(len(structure), speaker.width)
+    features = language_model.embed([letters(structure.residues[r]) for r in rows], [hidden[r] for r in rows])
+    language = torch.zeros(len(structure), language_model.width)
     for r, of_chain in zip(rows, features, strict=True):
         language[r] = of_chain.half().float()  # as a cache of embeddings holds them
-    return model.graph(structure, language, **told)
+    return model.graph(structure, **options, **{"language": language})
 
 
 def of_sequence(log_probs: Float[Tensor, "o n 20"], structure: Structure) -> Float[Tensor, "o n"]:
@@ -163,7 +181,7 @@ def check_options(mode: str, orders: int) -> None:
 
 
 def designed_residues(structure: Structure, designed: str | Bool[Tensor, "m"] | None) -> Bool[Tensor, "n"]:
-    """Residues by words or mask, all by default; ValueError names what does not exist."""
+    """Residues by a selection or a mask, all by default; ValueError names what does not exist."""
     if designed is None:
         return torch.ones(len(structure), dtype=torch.bool)
     if isinstance(designed, str):
@@ -178,7 +196,7 @@ def designed_residues(structure: Structure, designed: str | Bool[Tensor, "m"] | 
 
 def usable(structure: Structure, predictor: Predictor) -> Bool[Tensor, "n"]:
     """Residues with the atoms that the predictor needs: N, CA and C, and O as well for some."""
-    return structure.present[:, [chemistry.ATOM_INDEX[name] for name in cast(Any, predictor.model).atoms]].all(1)
+    return structure.present[:, [chemistry.ATOM_INDEX[name] for name in sequence_model(predictor).atoms]].all(1)
 
 
 def scorable(
@@ -189,7 +207,7 @@ def scorable(
     scored = asked & usable(structure, predictor) & (structure.residues != chemistry.UNKNOWN)
     if not scored.any():
         which = f"{len(structure)} residues" if asked.all() else f"{int(asked.sum())} designed residues"
-        *names, name = cast(Any, predictor.model).atoms
+        *names, name = sequence_model(predictor).atoms
         raise ValueError(
             f"{structure.name}: none of its {which} is a known amino acid with {', '.join(names)} and {name}; "
             "give a structure with a protein backbone (rebuild it first if only CA is there)"
@@ -203,7 +221,6 @@ def design_predictor(predictor: Predictor | None, device: str, use: str) -> Pred
     ValueError if it is of another task or lacks its language model.
     """
     predictor = load_predictor("design", device=device) if predictor is None else predictor
-    if predictor.task != "design":
-        raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: scoring needs one for design")
+    sequence_model(predictor)
     predictor.needed_language()
     return predictor.used_for(use)

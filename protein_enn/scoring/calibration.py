@@ -1,7 +1,7 @@
 """From log-odds (nats) to -ddG (kcal/mol): one slope, fitted on measured mutations and kept with the weights.
 
 -ddG = slope x score. No intercept: the wild type keeps 0, a mutation and its reverse stay opposite, and the scores of
-several mutations add. The slope minimises sum |-ddG - slope x score|, which a few wild measurements do not move; under
+several mutations add. The slope minimizes sum |-ddG - slope x score|, which a few outliers do not move; under
 Boltzmann statistics it would be RT = 0.59 kcal/mol per nat.
 """
 
@@ -23,7 +23,7 @@ from protein_enn.io.atomic import write_text
 from protein_enn.predictor import Predictor
 
 KEY = "calibration"
-"""Where the JSON beside the weights keeps it."""
+"""Its key in the JSON of the weights."""
 LEAST = 50
 """Measurements that a calibration needs."""
 _RESAMPLES = 200
@@ -82,24 +82,24 @@ def _slope(pairs: Sequence[tuple[Float[Tensor, "_"], Float[Tensor, "_"]]]) -> fl
     if not len(x):
         return 0.0
     ratios, order = (y / x).sort()
-    share = x.abs()[order].cumsum(0)
-    return float(ratios[int(torch.searchsorted(share, share[-1] / 2))])
+    weight = x.abs()[order].cumsum(0)
+    return float(ratios[int(torch.searchsorted(weight, weight[-1] / 2))])
 
 
 def store(calibration: Calibration, weights: str | Path) -> Path:
-    """Keep a calibration in the JSON beside its weights, given as a path or a shipped name; the tensors stay the same.
+    """Keep a calibration in the JSON of its weights, given as a path or a shipped name; the tensors stay the same.
 
     ValueError if those are other weights.
     """
     path = Path(weights)
     if path.suffix != ".safetensors":
         path = Path(str(files("protein_enn") / "weights" / f"{weights}.safetensors"))
-    beside = path.with_suffix(".json")
-    info = json.loads(beside.read_text())
+    sidecar = path.with_suffix(".json")
+    info = json.loads(sidecar.read_text())
     if info["sha256"] != calibration.weights_sha256:
         raise ValueError(f"{path}: the calibration is of other weights (sha256 {calibration.weights_sha256[:12]}...)")
-    write_text(beside, json.dumps({**info, KEY: calibration.to_dict()}, indent=1) + "\n")
-    return beside
+    write_text(sidecar, json.dumps({**info, KEY: calibration.to_dict()}, indent=1) + "\n")
+    return sidecar
 
 
 def calibration_of(predictor: Predictor, estimator: str) -> tuple[Calibration | None, str]:

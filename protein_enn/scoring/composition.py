@@ -1,6 +1,6 @@
 """What a sequence looks like apart from any model: low complexity, charge, cysteines, glycosylation sites.
 
-Residues that a structure does not resolve are not seen: a window or a motif may span a gap.
+Residues that a structure does not resolve are not known: a window or a motif may span a gap.
 """
 
 from __future__ import annotations
@@ -10,11 +10,23 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from protein_enn.scoring.result import LOWER, Column
+
 WINDOW, TRIGGER, EXTENSION = 12, 2.2, 2.5
 """Residues, bits, bits: the defaults of SEG (Wootton and Federhen 1993, Comput. Chem. 17:149)."""
 MOTIF = re.compile(r"N(?=[^P][ST])")  # a lookahead, so that motifs may overlap
 CHARGES = {"K": 1, "R": 1, "D": -1, "E": -1}
 HYDROPHOBIC = "AILMFWV"
+
+COMPOSITION = {
+    "low_complexity": Column(None, LOWER, "share of residues in SEG-like segments: windows of 12 with little entropy"),
+    "net_charge": Column("e", None, "K + R - D - E at pH 7; His and the ends of chains count as 0"),
+    "cysteines": Column("residues", None, "cysteines in the chains that were designed"),
+    "glycosylation_motifs": Column(None, None, "N-glycosylation motifs N-X-S/T, X not proline, in those chains"),
+    "new_glycosylation_motifs": Column(None, LOWER, "those motifs where the input has none"),
+    "hydrophobic": Column(None, None, "share of A, I, L, M, F, W and V in the chains that were designed"),
+}
+"""The columns, in their order."""
 
 
 def composition(chains: Sequence[str], before: Sequence[str]) -> dict[str, float | int | None]:

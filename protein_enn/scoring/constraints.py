@@ -1,4 +1,4 @@
-"""What a design may change, and towards what: users' words checked against one structure and turned into tensors."""
+"""What a design may change, and towards what: users' texts checked against one structure, as tensors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.scoring.parsing import amino_acids, biases, in_chain, listed, rows_of, tie_parts
+from protein_enn.scoring.parsing import (
+    parse_amino_acids,
+    parse_biases,
+    parse_tie,
+    residues_of,
+    residues_of_chain,
+    split_list,
+)
 from protein_enn.structure import Structure
 
 
@@ -19,10 +26,11 @@ class Constraints:
     """For each of the n residues of one structure, what sampling has to keep to.
 
     A group of tied residues has one identity a, drawn with the logits sum_i w_i (l_i(a) + b_i(a)) of its residues i,
-    sum |w_i| = 1; of the bias |w_i| counts, so that a negative weight (a design against a state) turns no bias around.
+    sum |w_i| = 1; of the bias |w_i| counts, so that a negative weight (a design against a state) does not
+    reverse a bias.
     """
 
-    free: Bool[Tensor, "n"]  # what is designed; all other residues keep their identity and are seen from the start
+    free: Bool[Tensor, "n"]  # what is designed; all others keep their identity and are visible from the start
     bias: Float[Tensor, "n 20"]  # nats, added to the logits before division by the temperature; -inf: never drawn
     groups: Int[Tensor, "n"]  # row of the first residue of its tied group; its own where it is not tied
     weights: Float[Tensor, "n"]  # of its logits in the group; 1 where it is not tied
@@ -42,7 +50,7 @@ class Constraints:
         omit: str = "",
         omit_at: Mapping[str, str] | None = None,
     ) -> Constraints:
-        """Words as `design` explains them; ValueError names what the structure does not have or cannot keep to.
+        """Options as `design` explains them; ValueError names what the structure does not have or cannot keep to.
 
         `usable` are residues with the atoms that the predictor needs, by default N, CA and C; others are kept.
         """
@@ -52,15 +60,15 @@ class Constraints:
         groups, weights = _groups(structure, ties, tie_chains)
         _check_kept(structure, free, groups, usable)
         values = torch.zeros(len(structure), 20)
-        for chosen, table in [(free, biases(bias))] + [
-            (rows_of(structure, words, "bias"), biases(table)) for words, table in (bias_at or {}).items()
+        for chosen, table in [(free, parse_biases(bias))] + [
+            (residues_of(structure, where, "bias"), parse_biases(table)) for where, table in (bias_at or {}).items()
         ]:
             for letter, nats in table.items():
                 values[chosen, chemistry.AMINO_ACIDS.index(letter)] += nats
         for chosen, letters in [(free, omit)] + [
-            (rows_of(structure, words, "omit"), letters) for words, letters in (omit_at or {}).items()
+            (residues_of(structure, where, "omit"), letters) for where, letters in (omit_at or {}).items()
         ]:
-            for letter in amino_acids(letters):
+            for letter in parse_amino_acids(letters):
                 values[chosen, chemistry.AMINO_ACIDS.index(letter)] = -torch.inf
         _check_left(structure, free, groups, values)
         total = torch.zeros(len(structure)).index_add(0, groups, weights.abs())
@@ -71,11 +79,11 @@ def _free(
     structure: Structure, fixed: str | Collection[str], only: str | Collection[str], chains: str | Collection[str]
 ) -> Bool[Tensor, "n"]:
     """Residues that are chosen and not fixed."""
-    free = ~rows_of(structure, fixed, "fixed")
+    free = ~residues_of(structure, fixed, "fixed")
     if only:
-        free &= rows_of(structure, only, "only")
-    if names := listed(chains):
-        free &= torch.stack([in_chain(structure, name) for name in names]).any(0)
+        free &= residues_of(structure, only, "only")
+    if names := split_list(chains):
+        free &= torch.stack([residues_of_chain(structure, name) for name in names]).any(0)
     return free
 
 
@@ -107,8 +115,8 @@ def _groups(
             low, high = sorted((first(rows[0]), first(row)))
             group[high] = low
 
-    for words in [ties] if isinstance(ties, str) and ties else ties:
-        sides = [(rows_of(structure, who, "tie"), value, who) for who, value in tie_parts(words)]
+    for text in [ties] if isinstance(ties, str) and ties else ties:
+        sides = [(residues_of(structure, who, "tie"), value, who) for who, value in parse_tie(text)]
         rows = [side.nonzero()[:, 0].tolist() for side, _, _ in sides]
         if len({len(side) for side in rows}) > 1 or not rows[0]:
             counts = ", ".join(f"{who} has {len(side)}" for side, (_, _, who) in zip(rows, sides, strict=True))
@@ -120,7 +128,7 @@ def _groups(
                 if value is not None and weight.setdefault(row, value) != value:
                     raise ValueError(f"{structure.name}: residue {structure.residue_id(row)} has two weights in ties")
     for names in [tie_chains] if isinstance(tie_chains, str) and tie_chains else tie_chains:
-        for partners in _partners(structure, listed(names)):
+        for partners in _partners(structure, split_list(names)):
             tie(partners)
     weights = torch.tensor([weight.get(i, 1.0) for i in range(len(structure))])
     return torch.tensor([first(i) for i in range(len(structure))]), weights
@@ -130,7 +138,7 @@ def _partners(structure: Structure, names: list[str]) -> list[tuple[int, ...]]:
     """Residues of copies of a chain, matched by author number, or by order where numbers differ by one shift."""
     if len(set(names)) < max(2, len(names)):
         raise ValueError(f"{', '.join(names) or 'no chain'}: tie two chains or more, each named once, as in A,B,C")
-    rows = [in_chain(structure, name).nonzero()[:, 0].tolist() for name in names]
+    rows = [residues_of_chain(structure, name).nonzero()[:, 0].tolist() for name in names]
     numbers = [[(int(structure.numbers[i]), structure.insertion_codes[i]) for i in chain] for chain in rows]
     base = numbers[0]
     for name, own in zip(names[1:], numbers[1:], strict=True):

@@ -1,4 +1,4 @@
-"""The decoder of a predictor for one backbone: the same question to a model that remembers identities or states."""
+"""The decoder of a predictor for one backbone, whether the model remembers identities or states."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Decoder:
     def start(
         self, sequence: Int[Tensor, "g"], given: Bool[Tensor, "g"], mask: Bool[Tensor, "g k"], samples: int
     ) -> Sampled:
-        """So many sequences of which the given residues are there; `mask` says which neighbours there are."""
+        """So many sequences whose given residues are known; `mask` says which neighbors exist."""
         device = self.encoding.nodes.device
         sequence, given, mask = sequence.to(device), given.to(device), mask.to(device)
         return Sampled(self.model.start(self.encoding, sequence, given, mask, self.rank.to(device), samples), device)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,22 +15,40 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, usable
-from protein_enn.scoring.composition import composition
+from protein_enn.scoring.composition import COMPOSITION, composition
 from protein_enn.scoring.constraints import Constraints
-from protein_enn.scoring.rewriting import rewritten
+from protein_enn.scoring.new_sequence import with_sequence
+from protein_enn.scoring.result import Column, Provenance, Result, number
+from protein_enn.scoring.rewriting import rewrite
 from protein_enn.scoring.sampling import Draw, Problem, sample
-from protein_enn.scoring.threaded import threaded
 from protein_enn.structure import Structure
 
 _STREAM = 7919
 """Between the seeds of the rewriting of one sample and the next: what is drawn does not depend on how many follow."""
 
 
-@dataclass(frozen=True, eq=False)
-class Design:
-    """One sampled sequence. Likelihoods are natural logs at temperature 1 without bias, nats; higher is better."""
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Design(Result):
+    """One sampled sequence. Likelihoods are natural logs at temperature 1 without bias, nats; higher is better.
 
-    structure: Structure  # the input
+    `structure` is the input, `seconds` the time for all samples of the call.
+    """
+
+    kind = "design"
+    layout = (
+        "sample", "temperature", "sequence", "designed", "log_likelihood", "recovery", "duplicate_of", *COMPOSITION,
+    )  # fmt: skip
+    columns: ClassVar = {
+        "sample": Column(None, None, "number of the sample, from 1"),
+        "temperature": Column(
+            None, None, "divides the logits before an amino acid is drawn; 0 takes the most probable"
+        ),
+        "sequence": Column(None, None, "one-letter sequence of all residues, chains separated by /"),
+        "duplicate_of": Column(None, None, "the first sample with this sequence, if it is an earlier one"),
+        **COMPOSITION,
+        "output": Column(None, None, "path of the structure that was written, empty where none was"),
+    }
+
     residues: Int[Tensor, "n"]  # index into chemistry.RESIDUES; as in the input where nothing was designed
     log_probs: Float[Tensor, "n"]  # of each sampled residue given what was decoded before it; nan where none was
     order: Int[Tensor, "n"]  # the step at which a residue was sampled, tied ones together; -1: known from the start
@@ -37,9 +56,6 @@ class Design:
     temperature: float
     seed: int
     duplicate_of: int | None  # the first sample with this sequence, if it is an earlier one
-    weights: str
-    sha256: str
-    condition: str | None = None  # of the weights: which teacher they answered like
 
     @property
     def designed(self) -> Bool[Tensor, "n"]:
@@ -63,7 +79,7 @@ class Design:
 
     @property
     def recovery(self) -> float:
-        """Share of the sampled residues that came out as in the input; nan where the input knows none of them."""
+        """Fraction of the sampled residues that came out as in the input; nan where the input knows none of them."""
         known = self.designed & (self.structure.residues != chemistry.UNKNOWN)
         return float((self.residues == self.structure.residues)[known].double().mean())
 
@@ -72,25 +88,29 @@ class Design:
         """The model's probability of each sampled residue; 1 where none was sampled."""
         return torch.where(self.designed, self.log_probs.exp(), 1.0)
 
-    def threaded(self) -> Structure:
+    def with_sequence(self) -> Structure:
         """The input with this sequence: its backbone, and CB alone of residues that changed."""
-        return threaded(self.structure, self.residues)
+        return with_sequence(self.structure, self.residues)
 
-    def row(self) -> dict[str, Any]:
-        """One row of a table of designs; the composition is that of the chains in which something was designed."""
-        touched = {self.structure.chain_ids[i] for i in self.structure.chains[self.designed].tolist()}
+    def metrics(self) -> dict[str, Any]:
+        """The sample; the composition is that of the chains in which something was designed."""
+        designed = {self.structure.chain_ids[i] for i in self.structure.chains[self.designed].tolist()}
         before = chain_sequences(self.structure, self.structure.residues)
-        chosen = [chain for chain in before if chain in touched]
+        chosen = [chain for chain in before if chain in designed]
         return {
             "sample": self.sample,
             "temperature": self.temperature,
             "sequence": "/".join(self.chains.values()),
             "designed": int(self.designed.sum()),
             "log_likelihood": self.log_likelihood,
-            "recovery": self.recovery if math.isfinite(self.recovery) else None,
+            "recovery": self.recovery,
             "duplicate_of": self.duplicate_of,
             **composition([self.chains[chain] for chain in chosen], [before[chain] for chain in chosen]),
         }
+
+    def details(self) -> dict[str, Any]:
+        """The seed, the sequence of each chain, and the log-probability of each residue; None where none was drawn."""
+        return {"seed": self.seed, "chains": self.chains, "log_probs": [number(v) for v in self.log_probs.tolist()]}
 
 
 def chain_sequences(structure: Structure, residues: Int[Tensor, "n"]) -> dict[str, str]:
@@ -121,28 +141,66 @@ def design(
     omit_at: Mapping[str, str] | None = None,
     device: str = "auto",
 ) -> list[Design]:
-    """Sample sequences for the backbone, `samples` at each temperature, each decoded in a random order of its own.
+    """Sample sequences for the backbone of a structure, each decoded in a random order of its own.
 
-        temperature=0.1               divides the logits; 0 takes the most probable amino acid at each step
-        fixed=["A:52B", "A:1-9"]      keep these: ids, or words as `select` reads them
-        only="within 6 of ligand"     design nothing else
-        chains="A,B"                  design these chains in the context of the others
-        ties=["A:5=B:5", "A:1-9=A:21-29"]   one identity: what is on either side of =, residue by residue
-        ties=["A:5 = B:5 * -0.5"]     weights of the logits in their average, 1 by default; below 0: against a state
-        tie_chains=["A,B,C"]          copies of a chain, matched by author number
-        bias="W:-2,K:0.5"             nats added to the logits before division by the temperature
-        bias_at={"A:5": {"W": -2}}    the same for some residues; it adds up
-        omit="C"                      amino acids that never come; omit_at={"A:5": "CW"} for some residues
+    Residues without N, CA and C keep their identity. These and all others that are kept are visible to every residue
+    from the start. Of tied residues the logits are averaged, biases too; what is omitted at one is omitted at all.
 
-        rewrites=3                    rounds in which the tenth that is least certain is drawn anew
+    Parameters
+    ----------
+    structure
+        The backbone, and the sequence of residues that are kept.
+    predictor
+        A design predictor; the shipped one by default.
+    temperature
+        Divides the logits; 0 takes the most probable amino acid at each step. Of several, each gives `samples`.
+    seed
+        Of all draws, on the CPU, the same at each temperature: the first samples are the same however many follow.
+    samples
+        Sequences at each temperature.
+    rewrites
+        Rounds in which the tenth of the residues that is least certain is drawn anew.
+    fixed
+        Residues to keep: ids, or a selection as `select` reads it, such as ["A:52B", "A:1-9"].
+    only
+        Design nothing else: "within 6 of ligand".
+    chains
+        Design these chains, "A,B", in the context of the others.
+    ties
+        Residues of one identity, side by side: ["A:5=B:5", "A:1-9=A:21-29"]. A side may have a weight of its logits in
+        the average, 1 by default, below 0 to design against a state: ["A:5 = B:5 * -0.5"].
+    tie_chains
+        Copies of a chain, matched by author number: ["A,B,C"].
+    bias
+        Nats added to the logits before division by the temperature: "W:-2,K:0.5".
+    bias_at
+        The same for some residues, {"A:5": {"W": -2}}; it adds up.
+    omit
+        Amino acids that never come: "C".
+    omit_at
+        The same for some residues: {"A:5": "CW"}.
+    device
+        Where the shipped weights are loaded; a given predictor stays where it is.
 
-    Residues without N, CA and C keep theirs, are seen by all others from the start, and so are all that are kept. Of
-    tied residues the logits are averaged, biases too; what is omitted at one is omitted at all. Draws come from `seed`
-    on the CPU, from the same one at each temperature: the first samples are the same however many follow.
+    Returns
+    -------
+    list of Design
+        `samples` for each temperature, in the order of the temperatures.
 
-    ValueError names what does not exist (a residue, a chain, an amino acid), chains that cannot be tied, ties of kept
-    with designed residues, a negative temperature, samples < 1, or says that nothing is left to design.
+    Raises
+    ------
+    ValueError
+        It names what does not exist (a residue, a chain, an amino acid), chains that cannot be tied, ties of kept with
+        designed residues, a negative temperature, samples < 1, or says that nothing is left to design.
+
+    Examples
+    --------
+    >>> import protein_enn as pe
+    >>> designs = pe.design(pe.read_structure("examples/1bhl.pdb"), samples=2, omit="C")
+    >>> [design.sample for design in designs]
+    [1, 2]
     """
+    start = time.perf_counter()
     check_structure(structure)
     temperatures = [float(t) for t in (temperature if isinstance(temperature, Sequence) else [temperature])]
     if not temperatures or not all(math.isfinite(t) and t >= 0 for t in temperatures) or samples < 1:
@@ -157,27 +215,39 @@ def design(
     backbone = Backbone(structure, predictor, constraints.free)
     problem, decoder = problem_of(backbone, constraints), backbone.decoder()
     draws = [
-        (t, rewritten(backbone, decoder, problem, draw, t, seed + _STREAM * (number + 1), rewrites))
+        (t, rewrite(backbone, decoder, problem, draw, t, seed + _STREAM * i, rewrites))
         for t in temperatures
-        for number, draw in enumerate(sample(decoder, problem, t, seed, samples))
+        for i, draw in enumerate(sample(decoder, problem, t, seed, samples), 1)
     ]
+    seconds = time.perf_counter() - start
     first: dict[tuple[int, ...], int] = {}
     designs = []
-    for number, (t, draw) in enumerate(draws, 1):
-        residues, log_probs, order = _of_all(structure, backbone.rows, draw)
-        same = first.setdefault(tuple(residues.tolist()), number)
-        duplicate_of = same if same < number else None
-        found = (residues, log_probs, order, number, t, seed, duplicate_of)
-        designs.append(Design(structure, *found, predictor.name, predictor.sha256, predictor.condition))
+    for i, (t, draw) in enumerate(draws, 1):
+        residues, log_probs, order = _of_residues(structure, backbone.rows, draw)
+        same = first.setdefault(tuple(residues.tolist()), i)
+        designs.append(
+            Design(
+                structure=structure,
+                provenance=Provenance.of(predictor),
+                seconds=seconds,
+                residues=residues,
+                log_probs=log_probs,
+                order=order,
+                sample=i,
+                temperature=t,
+                seed=seed,
+                duplicate_of=same if same < i else None,
+            )
+        )
     return designs
 
 
 def problem_of(backbone: Backbone, constraints: Constraints) -> Problem:
     """The constraints on the nodes of the graph: residues without node, which have no CA, are kept and not tied."""
     rows = backbone.rows
-    place = torch.full((len(constraints.free),), -1)
-    place[rows] = torch.arange(len(rows))
-    free, groups = constraints.free[rows], place[constraints.groups[rows]]
+    node = torch.full((len(constraints.free),), -1)
+    node[rows] = torch.arange(len(rows))
+    free, groups = constraints.free[rows], node[constraints.groups[rows]]
     return Problem(
         backbone.neighbors,
         backbone.mask,
@@ -189,7 +259,7 @@ def problem_of(backbone: Backbone, constraints: Constraints) -> Problem:
     )
 
 
-def _of_all(structure: Structure, rows: Int[Tensor, "g"], draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
+def _of_residues(structure: Structure, rows: Int[Tensor, "g"], draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
     """What was drawn, for all n residues."""
     residues = structure.residues.clone()
     log_probs, order = torch.full((len(structure),), torch.nan), torch.full((len(structure),), -1)

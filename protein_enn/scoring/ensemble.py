@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,16 +17,35 @@ from torch import Tensor
 
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import check_structure, design_predictor
-from protein_enn.scoring.likelihood import DesignScore, number, residue_names, score, standard_error
+from protein_enn.scoring.likelihood import DesignScore, score
+from protein_enn.scoring.result import HIGHER, NATS, Column, SequenceScore, standard_error
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import SEVERITIES, Audit
 
 
-@dataclass(frozen=True, eq=False)
-class EnsembleScore:
-    """Scores of m models of one sequence, over the residues that are scored in all of them; nats, higher is better."""
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class EnsembleScore(SequenceScore):
+    """Scores of m models of one sequence, over the residues that are scored in all of them; nats, higher is better.
+
+    `structure` is the first model, `seconds` the time for all.
+    """
+
+    kind = "ensemble"
+    layout = (*DesignScore.layout, "models", "models_standard_error", "lowest", "lowest_model", "highest")
+    columns: ClassVar = {
+        "models": Column("models", None, "models of the ensemble"),
+        "models_standard_error": Column(NATS, None, "of log_likelihood, from the choice of models"),
+        "lowest": Column(NATS, HIGHER, "log_likelihood of the worst model"),
+        "lowest_model": Column(None, None, "number of the worst model in the file, from 1"),
+        "highest": Column(NATS, HIGHER, "log_likelihood of the best model"),
+    }
 
     scores: tuple[DesignScore, ...]
+
+    @property
+    def orders(self) -> int:
+        """Decoding orders averaged, the same for all models."""
+        return self.scores[0].orders
 
     @property
     def scored(self) -> Bool[Tensor, "n"]:
@@ -36,7 +55,7 @@ class EnsembleScore:
     @property
     def means(self) -> Float[Tensor, "m"]:
         """Log-likelihood per scored residue of each model, nats."""
-        return torch.tensor([found.mean for found in self.scores], dtype=torch.float64)
+        return torch.tensor([model.mean for model in self.scores], dtype=torch.float64)
 
     @property
     def mean(self) -> float:
@@ -46,7 +65,7 @@ class EnsembleScore:
     @property
     def standard_error(self) -> float:
         """Of `mean`, from the choice of orders alone (the same for all models); nan with less than two pairs."""
-        by_order = torch.stack([found.by_order[:, self.scored].double().mean(1) for found in self.scores])
+        by_order = torch.stack([model.by_order[:, self.scored].double().mean(1) for model in self.scores])
         return standard_error(by_order.mean(0))
 
     @property
@@ -57,40 +76,35 @@ class EnsembleScore:
     @property
     def log_likelihood(self) -> Float[Tensor, "n"]:
         """Of each residue, mean over models; nan where not scored."""
-        return torch.stack([found.log_likelihood for found in self.scores]).mean(0)
+        return torch.stack([model.log_likelihood for model in self.scores]).mean(0)
 
     @property
     def audit(self) -> Audit:
         """That of the model with the worst findings, of several the first."""
-        audits = [found.structure.audit for found in self.scores]
+        audits = [model.structure.audit for model in self.scores]
         return max(audits, key=lambda audit: -1 if audit.severity is None else SEVERITIES.index(audit.severity))
 
-    def row(self) -> dict[str, Any]:
-        """One row of a table: the audit is the worst of a model, all else that is not of the ensemble the first's."""
+    def metrics(self) -> dict[str, Any]:
+        """Means over models, and how far the models differ."""
         return {
-            **self.scores[0].row(),
-            **self.audit.summary(),
             "models": len(self.scores),
             "log_likelihood": self.mean,
-            "standard_error": number(self.standard_error),
-            "models_standard_error": number(self.models_standard_error),
+            "standard_error": self.standard_error,
+            "models_standard_error": self.models_standard_error,
             "lowest": float(self.means.min()),
             "lowest_model": int(self.means.argmin()) + 1,
             "highest": float(self.means.max()),
             "perplexity": math.exp(-self.mean),
-            "recovery": sum(found.recovery for found in self.scores) / len(self.scores),
-            "seconds": sum(found.seconds for found in self.scores),
+            "recovery": sum(model.recovery for model in self.scores) / len(self.scores),
         }
 
-    def per_residue(self) -> dict[str, list[Any]]:
-        """What was found for each residue, column by column, ready for JSON; None where not scored."""
-        values = [number(value) for value in self.log_likelihood.tolist()]
-        return {**residue_names(self.scores[0].structure), "log_likelihood": values}
+    def residue_metrics(self) -> dict[str, Tensor | list[Any]]:
+        """Log-likelihood of each residue, nats, mean over models."""
+        return {"log_likelihood": self.log_likelihood}
 
-    def record(self) -> dict[str, Any]:
-        """`row` with the worst audit of a model, the mean of each model, and what was found for each residue."""
-        rest = {"audit": self.audit.to_dict(), "per_model": self.means.tolist()}
-        return {"kind": "ensemble", **self.row(), **rest, "per_residue": self.per_residue()}
+    def details(self) -> dict[str, Any]:
+        """The mean of each model, and what was found for each residue."""
+        return {"per_model": self.means.tolist(), **super().details()}
 
 
 def score_ensemble(
@@ -103,10 +117,25 @@ def score_ensemble(
     seed: int = 0,
     device: str = "auto",
 ) -> EnsembleScore:
-    """Scores of one sequence on several models of it, all under the same decoding orders; options as in `score`.
+    """Score one sequence on several models of it, all under the same decoding orders.
 
-    ValueError: no model, models of different sequences or chains, no residue that is scored in all of them, and
-    whatever `score` refuses.
+    Parameters
+    ----------
+    structures
+        The models.
+    predictor, mode, orders, designed, seed, device
+        As for `score`.
+
+    Returns
+    -------
+    EnsembleScore
+        The mean over models in nats, and how far they differ.
+
+    Raises
+    ------
+    ValueError
+        No model, models of different sequences or chains, no residue that is scored in all of them, and whatever
+        `score` refuses.
     """
     check_structure(*structures)
     same_sequence(structures)
@@ -118,11 +147,21 @@ def score_ensemble(
 
 def ensemble_of(scores: Sequence[DesignScore]) -> EnsembleScore:
     """The ensemble of scores that were made with the same options; ValueError as for `score_ensemble`."""
-    same_sequence([found.structure for found in scores])
-    common = torch.stack([found.scored for found in scores]).all(0)
+    same_sequence([model.structure for model in scores])
+    common = torch.stack([model.scored for model in scores]).all(0)
     if not common.any():
         raise ValueError(f"{scores[0].structure.name}: no residue is scored in all {len(scores)} models")
-    return EnsembleScore(tuple(found.of(common) for found in scores))
+    models = tuple(model.of(common) for model in scores)
+    first = models[0]
+    return EnsembleScore(
+        structure=first.structure,
+        provenance=first.provenance,
+        seconds=sum(model.seconds for model in models),
+        mode=first.mode,
+        seed=first.seed,
+        designed=first.designed,
+        scores=models,
+    )
 
 
 def same_sequence(structures: Sequence[Structure]) -> None:

@@ -21,27 +21,26 @@ def fasta(name: str, designs: Sequence[Design], *, joined: bool = False) -> str:
     structure = designs[0].structure
     records = _records(name, "input", chain_sequences(structure, structure.residues), "", joined)
     for one in designs:
-        told = (
+        properties = (
             f" score={_number(one.log_likelihood)} recovery={_number(one.recovery)} seed={one.seed}"
-            f" T={one.temperature:g} weights={_word(one.weights)} sha256={one.sha256[:12]}"
+            f" T={one.temperature:g} weights={_no_spaces(one.weights)} sha256={one.sha256[:12]}"
         )
-        records += _records(name, f"sample{one.sample}", one.chains, told, joined)
+        records += _records(name, f"sample{one.sample}", one.chains, properties, joined)
     return "".join(records)
 
 
-def _records(name: str, what: str, chains: dict[str, str], told: str, joined: bool) -> list[str]:
+def _records(name: str, label: str, chains: dict[str, str], properties: str, joined: bool) -> list[str]:
     """Records of one sequence."""
-    parts = [("/".join(map(_word, chains)), "/".join(chains.values()))] if joined else list(chains.items())
+    parts = [("/".join(map(_no_spaces, chains)), "/".join(chains.values()))] if joined else list(chains.items())
     records = []
     for chain, letters in parts:
-        own = _word(name) + f"_{what}" + ("" if joined else f"_{_word(chain)}")
-        records.append(
-            f">{own} name={_word(name)} sample={what.removeprefix('sample')} chain={_word(chain)}{told}\n{letters}\n"
-        )
+        own = "_".join(map(_no_spaces, [name, label] if joined else [name, label, chain]))
+        source = f"name={_no_spaces(name)} sample={label.removeprefix('sample')} chain={_no_spaces(chain)}"
+        records.append(f">{own} {source}{properties}\n{letters}\n")
     return records
 
 
-def _word(text: str) -> str:
+def _no_spaces(text: str) -> str:
     return re.sub(r"\s+", "_", text)
 
 

@@ -1,7 +1,7 @@
 """What a complex does for its sequence: log-likelihood in the complex minus that of the partners alone.
 
-For each residue gain_i = log p(s_i | complex) - log p(s_i | its own group of chains alone), nats. Residues of one
-partner that see the other, and those that see these, have one; all others have zero. The interface score is the sum:
+For each residue gain_i = log p(s_i | complex) - log p(s_i | its own group of chains alone), nats. It is zero except for
+residues with neighbors in another group, and for the neighbors of these. The interface score is the sum:
 positive when the sequence fits the bound backbones better than the free ones. The backbones themselves do not move.
 """
 
@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -29,7 +29,17 @@ from protein_enn.scoring.backbone import (
     of_sequence,
     scorable,
 )
-from protein_enn.scoring.likelihood import number, residue_names, standard_error
+from protein_enn.scoring.result import (
+    COUNTS,
+    HIGHER,
+    NATS,
+    ORIGIN,
+    SOURCE,
+    Column,
+    Provenance,
+    SequenceScore,
+    standard_error,
+)
 from protein_enn.structure import Structure
 
 REACH = 10.0
@@ -37,22 +47,42 @@ REACH = 10.0
 Groups = tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True, eq=False)
-class InterfaceScore:
-    """Gains of the residues of a complex; nats, higher is better, nan where not scored."""
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class InterfaceScore(SequenceScore):
+    """Gains of the residues of a complex; nats, higher is better, nan where not scored.
 
-    structure: Structure  # the chains of the groups; other chains of the input are left out
+    `structure` holds the chains of the groups: other chains of the input are left out.
+    """
+
+    kind = "interface"
+    layout = (
+        *SOURCE, "groups", *COUNTS, "interface_residues", "mode", "orders", "interface_score",
+        "interface_standard_error", "interface_score_per_residue", "log_likelihood", "seed", *ORIGIN,
+    )  # fmt: skip
+    columns: ClassVar = {
+        "groups": Column(None, None, "sides of the interface, chains joined by commas"),
+        "interface_residues": Column("residues", None, f"scored, with CA within {REACH:g} Å of a CA of another side"),
+        "interface_score": Column(
+            "nats", HIGHER, "log-likelihood in the complex minus in each side alone, sum of residues"
+        ),
+        "interface_standard_error": Column(
+            "nats", None, "of interface_score, from the choice of decoding orders alone"
+        ),
+        "interface_score_per_residue": Column(NATS, HIGHER, "interface_score / interface_residues"),
+        "log_likelihood_alone": Column("nats", HIGHER, "log-probability with no other side there"),
+        "gain": Column("nats", HIGHER, "log_likelihood - log_likelihood_alone"),
+        "interface": Column(None, None, "whether this is an interface residue"),
+    }
+
     groups: Groups  # author chain ids of the partners
-    mode: str
-    seed: int
-    designed: Bool[Tensor, "n"]  # residues whose sequence is judged; the others are given
     bound: Float[Tensor, "o n"]  # log-likelihood in the complex, in each decoding order
     alone: Float[Tensor, "o n"]  # in its group alone, in the same order of that group
     interface: Bool[Tensor, "n"]  # CA within REACH of another group
-    weights: str
-    sha256: str
-    seconds: float
-    condition: str | None = None  # of the weights: which teacher they answered like
+
+    @property
+    def orders(self) -> int:
+        """Decoding orders averaged."""
+        return len(self.bound)
 
     @property
     def scored(self) -> Bool[Tensor, "n"]:
@@ -80,44 +110,21 @@ class InterfaceScore:
         residues = int((self.interface & self.scored).sum())
         return self.total / residues if residues else math.nan
 
-    def row(self) -> dict[str, Any]:
-        """One row of a table of interfaces; None where a number is undefined."""
+    def metrics(self) -> dict[str, Any]:
+        """The interface score and what it is of."""
         return {
-            "name": self.structure.name,
-            "file": "" if self.structure.source is None else self.structure.source.path,
             "groups": "|".join(",".join(group) for group in self.groups),
-            "residues": len(self.structure),
-            "designed": int(self.designed.sum()),
-            "scored": int(self.scored.sum()),
             "interface_residues": int((self.interface & self.scored).sum()),
-            "mode": self.mode,
-            "orders": len(self.bound),
             "interface_score": self.total,
-            "interface_standard_error": number(self.standard_error),
-            "interface_score_per_residue": number(self.per_interface_residue),
+            "interface_standard_error": self.standard_error,
+            "interface_score_per_residue": self.per_interface_residue,
             "log_likelihood": float(self.bound.mean(0)[self.scored].double().mean()),
-            "seed": self.seed,
-            "weights": self.weights,
-            "weights_sha256": self.sha256,
-            "condition": self.condition,
-            "seconds": self.seconds,
-            **self.structure.audit.summary(),
-            "error": None,
         }
 
-    def per_residue(self) -> dict[str, list[Any]]:
-        """What was found for each residue, column by column, ready for JSON; None where not scored."""
-        columns = {"log_likelihood": self.bound.mean(0), "log_likelihood_alone": self.alone.mean(0), "gain": self.gain}
-        return {
-            **residue_names(self.structure),
-            **{name: [number(value) for value in values.tolist()] for name, values in columns.items()},
-            "interface": self.interface.tolist(),
-        }
-
-    def record(self) -> dict[str, Any]:
-        """`row` with the audit and what was found for each residue, ready for JSON."""
-        rest = {"audit": self.structure.audit.to_dict(), "per_residue": self.per_residue()}
-        return {"kind": "interface", **self.row(), **rest}
+    def residue_metrics(self) -> dict[str, Tensor | list[Any]]:
+        """Log-likelihoods in the complex and alone (nats), and which residues are of the interface."""
+        means = {"log_likelihood": self.bound.mean(0), "log_likelihood_alone": self.alone.mean(0), "gain": self.gain}
+        return {**means, "interface": self.interface}
 
 
 def interface_score(
@@ -131,12 +138,30 @@ def interface_score(
     seed: int = 0,
     device: str = "auto",
 ) -> InterfaceScore:
-    """Complex minus partners under a design predictor; positive: the complex makes the sequence more likely.
+    """Score an interface: the sequence in the complex minus the partners alone, under a design predictor.
 
-    `groups` are the partners, "A,B|C" or [["A", "B"], ["C"]]: author chains, all others are left out. By default each
-    chain is one. Other molecules stay on both sides. A group decodes in the same orders bound and alone (common random
-    numbers), so that only what the partner changes is left; all else as in `score`.
-    ValueError: fewer than two groups, a chain that does not exist or is in two groups, and whatever `score` refuses.
+    A group decodes in the same orders bound and alone (common random numbers), so that only what the partner changes is
+    left. Other molecules stay on both sides. All else is as in `score`.
+
+    Parameters
+    ----------
+    structure
+        The complex.
+    groups
+        The partners, "A,B|C" or [["A", "B"], ["C"]]: author chains; all others are left out. By default each chain is
+        one.
+    predictor, mode, orders, designed, seed, device
+        As for `score`.
+
+    Returns
+    -------
+    InterfaceScore
+        Gains in nats; positive: the complex makes the sequence more likely.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two groups, a chain that does not exist or is in two groups, and whatever `score` refuses.
     """
     start = time.perf_counter()
     check_structure(structure)
@@ -144,8 +169,8 @@ def interface_score(
     predictor = design_predictor(predictor, device, "interface")
     partners = chain_groups(structure, groups)
     chosen = designed_residues(structure, designed)
-    place = {chain: i for i, group in enumerate(partners) for chain in group}
-    group = torch.tensor([place.get(chain, -1) for chain in structure.chain_ids])[structure.chains]
+    side = {chain: i for i, group in enumerate(partners) for chain in group}
+    group = torch.tensor([side.get(chain, -1) for chain in structure.chain_ids])[structure.chains]
     named = group >= 0
     bound_structure, group, chosen = structure.take(named), group[named], chosen[named]
     scored = scorable(bound_structure, predictor, chosen)
@@ -170,31 +195,29 @@ def interface_score(
         bound=torch.where(scored, bound, math.nan),
         alone=torch.where(scored, alone, math.nan),
         interface=near_another(bound_structure, group),
-        weights=predictor.name,
-        sha256=predictor.sha256,
+        provenance=Provenance.of(predictor),
         seconds=time.perf_counter() - start,
-        condition=predictor.condition,
     )
 
 
 def chain_groups(structure: Structure, groups: str | Sequence[Sequence[str]] | None) -> Groups:
     """Author chains of each partner; ValueError where they cannot be the sides of an interface."""
-    there = [structure.chain_ids[i] for i in structure.chains.unique().tolist()]
+    present = [structure.chain_ids[i] for i in structure.chains.unique().tolist()]
     if groups is None:
-        found: Groups = tuple((chain,) for chain in there)
+        partners: Groups = tuple((chain,) for chain in present)
     elif isinstance(groups, str):
-        found = tuple(tuple(c.strip() for c in part.split(",") if c.strip()) for part in groups.split("|"))
+        partners = tuple(tuple(c.strip() for c in part.split(",") if c.strip()) for part in groups.split("|"))
     else:
-        found = tuple(tuple(group) for group in groups)
-    have = f"{structure.name} has {'chain' if len(there) == 1 else 'chains'} {', '.join(there)}"
-    if len(found) < 2 or not all(found):
+        partners = tuple(tuple(group) for group in groups)
+    have = f"{structure.name} has {'chain' if len(present) == 1 else 'chains'} {', '.join(present)}"
+    if len(partners) < 2 or not all(partners):
         raise ValueError(f"an interface has at least two sides, such as A|B or A,B|C; {have}")
-    chains = [chain for group in found for chain in group]
-    if missing := [chain for chain in chains if chain not in there]:
+    chains = [chain for group in partners for chain in group]
+    if missing := [chain for chain in chains if chain not in present]:
         raise ValueError(f"no protein chain {missing[0]!r} to make an interface with; {have}")
-    if twice := [chain for chain in there if chains.count(chain) > 1]:
-        raise ValueError(f"{structure.name}: chain {twice[0]} is named more than once; a chain stands on one side")
-    return found
+    if repeated := [chain for chain in present if chains.count(chain) > 1]:
+        raise ValueError(f"{structure.name}: chain {repeated[0]} is named more than once; a chain stands on one side")
+    return partners
 
 
 def near_another(structure: Structure, group: Tensor) -> Bool[Tensor, "n"]:

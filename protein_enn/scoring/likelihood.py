@@ -1,16 +1,16 @@
-"""The likelihood of a structure's own sequence given its backbone, in three modes named by what a residue sees.
+"""The likelihood of a structure's own sequence given its backbone, in three modes named by what is visible.
 
 - `conditional`: log p(s_i | backbone, residues decoded before i). The sum over residues is the exact joint
   log-likelihood of the sequence under that order (chain rule); it is averaged over several orders.
 - `single`: log p(s_i | backbone, all other residues): what ProteinMPNN calls decoding last. One pass, no randomness;
   the sum is a pseudo-likelihood.
-- `unconditional`: log p(s_i | backbone): no identity is seen. One pass, no randomness.
+- `unconditional`: log p(s_i | backbone): no identity is visible. One pass, no randomness.
 
 A residue is scored when it is designed (all are unless told otherwise), its identity is known and its N, CA and C are
-there. Other known residues are context: in `conditional` they come before all others and are seen by all; an unknown
-one (X) shows nothing. Rotation, translation, chain names, the order of chains, a shift of all residue numbers, the
-file's format and what else is in a batch change nothing beyond rounding; the size of a gap in the numbering is
-information.
+there. Other known residues are context: in `conditional` they come before all others and are visible to all. An
+unknown residue (X) shows nothing. Rotation, translation, chain names, the order of chains, a shift of all residue
+numbers, the file's format and what else is in a batch change nothing beyond rounding; the size of a gap in the
+numbering is information.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -35,23 +35,37 @@ from protein_enn.scoring.backbone import (
     of_sequence,
     scorable,
 )
+from protein_enn.scoring.result import (
+    COUNTS,
+    LOWER,
+    NATS,
+    ORIGIN,
+    SOURCE,
+    Column,
+    Provenance,
+    SequenceScore,
+    standard_error,
+)
 from protein_enn.structure import Structure
 
+LIKELIHOOD = ("log_likelihood", "standard_error", "perplexity", "recovery")
 
-@dataclass(frozen=True, eq=False)
-class DesignScore:
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class DesignScore(SequenceScore):
     """How well the sequence of a structure fits its backbone; nats, higher is better, nan where not scored."""
 
-    structure: Structure
-    mode: str
-    seed: int
-    designed: Bool[Tensor, "n"]  # residues whose sequence is judged; the others are given
+    kind = "score"
+    layout = (*SOURCE, *COUNTS, *LIKELIHOOD, "mode", "orders", "seed", *ORIGIN)
+    columns: ClassVar = {
+        "standard_error": Column(NATS, None, "of log_likelihood, from the choice of decoding orders alone"),
+        "perplexity": Column(None, LOWER, "exp(-log_likelihood): 1 is certainty, 20 a guess"),
+        "entropy": Column("nats", None, "of the distribution over amino acids: 0 is certainty, ln 20 = 3.0 a guess"),
+        "best": Column(None, None, "the most probable amino acid, three letters"),
+    }
+
     log_probs: Float[Tensor, "n 20"]  # mean over orders of the natural-log probability of each amino acid
     by_order: Float[Tensor, "o n"]  # of the residue that is there, in each decoding order (one where the mode has none)
-    weights: str
-    sha256: str
-    seconds: float
-    condition: str | None = None  # of the weights: which teacher they answered like
 
     @property
     def orders(self) -> int:
@@ -85,13 +99,13 @@ class DesignScore:
 
     @property
     def recovery(self) -> float:
-        """Share of scored residues whose most probable amino acid is the one that is there."""
+        """Fraction of scored residues whose most probable amino acid is the one that is there."""
         best = self.log_probs[self.scored].argmax(-1)
         return float((best == self.structure.residues[self.scored]).double().mean())
 
     @property
     def entropy(self) -> Float[Tensor, "n"]:
-        """Entropy of each residue's (renormalised) distribution, nats: 0 is certainty, ln 20 = 3.0 a guess."""
+        """Entropy of each residue's (renormalized) distribution, nats: 0 is certainty, ln 20 = 3.0 a guess."""
         log_probs = self.log_probs.log_softmax(-1)
         return -(log_probs.exp() * log_probs).sum(-1)
 
@@ -105,61 +119,30 @@ class DesignScore:
             by_order=self.by_order + hidden,
         )
 
+    def metrics(self) -> dict[str, Any]:
+        """Means over the scored residues."""
+        values = (self.mean, self.standard_error, self.perplexity, self.recovery)
+        return dict(zip(LIKELIHOOD, values, strict=True))
+
     def chains(self) -> list[dict[str, Any]]:
-        """The figures of each chain, by its author id; None where a chain has nothing to score."""
+        """Counts and means of each chain, by its author id; None where a chain has nothing to score."""
         chains = self.structure.chains
-        return [
-            {
-                "chain": self.structure.chain_ids[chain],
-                "residues": int((chains == chain).sum()),
-                **self.of(chains == chain).figures(),
-            }
-            for chain in chains.unique().tolist()
-        ]
+        rows = []
+        for chain in chains.unique().tolist():
+            row = self.of(chains == chain).row()
+            own = {name: row[name] for name in (*COUNTS, *LIKELIHOOD)}
+            rows.append({"chain": self.structure.chain_ids[chain], **own, "residues": int((chains == chain).sum())})
+        return rows
 
-    def figures(self) -> dict[str, Any]:
-        """Counts and means; None where a number is undefined."""
-        found = (self.mean, self.standard_error, self.perplexity, self.recovery)
-        names = ("log_likelihood", "standard_error", "perplexity", "recovery")
-        return {
-            "designed": int(self.designed.sum()),
-            "scored": int(self.scored.sum()),
-            **{name: number(value) for name, value in zip(names, found, strict=True)},
-        }
+    def residue_metrics(self) -> dict[str, Tensor | list[Any]]:
+        """Log-likelihood, entropy (nats) and the most probable amino acid of each residue."""
+        best = self.log_probs.nan_to_num(-math.inf).argmax(-1).tolist()
+        names = [chemistry.RESIDUES[b] if s else None for b, s in zip(best, self.scored.tolist(), strict=True)]
+        return {"log_likelihood": self.log_likelihood, "entropy": self.entropy, "best": names}
 
-    def row(self) -> dict[str, Any]:
-        """One row of a table of scores; None where a number is undefined."""
-        return {
-            "name": self.structure.name,
-            "file": "" if self.structure.source is None else self.structure.source.path,
-            "residues": len(self.structure),
-            **self.figures(),
-            "mode": self.mode,
-            "orders": self.orders,
-            "seed": self.seed,
-            "weights": self.weights,
-            "weights_sha256": self.sha256,
-            "condition": self.condition,
-            "seconds": self.seconds,
-            **self.structure.audit.summary(),
-            "error": None,
-        }
-
-    def per_residue(self) -> dict[str, list[Any]]:
-        """What was found for each residue, column by column, ready for JSON; None where not scored."""
-        scored = self.scored.tolist()
-        best = torch.where(self.scored, self.log_probs.nan_to_num(-math.inf).argmax(-1), chemistry.UNKNOWN).tolist()
-        return {
-            **residue_names(self.structure),
-            "log_likelihood": [number(v) for v in self.log_likelihood.tolist()],
-            "entropy": [number(v) for v in self.entropy.tolist()],
-            "best": [chemistry.RESIDUES[b] if s else None for b, s in zip(best, scored, strict=True)],
-        }
-
-    def record(self) -> dict[str, Any]:
-        """`row` with the audit and what was found for each chain and residue, ready for JSON."""
-        parts = {"per_chain": self.chains(), "per_residue": self.per_residue()}
-        return {"kind": "score", **self.row(), "audit": self.structure.audit.to_dict(), **parts}
+    def details(self) -> dict[str, Any]:
+        """What was found for each chain and each residue."""
+        return {"per_chain": self.chains(), **super().details()}
 
 
 def score(
@@ -172,14 +155,46 @@ def score(
     seed: int = 0,
     device: str = "auto",
 ) -> DesignScore:
-    """The likelihood of the structure's own sequence under a design predictor (the shipped one by default).
+    """Score the structure's own sequence: its likelihood given the backbone, under a design predictor.
 
-    `designed` (words as for `select`, such as "A:5-20", or a mask) are the residues to score; the others are given.
     Orders are drawn on the CPU from `seed` (see `scoring.orders`) in pairs of an order and its reverse (antithetic:
-    each neighbour is seen once from either side), and averaged.
-    `device` is where the shipped weights are loaded; a given predictor stays where it is.
-    ValueError: an unknown mode, orders < 1, a predictor of another task, a designed residue or chain that does not
-    exist, or a structure with nothing to score.
+    each neighbor is visible once from either side), and averaged.
+
+    Parameters
+    ----------
+    structure
+        The backbone and its sequence.
+    predictor
+        A design predictor; the shipped one by default.
+    mode
+        What of the sequence is visible to a residue: "conditional", "single" or "unconditional".
+    orders
+        Decoding orders that are averaged, in the mode that has some.
+    designed
+        Residues to score, the others are given: a selection as `select` reads it, such as "A:5-20", or a mask. All by
+        default.
+    seed
+        Of the decoding orders.
+    device
+        Where the shipped weights are loaded; a given predictor stays where it is.
+
+    Returns
+    -------
+    DesignScore
+        Log-likelihoods in nats, higher is better.
+
+    Raises
+    ------
+    ValueError
+        An unknown mode, orders < 1, a predictor of another task, a designed residue or chain that does not exist, or a
+        structure with nothing to score.
+
+    Examples
+    --------
+    >>> import protein_enn as pe
+    >>> found = pe.score(pe.read_structure("examples/1bhl.pdb"), mode="single")
+    >>> int(found.scored.sum()), round(found.mean, 1)
+    (135, -1.8)
     """
     start = time.perf_counter()
     check_structure(structure)
@@ -197,27 +212,6 @@ def score(
         designed=chosen,
         log_probs=log_probs.mean(0),
         by_order=of_sequence(log_probs, structure),
-        weights=predictor.name,
-        sha256=predictor.sha256,
+        provenance=Provenance.of(predictor),
         seconds=time.perf_counter() - start,
-        condition=predictor.condition,
     )
-
-
-def standard_error(means: Float[Tensor, "o"]) -> float:
-    """Standard error of the mean over orders: an order and its reverse are one independent draw."""
-    draws = torch.stack([pair.mean() for pair in means.split(2)])
-    return float(draws.std() / math.sqrt(len(draws))) if len(draws) > 1 else math.nan
-
-
-def residue_names(structure: Structure) -> dict[str, list[str]]:
-    """Id and amino acid of each residue."""
-    return {
-        "id": [structure.residue_id(i) for i in range(len(structure))],
-        "residue": [chemistry.RESIDUES[i] for i in structure.residues.tolist()],
-    }
-
-
-def number(value: float) -> float | None:
-    """For a table or JSON, where what is undefined is None."""
-    return value if math.isfinite(value) else None

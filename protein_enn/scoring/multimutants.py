@@ -1,13 +1,13 @@
-"""Several mutations at once: the sum of the single ones, and what they say to each other.
+"""Several mutations at once: the sum of the single ones, and how they interact.
 
     score = additive + interaction (nats, higher is better)
 
 `additive` is the sum of the single scores, each given the wild type everywhere else. `interaction` is the joint
 log-odds of the mutated residues given the rest of the protein, less the sum of their `single` log-odds. The joint is
-the chain rule over the mutated residues: each sees those decoded before it (as mutants, or as wild type in the
-denominator) and none decoded after it; averaged over their orders. Residues that do not see each other interact by
-exactly 0, and so do all under `unconditional`. The joint is antisymmetric, forth and back on one backbone; the sum of
-singles alone is not.
+the chain rule over the mutated residues: to each, those decoded before it are visible (as mutants, or as wild type in
+the denominator) and none decoded after it; averaged over their orders. Residues that are no neighbors of each other
+interact by exactly 0, and so do all under an estimator without interactions (`unconditional`). The joint is
+antisymmetric, forth and back on one backbone; the sum of singles alone is not.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -25,9 +25,11 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.models.decoding import Sets
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, scorable
+from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor
 from protein_enn.scoring.calibration import calibration_of
-from protein_enn.scoring.mutations import DDG_LIKE, check_estimator, log_odds
+from protein_enn.scoring.estimators import DDG_LIKE, estimator_named
+from protein_enn.scoring.mutations import MutationResult, log_odds
+from protein_enn.scoring.result import HIGHER, Column, Provenance
 from protein_enn.scoring.substitutions import Substitution, parse_mutant, places, residue_index
 from protein_enn.structure import Structure
 
@@ -59,18 +61,20 @@ class MutantScore:
         return {name: getattr(self, name) for name in names}
 
 
-@dataclass(frozen=True, eq=False)
-class MutantScores:
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class MutantScores(MutationResult):
     """Scores of named mutants of one structure, in the order they were asked for."""
 
-    structure: Structure
-    estimator: str
+    kind = "mutants"
+    columns: ClassVar = {
+        "mutations": Column(None, None, "mutations in author numbering, all made at once: A:H18A,B:T5S"),
+        "additive": Column("nats", HIGHER, "sum of the scores of the single mutations"),
+        "interaction": Column(
+            "nats", HIGHER, "joint log-odds of the mutated residues less the sum of their single ones"
+        ),
+    }
+
     mutants: tuple[MutantScore, ...]
-    calibration: str  # where the slope to kcal/mol is from, or why there is none
-    weights: str
-    sha256: str
-    seconds: float
-    condition: str | None = None  # of the weights: which teacher they answered like
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per mutant."""
@@ -86,15 +90,44 @@ def score_mutants(
     seed: int = 0,
     device: str = "auto",
 ) -> MutantScores:
-    """Score mutants such as "A:H18A" or "A:H18A,B:T5S" on the structure's backbone: few passes for all of them.
+    """Score named mutants on the structure's backbone: a few passes for all of them.
 
-    A text is one mutant, a list has one in each entry. `seed` draws the orders of mutants with more than `ORDERS`.
-    ValueError: no mutant, one that does not read so, a residue that is not there, is another one (the message says
-    which) or lacks N, CA or C; else as for `scan`.
+    Parameters
+    ----------
+    structure
+        The backbone and its sequence.
+    mutants
+        Such as "A:H18A" or "A:H18A,B:T5S". A text is one mutant, a list has one in each entry.
+    predictor
+        A design predictor; the shipped one by default.
+    estimator
+        What a single score is: a name in `ESTIMATORS`.
+    seed
+        Draws the orders of mutants with more mutations than have `ORDERS` orders.
+    device
+        Where the shipped weights are loaded; a given predictor stays where it is.
+
+    Returns
+    -------
+    MutantScores
+        A score in nats for each mutant, in the order of `mutants`.
+
+    Raises
+    ------
+    ValueError
+        No mutant, one that does not parse, a residue that is not there, is another one (the message says which) or
+        lacks N, CA or C; else as for `scan`.
+
+    Examples
+    --------
+    >>> import protein_enn as pe
+    >>> found = pe.score_mutants(pe.read_structure("examples/1bhl.pdb"), ["A:H185F", "A:H185F,A:W131A"])
+    >>> round(found.mutants[1].score, 2)
+    0.95
     """
     start = time.perf_counter()
     check_structure(structure)
-    check_estimator(estimator)
+    estimator_named(estimator)
     if not mutants:
         raise ValueError("no mutant is named: give such as A:H18A,B:T5S")
     mutants = [mutants] if isinstance(mutants, str) else mutants
@@ -102,26 +135,31 @@ def score_mutants(
     index = residue_index(structure)
     where = [places(structure, mutant, index) for mutant in parsed]
     predictor = design_predictor(predictor, device, "scan")
-    scorable(structure, predictor)
     backbone = Backbone(structure, predictor)
     _check_nodes(backbone, structure, where)
-    scores = log_odds(backbone, structure, predictor, {estimator, "single"})
+    scores = log_odds(backbone, {estimator, "single"})
     calibration, reason = calibration_of(predictor, estimator)
     identities = [[chemistry.AMINO_ACIDS.index(change.mutant) for change in mutant] for mutant in parsed]
-    sees = estimator != "unconditional"
-    extra = interactions(backbone, scores["single"], where, identities, seed) if sees else [0.0] * len(where)
+    interacts = estimator_named(estimator).interacts
+    extra = interactions(backbone, scores["single"], where, identities, seed) if interacts else [0.0] * len(where)
     found = []
     for mutant, at, to, interaction in zip(parsed, where, identities, extra, strict=True):
         additive = float(scores[estimator][at, to].double().sum())
         ddg = None if calibration is None else calibration.slope * (additive + interaction)
         orders = len(orders_of(len(mutant), seed))
         found.append(MutantScore(",".join(map(str, mutant)), additive, interaction, orders, ddg))
-    made_by = predictor.name, predictor.sha256, time.perf_counter() - start, predictor.condition
-    return MutantScores(structure, estimator, tuple(found), reason, *made_by)
+    return MutantScores(
+        structure=structure,
+        provenance=Provenance.of(predictor),
+        seconds=time.perf_counter() - start,
+        estimator=estimator,
+        calibration=reason,
+        mutants=tuple(found),
+    )
 
 
 def orders_of(n: int, seed: int = 0) -> list[tuple[int, ...]]:
-    """All orders of n residues if there are no more than `ORDERS`, else that many: random ones and their reverses."""
+    """All orders of n residues if these are no more than `ORDERS`, else that many: random ones and their reverses."""
     if n <= 3:
         return list(permutations(range(n)))
     generator = torch.Generator().manual_seed(seed)
@@ -154,8 +192,8 @@ def interactions(
     """
     result = [0.0] * len(where)
     linked = [i for i, rows in enumerate(where) if _see_each_other(backbone, rows)]
-    rows, become = [where[i] for i in linked], [identities[i] for i in linked]
-    joints = joint_log_odds(backbone, rows, become, [orders_of(len(each), seed) for each in rows])
+    rows, mutants = [where[i] for i in linked], [identities[i] for i in linked]
+    joints = joint_log_odds(backbone, rows, mutants, [orders_of(len(each), seed) for each in rows])
     for i, joint in zip(linked, joints, strict=True):
         result[i] = joint - float(single[where[i], identities[i]].double().sum())
     return result
@@ -249,6 +287,6 @@ def _nodes(backbone: Backbone, rows: Sequence[int]) -> list[int]:
 
 
 def _see_each_other(backbone: Backbone, rows: Sequence[int]) -> bool:
-    """Whether any of the residues is a neighbour of another."""
+    """Whether any of the residues is a neighbor of another."""
     nodes = torch.tensor(_nodes(backbone, rows))
     return bool((backbone.mask[nodes][..., None] & (backbone.neighbors[nodes][..., None] == nodes)).any())

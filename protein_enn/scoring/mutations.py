@@ -1,81 +1,106 @@
 """Every single mutation of a structure in a few passes: log-odds of the mutant over the residue that is there.
 
-Estimators, each 0 for the wild type and higher where the mutant is better (by experience more stable), in nats:
-
-- `single`: log p(mutant) - log p(wild type), given the backbone and all other residues. This is what ProteinMPNN's
-  users call decode last.
-- `unconditional`: the same given the backbone alone.
-- `ddg_like`: `single` less the log-odds of the residue on its own, a graph of one residue with its own N, CA, C and O:
-  what the model prefers of a residue before it sees a protein (Dutton et al. 2024). It ranks best, and is given in
-  kcal/mol as well where the weights carry a calibration.
-- `own_backbone`: `single` less the log-odds of the residue with the torsions and bonds of its own backbone, but no
-  neighbour.
-
-So that a log-odds of an alphabet that is common everywhere does not count as stability: what is left is what the
-surroundings say. On one backbone every estimator is antisymmetric: s(a -> b) = -s(b -> a).
+`scoring.estimators` says what a score can be. Each is in nats, 0 for the wild type, higher where the mutant is better.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from abc import abstractmethod
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.models.decoding import SequenceModel
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, graph_of, scorable
+from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor
 from protein_enn.scoring.calibration import calibration_of
+from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS, estimator_named
+from protein_enn.scoring.result import HIGHER, ORIGIN, SOURCE, Column, Provenance, Result
 from protein_enn.scoring.substitutions import parse_mutant, places
-from protein_enn.structure import OtherAtoms, Structure
+from protein_enn.structure import Structure
 
-DDG_LIKE = "ddg_like"
-"""The estimator that a calibration is for."""
-OWN_BACKBONE = "own_backbone"
-ESTIMATORS = ("single", "unconditional", OWN_BACKBONE, DDG_LIKE)
+_NAMES = list(ESTIMATORS)
 
 
-@dataclass(frozen=True, eq=False)
-class MutationScan:
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class MutationResult(Result):
+    """Scores of mutations of one structure under an estimator; `rows` has one for each."""
+
+    layout = (*SOURCE, "estimator", "calibration", *ORIGIN)
+    columns: ClassVar = {
+        "estimator": Column(None, None, f"what a mutation's score is: {', '.join(_NAMES[:-1])} or {_NAMES[-1]}"),
+        "calibration": Column(None, None, "where the slope from score to ddg_like is from, or why there is none"),
+        "score": Column(
+            "nats", HIGHER, "natural-log odds of the mutant over the amino acid that is there, by `estimator`"
+        ),
+        DDG_LIKE: Column(
+            "kcal/mol", HIGHER, "-ddG: score times the calibrated slope; positive stabilises; may be empty"
+        ),
+    }
+
+    estimator: str
+    calibration: str  # where the slope to kcal/mol is from, or why there is none
+
+    @abstractmethod
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per mutation."""
+
+    def metrics(self) -> dict[str, Any]:
+        """How the mutations were scored."""
+        return {"estimator": self.estimator, "calibration": self.calibration}
+
+    def details(self) -> dict[str, Any]:
+        """What was found for each mutation."""
+        return {"mutations": self.rows()}
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class MutationScan(MutationResult):
     """Scores of all 20 amino acids at every residue: nats, 0 for the wild type, nan where not scored."""
 
-    structure: Structure
-    estimator: str
+    kind = "scan"
+    columns: ClassVar = {
+        "number": Column(None, None, "author residue number"),
+        "icode": Column(None, None, "insertion code, empty where there is none"),
+        "wt": Column(None, None, "amino acid in the structure, one letter"),
+        "mutant": Column(None, None, "amino acid in its place, one letter"),
+        **{
+            letter: Column("nats", HIGHER, f"score of {letter} at this residue, by `estimator`; 0 where it is there")
+            for letter in chemistry.AMINO_ACIDS
+        },
+    }
+
     scores: Float[Tensor, "n 20"]  # columns in the order of chemistry.AMINO_ACIDS
     slope: float | None  # kcal/mol per nat; None where there is no calibration for the estimator
-    calibration: str  # where the slope is from, or why there is none
-    weights: str
-    sha256: str
-    seconds: float
-    condition: str | None = None  # of the weights: which teacher they answered like
 
     @property
     def ddg_like(self) -> Float[Tensor, "n 20"] | None:
-        """-ddG in kcal/mol, positive where the mutation stabilises; None without a calibration."""
+        """-ddG in kcal/mol, positive where the mutation stabilizes; None without a calibration."""
         return None if self.slope is None else self.slope * self.scores
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per mutation (19 per scored residue), in the order of the residues."""
         rows = []
         for i, scores in enumerate(self.scores.tolist()):
-            place = self._place(i)
+            residue = self._residue(i)
             for letter, value in zip(chemistry.AMINO_ACIDS, scores, strict=True):
-                if letter != place["wt"] and math.isfinite(value):
+                if letter != residue["wt"] and math.isfinite(value):
                     ddg = None if self.slope is None else self.slope * value
-                    rows.append({**place, "mutant": letter, "score": value, DDG_LIKE: ddg})
+                    rows.append({**residue, "mutant": letter, "score": value, DDG_LIKE: ddg})
         return rows
 
     def matrix(self) -> list[dict[str, Any]]:
         """One row per scored residue with a column for each amino acid: the score, nats, 0 for the wild type."""
         scored = self.scores.isfinite().all(-1).nonzero()[:, 0].tolist()
         return [
-            {**self._place(i), **dict(zip(chemistry.AMINO_ACIDS, self.scores[i].tolist(), strict=True))} for i in scored
+            {**self._residue(i), **dict(zip(chemistry.AMINO_ACIDS, self.scores[i].tolist(), strict=True))}
+            for i in scored
         ]
 
     def of(self, chain: str, number: int, wt: str, mutant: str, icode: str = "") -> float:
@@ -84,7 +109,7 @@ class MutationScan:
         (i,) = places(self.structure, [change])
         return float(self.scores[i, chemistry.AMINO_ACIDS.index(mutant)])
 
-    def _place(self, i: int) -> dict[str, Any]:
+    def _residue(self, i: int) -> dict[str, Any]:
         return {
             "chain": self.structure.chain_ids[int(self.structure.chains[i])],
             "number": int(self.structure.numbers[i]),
@@ -101,66 +126,64 @@ def scan(
     seed: int = 0,
     device: str = "auto",
 ) -> MutationScan:
-    """All single mutations from one encoding and one decoding pass, and a pass without edges for the residues alone.
+    """Score all single mutations: one encoding, one decoding pass, and a pass for the residues alone.
 
-    `seed` is accepted for the sake of one calling convention: nothing here is random. Errors as for `score`, and
-    ValueError for an unknown estimator.
+    Parameters
+    ----------
+    structure
+        The backbone and its sequence.
+    predictor
+        A design predictor; the shipped one by default.
+    estimator
+        What a score is: a name in `ESTIMATORS`.
+    seed
+        Accepted as all functions of scoring take one: nothing here is random.
+    device
+        Where the shipped weights are loaded; a given predictor stays where it is.
+
+    Returns
+    -------
+    MutationScan
+        Scores (n, 20) in nats, 0 for the wild type, higher where the mutant is better.
+
+    Raises
+    ------
+    ValueError
+        An unknown estimator, a predictor of another task, or a structure with nothing to score.
+
+    Examples
+    --------
+    >>> import protein_enn as pe
+    >>> found = pe.scan(pe.read_structure("examples/1bhl.pdb"))
+    >>> len(found.rows()), round(found.of("A", 131, "W", "A"), 1)
+    (2565, 1.7)
     """
     del seed
     start = time.perf_counter()
     check_structure(structure)
-    check_estimator(estimator)
+    estimator_named(estimator)
     predictor = design_predictor(predictor, device, "scan")
-    scorable(structure, predictor)
-    scores = log_odds(Backbone(structure, predictor), structure, predictor, [estimator])[estimator]
+    scores = log_odds(Backbone(structure, predictor), [estimator])[estimator]
     calibration, reason = calibration_of(predictor, estimator)
-    slope = None if calibration is None else calibration.slope
-    made_by = predictor.name, predictor.sha256, time.perf_counter() - start, predictor.condition
-    return MutationScan(structure, estimator, scores, slope, reason, *made_by)
+    return MutationScan(
+        structure=structure,
+        provenance=Provenance.of(predictor),
+        seconds=time.perf_counter() - start,
+        estimator=estimator,
+        calibration=reason,
+        scores=scores,
+        slope=None if calibration is None else calibration.slope,
+    )
 
 
-def check_estimator(estimator: str) -> None:
-    """ValueError unless it is one of `ESTIMATORS`."""
-    if estimator not in ESTIMATORS:
-        raise ValueError(f"estimator is {estimator!r}: choose one of {', '.join(ESTIMATORS)}")
-
-
-def log_odds(
-    backbone: Backbone, structure: Structure, predictor: Predictor, estimators: Collection[str] = ESTIMATORS
-) -> dict[str, Float[Tensor, "n 20"]]:
+def log_odds(backbone: Backbone, estimators: Collection[str] = ESTIMATORS) -> dict[str, Float[Tensor, "n 20"]]:
     """Scores by estimator, nats: 0 for the wild type, nan where a residue is not scored."""
+    with torch.inference_mode():
+        values = {name: estimator_named(name)(backbone.conditionals) for name in estimators}
+    wild_type = backbone.sequence.clamp(max=len(chemistry.AMINO_ACIDS) - 1)[:, None]
     found: dict[str, Tensor] = {}
-    if set(estimators) - {"unconditional"}:
-        single = backbone.single()
-        found["single"] = single
-    if "unconditional" in estimators:
-        found["unconditional"] = backbone.log_probs(backbone.seen_by_none())
-    for name, bonded in ((DDG_LIKE, False), (OWN_BACKBONE, True)):
-        if name in estimators:
-            found[name] = single - context_free(structure, predictor, bonded=bonded)
-    scored, own = scorable(structure, predictor)[:, None], structure.residues.clamp(max=19)[:, None]
-    return {name: torch.where(scored, found[name] - found[name].gather(1, own), math.nan) for name in estimators}
-
-
-@torch.inference_mode()
-def context_free(structure: Structure, predictor: Predictor, *, bonded: bool) -> Float[Tensor, "n 20"]:
-    """Log-probabilities of each residue without any neighbour, from its own backbone; all residues in one pass.
-
-    With `bonded` it still has its torsions and the direction of the residues it is bonded to; without, it is a chain
-    of one residue. No other residue, ligand or ion is there, and no identity is seen. nan without a node.
-    """
-    n = len(structure)
-    alone = replace(structure, others=OtherAtoms.empty(), links=structure.links.of_kind("peptide"))
-    if not bonded:
-        ids = tuple(str(i) for i in range(n))
-        alone = replace(alone, chains=torch.arange(n), chain_ids=ids, label_chain_ids=ids)
-    model = cast(SequenceModel, predictor.model)
-    graph = graph_of(alone, predictor, torch.ones(n, dtype=torch.bool)).to(predictor.device)
-    # One neighbour that is not there: edges that carry nothing need not be computed.
-    graph.neighbors, graph.edge_types = graph.neighbors[:, :1], graph.edge_types[:, :1]
-    graph.neighbor_mask = torch.zeros_like(graph.neighbors, dtype=torch.bool)
-    unseen = torch.full((len(graph.rows),), chemistry.UNKNOWN, device=predictor.device)
-    result = torch.full((n, 20), math.nan)
-    logits = model.logits(model.encode(graph), unseen, graph.neighbor_mask)
-    result[graph.rows.cpu()] = logits.float().cpu().log_softmax(-1)
-    return result
+    for name, preference in values.items():
+        preference = preference.cpu()
+        odds = preference - preference.gather(1, wild_type)
+        found[name] = backbone.of_residues(torch.where(backbone.scored[:, None], odds, math.nan))
+    return found

@@ -1,4 +1,4 @@
-"""What users say of a design in words and files, read into tables; what cannot be read is an error that names it."""
+"""Parsing of what users ask of a design, in texts and files; what does not parse is an error that names it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from protein_enn.structure import Structure
 from protein_enn.structure.selection import SelectionError, select
 
 
-def listed(words: str | Collection[str]) -> list[str]:
+def split_list(text: str | Collection[str]) -> list[str]:
     """`"A,B"` and `["A", "B"]` alike."""
-    return [word.strip() for word in words.split(",") if word.strip()] if isinstance(words, str) else list(words)
+    return [part.strip() for part in text.split(",") if part.strip()] if isinstance(text, str) else list(text)
 
 
-def amino_acids(letters: str) -> str:
+def parse_amino_acids(letters: str) -> str:
     """The letters, each once, in upper case and without X, which is never designed; ValueError for any other."""
     found = dict.fromkeys(letters.upper().replace(",", "").replace(" ", ""))
     if wrong := [letter for letter in found if letter not in chemistry.LETTERS]:
@@ -32,9 +32,9 @@ def amino_acids(letters: str) -> str:
     return "".join(letter for letter in found if letter != chemistry.LETTERS[chemistry.UNKNOWN])
 
 
-def biases(words: str | Mapping[str, Any]) -> dict[str, float]:
+def parse_biases(text: str | Mapping[str, Any]) -> dict[str, float]:
     """`"W:-2,K:0.5"` or `{"W": -2, "K": 0.5}`: nats to be added to the logits of amino acids, by letter."""
-    pairs: Iterable[tuple[str, Any]] = words.items() if isinstance(words, Mapping) else map(_pair, listed(words))
+    pairs: Iterable[tuple[str, Any]] = text.items() if isinstance(text, Mapping) else map(_pair, split_list(text))
     found: dict[str, float] = {}
     for letters, given in pairs:
         try:
@@ -43,7 +43,7 @@ def biases(words: str | Mapping[str, Any]) -> dict[str, float]:
             value = math.nan
         if not math.isfinite(value):
             raise ValueError(f"the bias of {letters!r} is {given!r}: give a finite number of nats, as in W:-2,K:0.5")
-        if not (known := amino_acids(letters)):
+        if not (known := parse_amino_acids(letters)):
             raise ValueError(f"no amino acid {letters!r} to bias: use {chemistry.AMINO_ACIDS}, as in W:-2,K:0.5")
         for letter in known:
             if letter in found:
@@ -59,24 +59,27 @@ def _pair(text: str) -> tuple[str, str]:
     return letters.strip(), value
 
 
-def rows_of(structure: Structure, words: str | Collection[str], what: str) -> Bool[Tensor, "n"]:
-    """The residues that any of the words choose: ids (`A:52B`) as they stand, else as `select` reads them."""
+def residues_of(structure: Structure, selections: str | Collection[str], what: str) -> Bool[Tensor, "n"]:
+    """The residues that any of the selections chooses: ids (`A:52B`) as they stand, else as `select` reads them.
+
+    `what` they are for is named in errors.
+    """
     chosen = torch.zeros(len(structure), dtype=torch.bool)
-    places: dict[str, list[int]] = {}
+    rows: dict[str, list[int]] = {}
     for i in range(len(structure)):
-        places.setdefault(structure.residue_id(i), []).append(i)
-    for word in [words] if isinstance(words, str) else words:
-        if word in places:
-            chosen[places[word]] = True
+        rows.setdefault(structure.residue_id(i), []).append(i)
+    for selection in [selections] if isinstance(selections, str) else selections:
+        if selection in rows:
+            chosen[rows[selection]] = True
             continue
         try:
-            chosen |= select(structure, word)
+            chosen |= select(structure, selection)
         except SelectionError as error:
-            raise ValueError(f"{structure.name}: {what} {word!r}: {error}") from None
+            raise ValueError(f"{structure.name}: {what} {selection!r}: {error}") from None
     return chosen
 
 
-def in_chain(structure: Structure, name: str) -> Bool[Tensor, "n"]:
+def residues_of_chain(structure: Structure, name: str) -> Bool[Tensor, "n"]:
     """The residues of an author chain; ValueError if it has none."""
     chosen = torch.tensor([chain == name for chain in structure.chain_ids])[structure.chains]
     if not chosen.any():
@@ -85,21 +88,21 @@ def in_chain(structure: Structure, name: str) -> Bool[Tensor, "n"]:
     return chosen
 
 
-def tie_parts(words: str) -> list[tuple[str, float | None]]:
+def parse_tie(text: str) -> list[tuple[str, float | None]]:
     """`"A:1-9 = B:1-9 * 0.5"`: the sides that are tied residue by residue, and their weights where they are given."""
-    parts: list[tuple[str, float | None]] = []
-    for part in re.split(r"(?<![<>])=", words):
-        who, star, weight = part.rpartition("*")
+    sides: list[tuple[str, float | None]] = []
+    for side in re.split(r"(?<![<>])=", text):
+        selection, star, weight = side.rpartition("*")
         try:
             value = float(weight) if star else None
         except ValueError:
             value = math.nan
         if value is not None and (not math.isfinite(value) or value == 0):
-            raise ValueError(f"the weight {weight.strip()!r} in {words!r} is not a finite number other than 0")
-        parts.append(((who if star else part).strip(), value))
-    if len(parts) < 2 or not all(who for who, _ in parts):
-        raise ValueError(f"{words!r} ties nothing: write what shares one identity with = between, as in A:5=B:5=C:5")
-    return parts
+            raise ValueError(f"the weight {weight.strip()!r} in {text!r} is not a finite number other than 0")
+        sides.append(((selection if star else side).strip(), value))
+    if len(sides) < 2 or not all(selection for selection, _ in sides):
+        raise ValueError(f"{text!r} ties nothing: write what shares one identity with = between, as in A:5=B:5=C:5")
+    return sides
 
 
 def read_biases(path: str | Path) -> dict[str, dict[str, float]]:
@@ -109,12 +112,12 @@ def read_biases(path: str | Path) -> dict[str, dict[str, float]]:
     ValueError says what of the file cannot be read; OSError if it cannot be opened.
     """
     found: dict[str, dict[str, float]] = {}
-    for where, words, value in _entries(Path(path), ("residues", "amino_acids", "bias")):
+    for where, cells, value in _entries(Path(path), ("residues", "amino_acids", "bias")):
         try:
-            more = biases(value if isinstance(value, Mapping) else {words[1]: value})
-            entry = found.setdefault(words[0], {})
+            more = parse_biases(value if isinstance(value, Mapping) else {cells[1]: value})
+            entry = found.setdefault(cells[0], {})
             if twice := entry.keys() & more.keys():
-                raise ValueError(f"{words[0]} has two biases for {', '.join(sorted(twice))}: give one")
+                raise ValueError(f"{cells[0]} has two biases for {', '.join(sorted(twice))}: give one")
             entry.update(more)
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
@@ -124,18 +127,18 @@ def read_biases(path: str | Path) -> dict[str, dict[str, float]]:
 def read_omissions(path: str | Path) -> dict[str, str]:
     """Amino acids to leave out by position: JSON {"A:5": "CW"}, or CSV with the header residues,amino_acids."""
     found: dict[str, str] = {}
-    for where, words, value in _entries(Path(path), ("residues", "amino_acids")):
+    for where, cells, value in _entries(Path(path), ("residues", "amino_acids")):
         try:
             if not isinstance(value, str):
-                raise ValueError(f"{words[0]} has {value!r}: give letters of amino acids, such as CW")
-            found[words[0]] = amino_acids(found.get(words[0], "") + value)
+                raise ValueError(f"{cells[0]} has {value!r}: give letters of amino acids, such as CW")
+            found[cells[0]] = parse_amino_acids(found.get(cells[0], "") + value)
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
     return found
 
 
 def _entries(path: Path, columns: tuple[str, ...]) -> list[tuple[str, tuple[str, ...], Any]]:
-    """Where in the file, the words of the entry (its residues first), and its value."""
+    """Where in the file, the first cells of the entry (its residues first), and its value."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -147,7 +150,7 @@ def _entries(path: Path, columns: tuple[str, ...]) -> list[tuple[str, tuple[str,
             raise ValueError(f"{path}: no JSON: {error}") from None
         if not isinstance(table, dict) or (len(columns) == 3 and not all(isinstance(v, dict) for v in table.values())):
             raise ValueError(f'{path}: expected an object by residues, as in {{"A:5": {{"W": -2}}}}')
-        return [(f"{path}, {words!r}", (words,), value) for words, value in table.items()]
+        return [(f"{path}, {residues!r}", (residues,), value) for residues, value in table.items()]
     rows = list(csv.reader(text.splitlines()))
     if not rows or tuple(cell.strip() for cell in rows[0]) != columns:
         raise ValueError(f"{path}: the first line of a CSV file must be {','.join(columns)}")

@@ -1,7 +1,7 @@
-"""A drafted sequence, its least certain residues rewritten.
+"""Rewriting the least certain residues of a sampled sequence.
 
-In each round every designed residue is judged given all others; those of the lowest log p are drawn anew, given the
-rest. A draft decoded once has residues that were drawn before their neighbours were known: these are the ones found.
+In each round every designed residue is scored given all others; those of the lowest log p are drawn anew, given the
+rest. A sequence decoded once has residues that were drawn before their neighbors were known: these are drawn again.
 """
 
 from __future__ import annotations
@@ -13,21 +13,20 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from protein_enn import chemistry
 from protein_enn.scoring.backbone import Backbone
 from protein_enn.scoring.decoding import Decoder
 from protein_enn.scoring.sampling import Draw, Problem, sample
 
-SHARE = 0.1
-"""Of the designed residues that are rewritten in a round."""
+FRACTION = 0.1
+"""Of the designed residues, rewritten in a round."""
 
 
-def rewritten(
+def rewrite(
     backbone: Backbone, decoder: Decoder, problem: Problem, draw: Draw, temperature: float, seed: int, rounds: int
 ) -> Draw:
     """The draw after so many rounds; its likelihoods are those of its last order, in which rewritten residues are last.
 
-    Tied residues are judged and drawn together. What is drawn depends on `seed` and the round alone.
+    Tied residues are scored and drawn together. What is drawn depends on `seed` and the round alone.
     """
     if not rounds or not bool(problem.free.any()):
         return draw
@@ -43,10 +42,10 @@ def rewritten(
 
 def _least_certain(problem: Problem, certain: Float[Tensor, "g"]) -> Bool[Tensor, "g"]:
     """The designed residues of the groups whose mean log p is lowest."""
-    groups, place = problem.groups[problem.free].unique(return_inverse=True)
-    total = torch.zeros(len(groups), dtype=torch.double).index_add_(0, place, certain[problem.free].double())
-    mean = total / place.bincount(minlength=len(groups))
-    lowest = groups[mean.argsort(stable=True)[: math.ceil(SHARE * len(groups))]]
+    groups, group = problem.groups[problem.free].unique(return_inverse=True)
+    total = torch.zeros(len(groups), dtype=torch.double).index_add_(0, group, certain[problem.free].double())
+    mean = total / group.bincount(minlength=len(groups))
+    lowest = groups[mean.argsort(stable=True)[: math.ceil(FRACTION * len(groups))]]
     return problem.free & torch.isin(problem.groups, lowest)
 
 
@@ -59,9 +58,7 @@ def _consecutive(order: Int[Tensor, "g"]) -> Int[Tensor, "g"]:
 def _joint(backbone: Backbone, problem: Problem, draw: Draw) -> Float[Tensor, "g"]:
     """Log p of each drawn identity given what comes before it in the order; nan where none was drawn."""
     first = torch.where(draw.order < 0, backbone.base - len(backbone.base), draw.order)
-    visible = problem.mask & (first[problem.neighbors] < first[:, None])
-    if not backbone.model.shows_unknown:
-        visible = visible & (draw.sequence != chemistry.UNKNOWN)[problem.neighbors]
+    visible = backbone.all_visible(draw.sequence) & (first[problem.neighbors] < first[:, None])
     log_probs = backbone.logits(draw.sequence, visible).log_softmax(-1)
     own = log_probs.gather(1, draw.sequence.clamp(max=log_probs.shape[1] - 1)[:, None])[:, 0]
     return torch.where(draw.order < 0, math.nan, own)

@@ -1,9 +1,9 @@
 """Sequences for a backbone, sampled autoregressively, exactly, and in few passes.
 
-The residues are coloured so that no two of one colour see each other; the colours are decoded one after the other.
-Within a colour no residue sees another, so decoding them together gives the same probabilities as one by one.
-A group of tied residues is one node of the coloured graph. Only the residues of the present colour are decoded, those
-of many samples at once. Nothing here knows of structures: a design problem is a handful of tensors.
+The residues are colored so that no two neighbors have one color; the colors are decoded one after the other. Within a
+color no residue sees another, so decoding them together gives the same probabilities as one by one. A group of tied
+residues is one node of the colored graph. Only the residues of the present color are decoded, those of many samples at
+once. Nothing here knows of structures: a design problem is a handful of tensors.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from protein_enn.graph.coloring import coloring
 from protein_enn.scoring.decoding import Decoder
 
 TOGETHER = 16_384
-"""Residues of samples that are decoded side by side: enough to have little Python for each, little to hold."""
+"""Residues of samples that are decoded at once: enough to have little Python for each, little to hold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Problem:
     """What is to be sampled, for the g nodes of a graph; as in `Constraints`."""
 
     neighbors: Int[Tensor, "g k"]
-    mask: Bool[Tensor, "g k"]  # which neighbours there are
+    mask: Bool[Tensor, "g k"]  # which neighbors exist
     sequence: Int[Tensor, "g"]  # identities that are kept where not free; an unknown one shows nothing
     free: Bool[Tensor, "g"]
     bias: Float[Tensor, "g 20"]
@@ -41,7 +41,7 @@ class Draw:
 
     sequence: Int[Tensor, "g"]
     log_probs: Float[Tensor, "g"]  # ln p of each drawn identity by its own logits, no bias; nan where nothing was drawn
-    order: Int[Tensor, "g"]  # the step at which each was drawn; -1: it was there from the start
+    order: Int[Tensor, "g"]  # the step at which each was drawn; -1: known from the start
 
 
 def sample(decoder: Decoder, problem: Problem, temperature: float, seed: int, samples: int) -> Iterator[Draw]:
@@ -81,10 +81,10 @@ def _decode(
     for step in range(int(order.max()) + 1):
         s, rows = (order == step).nonzero(as_tuple=True)
         logits = sampled.logits(s, rows)
-        groups, place = (s * g + problem.groups[rows]).unique(return_inverse=True)
+        groups, group = (s * g + problem.groups[rows]).unique(return_inverse=True)
         weights = problem.weights[rows, None].double()
-        shares = weights * logits + weights.abs() * problem.bias[rows]
-        drawn = (noise.view(-1, 20)[groups].index_add(0, place, shares)).argmax(-1)[place]
+        weighted = weights * logits + weights.abs() * problem.bias[rows]
+        drawn = (noise.view(-1, 20)[groups].index_add(0, group, weighted)).argmax(-1)[group]
         sampled.place(drawn)
         sequence[s, rows] = drawn
         log_probs[s, rows] = logits.log_softmax(-1).gather(1, drawn[:, None])[:, 0]
@@ -92,7 +92,7 @@ def _decode(
 
 
 def links(problem: Problem) -> list[set[int]]:
-    """For the first residue of each designed group, those of the groups that it sees or is seen by."""
+    """For the first residue of each designed group, those of the groups with a neighbor in it, either way."""
     linked: list[set[int]] = [set() for _ in range(len(problem.sequence))]
     row, slot = (problem.mask & problem.free[:, None] & problem.free[problem.neighbors]).nonzero(as_tuple=True)
     source, target = problem.groups[problem.neighbors[row, slot]], problem.groups[row]

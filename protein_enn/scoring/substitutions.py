@@ -38,21 +38,21 @@ _FORM = re.compile(
 
 
 def parse_mutant(text: str) -> tuple[Substitution, ...]:
-    """The substitutions of `A:H18A,B:T5S`; ValueError if one does not read so, or none is there."""
+    """The substitutions of `A:H18A,B:T5S`; ValueError if one does not parse, or none is named."""
     parts = [part.strip() for part in re.split("[,;]", text) if part.strip()]
     if not parts:
         raise ValueError("no mutation is named: give such as A:H18A, several at once joined by commas")
-    found = []
+    changes = []
     for part in parts:
         match = _FORM.fullmatch(part)
         if match is None:
             raise ValueError(f"{part!r} is no mutation like A:H18A: chain, wild type, author number, mutant")
-        found.append(Substitution(match["chain"], match["wt"], match["at"], match["to"]))
-    return tuple(found)
+        changes.append(Substitution(match["chain"], match["wt"], match["at"], match["to"]))
+    return tuple(changes)
 
 
 def residue_index(structure: Structure) -> dict[str, int]:
-    """Place of each residue by author chain and number, `A:52B`, else by label chain with the author number."""
+    """Index of each residue by author chain and number, `A:52B`, else by label chain with the author number."""
     index: dict[str, int] = {}
     numbers = [f"{n}{code}" for n, code in zip(structure.numbers.tolist(), structure.insertion_codes, strict=True)]
     for ids in (structure.chain_ids, structure.label_chain_ids):
@@ -62,34 +62,34 @@ def residue_index(structure: Structure) -> dict[str, int]:
 
 
 def places(structure: Structure, mutant: Sequence[Substitution], index: dict[str, int] | None = None) -> list[int]:
-    """Where the substitutions are in the structure, given its `residue_index` or not.
+    """Indices of the substituted residues in the structure, given its `residue_index` or not.
 
-    ValueError: the residue is not there, is not that one (says what it is), lacks N, CA or C, or is named twice.
+    ValueError: the residue does not exist, is not that one (says what it is), lacks N, CA or C, or is named twice.
     """
     index = residue_index(structure) if index is None else index
-    found: list[int] = []
+    rows: list[int] = []
     for change in mutant:
         where = f"{change.chain}:{change.position}"
         if where not in index:
             raise ValueError(f"{structure.name}: no residue {where}{_nearby(structure, change.chain)}")
         i = index[where]
-        there = structure.sequence[i]
-        if there != change.wild_type:
+        present = structure.sequence[i]
+        if present != change.wild_type:
             raise ValueError(
-                f"{structure.name}: residue {where} is {there}, not {change.wild_type}; check the numbering"
+                f"{structure.name}: residue {where} is {present}, not {change.wild_type}; check the numbering"
             )
         if not structure.has_backbone[i]:
             raise ValueError(
                 f"{structure.name}: residue {where} lacks N, CA or C and cannot be scored; rebuild it first"
             )
-        if i in found:
+        if i in rows:
             raise ValueError(f"{structure.name}: residue {where} is mutated twice in one mutant; name it once")
-        found.append(i)
-    return found
+        rows.append(i)
+    return rows
 
 
 def _nearby(structure: Structure, chain: str) -> str:
-    """What there is in its place, for an error."""
+    """Which numbers or chains exist instead, for an error."""
     for ids in (structure.chain_ids, structure.label_chain_ids):
         if chain in ids:
             numbers = structure.numbers[structure.chains == ids.index(chain)].tolist()

@@ -27,10 +27,10 @@ class KeepBest(Callback):
         out: Path,
         run: dict[str, Any],
         describe: Callable[[dict[str, float]], dict[str, Any]],
-        say: Callable[[str], None],
+        log: Callable[[str], None],
         checkpoint_minutes: float,
     ) -> None:
-        self.out, self.run, self.describe, self.say = out, run, describe, say
+        self.out, self.run, self.describe, self.log = out, run, describe, log
         self.checkpoint_minutes, self.saved_at = checkpoint_minutes, 0.0
         self.best = float("inf")
         self.tensors: dict[str, Tensor] = {}
@@ -71,7 +71,7 @@ class KeepBest(Callback):
         self._save(trainer, module)
         shown = ", ".join(f"{k.removeprefix('val/')} {v:.4f}" for k, v in module.figures.items() if k[:4] == "val/")
         if trainer.is_global_zero:
-            self.say(
+            self.log(
                 f"step {module.global_step}, {module.minutes:.1f} min, {module.residues_seen} residues: {shown}"
                 f"{' (best)' if improved else ''}"
             )

@@ -69,7 +69,7 @@ def resumed(path: Path, run: Mapping[str, Any]) -> tuple[dict[str, Any] | None, 
     return checkpoint, f"goes on from step {checkpoint['global_step']} of {path.name}"
 
 
-def sweep(folder: Path) -> None:
+def remove_unfinished(folder: Path) -> None:
     """Remove what writers that were killed left unfinished under temporary names."""
     for part in folder.glob(".*.part"):
         part.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ import torch
 import yaml
 
 from protein_enn.data import Store, prepare
-from protein_enn.data.batches import seeded
+from protein_enn.data.batches import seeded_generator
 from protein_enn.data.leakage import fingerprint_path, load_fingerprint
 from protein_enn.graph import batch
 from protein_enn.io.atomic import write_bytes, write_text
@@ -56,7 +56,7 @@ def finetune(
     seed: int = 0,
     device: str = "auto",
     threads: int | None = None,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
     progress: Callable[[int, int], None] | None = None,
 ) -> Finetuned:
     """Prepares `out`/store, trains from the base, and leaves `out`/best.safetensors with best.json and held_out.csv.
@@ -69,16 +69,16 @@ def finetune(
     before = load_predictor(base, device)
     check_trainable(before)
     known = load_fingerprint(fingerprint_path(base))
-    seen = None if known is None else known.seen
+    overlaps = None if known is None else known.overlaps
     options: dict[str, Any] = {"cluster": cluster, "identity": identity, "templates": templates, "seed": seed}
     prepared = prepare(
-        inputs, out / "store", valid_fraction=valid_fraction, leaks="move", seen=seen or _never, progress=progress,
-        **options,
+        inputs, out / "store", valid_fraction=valid_fraction, leaks="move", overlaps=overlaps or _never,
+        progress=progress, **options,
     )  # fmt: skip
     notes = [*prepared.notes, *(f"not used: {name}: {why}" for name, why in prepared.failed)]
     rows = [i for i, r in enumerate(prepared.store.records) if r.split == "val" and r.kind == "native"]
     natives = [i for i, r in enumerate(prepared.store.records) if r.kind == "native"]
-    if known is not None and (met := sum(known.seen(prepared.store.sequence(i)) for i in natives)):
+    if known is not None and (met := sum(known.overlaps(prepared.store.sequence(i)) for i in natives)):
         notes.append(f"{met} of {len(natives)} chains resemble chains that {base} was trained on")
     if known is None:
         notes.append(f"{base} has no fingerprint of its training: nobody can tell whether it has seen these chains")
@@ -89,7 +89,7 @@ def finetune(
             "(--identity 0.7)"
         )
     for note in notes:
-        say(note)
+        log(note)
     experiment = Experiment(
         task=before.task, max_steps=max_steps, learning_rate=learning_rate, budget=800, crop=400, ema=0.98,
         warmup=min(20, max_steps), validate_every=max(1, max_steps // VALIDATIONS), seed=seed,
@@ -100,7 +100,7 @@ def finetune(
     try:
         result = train(
             out / "experiment.yaml", out, data=out / "store", from_weights=base, max_minutes=max_minutes, device=device,
-            threads=threads, say=say,
+            threads=threads, log=log,
         )  # fmt: skip
     except FloatingPointError as error:
         raise ValueError(f"{error}: give a lower learning rate than {learning_rate:g} (--learning-rate)") from error
@@ -165,13 +165,15 @@ def held_out_figures(
     task = kind(kind.Config.model_validate(experiment.task_settings), predictors[0].model.config)
     found = []
     for row in rows:
-        generator = seeded("held out", row)
+        generator = seeded_generator("held out", row)
         graph, target = task.example(store[row].cropped(LONGEST, generator), generator, False)
         graph, target = batch([graph]), task.collate([target])
         values = []
         for predictor in predictors:
             moved = replace(target, **{name: value.to(predictor.device) for name, value in vars(target).items()})
-            parts = task.loss(predictor.model, graph.to(predictor.device), moved, seeded("order", row), training=False)
+            parts = task.loss(
+                predictor.model, graph.to(predictor.device), moved, seeded_generator("order", row), training=False
+            )
             values.append(float(parts[task.metric]))
         found.append((store.records[row].name, int(graph.num_nodes), values[0], values[1]))
     return Figures(tuple(found))

@@ -16,7 +16,7 @@ import torch
 from scipy.stats import spearmanr
 
 from protein_enn import chemistry
-from protein_enn.data.batches import seeded
+from protein_enn.data.batches import seeded_generator
 from protein_enn.data.clusters import choose, cluster
 from protein_enn.data.leakage import Fingerprint, fingerprint_path, load_fingerprint
 from protein_enn.data.splits import splits_of
@@ -26,7 +26,7 @@ from protein_enn.models import frozen
 from protein_enn.models.design import DesignModel
 from protein_enn.predictor import Predictor, check_trainable, load_predictor
 from protein_enn.scoring.calibration import calibration_of, fit, store
-from protein_enn.scoring.mutations import DDG_LIKE
+from protein_enn.scoring.estimators import DDG_LIKE
 from protein_enn.scoring.substitutions import Substitution, places
 from protein_enn.structure import Structure
 from protein_enn.training.tasks.ddg import DdgTask, MeasuredProtein
@@ -71,7 +71,7 @@ def finetune_on_ddg(
     settings: Mapping[str, float] | None = None,
     seed: int = 0,
     threads: int | None = None,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> FinetunedOnDdg:
     """Leaves `out`/best.safetensors, calibrated anew on the training proteins, with best.json and the fingerprint.
 
@@ -98,7 +98,7 @@ def finetune_on_ddg(
         raise ValueError(f"{name}: proteins of one cluster only, none can be held out; give more or --identity 0.7")
     notes.append(f"{clustering}; {len(training)} proteins to train on, {len(held)} held out")
     for note in notes:
-        say(note)
+        log(note)
     calibration, _ = calibration_of(before, DDG_LIKE)
     slope = calibration.slope if calibration else _slope(training, before, name)
     task = DdgTask(DdgTask.Config(slope=slope, **dict(settings or {})))
@@ -107,12 +107,12 @@ def finetune_on_ddg(
     first, first_own = _ranking(original, held)
     best, best_epoch, tensors = first, 0, deepcopy(original.state_dict())
     tried, tried_own = -math.inf, -math.inf
-    say(f"base: Spearman {first:.3f} on held-out proteins, {first_own:.3f} within proteins")
+    log(f"base: Spearman {first:.3f} on held-out proteins, {first_own:.3f} within proteins")
     for epoch in range(1, epochs + 1):
-        order = torch.randperm(len(training), generator=seeded("proteins", seed, epoch)).tolist()
+        order = torch.randperm(len(training), generator=seeded_generator("proteins", seed, epoch)).tolist()
         sums: dict[str, float] = {}
         for step, i in enumerate(order):
-            parts = task.loss(model, original, training[i], seeded("ddg", seed, epoch, step))
+            parts = task.loss(model, original, training[i], seeded_generator("ddg", seed, epoch, step))
             optimizer.zero_grad()
             parts["loss"].backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -121,7 +121,7 @@ def finetune_on_ddg(
         value, own = _ranking(model.eval(), held)
         model.train()
         shown = ", ".join(f"{key} {part:.3f}" for key, part in sums.items())
-        say(f"epoch {epoch}: {shown}; held out: Spearman {value:.3f}, within proteins {own:.3f}")
+        log(f"epoch {epoch}: {shown}; held out: Spearman {value:.3f}, within proteins {own:.3f}")
         if value > tried:
             tried, tried_own = value, own
         if value > best:

@@ -15,10 +15,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.data.batches import seeded
+from protein_enn.data.batches import seeded_generator
 from protein_enn.data.chain import Chain
 from protein_enn.data.jobs import in_order
-from protein_enn.data.labels import Coded, Labels, View, coded, write_labels
+from protein_enn.data.labels import EncodedLabels, Labels, View, encode_labels, write_labels
 from protein_enn.data.store import Record, Store
 from protein_enn.graph.coloring import coloring
 from protein_enn.models.mpnn.graph import BackboneGraph, graph_of_backbone
@@ -28,7 +28,7 @@ from protein_enn.models.mpnn.published import read_published
 from protein_enn.training.memory import reuse_freed_memory
 
 PARTS = ("val", "native", "designed")
-"""In which order a store is labelled."""
+"""In which order a store is labeled."""
 REPLACED = 0.3
 """Share of the own residues that the view `mixed` shows as the teacher would have them."""
 DESIGN_TEMPERATURE = 0.1
@@ -67,9 +67,9 @@ def label_store(
 ) -> int:
     """Labels the chains of training and validation, and designed backbones, by published weights; how many were added.
 
-    Chains come in rounds, one of each cluster in the first. Of chains with partners a share `alone` is labelled without
-    them; a `fraction` of the training chains is labelled in all, one of each cluster at least. What is there is kept,
-    so a run that was stopped goes on. A chain that cannot be labelled is skipped, and the labels say why. `workers` are
+    Chains come in rounds, one of each cluster in the first. Of chains with partners a share `alone` is labeled without
+    them; a `fraction` of the training chains is labeled in all, one of each cluster at least. What is there is kept,
+    so a run that was stopped goes on. A chain that cannot be labeled is skipped, and the labels say why. `workers` are
     processes of a thread each, by default one for each CPU. ValueError for a bad store or teacher, or labels of others.
     """
     opened, network = Store(store), read_teacher(teacher)
@@ -78,8 +78,8 @@ def label_store(
     setup = (str(store), str(teacher), alone, f"{described['sha256']} {seed}")
     with ProcessPoolExecutor(workers, initializer=_prepare, initargs=setup) as pool:
 
-        def label(numbers: list[int]) -> Iterator[Coded | str]:
-            return in_order(pool, _labelled, numbers)
+        def label(numbers: list[int]) -> Iterator[EncodedLabels | str]:
+            return in_order(pool, _labeled, numbers)
 
         return write_labels(out, opened, described, condition, records, label, progress)
 
@@ -99,7 +99,7 @@ def rounds(records: Sequence[Record], fraction: float, seed: int) -> list[int]:
             members.setdefault((part, record.cluster), []).append(number)
     placed = []
     for (part, cluster), numbers in members.items():
-        order = torch.randperm(len(numbers), generator=seeded("rounds", seed, cluster)).tolist()
+        order = torch.randperm(len(numbers), generator=seeded_generator("rounds", seed, cluster)).tolist()
         kept = len(numbers) if part == "val" else math.ceil(fraction * len(numbers))
         placed += [(PARTS.index(part), turn, numbers[i]) for turn, i in enumerate(order[:kept])]
     return [number for *_, number in sorted(placed, key=lambda item: item[:2])]
@@ -125,17 +125,17 @@ def _prepare(store: str, teacher: str, alone: float, seed: str) -> None:
     _worker[:] = [_Worker(Store(store, verify=False), network, alone, seed)]
 
 
-def _labelled(number: int) -> Coded | str:
+def _labeled(number: int) -> EncodedLabels | str:
     """Labels of a record, or why there are none; runs in a worker process."""
     (worker,) = _worker
     record, chain = worker.store.records[number], worker.store[number]
-    generator = seeded("labels", worker.seed, record.name, number)
+    generator = seeded_generator("labels", worker.seed, record.name, number)
     alone = bool(record.partners) and float(torch.rand((), generator=generator)) < worker.alone
     if alone or record.split == "val":  # validation is of chains alone
         chain, alone = chain.take(chain.own), True
     try:
         with torch.autocast("cpu", torch.bfloat16):  # a KL divergence of some 0.0002 from float32, and faster
-            return coded(chain, Labels(tuple(views(worker.network, chain, generator)), alone))
+            return encode_labels(chain, Labels(tuple(views(worker.network, chain, generator)), alone))
     except (ValueError, RuntimeError, IndexError) as error:  # one odd chain does not stop a run of hours
         return str(error) or type(error).__name__
 
@@ -149,7 +149,7 @@ def views(network: MPNN, chain: Chain, generator: torch.Generator) -> Iterator[V
     encoding = network.encode(graph)
     native = chain.residues
     if bool((native == chemistry.UNKNOWN).all()):
-        native = drawn_sequence(network, graph, encoding, len(chain), DESIGN_TEMPERATURE, generator)
+        native = sample_sequence(network, graph, encoding, len(chain), DESIGN_TEMPERATURE, generator)
     ranks = [torch.randperm(len(chain), generator=generator) for _ in range(2)]
     hidden = torch.zeros(len(chain), dtype=torch.long)
     first = _log_probs(network, graph, encoding, [native, native], [hidden, ranks[0]])
@@ -163,9 +163,9 @@ def views(network: MPNN, chain: Chain, generator: torch.Generator) -> Iterator[V
     seen = ((first[0], hidden, native), (first[1], ranks[0], native), (second[0], ranks[1], mixed))
     for log_probs, rank, sequence in seen:
         whole = torch.zeros(len(chain), 20)
-        labelled = torch.zeros(len(chain), dtype=torch.bool)
-        whole[graph.rows], labelled[graph.rows] = log_probs, True
-        yield View(whole, labelled & chain.own, rank, sequence)
+        labeled = torch.zeros(len(chain), dtype=torch.bool)
+        whole[graph.rows], labeled[graph.rows] = log_probs, True
+        yield View(whole, labeled & chain.own, rank, sequence)
 
 
 def _log_probs(
@@ -181,7 +181,7 @@ def _log_probs(
     )
 
 
-def drawn_sequence(
+def sample_sequence(
     network: MPNN, graph: BackboneGraph, encoding: Encoding, n: int, temperature: float, generator: torch.Generator
 ) -> Int[Tensor, "n"]:
     """A sequence of n residues drawn by the network for a backbone; X where a residue is no node.

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from protein_enn.data.batches import ResidueBudget, seeded
+from protein_enn.data.batches import ResidueBudget, seeded_generator
 from protein_enn.data.chain import Chain
-from protein_enn.data.embeddings import SHARES, Embeddings
+from protein_enn.data.embeddings import HIDDEN_FRACTIONS, Embeddings
 from protein_enn.data.labels import VIEWS, LabelSet
 from protein_enn.data.store import Store
 from protein_enn.graph import batch
@@ -35,19 +35,19 @@ class Examples(Dataset[tuple[Any, Any]]):
         self.embeddings, self.labels = embeddings, labels
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Any, Any]:
-        generator = seeded("example", self.seed, *key)
+        generator = seeded_generator("example", self.seed, *key)
         chain = self.store[key[1]]
         if self.embeddings is not None:  # in validation all residues are hidden from the language model
-            pattern = int(torch.randint(len(SHARES), (), generator=generator)) if self.training else 0
-            chain = self.embeddings.shown(chain, pattern)
+            pattern = int(torch.randint(len(HIDDEN_FRACTIONS), (), generator=generator)) if self.training else 0
+            chain = self.embeddings.with_features(chain, pattern)
         if self.labels:
-            chain = self._labelled(chain, key[1], generator)
+            chain = self._labeled(chain, key[1], generator)
         return self.task.example(chain.cropped(self.crop, generator), generator, self.training)
 
-    def _labelled(self, chain: Chain, record: int, generator: torch.Generator) -> Chain:
+    def _labeled(self, chain: Chain, record: int, generator: torch.Generator) -> Chain:
         """The chain with what a teacher said of it in some view; in validation the first teacher on the native one.
 
-        A chain that none has labelled is learned from its native letters, under the first condition.
+        A chain that none has labeled is learned from its native letters, under the first condition.
         """
         teachers = [i for i, labels in enumerate(self.labels) if record in labels]
         if not self.training:
@@ -58,7 +58,7 @@ class Examples(Dataset[tuple[Any, Any]]):
         if self.training:
             teacher = teachers[int(torch.randint(len(teachers), (), generator=generator))]
             view = int(torch.multinomial(torch.tensor(VIEW_SHARES), 1, generator=generator))
-        chain = self.labels[teacher].shown(chain, record, view)
+        chain = self.labels[teacher].with_labels(chain, record, view)
         return replace(chain, condition=torch.full_like(chain.residues, teacher))
 
 
@@ -80,7 +80,7 @@ def loaders(
     `place` is which process of how many this is: each takes its own batches of either. In validation each has as many
     as every other: where one is missing the first batch stands in, which the module does not count (`held_out`).
     `embeddings` hold the features of a language model that the examples show. With `labels` training takes the chains
-    that are labelled, in the order of the model's conditions.
+    that are labeled, in the order of the model's conditions.
     """
 
     def collate(examples: list[tuple[Any, Any]]) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from protein_enn.data.batches import seeded
+from protein_enn.data.batches import seeded_generator
 from protein_enn.geometry.rotations import random_rotation
 from protein_enn.training.curves import Curves
 from protein_enn.training.experiment import Experiment
@@ -87,10 +87,12 @@ class TrainingModule(pl.LightningModule):
         torch.manual_seed(self.experiment.seed + number)
         graph, target = item
         if self.experiment.augment != "none":
-            drawn = seeded("turn", self.experiment.seed, number)
+            drawn = seeded_generator("turn", self.experiment.seed, number)
             turn = random_rotation(drawn, self.experiment.augment == "reflections").to(graph.pos)
             graph, target = graph.moved(turn, turn.new_zeros(3)), target.turned(turn)
-        parts = self.task.loss(self.model, graph, target, seeded("step", self.experiment.seed, number), training=True)
+        parts = self.task.loss(
+            self.model, graph, target, seeded_generator("step", self.experiment.seed, number), training=True
+        )
         self.parts.append({name: value.detach() for name, value in parts.items()})
         self.nodes += int(graph.num_nodes)
         if len(self.parts) == self.experiment.accumulate:
@@ -120,7 +122,7 @@ class TrainingModule(pl.LightningModule):
     def validation_step(self, item: tuple[Any, Any], index: int) -> None:
         graph, target = item
         number = index * self.world + self.rank
-        parts = self.task.loss(self.model, graph, target, seeded("validation", number), training=False)
+        parts = self.task.loss(self.model, graph, target, seeded_generator("validation", number), training=False)
         counted = float(graph.num_nodes) if number < self.held_out else 0.0
         for name, value in {**parts, "": torch.ones_like(parts["loss"])}.items():  # "": the residues themselves
             self.totals[name] = self.totals.get(name, 0.0) + value.detach().double() * counted

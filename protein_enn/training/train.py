@@ -56,7 +56,7 @@ def train(
     processes: int = 1,
     nodes: int = 1,
     device: str = "auto",
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> TrainingResult:
     """Trains the experiment; leaves best.safetensors + best.json, last.ckpt, metrics.csv and TensorBoard logs in `out`.
 
@@ -120,16 +120,16 @@ def train(
         metrics = {"validation": figures}
         return {"config": settings, **spoken, "metrics": metrics, "data": provenance, "training": training_facts}
 
-    keep = KeepBest(out, run, describe, say, experiment.checkpoint_minutes)
+    keep = KeepBest(out, run, describe, log, experiment.checkpoint_minutes)
     trainer = trainer_of(out, keep, experiment, max_minutes, device, (processes, nodes))
     place = trainer.global_rank, trainer.world_size
     training, validation = loaders(store, task, experiment, start, place, cache, taught)
     sampler = cast(ResidueBudget, training.batch_sampler)
     module = TrainingModule(model, task, experiment, max_minutes, place, len(held_out(store, experiment)))
     if trainer.is_global_zero:
-        checkpoints.sweep(out)
+        checkpoints.remove_unfinished(out)
         if line:
-            say(line)
+            log(line)
     with warnings.catch_warnings(), no_denormals():
         warnings.simplefilter("ignore")  # Lightning's advice on workers and loggers is not for the user
         trainer.fit(module, training, validation, ckpt_path=None if known is None else str(checkpoint))

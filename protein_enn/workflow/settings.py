@@ -233,7 +233,7 @@ def _message(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "list_type" and isinstance(fault["input"], str):
         return f"a list is wanted: write [{fault['input']}]"
     if fault["type"] in ("model_type", "dict_type"):
-        return f"keys of its own are wanted below it, not {fault['input']!r}; docs/pipeline.md has them"
+        return f"keys of its own are wanted below it, not {fault['input']!r}; docs/how-to/pipeline.md has them"
     return f"{fault['msg'][:1].lower()}{fault['msg'][1:]}, not {fault['input']!r}"
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from protein_enn import read_structure, refine
 from protein_enn.io import atomic
-from protein_enn.report import record_with_trace, write_report
-from protein_enn.report.reading.scans import SOURCE, Scan
+from protein_enn.report import write_report
+from protein_enn.report.heatmap import Scan
+from protein_enn.report.panels.mutations import SOURCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -57,7 +58,9 @@ def opened(browser: Browser) -> Iterator[Opener]:
         page.set_default_timeout(PATIENCE)
         problems: list[str] = []
         requests: list[str] = []
-        page.on("console", lambda said: problems.append(f"console: {said.text}") if said.type == "error" else None)
+        page.on(
+            "console", lambda message: problems.append(f"console: {message.text}") if message.type == "error" else None
+        )
         page.on("pageerror", lambda error: problems.append(f"error: {error}"))
         page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
         page.on("request", lambda request: requests.append(request.url))
@@ -81,7 +84,7 @@ def opened(browser: Browser) -> Iterator[Opener]:
 @pytest.fixture(scope="session")
 def record(examples: Path) -> dict:
     """The record of a refinement of the embedded example."""
-    return record_with_trace(refine(read_structure(examples / "1bhl_perturbed.pdb"), steps=1), "refined.pdb")
+    return refine(read_structure(examples / "1bhl_perturbed.pdb"), steps=1).record("refined.pdb")
 
 
 def score_rows(count: int) -> list[dict]:

@@ -36,7 +36,7 @@ CONTRAST = """() => {
     if (!walker.currentNode.textContent.trim() || !node.checkVisibility()) continue;
     if (node.closest("script, title, desc, option")) continue;
     const style = getComputedStyle(node), inside = node.closest("svg");
-    if (inside && node.closest("[class*=heat]")) continue;  // letters on coloured cells
+    if (inside && node.closest("[class*=heat]")) continue;  // letters on colored cells
     const under = behind(node), ink = over(rgba(inside ? style.fill : style.color), under);
     const [a, b] = [light(ink), light(under)].sort((p, q) => q - p);
     const ratio = (a + 0.05) / (b + 0.05);
@@ -79,7 +79,7 @@ def test_rows_are_sorted_and_chosen(opened: Opener, report: Path) -> None:
 def test_the_keyboard_reaches_and_works_everything(opened: Opener, report: Path) -> None:
     page = opened(report)
     reached: list[str] = []
-    wanted = ["view-structure", "view-colour", "before", "after", "both", "view-sides", "view-residue", "view-previous",
+    wanted = ["view-structure", "view-color", "before", "after", "both", "view-sides", "view-residue", "view-previous",
               "view-next", "view-reset", "stage"]  # fmt: skip
     for _ in range(400):
         page.keyboard.press("Tab")

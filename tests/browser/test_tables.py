@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from protein_enn.report import heatmap, write_report
-from protein_enn.report.reading.scans import AMINO_ACIDS, SOURCE, Scan
+from protein_enn.report.heatmap import AMINO_ACIDS, Scan
+from protein_enn.report.panels.mutations import SOURCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

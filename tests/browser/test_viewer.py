@@ -1,4 +1,4 @@
-"""The 3D view in a browser: drawn, coloured, by mouse and by keyboard, and replaced where it cannot be."""
+"""The 3D view in a browser: drawn, colored, by mouse and by keyboard, and replaced where it cannot be."""
 
 from __future__ import annotations
 
@@ -59,18 +59,18 @@ def test_it_draws_when_it_is_seen_and_not_before(opened: Opener, report: Path) -
     image = pixels(drawn(page))
     assert len(image) * 0.01 < len(structure_pixels(image)) < len(image) * 0.9
     label = page.locator(".stage").get_attribute("aria-label") or ""
-    assert "example after refinement, 135 residues, coloured by predicted lDDT after" in label
+    assert "example after refinement, 135 residues, colored by predicted lDDT after" in label
 
 
-def test_colours_change_with_the_colouring_and_with_before_and_after(opened: Opener, report: Path) -> None:
+def test_colors_change_with_the_coloring_and_with_before_and_after(opened: Opener, report: Path) -> None:
     page = drawn(opened(report))
     after = tint(pixels(page))
     assert after[1] > 30  # sure of it: blue
-    select(page, "colour", "predicted lDDT before")
+    select(page, "color", "predicted lDDT before")
     assert tint(pixels(page))[1] < after[1] - 10  # light blue, yellow
-    select(page, "colour", "displacement / Å")
+    select(page, "color", "displacement / Å")
     assert tint(pixels(page))[0] > 10  # far: red
-    assert [key.get_attribute("data-colouring") for key in page.locator(".key:visible").all()] == ["2"]
+    assert [key.get_attribute("data-coloring") for key in page.locator(".key:visible").all()] == ["2"]
     one = pixels(page)
     page.locator("button[data-when=before]").click()
     assert pixels(page) != one
@@ -117,9 +117,9 @@ def test_a_residue_is_found_and_told_of_everywhere(opened: Opener, report: Path,
     plain = pixels(page)
     field.fill(rows["id"][20].lower())
     field.press("Enter")
-    said = read.text_content() or ""
-    assert said.startswith(f"{rows['id'][20]} {rows['residue'][20]} · predicted lDDT ")
-    assert f"displacement {round(rows['displacement'][20], 3)} Å" in said
+    shown = read.text_content() or ""
+    assert shown.startswith(f"{rows['id'][20]} {rows['residue'][20]} · predicted lDDT ")
+    assert f"displacement {round(rows['displacement'][20], 3)} Å" in shown
     assert pixels(page) != plain
     track = page.locator("#structure-0 figure.interactive")
     assert (track.locator("output").text_content() or "").startswith(rows["id"][20])

@@ -8,21 +8,25 @@ import json
 import re
 import shlex
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import typer
 from typer.testing import CliRunner
 
 from protein_enn.chemistry import BACKBONE
 from protein_enn.cli import app
+from protein_enn.cli.options_from import options_from
 from protein_enn.cli.refinement import COLUMNS
-from protein_enn.cli.refining_options import Controls
 from protein_enn.io import read_structure
+from protein_enn.predictor import load_predictor
+from protein_enn.refinement import RefineOptions, refine
 
 RUNNER = CliRunner()
-DOCS = Path(__file__).parents[2] / "docs" / "refinement.md"
+DOCS = Path(__file__).parents[2] / "docs" / "how-to" / "refinement.md"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "1bhl_perturbed.pdb"
 Helix = Callable[..., str]
 Run = Callable[..., Any]
@@ -194,7 +198,7 @@ def test_what_cannot_be_meant_is_a_usage_error(
 
 
 def test_relax_without_openmm_is_a_usage_error(run: Run, shaken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("protein_enn.cli.refining_options.RELAX_NEEDS", ("no_such_module",))
+    monkeypatch.setattr("protein_enn.refinement.options.RELAX_NEEDS", ("no_such_module",))
     result = run(shaken, "--relax")
     assert result.exit_code == 2 and "protein-enn[relax]" in result.output
 
@@ -214,7 +218,8 @@ def test_what_one_structure_lacks_is_its_row(run: Run, shaken: Path, wishes: lis
     result = run(shaken, *wishes, "--json")
     assert result.exit_code == 1 and "Traceback" not in result.output
     (one,) = json.loads(result.stdout)
-    assert message in one["error"] and control_of(wishes[0]) in one["controls"]
+    name = {"--residues": "region"}.get(wishes[0], wishes[0].removeprefix("--").replace("-", "_"))
+    assert message in one["error"] and name in one["controls"]
 
 
 def test_a_table_of_holds_is_never_overwritten(run: Run, shaken: Path, tmp_path: Path) -> None:
@@ -234,14 +239,57 @@ def test_a_hold_table_of_another_form_is_a_row(run: Run, shaken: Path, tmp_path:
         assert result.exit_code == 1 and message in json.loads(result.stdout)[0]["error"]
 
 
-def test_the_guide_explains_every_option_and_column() -> None:
+def test_the_record_of_the_command_is_that_of_the_api(
+    run: Run, shaken: Path, weights: dict[str, str], tmp_path: Path
+) -> None:
+    assert run(shaken, "--steps", 1, "--residues", "A:60-70", "--no-seconds").exit_code == 0
+    predictor = load_predictor(weights["refinement"])
+    refinement = refine(read_structure(shaken), predictor=predictor, steps=1, region="A:60-70")
+    made = record(tmp_path)
+    expected = {**refinement.record("shaken.pdb"), "seconds": None}
+    assert list(made) == list(expected)
+    assert made == json.loads(json.dumps(expected))
+
+
+def test_the_options_of_the_command_are_those_of_the_class() -> None:
+    command = typer.main.get_command(app).commands["refine"]  # type: ignore[attr-defined]
+    shown = {param.name: param for param in command.params}
+    for option in fields(RefineOptions):
+        param = shown[option.name]
+        assert param.opts == [f"--{option.name.replace('_', '-')}"] and not param.secondary_opts
+        assert param.help == option.metadata["help"] and param.default == option.default
+        assert param.rich_help_panel == option.metadata.get("panel")
+
+
+def test_the_guide_explains_every_column() -> None:
     guide = DOCS.read_text()
     missing = [name for name in COLUMNS if f"`{name}`" not in guide]
-    assert not missing, f"docs/refinement.md says nothing of the columns {missing}"
-    listed = {option: control_of(option) for option in re.findall(r"--[a-z][a-z-]+", guide)}
-    assert not Controls.__dataclass_fields__.keys() - listed.values()
+    assert not missing, f"docs/how-to/refinement.md says nothing of the columns {missing}"
 
 
-def control_of(option: str) -> str:
-    """The control that an option sets: --max-seconds sets max_seconds, --residues sets region."""
-    return {"--residues": "region"}.get(option, option.removeprefix("--").replace("-", "_"))
+def test_the_table_of_controls_means_the_same_in_both_columns_and_has_every_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("hold.csv", "c2.txt"):
+        Path(name).touch()
+    monkeypatch.setattr("protein_enn.refinement.options.RELAX_NEEDS", ())
+    asked: list[RefineOptions] = []
+
+    @options_from(RefineOptions)
+    def take(options: RefineOptions) -> None:
+        asked.append(options)
+
+    parser = typer.Typer()
+    parser.command()(take)
+    table = DOCS.read_text().partition("| wish | command | API |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    explained: set[str] = set()
+    for line in table.splitlines():
+        _, command, call = (re.findall(r"`([^`]+)`", cell) for cell in line.strip("| ").split(" | "))
+        words = shlex.split(command[0].removeprefix("refine X -o out "))
+        assert RUNNER.invoke(parser, words).exit_code == 0, line
+        keywords = call[0].removeprefix("pe.refine(s, ").removesuffix(")")
+        there, here = asked[-1].to_dict(), eval(f"RefineOptions({keywords})").to_dict()  # the guide's own words
+        assert there == here, line
+        explained |= {option.name for option in fields(RefineOptions) if here[option.name] != option.default}
+    assert explained == {option.name for option in fields(RefineOptions)}

@@ -10,8 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from protein_enn.cli.application import app
-from protein_enn.cli.validation import COMPARISON, GEOMETRY
-from protein_enn.metrics.residues import RESIDUE_COLUMNS
+from protein_enn.cli.validation import COMPARISON
+from protein_enn.metrics.residues import residue_columns
+from protein_enn.metrics.stereochemistry import summary_columns
 
 RUNNER = CliRunner()
 
@@ -23,11 +24,11 @@ def test_short_option_and_residues(examples: Path, tmp_path: Path) -> None:
     result = RUNNER.invoke(app, command)
     assert result.exit_code == 0, result.output
     (row,) = json.loads(result.stdout)
-    assert {*GEOMETRY, *COMPARISON} <= {*row}
+    assert {"residues", *summary_columns(), *COMPARISON} <= {*row}
     assert row["interface_scores"] == [] and row["dockq"] is None
     with out.open() as file:
         residues = list(csv.DictReader(file))
-    assert list(residues[0]) == ["name", *RESIDUE_COLUMNS] and len(residues) == row["residues"]
+    assert list(residues[0]) == ["name", *residue_columns()] and len(residues) == row["residues"]
     assert sum(int(r["rotamer"]) for r in residues) == row["rotamer_outliers"]
     assert sum(float(r["ca_distance"]) ** 2 for r in residues) / len(residues) == pytest.approx(row["rmsd"] ** 2, 0.01)
     with table.open() as file:

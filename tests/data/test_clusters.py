@@ -8,12 +8,12 @@ import pytest
 
 from protein_enn import chemistry
 from protein_enn.data import clusters, prepare
-from protein_enn.data.batches import seeded
+from protein_enn.data.batches import seeded_generator
 from protein_enn.data.clusters import Clustering, choose, cluster, components
 from protein_enn.data.kmers import proposals
 from protein_enn.data.splits import splits_of
 from protein_enn.io import write_structure
-from protein_enn.metrics.homology import homology, least_score
+from protein_enn.metrics.alignment import homology, least_score
 from protein_enn.testing import random_structure
 
 WORDS = Clustering("words", "1")
@@ -22,16 +22,17 @@ WORDS = Clustering("words", "1")
 def random_sequence(length: int, seed: int) -> str:
     import torch
 
-    letters = torch.randint(20, (length,), generator=seeded("sequence", seed)).tolist()
+    letters = torch.randint(20, (length,), generator=seeded_generator("sequence", seed)).tolist()
     return "".join(chemistry.AMINO_ACIDS[i] for i in letters)
 
 
-def mutated(sequence: str, share: float, seed: int) -> str:
-    """The sequence with a share of its letters drawn anew."""
+def mutated(sequence: str, fraction: float, seed: int) -> str:
+    """The sequence with a fraction of its letters drawn anew."""
     import torch
 
-    drawn, other = torch.rand(len(sequence), generator=seeded("where", seed)), random_sequence(len(sequence), seed + 99)
-    return "".join(b if r < share else a for a, b, r in zip(sequence, other, drawn.tolist(), strict=True))
+    drawn = torch.rand(len(sequence), generator=seeded_generator("where", seed)).tolist()
+    other = random_sequence(len(sequence), seed + 99)
+    return "".join(b if r < fraction else a for a, b, r in zip(sequence, other, drawn, strict=True))
 
 
 def test_relatives_share_a_cluster_and_strangers_do_not():
@@ -106,7 +107,7 @@ def test_a_missing_or_failing_mmseqs_is_one_line(monkeypatch: pytest.MonkeyPatch
         choose("auto")
     with pytest.raises(ValueError, match="choose one of"):
         choose("blast")
-    with pytest.raises(ValueError, match="share above 0"):
+    with pytest.raises(ValueError, match="fraction above 0"):
         choose("words", 0.0)
 
 
@@ -115,7 +116,7 @@ def test_splits_hold_back_a_cluster_where_asked():
     assert set(splits_of(names, 0.01, 0).values()) == {"train"}
     held = splits_of(names, 0.01, 0, at_least_one=True)
     assert sorted(held.values()) == ["train", "train", "val"]
-    assert splits_of(names, 0.01, 0, known={"a", "b"}, at_least_one=True) == {"a": "train", "b": "train", "c": "val"}
+    assert splits_of(names, 0.01, 0, overlap={"a", "b"}, at_least_one=True) == {"a": "train", "b": "train", "c": "val"}
     assert splits_of(["a"], 0.9, 0, at_least_one=True) == {"a": "train"}
     assert "train" in splits_of(names, 1.0, 0, at_least_one=True).values()
 
@@ -138,21 +139,21 @@ def test_related_chains_across_the_splits_of_a_table_are_an_error_that_names_bot
     data = str(folder_of(tmp_path / "in", ROWS))
     with pytest.raises(ValueError, match=r"again \(val, cluster 3\) and one \(train, cluster 1\) are 100% identical"):
         prepare([data], tmp_path / "stop")
-    assert not (tmp_path / "stop" / "manifest.json").exists(), "there is no such store"
+    assert not (tmp_path / "stop" / "manifest.json").exists(), "no store is left"
     moved = prepare([data], tmp_path / "move", leaks="move")
     assert {r.name: r.split for r in moved.store.records} == {n: "val" if n == "three" else "train" for n, *_ in ROWS}
     assert any("moved to training" in note for note in moved.notes)
-    told = prepare([data], tmp_path / "report", leaks="report")
-    assert [r.split for r in told.store.records] == [row[3] for row in ROWS]
-    assert any("not independent" in note for note in told.notes) and told.store.provenance["leaks"] == 1
+    reported = prepare([data], tmp_path / "report", leaks="report")
+    assert [r.split for r in reported.store.records] == [row[3] for row in ROWS]
+    assert any("not independent" in note for note in reported.notes) and reported.store.provenance["leaks"] == 1
 
 
 def test_what_was_seen_goes_to_training_unless_nothing_is_left(tmp_path: Path):
     data = str(folder_of(tmp_path / "in", [("one", 1, "1", "train"), ("two", 2, "2", "val"), ("three", 3, "3", "val")]))
     two = random_structure((60,), seed=2).sequence
-    some = prepare([data], tmp_path / "some", seen=lambda sequence: sequence == two)
+    some = prepare([data], tmp_path / "some", overlaps=lambda sequence: sequence == two)
     assert [r.split for r in some.store.records] == ["train", "train", "val"] and some.store.provenance["seen"] == 1
-    every = prepare([data], tmp_path / "all", seen=lambda sequence: True)
+    every = prepare([data], tmp_path / "all", overlaps=lambda sequence: True)
     assert [r.split for r in every.store.records] == ["train", "val", "val"]
     assert every.store.provenance["held_out_seen"] == 2
     assert any("not independent" in note for note in every.notes)
@@ -160,10 +161,10 @@ def test_what_was_seen_goes_to_training_unless_nothing_is_left(tmp_path: Path):
 
 def test_a_store_is_the_same_bytes_wherever_its_files_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     stores = []
-    for place in ("a", "b/deeper"):
-        (tmp_path / place).mkdir(parents=True)
-        data = folder_of(tmp_path / place / "in", [("one", 1, "1", "train"), ("two", 2, "2", "val")])
-        monkeypatch.chdir(tmp_path / place)
+    for folder in ("a", "b/deeper"):
+        (tmp_path / folder).mkdir(parents=True)
+        data = folder_of(tmp_path / folder / "in", [("one", 1, "1", "train"), ("two", 2, "2", "val")])
+        monkeypatch.chdir(tmp_path / folder)
         stores.append(prepare([data.name], "store").store.folder.resolve())
     first, second = ({f.name: f.read_bytes() for f in sorted(store.iterdir())} for store in stores)
     assert first == second and set(first) >= {"manifest.json", "chains.tsv", "shard-0000.safetensors"}
@@ -175,7 +176,7 @@ def test_plain_files_say_how_they_were_clustered(tmp_path: Path):
     (data / "chains.tsv").unlink()
     found = prepare([str(data)], tmp_path / "store", cluster="words", valid_fraction=0.5)
     assert found.store.provenance["clustering"] == {
-        "method": "words", "version": clusters.WORDS_VERSION, "identity": 0.3, "coverage": 0.5,
+        "method": "words", "version": clusters.KMER_VERSION, "identity": 0.3, "coverage": 0.5,
     }  # fmt: skip
     by_name = {r.name: r.cluster for r in found.store.records}
     assert by_name["one"] == by_name["again"] and len(set(by_name.values())) == 3

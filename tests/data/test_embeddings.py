@@ -1,4 +1,4 @@
-"""The cache of embeddings: what is hidden, that it is resumed and not trusted blindly, and what an example is shown."""
+"""The cache of embeddings: what is hidden, that it is resumed and not trusted blindly, and what an example contains."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from protein_enn.data import Chain, Store, embeddings
-from protein_enn.data.embeddings import SHARES, Embeddings, hidden, sequences_of, write_embeddings
+from protein_enn.data.embeddings import HIDDEN_FRACTIONS, Embeddings, hidden_residues, sequences_of, write_embeddings
 from protein_enn.data.store import Record, write_store
 from protein_enn.embedding import LanguageModel
 from protein_enn.testing import random_structure
@@ -23,13 +23,15 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_patterns_hide_their_share_of_what_is_known() -> None:
     sequence = "ACDEFGHIKX" * 10
-    masks = [hidden(sequence, pattern) for pattern in range(len(SHARES))]
+    masks = [hidden_residues(sequence, pattern) for pattern in range(len(HIDDEN_FRACTIONS))]
     unknown = torch.tensor([letter == "X" for letter in sequence])
     assert [int(mask.sum()) for mask in masks] == [90, 68, 45, 23]
     assert not any((mask & unknown).any() for mask in masks)
-    assert all(torch.equal(mask, hidden(sequence, pattern)) for pattern, mask in enumerate(masks))
-    assert not torch.equal(masks[2], hidden(sequence[::-1], 2)) and not torch.equal(masks[2], masks[2] & masks[1])
-    assert int(hidden("MK", 3).sum()) == 1  # there is always something to learn
+    assert all(torch.equal(mask, hidden_residues(sequence, pattern)) for pattern, mask in enumerate(masks))
+    assert not torch.equal(masks[2], hidden_residues(sequence[::-1], 2)) and not torch.equal(
+        masks[2], masks[2] & masks[1]
+    )
+    assert int(hidden_residues("MK", 3).sum()) == 1  # at least one residue is masked
 
 
 def test_holds_what_the_model_says_under_each_pattern(tmp_path: Path, language_model: LanguageModel) -> None:
@@ -38,8 +40,8 @@ def test_holds_what_the_model_says_under_each_pattern(tmp_path: Path, language_m
     assert len(cache) == 3 and cache.width == 32 and cache.weights == language_model.identity
     assert SEQUENCES[0] in cache and "MK" not in cache
     for sequence in SEQUENCES:
-        for pattern in range(len(SHARES)):
-            (expected,) = language_model.embed([sequence], [hidden(sequence, pattern)])
+        for pattern in range(len(HIDDEN_FRACTIONS)):
+            (expected,) = language_model.embed([sequence], [hidden_residues(sequence, pattern)])
             assert torch.allclose(cache.features(sequence, pattern), expected, rtol=1e-3, atol=1e-3)
     with pytest.raises(ValueError, match=r"nothing of the sequence MK; run `protein-enn embed`"):
         cache.features("MK", 0)
@@ -118,10 +120,10 @@ def test_an_example_is_shown_its_own_chains_alone(tmp_path: Path, language_model
     assert (len(first), len(second)) == (12, 8)
     write_embeddings(tmp_path, language_model, [first, second])
     cache = Embeddings(tmp_path)
-    shown = cache.shown(chain, 2)
+    shown = cache.with_features(chain, 2)
     assert shown.language is not None and shown.hidden is not None
     assert torch.equal(shown.language[:20], torch.cat([cache.features(first, 2), cache.features(second, 2)]))
-    assert torch.equal(shown.hidden[:20], torch.cat([hidden(first, 2), hidden(second, 2)]))
+    assert torch.equal(shown.hidden[:20], torch.cat([hidden_residues(first, 2), hidden_residues(second, 2)]))
     assert not shown.language[20:].any() and not shown.hidden[20:].any()
     part = shown.take(torch.tensor([3, 21]))
     assert part.language is not None and torch.equal(part.language, shown.language[[3, 21]])

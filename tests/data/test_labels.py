@@ -13,13 +13,23 @@ import torch
 
 from protein_enn import chemistry
 from protein_enn.data import Chain, Store, labels
-from protein_enn.data.labels import VIEWS, Coded, Labels, LabelSet, View, coded, decoded, encoded, write_labels
+from protein_enn.data.labels import (
+    VIEWS,
+    EncodedLabels,
+    Labels,
+    LabelSet,
+    View,
+    decode_log_probs,
+    encode_labels,
+    encode_log_probs,
+    write_labels,
+)
 from protein_enn.data.store import Record, write_store
 from protein_enn.testing import random_structure
 
 TEACHER = {"name": "v_48_002", "sha256": "a" * 64}
 ALONE = (1,)
-"""Records that are labelled without their partners."""
+"""Records that are labeled without their partners."""
 SKIPPED = 2
 
 
@@ -55,18 +65,18 @@ def answer(chain: Chain, number: int) -> Labels:
     return Labels(tuple(views), number in ALONE)
 
 
-def seen(store: Store, number: int) -> Chain:
+def teacher_input(store: Store, number: int) -> Chain:
     return store[number].take(store[number].own) if number in ALONE else store[number]
 
 
-def labeller(store: Store, asked: list[int]) -> Callable[[list[int]], Iterator[Coded | str]]:
+def labeler(store: Store, asked: list[int]) -> Callable[[list[int]], Iterator[EncodedLabels | str]]:
     """Notes in `asked` what it is asked for."""
 
-    def label(numbers: list[int]) -> Iterator[Coded | str]:
+    def label(numbers: list[int]) -> Iterator[EncodedLabels | str]:
         for number in numbers:
             asked.append(number)
-            chain = seen(store, number)
-            yield "no backbone" if number == SKIPPED else coded(chain, answer(chain, number))
+            chain = teacher_input(store, number)
+            yield "no backbone" if number == SKIPPED else encode_labels(chain, answer(chain, number))
 
     return label
 
@@ -74,7 +84,7 @@ def labeller(store: Store, asked: list[int]) -> Callable[[list[int]], Iterator[C
 def write(folder: Path, store: Store, records: Any = range(4), **changes: Any) -> tuple[int, list[int]]:
     asked: list[int] = []
     options = {"teacher": TEACHER, "condition": "clean", **changes}
-    return write_labels(folder, store, records=records, label=labeller(store, asked), **options), asked
+    return write_labels(folder, store, records=records, label=labeler(store, asked), **options), asked
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -83,8 +93,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_codes_come_back_within_half_a_step_and_normalized() -> None:
     log_probs = log_probs_of(4000, 0)
-    codes = encoded(log_probs)
-    again = decoded(codes)
+    codes = encode_log_probs(log_probs)
+    again = decode_log_probs(codes)
     assert codes.dtype.itemsize == 1 and codes.shape == (4000, 20)
     torch.testing.assert_close(again.exp().sum(-1), torch.ones(4000))
     assert (again - log_probs.clamp(min=-12.75)).abs().max() < labels.STEP  # half a step, and what normalizing adds
@@ -94,25 +104,25 @@ def test_codes_come_back_within_half_a_step_and_normalized() -> None:
 
 def test_what_hardly_ever_happens_has_the_last_code() -> None:
     log_probs = torch.tensor([[0.0, *[-200.0] * 18, -12.0]]).log_softmax(-1)
-    codes = encoded(log_probs)
+    codes = encode_log_probs(log_probs)
     assert codes[0].tolist() == [0, *[255] * 18, 240]
-    assert decoded(codes)[0, 1] == pytest.approx(-12.75, abs=1e-3)
+    assert decode_log_probs(codes)[0, 1] == pytest.approx(-12.75, abs=1e-3)
 
 
 def test_each_view_of_each_record_comes_back(tmp_path: Path, store: Store) -> None:
     assert write(tmp_path / "l", store) == (3, [0, 1, 2, 3])
-    found = LabelSet(tmp_path / "l", store)
-    assert (len(found), found.condition, found.teacher) == (3, "clean", TEACHER)
-    assert found.skipped == {SKIPPED: "no backbone"} and SKIPPED not in found
+    stored = LabelSet(tmp_path / "l", store)
+    assert (len(stored), stored.condition, stored.teacher) == (3, "clean", TEACHER)
+    assert stored.skipped == {SKIPPED: "no backbone"} and SKIPPED not in stored
     for number in (0, 1, 3):
-        chain = seen(store, number)
+        chain = teacher_input(store, number)
         expected = answer(chain, number)
-        assert number in found and found.alone(number) == expected.alone
+        assert number in stored and stored.alone(number) == expected.alone
         for i, view in enumerate(expected.views):
-            shown = found.shown(store[number], number, i)
+            shown = stored.with_labels(store[number], number, i)
             assert len(shown) == (12 if number in ALONE else 18) and shown.labels is not None
             assert (shown.labels - view.log_probs.clamp(min=-12.75)).abs().max() < labels.STEP
-            for name, value in (("labelled", view.labelled), ("rank", view.rank), ("shown", view.sequence)):
+            for name, value in (("labeled", view.labeled), ("rank", view.rank), ("shown", view.sequence)):
                 assert torch.equal(getattr(shown, name), value)
             assert torch.equal(shown.compact, chain.compact)
 
@@ -149,9 +159,9 @@ def test_more_records_are_added_in_shards_of_their_own(tmp_path: Path, store: St
     first = contents(tmp_path / "l")
     assert write(tmp_path / "l", store, records=[1, 3, 0]) == (2, [1, 0])
     assert contents(tmp_path / "l").items() >= first.items()
-    found = LabelSet(tmp_path / "l", store)
-    expected = answer(seen(store, 0), 0).views[1]
-    assert torch.equal(found.shown(store[0], 0, 1).rank, expected.rank)  # type: ignore[arg-type]
+    stored = LabelSet(tmp_path / "l", store)
+    expected = answer(teacher_input(store, 0), 0).views[1]
+    assert torch.equal(stored.with_labels(store[0], 0, 1).rank, expected.rank)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +191,7 @@ def test_labels_of_another_store_are_refused(tmp_path: Path, store: Store) -> No
 
 
 @pytest.mark.parametrize("what", ["one residue", "length"])
-def test_a_chain_that_is_not_the_one_labelled_is_refused(tmp_path: Path, store: Store, what: str) -> None:
+def test_a_chain_that_is_not_the_one_labeled_is_refused(tmp_path: Path, store: Store, what: str) -> None:
     write(tmp_path / "l", store)
     chain = store[0]
     if what == "length":
@@ -190,8 +200,8 @@ def test_a_chain_that_is_not_the_one_labelled_is_refused(tmp_path: Path, store: 
         residues = chain.residues.clone()
         residues[3] = chemistry.UNKNOWN
         chain = replace(chain, residues=residues)
-    with pytest.raises(ValueError, match="the sequence of c0 differs from the one labelled; label again"):
-        LabelSet(tmp_path / "l", store).shown(chain, 0, 0)
+    with pytest.raises(ValueError, match="the sequence of c0 differs from the one labeled; label again"):
+        LabelSet(tmp_path / "l", store).with_labels(chain, 0, 0)
 
 
 @pytest.mark.parametrize("what", ["flipped", "cut", "gone", "index", "no head", "version", "head"])
@@ -219,6 +229,6 @@ def test_damage_is_found(tmp_path: Path, store: Store, what: str) -> None:
 
 def test_a_shard_of_skipped_records_alone_can_be_read(tmp_path: Path, store: Store) -> None:
     assert write(tmp_path / "l", store, records=[SKIPPED]) == (0, [SKIPPED])
-    found = LabelSet(tmp_path / "l", store)
-    assert len(found) == 0 and found.skipped == {SKIPPED: "no backbone"}
+    stored = LabelSet(tmp_path / "l", store)
+    assert len(stored) == 0 and stored.skipped == {SKIPPED: "no backbone"}
     assert write(tmp_path / "l", store, records=[SKIPPED]) == (0, [])

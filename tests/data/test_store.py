@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from protein_enn.data import Chain, Store, prepare
-from protein_enn.data.batches import ResidueBudget, seeded
+from protein_enn.data.batches import ResidueBudget, seeded_generator
 from protein_enn.data.splits import check_leaks, split_of
 from protein_enn.data.store import STEP, Record, write_store
 from protein_enn.data.surroundings import with_surroundings
@@ -30,21 +30,21 @@ def test_chains_come_back_to_half_a_step(tmp_path):
     pair = replace(given[3][0], model=given[3][0].compact + 0.3, model_mask=given[3][0].mask.clone())
     given[3] = (replace(pair, model=pair.model * pair.model_mask[..., None]), replace(given[3][1], kind="pair"))
     store = write_store(tmp_path / "store", given, {})
-    for (chain, record), found in zip(given, Store(store.folder), strict=True):
-        assert found.name == record.name
-        assert torch.equal(found.mask, chain.mask)
-        assert torch.equal(found.residues, chain.residues)
-        assert torch.equal(found.numbers, chain.numbers)
-        assert (found.compact - chain.compact).abs().max() <= STEP / 2 + 1e-4
-        assert (found.model is None) == (chain.model is None)
+    for (chain, record), restored in zip(given, Store(store.folder), strict=True):
+        assert restored.name == record.name
+        assert torch.equal(restored.mask, chain.mask)
+        assert torch.equal(restored.residues, chain.residues)
+        assert torch.equal(restored.numbers, chain.numbers)
+        assert (restored.compact - chain.compact).abs().max() <= STEP / 2 + 1e-4
+        assert (restored.model is None) == (chain.model is None)
         if chain.model is not None:
-            assert (found.model - chain.model).abs().max() <= STEP / 2 + 1e-4
+            assert (restored.model - chain.model).abs().max() <= STEP / 2 + 1e-4
 
 
 def surrounded(seed: int = 0) -> Chain:
     """30 residues with 12 of another chain and 9 context atoms."""
     whole = random_structure((30, 12), seed=seed)
-    generator = seeded("context", seed)
+    generator = seeded_generator("context", seed)
     around = whole.ca[:9] + torch.randn(9, 3, generator=generator), torch.randint(1, 14, (9,), generator=generator)
     return Chain.of(whole.chain("A"), partners=whole.chain("B"), context=around)
 
@@ -55,12 +55,12 @@ def test_partners_and_context_come_back(tmp_path):
     records = [Record(c.name, len(c), str(i), "train", "native") for i, c in enumerate(given)]
     store = write_store(tmp_path, zip(given, records, strict=True), {})
     assert [(r.length, r.partners, r.context_atoms) for r in store.records] == [(42, 12, 9), (25, 0, 0), (42, 12, 9)]
-    for chain, found in zip(given, store, strict=True):
+    for chain, restored in zip(given, store, strict=True):
         for name in ("own", "chains", "residues", "numbers", "context_kinds", "mask"):
-            assert torch.equal(getattr(found, name), getattr(chain, name)), name
-        assert (found.compact - chain.compact).abs().max() <= STEP / 2 + 1e-4
-        assert found.context.shape == chain.context.shape
-        torch.testing.assert_close(found.context, chain.context, atol=STEP / 2 + 1e-4, rtol=0)
+            assert torch.equal(getattr(restored, name), getattr(chain, name)), name
+        assert (restored.compact - chain.compact).abs().max() <= STEP / 2 + 1e-4
+        assert restored.context.shape == chain.context.shape
+        torch.testing.assert_close(restored.context, chain.context, atol=STEP / 2 + 1e-4, rtol=0)
 
 
 def test_an_old_store_says_what_to_do(tmp_path):
@@ -88,15 +88,15 @@ def test_a_crop_keeps_own_residues_and_near_context_only():
     context = torch.cat([whole.ca + 2.0, whole.ca + 500.0])
     chain = Chain.of(whole.chain("A"), partners=whole.chain("B"), context=(context, torch.ones(240).long()))
     for seed in range(5):
-        crop = chain.cropped(20, seeded(seed))
+        crop = chain.cropped(20, seeded_generator(seed))
         assert len(crop) == 20 and crop.own.any() and len(crop.context)
-        apart = (crop.context[:, None, None] - crop.compact[:, :4]).norm(dim=-1).masked_fill(~crop.mask[:, :4], 1e9)
-        assert apart.flatten(1).min(1).values.max() <= 10.0
+        distances = (crop.context[:, None, None] - crop.compact[:, :4]).norm(dim=-1).masked_fill(~crop.mask[:, :4], 1e9)
+        assert distances.flatten(1).min(1).values.max() <= 10.0
         near = (chain.context[:, None, None] - crop.compact[:, :4]).norm(dim=-1).masked_fill(~crop.mask[:, :4], 1e9)
         assert int((near.flatten(1).min(1).values <= 10.0).sum()) == len(crop.context)
-    whole_chain = chain.cropped(80, seeded(1))
-    assert int(whole_chain.own.sum()) == 60 and len(whole_chain) == 80, "what is to be learned comes first"
-    assert not chain.cropped(20, seeded(3)).own.all() or not chain.cropped(20, seeded(1)).own.all()
+    whole_chain = chain.cropped(80, seeded_generator(1))
+    assert int(whole_chain.own.sum()) == 60 and len(whole_chain) == 80, "own residues come first"
+    assert not chain.cropped(20, seeded_generator(3)).own.all() or not chain.cropped(20, seeded_generator(1)).own.all()
 
 
 def test_surroundings_are_what_is_near_in_the_file():
@@ -134,8 +134,8 @@ def test_a_wide_chain_is_stored_with_a_coarser_step(tmp_path):
     compact = chain.compact.clone()
     compact[0] += 400.0 * chain.mask[0, :, None]
     record = Record("wide", 30, "0", "train", "native")
-    found = write_store(tmp_path, [(replace(chain, compact=compact), record)], {})[0]
-    assert (found.compact - compact).abs().max() < 0.01
+    restored = write_store(tmp_path, [(replace(chain, compact=compact), record)], {})[0]
+    assert (restored.compact - compact).abs().max() < 0.01
 
 
 def test_a_flipped_bit_is_noticed(tmp_path):
@@ -159,8 +159,8 @@ def test_a_cluster_in_two_splits_is_refused():
 
 def test_a_split_is_the_same_whatever_else_is_there():
     assert split_of("4", 0.5, 0) == split_of("4", 0.5, 0)
-    shares = [split_of(str(i), 0.2, 0) for i in range(400)].count("val") / 400
-    assert 0.1 < shares < 0.3
+    fraction = [split_of(str(i), 0.2, 0) for i in range(400)].count("val") / 400
+    assert 0.1 < fraction < 0.3
 
 
 def test_batches_keep_the_budget_one_member_a_cluster_and_depend_on_the_epoch_alone():
@@ -179,7 +179,7 @@ def test_batches_keep_the_budget_one_member_a_cluster_and_depend_on_the_epoch_al
 
 
 def test_batches_of_chains_of_all_lengths_are_nearly_full():
-    lengths = torch.randint(40, 500, (400,), generator=seeded("lengths")).tolist()
+    lengths = torch.randint(40, 500, (400,), generator=seeded_generator("lengths")).tolist()
     records = [Record(f"c{i}", length, str(i), "train", "native") for i, length in enumerate(lengths)]
     sampler = ResidueBudget(records, "train", budget=1600, crop=500, seed=1)
     batches = sampler.batches(0)
@@ -206,32 +206,32 @@ def test_few_clusters_of_models_give_further_members_until_their_share_is_full()
 def test_a_share_of_the_clusters_is_part_of_a_larger_one():
     records = [Record(f"c{i}", 20, str(i // 2), "train", "native") for i in range(40)]
 
-    def used(share: float) -> set[str]:
-        sampler = ResidueBudget(records, "train", budget=200, crop=100, seed=1, clusters=share)
+    def used(fraction: float) -> set[str]:
+        sampler = ResidueBudget(records, "train", budget=200, crop=100, seed=1, clusters=fraction)
         return {records[i].cluster for epoch in range(2) for items in sampler.batches(epoch) for _, i in items}
 
-    assert [len(used(share)) for share in (0.01, 0.1, 0.5, 1.0)] == [1, 2, 10, 20]
+    assert [len(used(fraction)) for fraction in (0.01, 0.1, 0.5, 1.0)] == [1, 2, 10, 20]
     assert used(0.01) < used(0.1) < used(0.5)
 
 
 def test_processes_share_the_batches_and_resume_where_they_stopped():
     records = [Record(f"c{i}", 60, str(i), "train", "native") for i in range(9)]
 
-    def drawn(count: int, **place) -> list:
-        return list(itertools.islice(ResidueBudget(records, "train", budget=100, crop=60, seed=1, **place), count))
+    def drawn(count: int, **options) -> list:
+        return list(itertools.islice(ResidueBudget(records, "train", budget=100, crop=60, seed=1, **options), count))
 
     whole = drawn(24)  # more than two epochs
-    assert drawn(12, place=(0, 2)) == whole[0::2] and drawn(12, place=(1, 2)) == whole[1::2]
-    assert drawn(5, start=3, place=(1, 2)) == whole[7:16:2]
+    assert drawn(12, process=(0, 2)) == whole[0::2] and drawn(12, process=(1, 2)) == whole[1::2]
+    assert drawn(5, start=3, process=(1, 2)) == whole[7:16:2]
     assert drawn(5, start=10) == whole[10:15]
 
 
 def test_a_crop_is_a_neighbourhood_in_chain_order():
     chain = Chain.of(random_structure((60,)))
-    crop = chain.cropped(20, seeded(1))
+    crop = chain.cropped(20, seeded_generator(1))
     assert len(crop) == 20
     assert (crop.numbers[1:] > crop.numbers[:-1]).all()
-    assert len(chain.cropped(100, seeded(1))) == 60
+    assert len(chain.cropped(100, seeded_generator(1))) == 60
 
 
 def test_prepare_lists_what_it_cannot_use(tmp_path, examples):

@@ -9,14 +9,14 @@ from protein_enn import chemistry
 from protein_enn.data.jobs import Job, template_jobs
 from protein_enn.data.templates import template_model
 from protein_enn.geometry.dihedrals import chi_angles
-from protein_enn.metrics.relatives import align_relatives
+from protein_enn.metrics.alignment import align_relatives
 from protein_enn.testing import random_structure
 
 TEMPLATE = random_structure((60,), seed=4)
 
 
 def relative(changed: int, missing: slice):
-    """The template with some residues of another type, turned, and some residues cut out."""
+    """The template with some residues of another type, rotated, and some residues cut out."""
     residues = TEMPLATE.residues.clone()
     rows = torch.arange(0, 60, 60 // changed)
     residues[rows] = (residues[rows] + 7) % 20
@@ -62,9 +62,9 @@ def test_strangers_are_no_templates():
 
 def test_pairs_are_drawn_inside_a_cluster_and_keep_its_split():
     jobs = [Job(f"{c}{i}", "A", c, "val" if c == "b" else "train") for c in "abc" for i in range(1 if c == "c" else 3)]
-    found = template_jobs(jobs, 2, 0)
-    assert len(found) == 4 and found == template_jobs(jobs, 2, 0)
-    for job in found:
+    templates = template_jobs(jobs, 2, 0)
+    assert len(templates) == 4 and templates == template_jobs(jobs, 2, 0)
+    for job in templates:
         assert job.kind == "template" and job.file[0] == job.model[0] and job.file != job.model
         assert job.cluster == f"template {job.file[0]}" and job.split == ("val" if job.file[0] == "b" else "train")
     assert not template_jobs(jobs, 0, 0)

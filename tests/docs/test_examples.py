@@ -34,7 +34,6 @@ DOCS = ROOT / "docs"
 PAGES = [
     ROOT / "README.md",
     DOCS / "index.md",
-    DOCS / "symmetry.md",
     *sorted((DOCS / "tutorials").glob("*.md")),
     *sorted((DOCS / "concepts").glob("*.md")),
 ]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from protein_enn.refinement import RefineOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -99,7 +103,7 @@ def test_the_navigation_lists_every_page_once() -> None:
     text = re.sub(r"!ENV", "", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     listed = list(in_navigation(yaml.safe_load(text)["nav"]))
     there = {page.relative_to(DOCS).as_posix() for page in PAGES}
-    assert sorted(listed) == sorted(there | set(site_hooks.ELSEWHERE) | {"commands.md"})
+    assert sorted(listed) == sorted(there | set(site_hooks.ELSEWHERE) | {"reference/commands.md"})
 
 
 def test_what_has_a_page_exists() -> None:
@@ -122,7 +126,7 @@ def anchors(page: Path) -> set[str]:
 def test_links_between_files_resolve_in_the_repository(page: Path) -> None:
     for _, _, target in site_hooks.LINK.findall(page.read_text(encoding="utf-8")):
         path, _, anchor = target.partition("#")
-        made = re.fullmatch(r"(?:\.\./)*(commands)\.md", path)  # a page that is a file in the site alone
+        made = re.fullmatch(r"(?:\.\./)*(?:reference/)?commands\.md", path)  # a page that is a file in the site alone
         if re.match(r"[a-z]+:", target) or made:
             continue
         goal = (page.parent / path).resolve() if path else page
@@ -134,11 +138,11 @@ def test_links_between_files_resolve_in_the_repository(page: Path) -> None:
 @pytest.mark.parametrize(
     ("page", "given", "made"),
     [
-        ("scoring.md", "[card](../protein_enn/weights/design.md)", "[card](cards/design.md)"),
-        ("cards/design.md", "[c](../../docs/certificate.md#limits)", "[c](../certificate.md#limits)"),
-        ("contributing.md", "[l](docs/layers.md)", "[l](layers.md)"),
+        ("how-to/scoring.md", "[card](../../protein_enn/weights/design.md)", "[card](../models/cards/design.md)"),
+        ("models/cards/design.md", "[c](../../docs/models/certificate.md#limits)", "[c](../certificate.md#limits)"),
+        ("contributing.md", "[l](docs/reference/layers.md)", "[l](reference/layers.md)"),
         ("tutorials/refine.md", "[n](../../notebooks/refinement.ipynb)", "[n](../notebooks/refinement.md)"),
-        ("design_model.md", "in [muon](../protein_enn/training/muon.py).", "in muon."),
+        ("models/design_model.md", "in [muon](../../protein_enn/training/muon.py).", "in muon."),
         ("index.md", "[x](missing.md)", "[x](missing.md)"),
         ("index.md", "[y](https://a.b/c.md) [z](#here)", "[y](https://a.b/c.md) [z](#here)"),
         ("index.md", "```\n[a](../README.md)\n```", "```\n[a](../README.md)\n```"),
@@ -177,7 +181,14 @@ def test_the_command_reference_has_every_command_and_option() -> None:
         for parameter in command.params:
             if parameter.param_type_name == "option" and not parameter.hidden:
                 assert all(option in section for option in parameter.opts), f"{name}: {parameter.opts}"
-    assert "[docs/refinement.md](refinement.md)" in page
+    assert "[docs/how-to/refinement.md](../how-to/refinement.md)" in page
+
+
+def test_the_api_page_shows_the_help_text_of_every_option(site: Path) -> None:
+    page = (site / "reference" / "api" / "refinement.html").read_text(encoding="utf-8")
+    shown = html.unescape(re.sub("<[^>]+>", "", page))
+    for option in fields(RefineOptions):
+        assert option.metadata["help"] in shown, option.name
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_the_rows_are_those_of_the_plan() -> None:
 
 def test_table_and_figure_are_those_of_the_rows() -> None:
     rows = parsed(ROWS)
-    page = (DOCS / "symmetry.md").read_text(encoding="utf-8")
+    page = (DOCS / "concepts" / "symmetry.md").read_text(encoding="utf-8")
     for table in re.split(r"\n*### [^\n]*\n\n", markdown(STUDY, rows))[1:]:
         assert table.strip() in page
     assert (DOCS / "images" / "symmetry.svg").read_text(encoding="utf-8") == picture(STUDY, rows)

@@ -1,4 +1,4 @@
-"""Checkpoints: no code in them is run, what is missing is named, the two packages called `esm` are told apart."""
+"""Checkpoints: no code in them is run, messages name what is missing, the two packages `esm` are distinguished."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAME = "esm2_t6_8M_UR50D"
 
 
 class Hostile:
-    """Unpickled, it would make a file."""
+    """When it is unpickled it makes a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -47,7 +47,7 @@ def test_both_file_formats_of_torch_are_read(tmp_path: Path, esm2_checkpoint: Pa
     assert torch.equal(ours.embed(["MKT"])[0], same.embed(["MKT"])[0]) and ours.sha256 != same.sha256
 
 
-def spoiled(content: dict[str, Any], what: str) -> Any:
+def corrupted(content: dict[str, Any], what: str) -> Any:
     cfg, model = content["cfg"]["model"], content["model"]
     if what == "settings":
         return {**content, "cfg": {"model": argparse.Namespace(encoder_layers=10**9)}}
@@ -68,9 +68,9 @@ def spoiled(content: dict[str, Any], what: str) -> Any:
         ("list", "neither an ESM-2"),
     ],
 )
-def test_what_is_no_checkpoint_is_refused(tmp_path: Path, esm2_checkpoint: Path, what: str, message: str) -> None:
-    path = tmp_path / "spoiled.pt"
-    torch.save(spoiled(torch.load(esm2_checkpoint, weights_only=False), what), path)
+def test_other_files_are_refused(tmp_path: Path, esm2_checkpoint: Path, what: str, message: str) -> None:
+    path = tmp_path / "corrupted.pt"
+    torch.save(corrupted(torch.load(esm2_checkpoint, weights_only=False), what), path)
     with pytest.raises(ValueError, match=message):
         load_language_model(path)
 
@@ -83,12 +83,12 @@ def test_a_damaged_file_is_refused(tmp_path: Path, esm2_checkpoint: Path) -> Non
             load_language_model(tmp_path / "cut.pt")
 
 
-def test_names_are_looked_up_and_downloaded_only_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_looked_up_and_downloaded_only_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    asked: list[str] = []
+    requests: list[str] = []
 
     def offline(url: str, path: str, progress: bool) -> None:
-        asked.append(url)
+        requests.append(url)
         raise URLError("no route")
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
@@ -96,12 +96,12 @@ def test_names_are_looked_up_and_downloaded_only_when_asked(tmp_path: Path, monk
         find_checkpoint("esm9")
     with pytest.raises(ValueError, match=rf"not in {tmp_path}.*--download.*https://\S+{NAME}.pt"):
         find_checkpoint(NAME)
-    assert not asked
+    assert not requests
     with pytest.raises(ValueError, match=r"could not be downloaded \(no route\).*copy it here"):
         find_checkpoint(NAME, download=True)
-    assert asked == [checkpoint.ADDRESS.format(name=NAME)]
+    assert requests == [checkpoint.ADDRESS.format(name=NAME)]
     (tmp_path / "checkpoints" / f"{NAME}.pt").write_bytes(b"whole")
-    assert find_checkpoint(NAME, download=True).read_bytes() == b"whole" and len(asked) == 1
+    assert find_checkpoint(NAME, download=True).read_bytes() == b"whole" and len(requests) == 1
 
 
 ESMC = '''
@@ -135,7 +135,7 @@ VOCABULARY = ["<cls>", "<pad>", "<eos>", "<unk>", *"LAGVSERTIDPKQNFYMHWCXBUZO.-|
 
 @pytest.fixture
 def evolutionary_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Any]]:
-    """A stand-in for EvolutionaryScale's package in place of fair-esm; gives the class of its model."""
+    """A substitute for EvolutionaryScale's package, installed in place of fair-esm; gives the class of its model."""
     files = {
         "esm/__init__.py": "",
         "esm/sdk/__init__.py": "",
@@ -156,14 +156,14 @@ def evolutionary_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     sys.modules.update(before)
 
 
-def test_esm_c_is_read_where_its_package_is(tmp_path: Path, evolutionary_scale: Callable[[], Any]) -> None:
+def test_esm_c_is_read_with_its_package(tmp_path: Path, evolutionary_scale: Callable[[], Any]) -> None:
     network = evolutionary_scale()(64, 1, 2, None, False)
     torch.save(network.state_dict(), tmp_path / "esmc_small.pth")
     model = load_language_model(tmp_path / "esmc_small.pth")
     assert model.identity["name"] == "esmc_small" and model.width == 64
     hidden = torch.tensor([False, True])
-    (found,), expected = model.embed(["KL"], [hidden]), network.embed.weight[[15, 32]]  # K and a mask
-    assert torch.equal(found, expected.detach())
+    (features,), expected = model.embed(["KL"], [hidden]), network.embed.weight[[15, 32]]  # K and a mask
+    assert torch.equal(features, expected.detach())
 
 
 def test_a_checkpoint_for_the_other_package_is_named(

@@ -1,4 +1,4 @@
-"""Features of a language model: those that fair-esm itself gives, with masks, for long chains, for several at once."""
+"""Features of a language model equal those of fair-esm, with masks, for long chains, for several sequences at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ALL = "ACDEFGHIKLMNPQRSTVWY"
 
 
 def by_fair_esm(path: Path, sequences: list[str]) -> list[Tensor]:
-    """Last-layer representations without BOS and EOS, as fair-esm's own loader and tokeniser give them."""
+    """Last-layer representations without BOS and EOS, by fair-esm's own loader and tokenizer."""
     import esm
 
     with torch.serialization.safe_globals([argparse.Namespace]):
@@ -30,7 +30,7 @@ def by_fair_esm(path: Path, sequences: list[str]) -> list[Tensor]:
     return [rows[1 : 1 + n] for rows, n in zip(features, lengths.tolist(), strict=True)]
 
 
-def test_gives_what_fair_esm_gives(esm2_checkpoint: Path, language_model: LanguageModel) -> None:
+def test_features_equal_those_of_fair_esm(esm2_checkpoint: Path, language_model: LanguageModel) -> None:
     sequences = ["MKTAYIAKQR", ALL * 3, "M", "GXXGX"]  # padding and unknown residues
     ours, theirs = language_model.embed(sequences), by_fair_esm(esm2_checkpoint, sequences)
     for sequence, one, two in zip(sequences, ours, theirs, strict=True):
@@ -40,18 +40,18 @@ def test_gives_what_fair_esm_gives(esm2_checkpoint: Path, language_model: Langua
 
 def test_hidden_residues_are_masks(esm2_checkpoint: Path, language_model: LanguageModel) -> None:
     hidden = torch.tensor([False, True, False, False, True])
-    (found,) = language_model.embed(["MKTAY"], [hidden])
-    assert torch.allclose(found, by_fair_esm(esm2_checkpoint, ["M<mask>TA<mask>"])[0], atol=1e-5)
+    (features,) = language_model.embed(["MKTAY"], [hidden])
+    assert torch.allclose(features, by_fair_esm(esm2_checkpoint, ["M<mask>TA<mask>"])[0], atol=1e-5)
 
 
-def test_nothing_depends_on_what_is_hidden(language_model: LanguageModel) -> None:
+def test_no_feature_depends_on_hidden_residues(language_model: LanguageModel) -> None:
     hidden = torch.arange(30) % 3 == 0
     first, second = ALL + ALL[:10], ALL[::-1] + ALL[:10][::-1]
     mixed = "".join(b if h else a for a, b, h in zip(first, second, hidden.tolist(), strict=True))
     same = language_model.embed([first, mixed], [hidden, hidden])
     assert torch.equal(*same)
     shown = language_model.embed([first, "W" + first[1:]])
-    assert ((shown[0] - shown[1]).abs().amax(1) > 1e-6).all()  # a residue that is seen is in the features of all
+    assert ((shown[0] - shown[1]).abs().amax(1) > 1e-6).all()  # all features depend on a residue that is not hidden
 
 
 def test_each_sequence_is_embedded_by_itself(language_model: LanguageModel) -> None:
@@ -62,44 +62,42 @@ def test_each_sequence_is_embedded_by_itself(language_model: LanguageModel) -> N
 
 @pytest.mark.parametrize("length", [1, 1022, 1023, 1533, 1534, 2044, 5000])
 def test_windows_keep_every_residue_once_and_far_from_a_cut(length: int) -> None:
-    found = windows(length)
-    assert [i for _, _, first, last in found for i in range(first, last)] == list(range(length))
-    for start, stop, first, last in found:
+    pieces = windows(length)
+    assert [i for _, _, first, last in pieces for i in range(first, last)] == list(range(length))
+    for start, stop, first, last in pieces:
         assert 0 <= start <= first < last <= stop <= length and stop - start <= module.WINDOW
         assert start == 0 or first - start >= module.WINDOW // 4
         assert stop == length or stop - last >= module.WINDOW // 4
 
 
 def test_long_chains_run_in_bounded_pieces(language_model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[int, ...]] = []
+    shapes: list[tuple[int, ...]] = []
 
-    def watched(tokens: Tensor) -> Tensor:
-        seen.append(tuple(tokens.shape))
+    def recorded(tokens: Tensor) -> Tensor:
+        shapes.append(tuple(tokens.shape))
         return language_model.last_layer(tokens)
 
     sequence = ALL * 3
     monkeypatch.setattr(module, "WINDOW", 24)
     monkeypatch.setattr(module, "BATCH_TOKENS", 60)
     hidden = torch.arange(60) % 4 == 0
-    (found,) = replace(language_model, last_layer=watched).embed([sequence], [hidden])
-    assert max(columns for _, columns in seen) == 26 and max(rows * columns for rows, columns in seen) <= 60
+    (features,) = replace(language_model, last_layer=recorded).embed([sequence], [hidden])
+    assert max(columns for _, columns in shapes) == 26 and max(rows * columns for rows, columns in shapes) <= 60
     for start, stop, first, last in windows(60):
         (piece,) = language_model.embed([sequence[start:stop]], [hidden[start:stop]])
-        assert torch.allclose(found[first:last], piece[first - start : last - start], atol=1e-5)
+        assert torch.allclose(features[first:last], piece[first - start : last - start], atol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("sequence", "hidden", "message"),
     [("", 0, "empty"), ("MKZ", 3, "'Z'"), ("mk", 2, "no amino acid"), ("MK", 3, "mask of 3")],
 )
-def test_what_is_no_sequence_is_refused(
-    language_model: LanguageModel, sequence: str, hidden: int, message: str
-) -> None:
+def test_invalid_sequences_are_refused(language_model: LanguageModel, sequence: str, hidden: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         language_model.embed([sequence], [torch.zeros(hidden, dtype=torch.bool)])
 
 
-def test_broken_weights_do_not_pass(language_model: LanguageModel) -> None:
+def test_damaged_weights_are_refused(language_model: LanguageModel) -> None:
     broken = replace(language_model, last_layer=lambda tokens: torch.full((*tokens.shape, 32), torch.nan))
     with pytest.raises(ValueError, match="not finite"):
         broken.embed(["MK"])
@@ -110,7 +108,7 @@ def test_rows_and_letters() -> None:
     assert letters(torch.tensor([0, 20, 19])) == "AXV"
 
 
-def test_loading_leaves_random_numbers_alone(esm2_checkpoint: Path) -> None:
+def test_loading_does_not_change_the_random_state(esm2_checkpoint: Path) -> None:
     torch.manual_seed(7)
     state = torch.random.get_rng_state()
     model = load_language_model(esm2_checkpoint)

@@ -1,4 +1,4 @@
-"""What is the attention encoder's own; the contract of all encoders is in test_encoders.py."""
+"""The attention encoder alone; the contract of all encoders is in test_encoders.py."""
 
 from dataclasses import replace
 from typing import cast
@@ -13,7 +13,7 @@ from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.testing import assert_equivariant, random_structure
 
 
-def made(**settings: int) -> EquivariantAttention:
+def new_encoder(**settings: int) -> EquivariantAttention:
     torch.manual_seed(0)
     return cast(EquivariantAttention, encoder("attention", {"layers": 2, **settings}, BACKBONE_WIDTHS).double().eval())
 
@@ -24,8 +24,8 @@ def graph():
 
 
 @pytest.mark.parametrize("lmax", [0, 1, 2, 3])
-def test_every_degree_turns(lmax, graph):
-    model = made(lmax=lmax, channels=4)
+def test_every_degree_is_equivariant(lmax, graph):
+    model = new_encoder(lmax=lmax, channels=4)
     assert_equivariant(model, graph)
     features = model(graph)[0]
     assert features.tensors.shape == (23, (lmax + 1) ** 2 - 1, 4 if lmax else 0)
@@ -34,28 +34,28 @@ def test_every_degree_turns(lmax, graph):
         assert features.tensors[:, degree**2 - 1 : (degree + 1) ** 2 - 1].abs().max() > 1e-3
 
 
-def test_every_weight_learns(graph):
+def test_every_weight_has_a_gradient(graph):
     """Also the logits of every head."""
-    model = made(heads=4)
+    model = new_encoder(heads=4)
     model(graph)[0].flat().square().sum().backward()
     idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0]
     assert not idle
 
 
-def test_attention_depends_on_what_the_neighbours_are(graph):
-    """Logits of zero give all neighbours their cutoff's share; other logits give other features."""
-    model = made()
-    learned = model(graph)[0].flat()
+def test_attention_depends_on_the_neighbors(graph):
+    """Logits of zero weigh all neighbors by their cutoff alone; other logits give other features."""
+    model = new_encoder()
+    before = model(graph)[0].flat()
     for layer in model.layers:
         torch.nn.init.zeros_(layer.attention.logits.weight)
-    assert (model(graph)[0].flat() - learned).abs().max() > 1e-4
+    assert (model(graph)[0].flat() - before).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("lmax", [0, 2])
-def test_features_do_not_jump_where_a_neighbour_crosses_the_cutoff(lmax):
-    """Two residues, each the other's only neighbour."""
+def test_features_do_not_jump_where_a_neighbor_crosses_the_cutoff(lmax):
+    """Two residues, each the only neighbor of the other."""
     structure = random_structure((2,), dtype=torch.float64)
-    model = made(lmax=lmax)
+    model = new_encoder(lmax=lmax)
 
     def at(distance: float) -> torch.Tensor:
         shift = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]], dtype=torch.float64) * distance
@@ -68,10 +68,10 @@ def test_features_do_not_jump_where_a_neighbour_crosses_the_cutoff(lmax):
     assert (at(cutoff - 4) - at(cutoff + 4)).abs().max() > 1e-3
 
 
-def test_settings_that_cannot_be():
+def test_impossible_settings_are_refused():
     with pytest.raises(ValueError, match="96 channels do not make 5 heads"):
-        made(heads=5)
+        new_encoder(heads=5)
     with pytest.raises(ValueError, match="less than or equal to 3"):
-        made(lmax=4)
+        new_encoder(lmax=4)
     with pytest.raises(ValueError, match="did you mean 'heads'"):
         encoder("attention", {"head": 4}, BACKBONE_WIDTHS)

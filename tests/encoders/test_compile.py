@@ -1,4 +1,4 @@
-"""torch.compile takes every encoder in one piece, for graphs of any size."""
+"""torch.compile traces every encoder as one graph, for proteins of any size."""
 
 import json
 import subprocess
@@ -26,16 +26,16 @@ for name in sys.argv[1:]:
     compiled = torch.compile(model, backend="eager", fullgraph=True, dynamic=True)
     for gradients in (False, True):
         with torch.set_grad_enabled(gradients):
-            found = [(compiled(g)[0].flat() - model(g)[0].flat()).abs().max().item() for g in graphs]
-        differences[name] = max([differences.get(name, 0.0), *found])
+            largest = [(compiled(g)[0].flat() - model(g)[0].flat()).abs().max().item() for g in graphs]
+        differences[name] = max([differences.get(name, 0.0), *largest])
 print(json.dumps(differences))
 """
 
 
 @pytest.fixture(scope="module")
 def differences() -> dict[str, float]:
-    """By encoder, the largest difference that tracing makes; in a process whose shapes are not checked on every call,
-    which Dynamo cannot trace. `fullgraph` makes a break an error; the backend runs what was traced as it is."""
+    """By encoder, the largest difference between traced and plain results. It runs in a process of its own, where
+    shapes are not checked on every call, which Dynamo cannot trace. `fullgraph` makes a graph break an error."""
     done = subprocess.run([sys.executable, "-c", TRACE, *ENCODERS], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return dict(json.loads(done.stdout.splitlines()[-1]))

@@ -1,4 +1,4 @@
-"""The encoder of CONTRIBUTING.md as it stands there: it keeps the contract of every encoder, and it can be trained."""
+"""The encoder of CONTRIBUTING.md: it keeps the contract of every encoder, and it can be trained."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ SECTION = TEXT[TEXT.index("## An encoder") : TEXT.index("## A task")]
 
 def block(language: str) -> str:
     """The one code block of that language."""
-    (found,) = re.findall(rf"^ *```{language}\n(.*?)^ *```$", SECTION, flags=re.DOTALL | re.MULTILINE)
-    return textwrap.dedent(found)
+    (code,) = re.findall(rf"^ *```{language}\n(.*?)^ *```$", SECTION, flags=re.DOTALL | re.MULTILINE)
+    return textwrap.dedent(code)
 
 
 def load(name: str, path: Path) -> ModuleType:
@@ -51,13 +51,13 @@ def cases() -> Iterator[Any]:
         others = [(mark.args[0], list(mark.args[1])) for mark in marks if mark.args[0] != "name"]
         if label.startswith("test_") and len(others) < len(marks):
             for values in itertools.product(*(options for _, options in others)):
-                given = dict(zip((key for key, _ in others), values, strict=True))
-                yield pytest.param(function, given, id="-".join([label, *map(str, values)]))
+                arguments = dict(zip((key for key, _ in others), values, strict=True))
+                yield pytest.param(function, arguments, id="-".join([label, *map(str, values)]))
 
 
 @pytest.fixture
 def compact(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """The code block as a file of its own, registered by the line that the text gives."""
+    """The code block as a file of its own, registered by the line in the text."""
     path = tmp_path / "compact.py"
     path.write_text(block("python"), encoding="utf-8")
     (line,) = re.findall(r'`(ENCODERS\["compact"\] = Compact)`', SECTION)
@@ -71,23 +71,23 @@ def structure():
     return random_structure((14, 9), dtype=torch.float64)
 
 
-@pytest.mark.parametrize(("test", "given"), list(cases()))
+@pytest.mark.parametrize(("test", "arguments"), list(cases()))
 def test_it_keeps_the_contract(
-    test: Callable[..., None], given: dict[str, Any], compact: str, request: pytest.FixtureRequest
+    test: Callable[..., None], arguments: dict[str, Any], compact: str, request: pytest.FixtureRequest
 ) -> None:
-    wanted = test.__code__.co_varnames[: test.__code__.co_argcount]
-    fixtures = {key: request.getfixturevalue(key) for key in wanted if key not in {"name", *given}}
-    test(name=compact, **given, **fixtures)
+    parameters = test.__code__.co_varnames[: test.__code__.co_argcount]
+    fixtures = {key: request.getfixturevalue(key) for key in parameters if key not in {"name", *arguments}}
+    test(name=compact, **arguments, **fixtures)
 
 
 def test_the_contract_has_its_clauses() -> None:
     labels = " ".join(str(case.id) for case in cases())
-    for clause in ("turn_with_the_protein", "mirror", "order_of_residues", "order_of_chains", "batch", "gradients"):
+    for clause in ("rotate_with_the_protein", "mirror", "order_of_residues", "order_of_chains", "batch", "gradients"):
         assert clause in labels
 
 
 def test_it_learns(compact: str) -> None:
-    """The experiment of the text is valid, and its model takes gradients in every weight."""
+    """The experiment of the text is valid, and its model has gradients in its weights."""
     experiment = Experiment.model_validate(yaml.safe_load(block("yaml")))
     assert experiment.task == "design"
     config = DesignModel.Config.model_validate(experiment.model)
@@ -111,7 +111,7 @@ def test_it_learns(compact: str) -> None:
     assert sum(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in weights.values()) > 0.8 * len(weights)
 
 
-def test_the_block_is_as_long_as_it_says() -> None:
+def test_the_block_is_short() -> None:
     """A page: no line over 120 characters, and fewer than 80 lines that are not blank."""
     lines = [line for line in block("python").splitlines() if line.strip()]
     assert len(lines) < 80

@@ -1,4 +1,4 @@
-"""The control holds translations and breaks the rest: otherwise it would be no control."""
+"""The control is equivariant to translations and to nothing else: otherwise it would be no control."""
 
 import pytest
 import torch
@@ -33,29 +33,29 @@ def test_translations_change_nothing(pair):
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0], ids=["rotation", "reflection"])
-def test_turns_break_it(pair, sign):
+def test_it_is_not_equivariant_to_rotations_and_reflections(pair, sign):
     model, graph = pair
     assert not model.equivariant
     assert equivariance_error(model, graph, sign * random_rotation(1), NONE) > 0.1
 
 
-def test_even_its_scalars_turn(pair):
+def test_even_its_scalars_change_under_rotation(pair):
     model, graph = pair
-    turned = graph.moved(random_rotation(1), NONE)
-    assert (model(turned)[0].scalars - model(graph)[0].scalars).abs().max() > 0.1
-    assert (model(turned)[1].scalars - model(graph)[1].scalars).abs().max() > 0.1
+    rotated = graph.moved(random_rotation(1), NONE)
+    assert (model(rotated)[0].scalars - model(graph)[0].scalars).abs().max() > 0.1
+    assert (model(rotated)[1].scalars - model(graph)[1].scalars).abs().max() > 0.1
 
 
-def test_a_node_sees_its_own_components():
-    """Also without any neighbour: a residue alone is another one when it is turned."""
+def test_a_node_depends_on_its_own_components():
+    """Also without any neighbor: the features of a single residue change under rotation."""
     torch.manual_seed(0)
     graph = protein_graph(random_structure((1,), dtype=torch.float64), 8, side_chains=False)
     model = encoder("coordinates", {"layers": 1}, BACKBONE_WIDTHS).double()
-    turned = graph.moved(random_rotation(1), NONE)
-    assert (model(turned)[0].scalars - model(graph)[0].scalars).abs().max() > 1e-3
+    rotated = graph.moved(random_rotation(1), NONE)
+    assert (model(rotated)[0].scalars - model(graph)[0].scalars).abs().max() > 1e-3
 
 
-def test_shapes_are_what_the_layout_says(pair):
+def test_shapes_are_those_of_the_layout(pair):
     model, graph = pair
     features, edges = model(graph)
     assert model.layout.irreps == "128x0e + 16x0o + 16x1o"

@@ -1,4 +1,4 @@
-"""Dropout: in training alone, and then everywhere it was asked for."""
+"""Dropout acts only in training, and in every part that it is set for."""
 
 import torch
 
@@ -7,7 +7,7 @@ from protein_enn.models import build
 from protein_enn.testing import random_structure
 
 
-def test_dropout_acts_in_training_alone():
+def test_dropout_acts_only_in_training():
     torch.manual_seed(0)
     model = build("design", {"k": 6, "hidden": 16, "dropout": 0.5, "encoder_settings": {"layers": 1, "dropout": 0.5}})
     graph = protein_graph(random_structure((20,)), 6, side_chains=False)

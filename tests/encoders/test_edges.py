@@ -1,4 +1,4 @@
-"""The embedding of edges, edge by edge, as its formula says."""
+"""The embedding of edges equals its formula, edge by edge."""
 
 import torch
 
@@ -28,8 +28,8 @@ def test_scalars_and_pseudoscalars_of_every_edge():
             scalars = embedding.linear(features) + embedding.types.weight[graph.edge_types[i, slot]]
             torch.testing.assert_close(edges.scalars[i, slot], scalars, atol=1e-6, rtol=0)
             cross = torch.linalg.cross
-            here, there = cross(u[0], u[1]), cross(v[0], v[1])
-            triples = [*(here @ b for b in v[:3]), here @ d, *(there @ a for a in u[:3]), there @ d]
+            normal_i, normal_j = cross(u[0], u[1]), cross(v[0], v[1])
+            triples = [*(normal_i @ b for b in v[:3]), normal_i @ d, *(normal_j @ a for a in u[:3]), normal_j @ d]
             triples += [cross(d, a) @ b for a in u[:2] for b in v[:2]]
             torch.testing.assert_close(edges.pseudoscalars[i, slot], torch.stack(triples), atol=1e-6, rtol=0)
             weight = smooth_cutoff(offset.norm(), 24.0) * graph.neighbor_mask[i, slot] / 4

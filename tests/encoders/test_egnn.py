@@ -1,4 +1,4 @@
-"""EGNN: the points of a layer move as the formula says."""
+"""EGNN: the points of a layer move by its formula."""
 
 import torch
 from torch.nn.functional import silu
@@ -12,14 +12,14 @@ STRUCTURE = random_structure((14, 9), dtype=torch.float64)
 GRAPH = protein_graph(STRUCTURE, 8, side_chains=False)
 
 
-def made(**settings: int) -> torch.nn.Module:
+def new_encoder(**settings: int) -> torch.nn.Module:
     torch.manual_seed(0)
     return encoder("egnn", {"layers": 1, **settings}, BACKBONE_WIDTHS).double()
 
 
-def test_points_move_as_the_formula_says():
+def test_points_move_by_the_formula():
     """Edge by edge, from the points themselves instead of their offsets."""
-    model, (n, k) = made(), GRAPH.neighbors.shape
+    model, (n, k) = new_encoder(), GRAPH.neighbors.shape
     features, edges = model(GRAPH)
     layer = model.layers[0]
     points = GRAPH.pos[..., None] + model.nodes.vectors(GRAPH.vectors.transpose(1, 2))
@@ -37,24 +37,24 @@ def test_points_move_as_the_formula_says():
         torch.testing.assert_close(features.vectors[i], moved, atol=1e-8, rtol=0)
 
 
-def test_messages_see_the_points():
-    """A larger first offset of the points, all else equal, changes the scalars."""
-    model = made()
+def test_messages_depend_on_the_points():
+    """Larger first offsets of the points, all else equal, change the scalars."""
+    model = new_encoder()
     before = model(GRAPH)[0].scalars
     with torch.no_grad():
         model.nodes.vectors.weight.mul_(2.0)
     assert (model(GRAPH)[0].scalars - before).abs().max() > 1e-3
 
 
-def test_sizes_are_what_the_layout_says():
-    model = made(scalars=24, odd=5, channels=3, edges=11, hidden=13)
+def test_sizes_are_those_of_the_layout():
+    model = new_encoder(scalars=24, odd=5, channels=3, edges=11, hidden=13)
     features, edges = model(GRAPH)
     assert model.layout.irreps == "24x0e + 5x0o + 3x1o"
     assert features.flat().shape == (23, 24 + 5 + 3 * 3)
     assert edges.scalars.shape == (23, 8, 11)
 
 
-def test_points_keep_their_digits_in_bfloat16():
+def test_points_are_float32_under_autocast():
     """Points that no message moves are the same as without autocast."""
     torch.manual_seed(0)
     model = encoder("egnn", {"layers": 1}, BACKBONE_WIDTHS)
@@ -69,11 +69,11 @@ def test_points_keep_their_digits_in_bfloat16():
 
 
 def test_gradients_are_finite_where_rows_are_padded():
-    """A node without k neighbours fills its row with itself, at distance zero from its own points."""
+    """A node without k neighbors fills its row with itself, at distance zero from its own points."""
     graph = protein_graph(random_structure((2,), dtype=torch.float64), 8, side_chains=False)
     graph.pos.requires_grad_(True)
     graph.vectors.requires_grad_(True)
-    model = made()
+    model = new_encoder()
     model(graph)[0].flat().square().sum().backward()
     assert graph.pos.grad.isfinite().all()
     assert graph.vectors.grad.isfinite().all()

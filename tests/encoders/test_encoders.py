@@ -1,4 +1,4 @@
-"""What every encoder owes: registering one in ENCODERS is what puts it under these tests."""
+"""The contract of every encoder: whatever is registered in ENCODERS is tested here."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.testing import assert_equivariant, random_structure
 
 SYMMETRIC = [name for name in ENCODERS if ENCODERS[name].equivariant]
-"""All but the control, which is there to be measured against."""
+"""All but the controls."""
 VARIANTS = [
     {"lmax": 0},
     {"lmax": 1},
@@ -22,11 +22,11 @@ VARIANTS = [
     {"pseudochannels": 3, "lmax": 3},
     {"edge_updates": True},
 ]
-"""Of the tensor field."""
+"""Settings of the tensor field."""
 WIDTHS = {"backbone": BACKBONE_WIDTHS, "all atoms": ALL_ATOM_WIDTHS, "atom graph": ATOM_WIDTHS}
 
 
-def made(name: str, kind: str = "backbone", **settings: int) -> torch.nn.Module:
+def new_encoder(name: str, kind: str = "backbone", **settings: int) -> torch.nn.Module:
     torch.manual_seed(0)
     return encoder(name, {"layers": 2, **settings}, WIDTHS[kind]).double().eval()
 
@@ -44,15 +44,15 @@ def structure():
 
 @pytest.mark.parametrize("kind", WIDTHS)
 @pytest.mark.parametrize("name", SYMMETRIC)
-def test_features_turn_with_the_protein(name, kind, structure):
+def test_features_rotate_with_the_protein(name, kind, structure):
     """Rotation, reflection by the parity of each irrep, and 1,000 Å."""
-    assert_equivariant(made(name, kind), graph_of(structure, kind))
+    assert_equivariant(new_encoder(name, kind), graph_of(structure, kind))
 
 
 @pytest.mark.parametrize("kind", WIDTHS)
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
-def test_every_degree_and_parity_turns_with_the_protein(settings, kind, structure):
-    model = made("tensor_field", kind, **settings)
+def test_every_degree_and_parity_rotates_with_the_protein(settings, kind, structure):
+    model = new_encoder("tensor_field", kind, **settings)
     assert_equivariant(model, graph_of(structure, kind))
     features = model(graph_of(structure, kind))[0]
     assert features.flat().shape[1] == sum(
@@ -64,10 +64,10 @@ def test_every_degree_and_parity_turns_with_the_protein(settings, kind, structur
 
 
 @pytest.mark.parametrize("name", SYMMETRIC)
-def test_the_mirror_image_differs_in_odd_scalars_alone(name, structure):
+def test_the_mirror_image_differs_only_in_odd_scalars(name, structure):
     graph = graph_of(structure)
     mirror = graph.moved(-torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64))
-    ours, theirs = made(name)(graph)[0], made(name)(mirror)[0]
+    ours, theirs = new_encoder(name)(graph)[0], new_encoder(name)(mirror)[0]
     torch.testing.assert_close(ours.scalars, theirs.scalars, atol=1e-10, rtol=0)
     torch.testing.assert_close(ours.pseudoscalars, -theirs.pseudoscalars, atol=1e-10, rtol=0)
     assert ours.pseudoscalars.abs().max() > 1e-3
@@ -77,33 +77,37 @@ def test_the_mirror_image_differs_in_odd_scalars_alone(name, structure):
 def test_order_of_residues_does_not_matter(name, structure):
     graph = graph_of(structure)
     order = torch.randperm(len(structure), generator=torch.Generator().manual_seed(3))
-    place = order.argsort()
+    rank = order.argsort()
     shuffled = graph.clone()
     for key in ("pos", "scalars", "pseudoscalars", "vectors", "neighbor_mask", "edge_types"):
         shuffled[key] = graph[key][order]
-    shuffled.neighbors = place[graph.neighbors[order]]
-    torch.testing.assert_close(made(name)(shuffled)[0].flat(), made(name)(graph)[0].flat()[order], atol=1e-10, rtol=0)
+    shuffled.neighbors = rank[graph.neighbors[order]]
+    torch.testing.assert_close(
+        new_encoder(name)(shuffled)[0].flat(), new_encoder(name)(graph)[0].flat()[order], atol=1e-10, rtol=0
+    )
 
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_order_of_chains_does_not_matter(name, structure):
     order = torch.cat([torch.arange(14, 23), torch.arange(14)])
     swapped = replace(structure.take(order), chains=1 - structure.chains[order], chain_ids=("B", "A"))
-    expected = made(name)(graph_of(structure))[0].flat()[order]
-    torch.testing.assert_close(made(name)(graph_of(swapped))[0].flat(), expected, atol=1e-10, rtol=0)
+    expected = new_encoder(name)(graph_of(structure))[0].flat()[order]
+    torch.testing.assert_close(new_encoder(name)(graph_of(swapped))[0].flat(), expected, atol=1e-10, rtol=0)
 
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_a_batch_equals_one_by_one(name):
     graphs = [graph_of(random_structure((length,), seed=length, dtype=torch.float64)) for length in (20, 1, 2, 11)]
-    together = made(name)(batch(graphs))[0].flat()
-    torch.testing.assert_close(together, torch.cat([made(name)(g)[0].flat() for g in graphs]), atol=1e-12, rtol=0)
+    together = new_encoder(name)(batch(graphs))[0].flat()
+    torch.testing.assert_close(
+        together, torch.cat([new_encoder(name)(g)[0].flat() for g in graphs]), atol=1e-12, rtol=0
+    )
 
 
 @pytest.mark.parametrize("length", [1, 2])
 @pytest.mark.parametrize("name", ENCODERS)
 def test_proteins_of_one_and_two_residues(name, length):
-    features = made(name)(graph_of(random_structure((length,), dtype=torch.float64)))[0].flat()
+    features = new_encoder(name)(graph_of(random_structure((length,), dtype=torch.float64)))[0].flat()
     assert features.shape[0] == length
     assert features.isfinite().all()
 
@@ -115,7 +119,7 @@ def test_gradients_are_finite_also_where_atoms_coincide(name, structure):
     graph = graph_of(replace(structure, positions=positions), "all atoms")
     graph.pos.requires_grad_(True)
     graph.vectors.requires_grad_(True)
-    model = made(name, "all atoms")
+    model = new_encoder(name, "all atoms")
     model(graph)[0].flat().square().sum().backward()
     assert graph.pos.grad.isfinite().all()
     assert graph.vectors.grad.isfinite().all()
@@ -134,12 +138,14 @@ def test_a_chain_beyond_the_cutoff_changes_nothing(name):
         positions=positions,
         present=alone.present.repeat(2, 1),
     )
-    # k larger than the chain, so that the far chain is among the neighbours
+    # k larger than the chain, so that the far chain is among the neighbors
     ours, theirs = graph_of(alone, k=20), graph_of(pair, k=20)
-    torch.testing.assert_close(made(name)(theirs)[0].flat()[:12], made(name)(ours)[0].flat(), atol=1e-9, rtol=0)
+    torch.testing.assert_close(
+        new_encoder(name)(theirs)[0].flat()[:12], new_encoder(name)(ours)[0].flat(), atol=1e-9, rtol=0
+    )
 
 
-def test_unknown_names_are_answered():
+def test_unknown_names_are_refused_with_a_suggestion():
     with pytest.raises(ValueError, match=f"no encoder 'tensorfield'; there are {', '.join(ENCODERS)}"):
         encoder("tensorfield", {}, BACKBONE_WIDTHS)
     with pytest.raises(ValueError, match="did you mean 'channels'"):
@@ -148,8 +154,8 @@ def test_unknown_names_are_answered():
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_chunks_change_nothing(name):
-    """Without gradients nodes are worked through in chunks: more nodes than one chunk give the same features."""
+    """Without gradients nodes are computed in chunks: more nodes than one chunk give the same features."""
     graph = graph_of(random_structure((150,), dtype=torch.float64))
-    whole = made(name)(graph)[0].flat()
+    whole = new_encoder(name)(graph)[0].flat()
     with torch.no_grad():
-        torch.testing.assert_close(made(name)(graph)[0].flat(), whole, atol=1e-12, rtol=0)
+        torch.testing.assert_close(new_encoder(name)(graph)[0].flat(), whole, atol=1e-12, rtol=0)

@@ -1,4 +1,4 @@
-"""What GVP promises beyond the contract of an encoder."""
+"""GVP beyond the contract of every encoder."""
 
 import torch
 
@@ -12,7 +12,7 @@ STRUCTURE = random_structure((14, 9), dtype=torch.float64)
 
 
 def test_atoms_without_vectors_get_odd_scalars():
-    """From triple products of the vectors that directions made; distances alone could not tell the hands apart."""
+    """From triple products of vectors that come from directions; distances alone do not determine chirality."""
     torch.manual_seed(0)
     model = encoder("gvp", {"layers": 2}, ATOM_WIDTHS).double()
     graph = atom_graph(STRUCTURE, 8)
@@ -22,8 +22,8 @@ def test_atoms_without_vectors_get_odd_scalars():
     torch.testing.assert_close(model(mirror)[0].pseudoscalars, -odd, atol=1e-12, rtol=0)
 
 
-def test_vectors_know_handedness():
-    """Cross products weighed by odd scalars are part of the vectors of a layer, and of nothing else in it but these."""
+def test_vectors_depend_on_chirality():
+    """Cross products weighted by odd scalars are part of the vectors of a layer, and of nothing else in it."""
     torch.manual_seed(0)
     model = encoder("gvp", {"layers": 1}, BACKBONE_WIDTHS).double()
     graph = protein_graph(STRUCTURE, 8, side_chains=False)
@@ -35,7 +35,7 @@ def test_vectors_know_handedness():
     torch.testing.assert_close(after.scalars, before.scalars, atol=0, rtol=0)
 
 
-def test_sizes_are_what_the_layout_says():
+def test_sizes_are_those_of_the_layout():
     settings = {"layers": 1, "scalars": 24, "odd": 5, "channels": 7, "edges": 11, "hidden": 13}
     model = encoder("gvp", settings, BACKBONE_WIDTHS).double()
     features, edges = model(protein_graph(STRUCTURE, 8, side_chains=False))

@@ -1,4 +1,4 @@
-"""Local frames: rotations hold exactly, the mirror image is another protein, and what has no N or C has no frame."""
+"""Local frames: exactly equivariant to rotations, not to reflections; a residue without N or C has no frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.testing import equivariance_error, random_structure
 
 
-def test_rotations_hold_and_reflections_do_not() -> None:
+def test_it_is_equivariant_to_rotations_but_not_to_reflections() -> None:
     torch.manual_seed(0)
     model = encoder("local_frames", {"layers": 2}, BACKBONE_WIDTHS).double().eval()
     graph = protein_graph(random_structure((14, 9), dtype=torch.float64), 8, side_chains=False)
@@ -37,10 +37,10 @@ def test_graphs_without_backbones_are_refused() -> None:
         encoder("local_frames", {}, ATOM_WIDTHS)
 
 
-def test_turns_are_drawn_from_all_of_the_group() -> None:
+def test_random_rotations_are_drawn_from_all_of_the_group() -> None:
     generator = torch.Generator().manual_seed(0)
-    turns = torch.stack([random_rotation(generator, reflections=True) for _ in range(400)])
-    torch.testing.assert_close(turns @ turns.transpose(1, 2), torch.eye(3).double().expand(400, 3, 3))
-    assert 150 < int((torch.det(turns) < 0).sum()) < 250
-    assert turns.mean(0).abs().max() < 0.15
+    rotations = torch.stack([random_rotation(generator, reflections=True) for _ in range(400)])
+    torch.testing.assert_close(rotations @ rotations.transpose(1, 2), torch.eye(3).double().expand(400, 3, 3))
+    assert 150 < int((torch.det(rotations) < 0).sum()) < 250
+    assert rotations.mean(0).abs().max() < 0.15
     assert torch.det(random_rotation(generator)) > 0

@@ -1,4 +1,4 @@
-"""The encoder in edge frames, beyond what every encoder owes: its settings, places without direction."""
+"""The encoder in edge frames, beyond the contract of every encoder: its settings, edges without direction."""
 
 from dataclasses import replace
 
@@ -14,18 +14,18 @@ STRUCTURE = random_structure((14, 9), dtype=torch.float64)
 GRAPH = protein_graph(STRUCTURE, 8, side_chains=False)
 
 
-def made(**settings: int | bool) -> torch.nn.Module:
+def new_encoder(**settings: int | bool) -> torch.nn.Module:
     torch.manual_seed(0)
     return encoder("so2", {"layers": 2, **settings}, BACKBONE_WIDTHS).double().eval()
 
 
 @pytest.mark.parametrize("settings", [{"lmax": 1}, {"lmax": 3, "mmax": 3}, {"mmax": 0}, {"mmax": 1}, {"chiral": True}])
 def test_settings_keep_the_contract(settings):
-    assert_equivariant(made(**settings), GRAPH)
+    assert_equivariant(new_encoder(**settings), GRAPH)
 
 
-def test_sizes_are_what_the_layout_says():
-    model = made(scalars=24, odd=5, channels=3, lmax=3, edges=11, hidden=13)
+def test_sizes_are_those_of_the_layout():
+    model = new_encoder(scalars=24, odd=5, channels=3, lmax=3, edges=11, hidden=13)
     features, edges = model(GRAPH)
     assert model.layout.irreps == "24x0e + 5x0o + 3x1o + 3x2e + 3x3o"
     assert features.flat().shape == (23, 24 + 5 + 3 * (3 + 5 + 7))
@@ -33,20 +33,20 @@ def test_sizes_are_what_the_layout_says():
 
 
 @pytest.mark.parametrize("chiral", [False, True])
-def test_nodes_at_one_place_turn_as_well(chiral):
-    """No direction leads from one to the other, and whatever frame is taken must not show."""
+def test_coincident_nodes_are_equivariant_too(chiral):
+    """There is no direction from one to the other, and the choice of a frame must not change the result."""
     positions = STRUCTURE.positions.clone()
     positions[3] = positions[4]
-    positions[6] = positions[5] + 1e-4  # less than the length under which a direction shrinks
+    positions[6] = positions[5] + 1e-4  # below the length where a direction shrinks
     graph = protein_graph(replace(STRUCTURE, positions=positions), 8, side_chains=False)
     assert (graph.pos[3] == graph.pos[4]).all()
-    assert_equivariant(made(chiral=chiral), graph, far=0.0)  # far away 1e-4 Å would lose its digits
+    assert_equivariant(new_encoder(chiral=chiral), graph, far=0.0)  # far from the origin 1e-4 Å would be rounded
 
 
-def test_only_a_chiral_encoder_tells_hands_apart_in_its_tensors():
-    """Odd scalars of the edges negated and nothing else, for one layer, whose tensors no odd scalar has reached yet."""
+def test_only_tensors_of_a_chiral_encoder_depend_on_chirality():
+    """Only odd scalars of the edges are negated, for one layer, whose tensors do not depend on other odd scalars."""
     for chiral in (False, True):
-        model = made(chiral=chiral, layers=1)
+        model = new_encoder(chiral=chiral, layers=1)
         edges = model.edges(GRAPH)
         model.edges.forward = lambda graph, edges=edges: edges
         before = model(GRAPH)[0]

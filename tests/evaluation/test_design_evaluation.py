@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from protein_enn import chemistry
 from protein_enn.cli.application import app
 from protein_enn.evaluation import DataError, design_markdown, evaluate_design, measure_design
-from protein_enn.evaluation.design import SETS, Tally, summarise
+from protein_enn.evaluation.design import SETS, Tally, summarize
 from protein_enn.io import write_structure
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.scoring import design as sample
@@ -53,7 +53,7 @@ def test_pooled_mean_and_median_differ_as_they_should() -> None:
         Tally("b", 30, 0.0, 30.0, 30.0, 0.0, 3.0, 1.0),
         Tally("c", 10, 40.0, 0.0, 1.0, 30.0, 0.0, 0.5),
     ]
-    metrics = summarise(tallies)
+    metrics = summarize(tallies)
     assert metrics["perplexity"] == metrics["perplexity_unconditional"] == pytest.approx(math.e)
     assert metrics["perplexity_mean"] == pytest.approx((math.e + 1 + math.exp(4)) / 3)
     assert metrics["recovery_median"] == 0.5 and metrics["recovery_pooled"] == pytest.approx(0.7)
@@ -63,7 +63,7 @@ def test_pooled_mean_and_median_differ_as_they_should() -> None:
 
 def test_every_protein_is_in_one_bin_of_length() -> None:
     lengths = (1, 99, 100, 299, 300, 500, 4000)
-    metrics = summarise([Tally(str(n), n, 1.0 * n, 0.0, None, 0.0, 0.0) for n in lengths])
+    metrics = summarize([Tally(str(n), n, 1.0 * n, 0.0, None, 0.0, 0.0) for n in lengths])
     bins = {key: value for key, value in metrics.items() if key.startswith("proteins_length")}
     assert list(bins.values()) == [2, 2, 1, 2]
     assert metrics["perplexity_length_500_up"] == pytest.approx(math.e)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from protein_enn import chemistry
 from protein_enn.cli import app
 from protein_enn.evaluation import DataError, calibrate_mutations, evaluate_mutations
-from protein_enn.evaluation.mutations import Measurement, Scored, measurements, score_measurements, summarise
+from protein_enn.evaluation.mutations import Measurement, Scored, measurements, score_measurements, summarize
 from protein_enn.evaluation.ranking import ranking, spearman
 from protein_enn.io import read_structure, write_structure
 from protein_enn.predictor import Predictor, untrained
@@ -114,7 +114,7 @@ def test_metrics_carry_the_name_of_their_table(data: Path, design: Predictor) ->
 def test_errors_are_in_kcal_after_calibration() -> None:
     calibration = Calibration("ddg_like", 0.5, 0.1, 100, 10, "made", "0" * 64)
     protein = Scored(minus_ddg=[-1.0, -3.0, 1.0], scores={"ddg_like": [-2.0, -2.0, 0.0]})
-    metrics = summarise([protein], 0, calibration)
+    metrics = summarize([protein], 0, calibration)
     assert metrics["ddg_like_mae"] == pytest.approx(1.0)  # off by 0, 2 and 1
     assert metrics["ddg_like_rmse"] == pytest.approx((5 / 3) ** 0.5)
 

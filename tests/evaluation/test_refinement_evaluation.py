@@ -16,7 +16,7 @@ from protein_enn.evaluation.refinement import variants
 from protein_enn.evaluation.refinement.cases import perturbed, refinement_cases
 from protein_enn.evaluation.refinement.figures import AROUND, WEIGHT, frame_error, matched
 from protein_enn.evaluation.refinement.outcome import COLUMNS, Outcome
-from protein_enn.evaluation.refinement.summary import interval, summarise
+from protein_enn.evaluation.refinement.summary import interval, summarize
 from protein_enn.geometry.neighbors import nearest_neighbors
 from protein_enn.io import read_structure, write_structure
 from protein_enn.predictor import Predictor, untrained
@@ -139,7 +139,7 @@ def test_frame_error_is_seen_from_each_residue(native: Structure) -> None:
 
 
 def test_bins_share_all_pairs_and_counts_are_pooled() -> None:
-    metrics: dict[str, Any] = summarise(
+    metrics: dict[str, Any] = summarize(
         [outcome(0.7, 0.71), outcome(0.80, 0.80), outcome(0.97, 0.96), outcome(1.0, 1.0)]
     )
     assert [metrics[f"pairs_bin_{b}"] for b in ("0_80", "80_90", "90_95", "95_100")] == [1, 1, 0, 2]

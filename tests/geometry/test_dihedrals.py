@@ -23,18 +23,20 @@ def test_known_angle(degrees: float) -> None:
 
 
 def helix(n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """N, CA, C grown atom by atom with phi -57, psi -47, omega 180 degrees."""
+    """N, CA, C built atom by atom with phi -57, psi -47, omega 180 degrees."""
     x = [torch.tensor(p) for p in ([0.0, 0.0, 0.0], [1.459, 0.0, 0.0], [2.0, 1.42, 0.0])]
     steps = [(1.336, 117.2, -47.0), (1.459, 121.7, 180.0), (1.525, 111.0, -57.0)]
     while len(x) < 3 * n:
-        length, bend, turn = steps[len(x) % 3]
+        length, bond_angle, torsion = steps[len(x) % 3]
         a, b, c = x[-3:]
         along = (c - b) / (c - b).norm()
         normal = torch.linalg.cross(b - a, along)
         normal = normal / normal.norm()
         side = torch.linalg.cross(normal, along)
-        bend, turn = math.radians(bend), math.radians(turn)
-        offset = -math.cos(bend) * along + math.sin(bend) * (math.cos(turn) * side + math.sin(turn) * normal)
+        bond_angle, torsion = math.radians(bond_angle), math.radians(torsion)
+        offset = -math.cos(bond_angle) * along + math.sin(bond_angle) * (
+            math.cos(torsion) * side + math.sin(torsion) * normal
+        )
         x.append(c + length * offset)
     positions, present = torch.zeros(n, 37, 3), torch.zeros(n, 37, dtype=torch.bool)
     slots = [chemistry.N, chemistry.CA, chemistry.C]

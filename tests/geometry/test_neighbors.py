@@ -1,4 +1,4 @@
-"""Every search against brute force in float64: the same neighbours in the same order, ties by index."""
+"""Every search against brute force in float64: the same neighbors in the same order, ties by index."""
 
 from collections.abc import Callable
 
@@ -14,14 +14,14 @@ from protein_enn.geometry.neighbors import cell_list, tree
 from protein_enn.geometry.neighbors import search as searches
 from protein_enn.geometry.neighbors.all_pairs import all_pairs, all_pairs_of_few
 from protein_enn.geometry.neighbors.cell_list import Cells, by_cells
-from protein_enn.geometry.neighbors.search import nearest_neighbors, neighbors_within, once_for_each_place
+from protein_enn.geometry.neighbors.search import nearest_neighbors, neighbors_within, search_distinct_positions
 from protein_enn.geometry.neighbors.tree import by_tree
 
 Search = Callable[[Tensor, Tensor, int], Tensor]
 
 
 def in_small_blocks(search: Search) -> Search:
-    """The search with blocks so small that many are needed, and cells to the last point."""
+    """The search with blocks so small that many are needed, and with cells for every point."""
 
     def run(points: Tensor, rows: Tensor, k: int) -> Tensor:
         with pytest.MonkeyPatch.context() as patch:
@@ -33,9 +33,9 @@ def in_small_blocks(search: Search) -> Search:
     return run
 
 
-def in_one_place(search: Search) -> Search:
-    """The search behind `once_for_each_place`."""
-    return lambda points, rows, k: once_for_each_place(points, k, search)[rows]
+def in_distinct_positions(search: Search) -> Search:
+    """The search by `search_distinct_positions`."""
+    return lambda points, rows, k: search_distinct_positions(points, k, search)[rows]
 
 
 SEARCHES: dict[str, Search] = {
@@ -43,8 +43,8 @@ SEARCHES: dict[str, Search] = {
     "few": lambda points, rows, k: all_pairs_of_few(points, k)[rows],
     "tree": in_small_blocks(by_tree),
     "cells": in_small_blocks(by_cells),
-    "tree, once for each place": in_one_place(in_small_blocks(by_tree)),
-    "cells, once for each place": in_one_place(in_small_blocks(by_cells)),
+    "tree, distinct positions": in_distinct_positions(in_small_blocks(by_tree)),
+    "cells, distinct positions": in_distinct_positions(in_small_blocks(by_cells)),
 }
 
 
@@ -78,7 +78,7 @@ def with_copies() -> Tensor:
 
 
 def axis_and_circle() -> Tensor:
-    """Each point of the axis is as far from one of the circle as from any other."""
+    """Each point of the axis has the same distance from all points of the circle."""
     axis = torch.tensor([[0.0, 0, z / 8] for z in range(-40, 40)])
     corners = ((3, 4), (4, 3), (0, 5), (5, 0))
     circle = torch.tensor([[x * a, y * b, 0.0] for x, y in corners for a in (1, -1) for b in (1, -1)])
@@ -100,15 +100,15 @@ CLOUDS: dict[str, Tensor] = {
     ),
     "densities": densities(),
     "copies": with_copies(),
-    "one place": torch.full((200, 3), 7.25, dtype=torch.float64),
-    "two places": torch.tensor([[0.0, 0, 0], [3.0, 0, 0]], dtype=torch.float64).repeat(90, 1),
+    "one position": torch.full((200, 3), 7.25, dtype=torch.float64),
+    "two positions": torch.tensor([[0.0, 0, 0], [3.0, 0, 0]], dtype=torch.float64).repeat(90, 1),
     "an axis and a circle": axis_and_circle(),
 }
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
 @pytest.mark.parametrize("search", SEARCHES)
-def test_each_search_is_brute_force(search: str, cloud: str) -> None:
+def test_each_search_equals_brute_force(search: str, cloud: str) -> None:
     points = CLOUDS[cloud]
     n = len(points)
     for k in {1, min(8, n - 1), min(30, n - 1)}:
@@ -118,7 +118,7 @@ def test_each_search_is_brute_force(search: str, cloud: str) -> None:
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_every_other_point_may_be_asked_for(search: str) -> None:
+def test_k_may_be_all_other_points(search: str) -> None:
     for points in (CLOUDS["lattice"][:40], CLOUDS["copies"][:60], CLOUDS["densities"][100:200]):
         n = len(points)
         assert torch.equal(SEARCHES[search](points, torch.arange(n), n - 1), expected(points, n - 1))
@@ -132,9 +132,9 @@ shifts = st.sampled_from([0.0, 1e4, -4096.0])
 
 @pytest.mark.parametrize("search", SEARCHES)
 @settings(max_examples=60, deadline=None)
-@given(places=coordinates, scale=scales, shift=shifts, k=st.integers(1, 40))
-def test_ties_and_copies(search: str, places: list[tuple[int, int, int]], scale: float, shift: float, k: int) -> None:
-    points = torch.tensor(places, dtype=torch.float64) * scale + shift
+@given(sites=coordinates, scale=scales, shift=shifts, k=st.integers(1, 40))
+def test_ties_and_copies(search: str, sites: list[tuple[int, int, int]], scale: float, shift: float, k: int) -> None:
+    points = torch.tensor(sites, dtype=torch.float64) * scale + shift
     k = min(k, len(points) - 1)
     assert torch.equal(SEARCHES[search](points, torch.arange(len(points)), k), expected(points, k))
 
@@ -161,7 +161,7 @@ def test_many_points_at_their_true_settings(n: int, k: int) -> None:
 
 
 def test_distances_equal_to_eleven_digits_are_ties() -> None:
-    """Points 1, 2 and 3 are as near to 0 but for rounding, on either side of a whole number."""
+    """Points 1, 2 and 3 are equally far from 0 up to rounding, on either side of an integer."""
     above, below = 5 * (1 + 1e-13), 5 * (1 - 1e-13)
     points = torch.tensor([[0.0, 0, 0], [above, 0, 0], [0, below, 0], [0, 0, 5.0]], dtype=torch.float64)
     rows = torch.arange(4)
@@ -190,8 +190,8 @@ def test_numbers_of_cells_do_not_overflow(monkeypatch: pytest.MonkeyPatch) -> No
     assert torch.equal(SEARCHES["cells"](points, torch.arange(500), 9), expected(points, 9))
 
 
-def test_a_cell_list_promises_only_what_it_searched() -> None:
-    """In each of the 27 directions a point one width away is seen, and no row is done whose k-th lies beyond."""
+def test_a_cell_list_decides_only_rows_within_its_reach() -> None:
+    """In each of the 27 directions points one width away are found; no row is final whose k-th lies beyond."""
     points, rows = uniform(400), torch.arange(400)
     cells = Cells(points, 4.0)
     nearest, decided = cells.nearest(rows, 12)
@@ -203,7 +203,7 @@ def test_a_cell_list_promises_only_what_it_searched() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("n", [0, 1, 2, 6, 40, searches.DENSE_LIMIT, searches.DENSE_LIMIT + 1])
-def test_the_door(n: int, dtype: torch.dtype) -> None:
+def test_nearest_neighbors_of_any_number_of_points(n: int, dtype: torch.dtype) -> None:
     points = uniform(n).to(dtype).requires_grad_()
     for k in (0, 1, 5, 45):
         index, mask = nearest_neighbors(points, k)
@@ -228,25 +228,25 @@ def test_a_position_that_is_not_finite_is_named(n: int, bad: float) -> None:
 
 
 def test_many_copies_are_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """20,000 points in three places: a search of each among all would take minutes and gigabytes."""
-    asked: list[int] = []
+    """20,000 points at three positions: a search of each among all would take minutes and gigabytes."""
+    counts: list[int] = []
 
     def spy(points: Tensor, rows: Tensor, k: int) -> Tensor:
-        asked.append(len(points))
+        counts.append(len(points))
         return by_tree(points, rows, k)
 
     monkeypatch.setattr(searches, "by_tree", spy)
     points = torch.tensor([[0.0, 0, 0], [-0.0, 4, 0], [0, 0, 9]]).repeat(7000, 1)
-    points[::5, 0] *= -1  # -0.0 is the same place
+    points[::5, 0] *= -1  # -0.0 is the same position
     index, mask = nearest_neighbors(points, 8)
-    assert asked == [27] and mask.all()
+    assert counts == [27] and mask.all()
     assert index[0].tolist() == [3, 6, 9, 12, 15, 18, 21, 24]
     assert index[6].tolist() == [0, 3, 9, 12, 15, 18, 21, 24]
     assert index[-1].tolist() == [2, 5, 8, 11, 14, 17, 20, 23]
 
 
-def test_few_copies_are_no_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searches, "once_for_each_place", None)
+def test_few_copies_take_the_ordinary_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searches, "search_distinct_positions", None)
     points = uniform(searches.DENSE_LIMIT + 100)
     points[: searches.COPIES] = points[0].clone()
     assert torch.equal(nearest_neighbors(points, 12)[0], expected(points, 12))
@@ -264,8 +264,8 @@ def test_within_a_radius(n: int, radius: float) -> None:
     points = uniform(n)
     k = 12
     index, mask = neighbors_within(points, radius, k)
-    away = (points[:, None] - points[None]).square().sum(-1).sqrt().fill_diagonal_(torch.inf)
-    assert torch.equal(mask.sum(1), (away <= radius).sum(1).clamp(max=k))
+    distance = (points[:, None] - points[None]).square().sum(-1).sqrt().fill_diagonal_(torch.inf)
+    assert torch.equal(mask.sum(1), (distance <= radius).sum(1).clamp(max=k))
     nearest, _ = nearest_neighbors(points, k)
     assert torch.equal(index[mask], nearest[mask])
     assert (index == torch.arange(n)[:, None])[~mask].all()

@@ -1,4 +1,4 @@
-"""Rotations: drawn evenly, about one axis or many, and back to axis and angle."""
+"""Rotations: random ones, about one axis or many, and back to axis and angle."""
 
 import math
 
@@ -10,14 +10,14 @@ from protein_enn.geometry.rotations import axis_and_angle, random_rotation, rota
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_random_rotation_is_proper_and_of_its_seed(seed: int) -> None:
+def test_a_random_rotation_is_proper_and_determined_by_its_seed(seed: int) -> None:
     rotation = random_rotation(seed)
     torch.testing.assert_close(rotation @ rotation.T, torch.eye(3).double())
     assert float(rotation.det()) == pytest.approx(1.0)
     assert torch.equal(rotation, random_rotation(torch.Generator().manual_seed(seed)))
 
 
-def test_random_rotations_are_even_and_half_of_them_mirror_if_asked() -> None:
+def test_random_rotations_are_uniform_and_half_are_reflections_on_request() -> None:
     generator = torch.Generator().manual_seed(0)
     drawn = torch.stack([random_rotation(generator, reflections=True) for _ in range(2000)])
     proper = drawn.det() > 0

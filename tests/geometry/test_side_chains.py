@@ -1,4 +1,4 @@
-"""Side chains built and turned: chi angles, ideal geometry, chirality, what must not change, gradients."""
+"""Side chains built and rotated: chi angles, ideal geometry, chirality, what must not change, gradients."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EXISTS = compact_slots(RESIDUES)[1]
 
 
 def backbones(n: int, seed: int = 0) -> Tensor:
-    """(n, 14, 3): sound N, CA, C (and an O somewhere), anywhere, turned at random."""
+    """(n, 14, 3): correct N, CA, C (and an O somewhere), anywhere, rotated at random."""
     generator = torch.Generator().manual_seed(seed)
     tau = math.radians(111.0)
     x = torch.zeros(n, 14, 3, dtype=torch.float64)
@@ -40,8 +40,8 @@ def backbones(n: int, seed: int = 0) -> Tensor:
     x[:, 2] = torch.tensor([1.525, 0.0, 0.0])
     x[:, 3] = torch.tensor([2.1, -0.6, 0.9])
     x = x + 0.02 * torch.randn(n, 14, 3, generator=generator).double() * (torch.arange(14) < 4)[:, None]
-    turns = torch.stack([random_rotation(seed + i) for i in range(n)]).double()
-    return x @ turns.mT + 20 * torch.randn(n, 1, 3, generator=generator).double()
+    rotations = torch.stack([random_rotation(seed + i) for i in range(n)]).double()
+    return x @ rotations.mT + 20 * torch.randn(n, 1, 3, generator=generator).double()
 
 
 def random_chi(seed: int = 1) -> Tensor:
@@ -61,7 +61,7 @@ def off(a: Tensor, b: Tensor) -> Tensor:
 
 
 def chi_of(compact: Tensor, residues: Tensor = RESIDUES) -> Tensor:
-    """By the other implementation."""
+    """chi angles by the other implementation."""
     slots, exists = compact_slots(residues)
     present = torch.zeros(len(residues), 37, dtype=torch.bool)
     rows, columns = exists.nonzero(as_tuple=True)
@@ -87,10 +87,10 @@ def covalent(name: str) -> list[tuple[int, int]]:
     return sorted({(min(pair), max(pair)) for pair in bonds} | two)
 
 
-def test_chi_angles_come_back(built: Tensor) -> None:
-    given = torch.where(chi_of(built).isnan(), torch.nan, random_chi())
-    assert off(chi_of(built), given).max() < 1e-9
-    assert off(compact_chi(built, RESIDUES), given).max() < 1e-9
+def test_chi_angles_are_those_that_were_built(built: Tensor) -> None:
+    expected = torch.where(chi_of(built).isnan(), torch.nan, random_chi())
+    assert off(chi_of(built), expected).max() < 1e-9
+    assert off(compact_chi(built, RESIDUES), expected).max() < 1e-9
 
 
 def test_atoms_a_residue_lacks_are_at_the_origin_and_the_backbone_stays(built: Tensor) -> None:
@@ -99,7 +99,7 @@ def test_atoms_a_residue_lacks_are_at_the_origin_and_the_backbone_stays(built: T
 
 
 def test_bonds_are_those_of_engh_and_huber(built: Tensor) -> None:
-    """Also the bonds that close rings, which no entry of the table names."""
+    """Also the bonds that close rings, which no entry of the table contains."""
     for i, row in enumerate(RESIDUES.tolist()):
         name = chemistry.RESIDUES[row]
         atoms = chemistry.RESIDUE_ATOMS[name]
@@ -112,9 +112,9 @@ def test_bonds_are_those_of_engh_and_huber(built: Tensor) -> None:
 
 @pytest.mark.parametrize("name", chemistry.RESIDUES[:20])
 def test_molecules_are_those_of_the_component_dictionary(name: str) -> None:
-    """With the chi angles of the ideal coordinates there: branches, rings and the handedness of every centre.
+    """With the chi angles of its ideal coordinates: branches, rings and the chirality of every center.
 
-    There, but not in protein entries, NH2 of arginine is the one on the side of CD.
+    In the dictionary, but not in protein entries, NH2 of arginine is the one on the side of CD.
     """
     reference, atoms = info.residue(name), chemistry.RESIDUE_ATOMS[name]
     names = {"NH1": "NH2", "NH2": "NH1"} if name == "ARG" else {}
@@ -148,20 +148,20 @@ def test_set_chi_reaches_its_goal_and_keeps_bonds_and_angles(built: Tensor) -> N
     generator = torch.Generator().manual_seed(3)
     rough = built + 0.1 * torch.randn(built.shape, generator=generator) * EXISTS[..., None]  # own bonds and angles
     goal = random_chi(4)
-    turned = set_chi(rough, RESIDUES, goal)
+    rotated = set_chi(rough, RESIDUES, goal)
     movable = ~chi_of(rough).isnan() & ~PROLINE[:, None]
-    assert off(chi_of(turned)[movable], goal[movable]).max() < 1e-9
+    assert off(chi_of(rotated)[movable], goal[movable]).max() < 1e-9
     for i, row in enumerate(RESIDUES.tolist()):
         pairs = torch.tensor(covalent(chemistry.RESIDUES[row]))
-        before, after = ((x[i, pairs[:, 0]] - x[i, pairs[:, 1]]).norm(dim=-1) for x in (rough, turned))
+        before, after = ((x[i, pairs[:, 0]] - x[i, pairs[:, 1]]).norm(dim=-1) for x in (rough, rotated))
         torch.testing.assert_close(after, before, atol=1e-9, rtol=0)
-    still = torch.ones(14, dtype=torch.bool)
-    still[5:] = False
-    assert torch.equal(turned[:, still], rough[:, still])
-    assert torch.equal(turned[PROLINE], rough[PROLINE])
+    fixed = torch.ones(14, dtype=torch.bool)
+    fixed[5:] = False
+    assert torch.equal(rotated[:, fixed], rough[:, fixed])
+    assert torch.equal(rotated[PROLINE], rough[PROLINE])
 
 
-def test_only_angles_that_are_asked_for_turn(built: Tensor) -> None:
+def test_only_given_angles_change(built: Tensor) -> None:
     goal = torch.full((len(RESIDUES), 4), torch.nan, dtype=torch.float64)
     torch.testing.assert_close(set_chi(built, RESIDUES, goal), built, atol=1e-9, rtol=0)
     goal[:, 1] = 0.5
@@ -171,7 +171,7 @@ def test_only_angles_that_are_asked_for_turn(built: Tensor) -> None:
     torch.testing.assert_close(after[second, 1], goal[second, 1], atol=1e-9, rtol=0)
 
 
-def test_turns_add_up_and_a_full_turn_is_none(built: Tensor) -> None:
+def test_rotations_add_up_and_a_full_rotation_is_the_identity(built: Tensor) -> None:
     one, two = random_chi(5), random_chi(6)
     twice = rotate_chi(rotate_chi(built, RESIDUES, one), RESIDUES, two)
     torch.testing.assert_close(twice, rotate_chi(built, RESIDUES, one + two), atol=1e-9, rtol=0)
@@ -179,38 +179,38 @@ def test_turns_add_up_and_a_full_turn_is_none(built: Tensor) -> None:
     torch.testing.assert_close(rotate_chi(built, RESIDUES, full), built, atol=1e-9, rtol=0)
 
 
-def test_missing_atoms_stay_missing_and_do_not_turn_others(built: Tensor) -> None:
+def test_missing_atoms_stay_missing_and_do_not_rotate_others(built: Tensor) -> None:
     mask = EXISTS.clone()
     lysine, valine = chemistry.RESIDUE_INDEX["LYS"], chemistry.RESIDUE_INDEX["VAL"]
     mask[lysine, 6], mask[valine, 5] = False, False  # CD; CG1
     x = torch.where(mask[..., None], built, 0.0)
-    turned = rotate_chi(x, RESIDUES, torch.full((len(RESIDUES), 4), 1.0).double(), mask)
-    assert torch.equal(turned[~mask], torch.zeros_like(turned[~mask]))
-    assert torch.equal(turned[valine], x[valine])
-    moved = (turned[lysine] - x[lysine]).norm(dim=-1)[:9] > 1e-6
+    rotated = rotate_chi(x, RESIDUES, torch.full((len(RESIDUES), 4), 1.0).double(), mask)
+    assert torch.equal(rotated[~mask], torch.zeros_like(rotated[~mask]))
+    assert torch.equal(rotated[valine], x[valine])
+    moved = (rotated[lysine] - x[lysine]).norm(dim=-1)[:9] > 1e-6
     assert moved.tolist() == [False] * 5 + [True, False, True, True]  # by chi1 alone: CG, CE and NZ
-    apart = [(y[lysine, 5] - y[lysine, 8]).norm() for y in (x, turned)]
-    torch.testing.assert_close(*apart)
+    distances = [(y[lysine, 5] - y[lysine, 8]).norm() for y in (x, rotated)]
+    torch.testing.assert_close(*distances)
     chi = compact_chi(x, RESIDUES, mask)
     assert chi[lysine].isnan().tolist() == [False, True, True, True] and bool(chi[valine].isnan().all())
 
 
-def test_any_atom_of_a_group_tells_its_chi(built: Tensor) -> None:
+def test_any_atom_of_a_group_determines_its_chi(built: Tensor) -> None:
     mask = EXISTS.clone()
     rows = {name: chemistry.RESIDUE_INDEX[name] for name in ("VAL", "ILE", "LEU", "PHE", "TRP", "ARG", "ASN")}
-    gone = {"VAL": ["CG1"], "LEU": ["CD1"], "PHE": ["CD1", "CD2", "CE1"], "TRP": ["CD1", "CD2", "NE1", "CE2", "CZ2"],
+    missing = {"VAL": ["CG1"], "LEU": ["CD1"], "PHE": ["CD1", "CD2", "CE1"], "TRP": ["CD1", "CD2", "NE1", "CE2", "CZ2"],
             "ARG": ["CZ", "NH1"], "ASN": ["OD1"]}  # fmt: skip
-    for name, atoms in gone.items():
+    for name, atoms in missing.items():
         for atom in atoms:
             mask[rows[name], chemistry.RESIDUE_ATOMS[name].index(atom)] = False
-    mask[rows["ILE"], 5] = False  # CG1: then CG2 tells chi1, nothing tells chi2, as its axis is not there
-    known = known_chi(torch.where(mask[..., None], built, 0.0), RESIDUES, mask)
-    truth = chi_of(built)
-    truth[rows["ILE"], 1] = torch.nan
-    assert off(known, truth).max() < 1e-6
+    mask[rows["ILE"], 5] = False  # CG1: then CG2 gives chi1; nothing gives chi2, whose axis is missing
+    result = known_chi(torch.where(mask[..., None], built, 0.0), RESIDUES, mask)
+    expected = chi_of(built)
+    expected[rows["ILE"], 1] = torch.nan
+    assert off(result, expected).max() < 1e-6
 
 
-def test_completing_keeps_what_is_there(built: Tensor) -> None:
+def test_completing_keeps_present_atoms(built: Tensor) -> None:
     generator = torch.Generator().manual_seed(7)
     mask = EXISTS & ((torch.rand(EXISTS.shape, generator=generator) < 0.6) | (torch.arange(14) < 6))
     mask[:, 3] = True
@@ -221,19 +221,19 @@ def test_completing_keeps_what_is_there(built: Tensor) -> None:
     assert torch.equal(complete_side_chains(rough, mask, RESIDUES, random_chi())[mask], rough[mask])
 
 
-def test_side_chains_turn_with_the_backbone() -> None:
-    turn, shift = random_rotation(8).double(), torch.tensor([300.0, -20.0, 900.0]).double()
+def test_side_chains_rotate_with_the_backbone() -> None:
+    rotation, shift = random_rotation(8).double(), torch.tensor([300.0, -20.0, 900.0]).double()
     x, chi = backbones(len(RESIDUES)), random_chi()
-    built, there = (build_side_chains(y, RESIDUES, chi) for y in (x, x @ turn.T + shift))
-    expected = torch.where(EXISTS[..., None], built @ turn.T + shift, 0.0)
-    torch.testing.assert_close(there, expected, atol=1e-9, rtol=0)
-    turned = rotate_chi(built, RESIDUES, chi)
+    built, moved = (build_side_chains(y, RESIDUES, chi) for y in (x, x @ rotation.T + shift))
+    expected = torch.where(EXISTS[..., None], built @ rotation.T + shift, 0.0)
+    torch.testing.assert_close(moved, expected, atol=1e-9, rtol=0)
+    rotated = rotate_chi(built, RESIDUES, chi)
     torch.testing.assert_close(
-        rotate_chi(built @ turn.T + shift, RESIDUES, chi), turned @ turn.T + shift, atol=1e-9, rtol=0
+        rotate_chi(built @ rotation.T + shift, RESIDUES, chi), rotated @ rotation.T + shift, atol=1e-9, rtol=0
     )
 
 
-def test_float32_keeps_its_digits_far_from_the_origin() -> None:
+def test_float32_is_accurate_far_from_the_origin() -> None:
     x = build_side_chains(backbones(len(RESIDUES)), RESIDUES, random_chi()) + 1000.0
     exact = rotate_chi(x, RESIDUES, random_chi(2))
     single = rotate_chi(x.float(), RESIDUES, random_chi(2).float())
@@ -261,7 +261,7 @@ def test_no_residues() -> None:
     assert rotate_chi(torch.zeros(0, 14, 3), nothing, torch.zeros(0, 4)).shape == (0, 14, 3)
 
 
-def test_chi_that_is_needed_must_be_given() -> None:
+def test_a_chi_that_a_residue_has_must_be_given() -> None:
     chi = torch.full((1, 4), torch.nan, dtype=torch.float64)
     glycine, serine = (torch.tensor([chemistry.RESIDUE_INDEX[name]]) for name in ("GLY", "SER"))
     assert torch.isfinite(build_side_chains(backbones(1), glycine, chi)).all()

@@ -1,4 +1,4 @@
-"""Superposition restores what was moved, never by a reflection."""
+"""Superposition restores moved points, never by a reflection."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def points(n: int, seed: int = 0) -> torch.Tensor:
 
 def test_restores_a_rigid_motion() -> None:
     x = points(20)
-    turn = torch.tensor(Rotation.from_euler("xyz", [0.3, -1.0, 2.5]).as_matrix(), dtype=torch.float)
+    expected = torch.tensor(Rotation.from_euler("xyz", [0.3, -1.0, 2.5]).as_matrix(), dtype=torch.float)
     shift = torch.tensor([5.0, -3.0, 100.0])
-    rotation, t = superpose(x, x @ turn.T + shift)
-    torch.testing.assert_close(rotation, turn, atol=1e-5, rtol=0)
-    torch.testing.assert_close(x @ rotation.T + t, x @ turn.T + shift, atol=1e-4, rtol=0)
+    rotation, t = superpose(x, x @ expected.T + shift)
+    torch.testing.assert_close(rotation, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(x @ rotation.T + t, x @ expected.T + shift, atol=1e-4, rtol=0)
 
 
 def test_agrees_with_scipy_with_weights() -> None:
@@ -50,7 +50,7 @@ def test_batches_equal_single_calls() -> None:
 def test_rmsd_by_hand() -> None:
     x = torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]])
     y = torch.tensor([[0.0, 0.0, 0.0], [4.0, 0.0, 0.0]])
-    assert rmsd(x, y) == pytest.approx(1.0)  # centred: each end 1 Å off
+    assert rmsd(x, y) == pytest.approx(1.0)  # centered: each end 1 Å off
     assert rmsd(x, y, superposed=False) == pytest.approx(2**0.5)
 
 

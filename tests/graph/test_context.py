@@ -1,4 +1,4 @@
-"""Context atoms: which ones a residue sees, and that they turn with it."""
+"""Context atoms: which ones belong to a residue, and that they rotate with it."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def with_atoms(structure: Structure, positions, elements, kind="ligand", ids=Non
 
 
 def ligand(structure: Structure, m: int = 40, seed: int = 0) -> Structure:
-    """m atoms of several elements about the first half of the structure."""
+    """m atoms of several elements around the first half of the structure."""
     generator = torch.Generator().manual_seed(seed)
     ca = structure.ca[torch.randint(len(structure) // 2, (m,), generator=generator)]
     elements = ("C", "N", "O", "P", "ZN", "CL", "Fe", "XE")
@@ -40,20 +40,20 @@ STRUCTURE = random_structure((20, 12), dtype=torch.float64)
 
 
 def zinc_site() -> Structure:
-    """Zinc 4.5 Å from the CAs of residues 3 and 20, which are placed about it."""
+    """Zinc 4.5 Å from the CA of residue 3."""
     zinc = STRUCTURE.ca[3] + torch.tensor([4.5, 0, 0]).double()
     return with_atoms(STRUCTURE, zinc[None], ("ZN",), "ion")
 
 
-def test_a_zinc_is_seen_by_the_residues_within_reach_and_no_other():
+def test_a_zinc_is_context_of_the_residues_within_reach_and_no_other():
     structure = zinc_site()
     graph = protein_graph(structure, 8, False)
-    away = structure.others.positions - structure.ca
-    reached = away.norm(dim=1) <= CONTEXT_RADIUS
-    assert reached[3] and not reached.all()
-    assert torch.equal(graph.context_kinds[:, 0], element_kinds(["ZN"])[0] * reached)
+    offset = structure.others.positions - structure.ca
+    in_reach = offset.norm(dim=1) <= CONTEXT_RADIUS
+    assert in_reach[3] and not in_reach.all()
+    assert torch.equal(graph.context_kinds[:, 0], element_kinds(["ZN"])[0] * in_reach)
     assert graph.context_kinds[:, 1:].sum() == 0 and graph.context_vectors[:, 1:].abs().sum() == 0
-    torch.testing.assert_close(graph.context_vectors[:, 0], away * reached[:, None])
+    torch.testing.assert_close(graph.context_vectors[:, 0], offset * in_reach[:, None])
 
 
 def test_classes_of_elements():
@@ -65,12 +65,12 @@ def test_classes_of_elements():
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_context_turns_and_reflects_with_the_graph(sign):
+def test_context_rotates_and_reflects_with_the_graph(sign):
     structure = ligand(STRUCTURE)
-    turn, shift = sign * random_rotation(2), torch.tensor([10.0, -300.0, 40.0], dtype=torch.float64)
-    expected = protein_graph(structure.moved(turn, shift), 6, False)
-    moved = protein_graph(structure, 6, False).moved(turn, shift)
-    assert expected.context_vectors.abs().sum() > 0 and (expected.context_kinds[:, -1] > 0).any(), "some see too many"
+    rotation, shift = sign * random_rotation(2), torch.tensor([10.0, -300.0, 40.0], dtype=torch.float64)
+    expected = protein_graph(structure.moved(rotation, shift), 6, False)
+    moved = protein_graph(structure, 6, False).moved(rotation, shift)
+    assert expected.context_vectors.abs().sum() > 0 and (expected.context_kinds[:, -1] > 0).any(), "some have too many"
     torch.testing.assert_close(moved.context_vectors, expected.context_vectors, atol=1e-9, rtol=0)
     assert torch.equal(moved.context_kinds, expected.context_kinds)
 
@@ -88,10 +88,10 @@ def test_far_context_and_water_change_nothing_and_none_is_zeros():
     assert not graph.context_vectors.any() and not graph.context_kinds.any()
 
 
-def test_what_a_modified_residue_has_beyond_its_parent_is_not_shown():
-    place = STRUCTURE.ca[:1] + 2.0
-    assert not protein_graph(with_atoms(STRUCTURE, place, ("P",), "other"), 8, False).context_kinds.any()
-    assert protein_graph(with_atoms(STRUCTURE, place, ("P",), "ligand"), 8, False).context_kinds.any()
+def test_atoms_that_a_modified_residue_has_beyond_its_parent_are_no_context():
+    position = STRUCTURE.ca[:1] + 2.0
+    assert not protein_graph(with_atoms(STRUCTURE, position, ("P",), "other"), 8, False).context_kinds.any()
+    assert protein_graph(with_atoms(STRUCTURE, position, ("P",), "ligand"), 8, False).context_kinds.any()
 
 
 def test_the_order_of_context_atoms_does_not_matter():
@@ -105,8 +105,8 @@ def test_the_order_of_context_atoms_does_not_matter():
     assert torch.equal(ours.context_kinds, theirs.context_kinds)
 
 
-def test_of_many_atoms_those_on_the_side_of_the_side_chain_are_seen():
-    """An N-CA-C corner and two clouds of atoms equally far: one where CB is, one where N and C are."""
+def test_of_many_atoms_those_on_the_side_of_the_side_chain_are_used():
+    """An N-CA-C corner and two clouds of atoms at similar distance: one on the side of CB, one on that of N and C."""
     compact = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]])
     mask = torch.tensor([[True, True, True, False]])
     cloud = torch.randn(CONTEXT_ATOMS, 3, generator=torch.Generator().manual_seed(0)) * 0.3
@@ -118,7 +118,7 @@ def test_of_many_atoms_those_on_the_side_of_the_side_chain_are_seen():
     assert context_features(compact, nothing, context)[1].tolist() == [[2] * CONTEXT_ATOMS]
 
 
-def test_a_batch_keeps_each_graph_its_context():
+def test_a_batch_keeps_the_context_of_each_graph():
     graphs = [protein_graph(s, 6, False) for s in (ligand(STRUCTURE), STRUCTURE, zinc_site())]
     whole = batch(graphs)
     none = torch.zeros(len(STRUCTURE), CONTEXT_ATOMS, 3)

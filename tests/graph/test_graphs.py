@@ -1,4 +1,4 @@
-"""Graphs: what is in them, and that `moved` forgets no field."""
+"""Graphs: their contents, and that `moved` moves every field."""
 
 from dataclasses import replace
 
@@ -15,19 +15,19 @@ from protein_enn.graph.protein_graph import graph_of_atoms
 from protein_enn.structure import KINDS, LINKS, Links, OtherAtoms, Structure
 from protein_enn.testing import random_rotation, random_structure
 
-CB = 3  # place among the vectors of a backbone
+CB = 3  # index among the vectors of a backbone
 
 
 @pytest.mark.parametrize("side_chains", [False, True])
 def test_moving_the_graph_equals_the_graph_of_the_moved_structure(side_chains):
-    """Rotation, reflection and translation: the law of `moved` against the features computed anew."""
+    """Rotation, reflection and translation: `moved` against the features of the moved structure."""
     structure = random_structure((15, 8), dtype=torch.float64)
     graph = protein_graph(structure, 6, side_chains)
     shift = torch.tensor([10.0, -300.0, 40.0], dtype=torch.float64)
-    for turn in (random_rotation(2), -random_rotation(2)):
-        expected = protein_graph(structure.moved(turn, shift), 6, side_chains)
-        moved = graph.moved(turn, shift)
-        if not side_chains and turn.det() < 0:  # the mirror image of an ideal CB is that of a D-amino acid
+    for rotation in (random_rotation(2), -random_rotation(2)):
+        expected = protein_graph(structure.moved(rotation, shift), 6, side_chains)
+        moved = graph.moved(rotation, shift)
+        if not side_chains and rotation.det() < 0:  # the mirror image of an ideal CB is that of a D-amino acid
             assert (moved.vectors[:, CB] - expected.vectors[:, CB]).norm(dim=-1).min() > 1.0
             expected.vectors[:, CB] = moved.vectors[:, CB]
         for key in graph.keys():  # noqa: SIM118 - a graph iterates over (key, value)
@@ -35,7 +35,7 @@ def test_moving_the_graph_equals_the_graph_of_the_moved_structure(side_chains):
 
 
 @pytest.mark.parametrize("transform", list(Transform))
-def test_a_declared_field_changes_as_it_says(transform, monkeypatch):
+def test_a_declared_field_changes_as_declared(transform, monkeypatch):
     graph = protein_graph(random_structure((9,), dtype=torch.float64), 4, False)
     with monkeypatch.context() as patch:
         patch.setitem(ProteinGraph.transforms, "dipole", transform)
@@ -138,7 +138,7 @@ def test_tree_and_dense_search_agree():
     assert mask.all()
 
 
-def test_coincident_points_do_not_become_their_own_neighbours():
+def test_coincident_points_do_not_become_their_own_neighbors():
     points = torch.zeros(DENSE_LIMIT + 5, 3)
     points[20:] = torch.randn(DENSE_LIMIT - 15, 3)
     index, _ = nearest_neighbors(points, 8)
@@ -155,9 +155,9 @@ def close_ring(structure):
 def cyclic_peptide(n, seed=0):
     """n residues around a circle, all of them bonded, without symmetry."""
     open_chain = random_structure((n,), seed, torch.float64)
-    turn = torch.arange(3 * n) * (2 * torch.pi / (3 * n))
+    angle = torch.arange(3 * n) * (2 * torch.pi / (3 * n))
     radius = 1.3 * 3 * n / (2 * torch.pi)
-    trace = torch.stack([radius * turn.cos(), radius * turn.sin(), torch.zeros(3 * n)], 1).double().view(n, 3, 3)
+    trace = torch.stack([radius * angle.cos(), radius * angle.sin(), torch.zeros(3 * n)], 1).double().view(n, 3, 3)
     noise = torch.randn(n, 3, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     positions = open_chain.positions.clone()
     positions[:, [chemistry.N, chemistry.CA, chemistry.C]] = trace + 0.15 * noise
@@ -166,18 +166,18 @@ def cyclic_peptide(n, seed=0):
 
 @pytest.mark.parametrize("n, first", [(9, 4), (12, 1), (12, 7), (70, 33)])
 def test_a_cyclic_peptide_is_the_same_graph_wherever_its_numbering_starts(n, first):
-    """No residue of a ring is the first: features, neighbours and offsets go round with the numbers."""
+    """No residue of a ring is the first: features, neighbors and offsets are permuted with the numbers."""
     ring = cyclic_peptide(n)
     order = torch.arange(n).roll(-first)
-    turned = close_ring(replace(ring.take(order), numbers=torch.arange(1, n + 1)))
-    ours, theirs = protein_graph(ring, 11, True), protein_graph(turned, 11, True)
+    renumbered = close_ring(replace(ring.take(order), numbers=torch.arange(1, n + 1)))
+    ours, theirs = protein_graph(ring, 11, True), protein_graph(renumbered, 11, True)
     for key in ("pos", "scalars", "pseudoscalars", "vectors"):
         torch.testing.assert_close(theirs[key], ours[key][order], atol=1e-9, rtol=0, msg=key)
     assert torch.equal(order[theirs.neighbors], ours.neighbors[order])
     assert torch.equal(theirs.edge_types, ours.edge_types[order])
 
 
-def test_the_ends_of_a_ring_are_neighbours_in_sequence():
+def test_the_ends_of_a_ring_are_neighbors_in_sequence():
     n = 12
     ring = cyclic_peptide(n)
     graph, cut = protein_graph(ring, 11, False), protein_graph(replace(ring, links=Links.empty()), 11, False)
@@ -219,8 +219,8 @@ def test_part_of_a_ring_is_open():
         assert graph.scalars[0, 3] == 0 and graph.scalars[-1, 4] == 0
 
 
-def test_two_rings_and_a_chain_keep_apart():
-    """A ring is closed onto itself, not onto its neighbour; offsets of the open chain are those it had."""
+def test_two_rings_and_a_chain_do_not_mix():
+    """A ring is closed with itself, not with its neighbor; offsets of the open chain do not change."""
     a, b, c = cyclic_peptide(6), cyclic_peptide(9, seed=1), random_structure((7,), 2, torch.float64)
     parts = [a, b.moved(torch.eye(3).double(), torch.tensor([0.0, 0.0, 8.0]).double()), c]
     names = ("residues", "positions", "present", "numbers", "label_numbers", "b_factors", "occupancies")
@@ -246,11 +246,11 @@ def test_two_rings_and_a_chain_keep_apart():
     one = replace(whole, chains=torch.zeros(22, dtype=torch.long), chain_ids=("A",), numbers=torch.arange(22))
     ours, cut = protein_graph(one, 21, False), protein_graph(replace(one, links=Links.empty()), 21, False)
     across = chains[ours.neighbors] != chains[:, None]
-    assert torch.equal(ours.edge_types[across], cut.edge_types[across]), "ways out of a ring are those of the numbers"
+    assert torch.equal(ours.edge_types[across], cut.edge_types[across]), "offsets out of a ring follow the numbers"
 
 
 def test_the_backbone_alone_makes_the_graph_of_all_atoms():
-    """Without side chains four atoms are read of each residue: to the last bit what the compact layout gives."""
+    """Without side chains only four atoms of each residue are read; the graph equals that of atom14 bit by bit."""
     structure = random_structure((40, 9), seed=3)
     graph = protein_graph(structure, 12, False)
     center = structure.ca.double().mean(0)
@@ -262,13 +262,13 @@ def test_the_backbone_alone_makes_the_graph_of_all_atoms():
 
 
 def test_links_are_bonds_of_the_atom_graph():
-    """A disulfide, and a metal on a side chain; a water's link is out where waters are."""
+    """A disulfide, and a metal on a side chain; links of waters are left out with the waters."""
     structure = random_structure((5,))
     sg = chemistry.ATOM_INDEX["SG"]
     present, positions = structure.present.clone(), structure.positions.clone()
     present[[0, 4], sg] = True
     positions[0, sg], positions[4, sg] = torch.tensor([50.0, 0, 0]), torch.tensor([52.0, 0, 0])
-    around = OtherAtoms(
+    hetero = OtherAtoms(
         torch.tensor([[50.0, 3, 0], [50.0, -2, 0]]), ("O", "ZN"), ("O", "ZN"), ("HOH", "ZN"), ("A:91", "A:90"),
         torch.tensor([KINDS.index("water"), KINDS.index("ion")]), torch.zeros(2), torch.ones(2),
     )  # fmt: skip
@@ -276,7 +276,7 @@ def test_links_are_bonds_of_the_atom_graph():
         torch.tensor([LINKS.index("disulfide"), LINKS.index("metal"), LINKS.index("metal")]),
         torch.tensor([[0, 4], [0, -1], [0, -1]]), torch.tensor([[sg, sg], [sg, 1], [sg, 0]]),
     )  # fmt: skip
-    whole = replace(structure, present=present, positions=positions, others=around, links=links)
+    whole = replace(structure, present=present, positions=positions, others=hetero, links=links)
     graph, cut = atom_graph(whole, k=6), atom_graph(replace(whole, links=Links.empty()), k=6)
     width = len(chemistry.ATOMS)
     node = {row: i for i, row in enumerate(graph.rows.tolist())}
@@ -291,12 +291,12 @@ def test_links_are_bonds_of_the_atom_graph():
 
 @pytest.mark.parametrize("n", [40, DENSE_LIMIT + 40])
 def test_of_equally_near_points_the_lower_index_comes_first(n):
-    """Points on a lattice, and the answer does not depend on which search is used or on where the origin lies."""
+    """Points on a lattice; the result does not depend on the search or on the origin."""
     points = torch.cartesian_prod(*[torch.arange(12.0)] * 3)[:n]
     index, _ = nearest_neighbors(points, 6)
-    away = (points[:, None] - points[index]).norm(dim=-1)
-    ties = away[:, 1:] == away[:, :-1]
-    assert ties.any() and (away[:, 1:] >= away[:, :-1]).all()
+    distances = (points[:, None] - points[index]).norm(dim=-1)
+    ties = distances[:, 1:] == distances[:, :-1]
+    assert ties.any() and (distances[:, 1:] >= distances[:, :-1]).all()
     assert (index[:, 1:] > index[:, :-1])[ties].all()
     far, _ = nearest_neighbors(points + 4096.0, 6)
     assert torch.equal(index, far) or n > DENSE_LIMIT

@@ -44,7 +44,7 @@ def test_natives_have_few_outliers(cryo: Structure, globin: Structure) -> None:
     assert count(cryo)["clashes_per_1000_atoms"] < 10
 
 
-def test_mirror_image_has_the_wrong_hand_everywhere(chain: Structure) -> None:
+def test_mirror_image_has_the_wrong_chirality_everywhere(chain: Structure) -> None:
     mirror = stereochemistry(chain.with_positions(chain.positions * torch.tensor([1.0, 1.0, -1.0])))
     native = stereochemistry(chain)
     handed = chain.present[:, SLOT["CB"]] & (chain.residues != chemistry.RESIDUE_INDEX["GLY"])
@@ -57,7 +57,7 @@ def test_mirror_image_has_the_wrong_hand_everywhere(chain: Structure) -> None:
 
 
 @pytest.mark.parametrize("name", ["ILE", "THR"])
-def test_wrong_hand_at_cb(chain: Structure, name: str) -> None:
+def test_wrong_chirality_at_cb(chain: Structure, name: str) -> None:
     row = interior(chain, name)
     first = SLOT["CG1" if name == "ILE" else "OG1"]
     positions = chain.positions.clone()

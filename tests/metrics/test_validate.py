@@ -1,4 +1,4 @@
-"""Matching residues, sequence figures and the flat record."""
+"""Metrics of sequences and the flat record."""
 
 from __future__ import annotations
 
@@ -11,42 +11,8 @@ import pytest
 import torch
 
 from protein_enn import chemistry
-from protein_enn.metrics import match_residues, perplexity, recovery, validate
+from protein_enn.metrics import perplexity, recovery, validate
 from protein_enn.structure import Structure
-
-
-def test_numbering_and_gaps_do_not_matter(chain: Structure) -> None:
-    keep = torch.ones(len(chain), dtype=torch.bool)
-    keep[:4], keep[40:52], keep[-3:] = False, False, False
-    model = replace(chain.take(keep), numbers=torch.arange(int(keep.sum())) + 900)
-    i, j = match_residues(model, chain)
-    assert torch.equal(model.residues[i], chain.residues[j])
-    assert len(i) == len(model)
-    same = (model.ca[i] - chain.ca[j]).norm(dim=-1) < 1e-3
-    assert same.double().mean() > 0.97  # a residue beside the gap may be exchanged with its twin on the other side
-
-
-def test_mutated_and_unknown_residues_are_left_out(chain: Structure) -> None:
-    residues = chain.residues.clone()
-    residues[10] = (residues[10] + 1) % 20
-    residues[20] = chemistry.UNKNOWN
-    expected = [k for k in range(len(chain)) if k not in (10, 20)]
-    i, j = match_residues(replace(chain, residues=residues), chain)
-    assert i.tolist() == j.tolist() == expected
-    unknown = replace(chain, residues=residues)
-    assert 20 not in match_residues(unknown, unknown)[0].tolist()
-
-
-def test_chains_are_matched_by_sequence(globin: Structure) -> None:
-    swapped = globin.take(torch.cat([(globin.chains == k).nonzero()[:, 0] for k in (1, 0)]))
-    swapped = replace(swapped, chains=1 - swapped.chains, chain_ids=("X", "Y"), label_chain_ids=("X", "Y"))
-    i, j = match_residues(swapped, globin)
-    assert len(i) == len(globin)
-    torch.testing.assert_close(swapped.ca[i], globin.ca[j])
-    i, j = match_residues(swapped, globin, "X", "B")
-    assert swapped.chains[i].unique().tolist() == [0] and globin.chains[j].unique().tolist() == [1]
-    with pytest.raises(ValueError, match="no chain 'Q'"):
-        match_residues(swapped, globin, "Q")
 
 
 def test_recovery_and_perplexity() -> None:

@@ -1,4 +1,4 @@
-"""The design model's promises: what it sees, and that a joint likelihood is exact."""
+"""The design model: what its logits depend on, and that a joint likelihood is exact."""
 
 import torch
 
@@ -13,44 +13,44 @@ GRAPH = MODEL.graph(STRUCTURE)
 ENCODING = MODEL.encode(GRAPH)
 
 
-def test_a_later_residue_never_moves_an_earlier_one():
+def test_a_later_residue_never_changes_an_earlier_one():
     """Changing residue j changes only residues decoded after j, so the product of conditionals is a joint."""
     rank = torch.randperm(23, generator=torch.Generator().manual_seed(0)).double()
     visible = order_visibility(GRAPH, rank)
     before = MODEL.logits(ENCODING, STRUCTURE.residues, visible)
-    moved_any = False
+    any_changed = False
     for j in range(23):
         changed = STRUCTURE.residues.clone()
         changed[j] = (changed[j] + 5) % 20
-        moved = (MODEL.logits(ENCODING, changed, visible) - before).abs().max(1).values > 1e-12
-        assert not moved[rank <= rank[j]].any()
-        moved_any |= bool(moved.any())
-    assert moved_any
+        affected = (MODEL.logits(ENCODING, changed, visible) - before).abs().max(1).values > 1e-12
+        assert not affected[rank <= rank[j]].any()
+        any_changed |= bool(affected.any())
+    assert any_changed
 
 
-def test_single_mode_sees_neighbours_but_not_itself():
+def test_single_mode_depends_on_neighbors_but_not_on_itself():
     j = 5
     changed = STRUCTURE.residues.clone()
     changed[j] = (changed[j] + 5) % 20
     before = MODEL.logits(ENCODING, STRUCTURE.residues, GRAPH.neighbor_mask)
     after = MODEL.logits(ENCODING, changed, GRAPH.neighbor_mask)
-    moved = (after - before).abs().max(1).values > 1e-12
-    sees_j = ((GRAPH.neighbors == j) & GRAPH.neighbor_mask).any(1)
-    assert torch.equal(moved, sees_j)
+    affected = (after - before).abs().max(1).values > 1e-12
+    has_j = ((GRAPH.neighbors == j) & GRAPH.neighbor_mask).any(1)
+    assert torch.equal(affected, has_j)
 
 
-def test_unconditional_mode_sees_no_identity():
+def test_unconditional_mode_depends_on_no_identity():
     hidden = torch.zeros_like(GRAPH.neighbor_mask)
     first = MODEL.logits(ENCODING, STRUCTURE.residues, hidden)
     assert torch.equal(first, MODEL.logits(ENCODING, STRUCTURE.residues.flip(0), hidden))
 
 
 def test_rotation_changes_nothing_but_a_mirror_image_does():
-    """Logits join 0e and 0o: the model can tell L from D because it was asked to."""
+    """Logits are maps of both 0e and 0o, so that they differ between L and D."""
     hidden = torch.zeros_like(GRAPH.neighbor_mask)
-    turn, shift = random_rotation(4), torch.full((3,), 1000.0, dtype=torch.float64)
+    rotation, shift = random_rotation(4), torch.full((3,), 1000.0, dtype=torch.float64)
     logits = MODEL.logits(ENCODING, STRUCTURE.residues, hidden)
-    turned = MODEL.logits(MODEL.encode(MODEL.graph(STRUCTURE.moved(turn, shift))), STRUCTURE.residues, hidden)
-    torch.testing.assert_close(turned, logits, atol=1e-9, rtol=0)
-    mirror = MODEL.logits(MODEL.encode(MODEL.graph(STRUCTURE.moved(-turn, shift))), STRUCTURE.residues, hidden)
+    rotated = MODEL.logits(MODEL.encode(MODEL.graph(STRUCTURE.moved(rotation, shift))), STRUCTURE.residues, hidden)
+    torch.testing.assert_close(rotated, logits, atol=1e-9, rtol=0)
+    mirror = MODEL.logits(MODEL.encode(MODEL.graph(STRUCTURE.moved(-rotation, shift))), STRUCTURE.residues, hidden)
     assert (mirror - logits).abs().max() > 1e-4

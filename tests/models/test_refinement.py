@@ -1,4 +1,4 @@
-"""The refinement model: displacements turn with the protein, small moves make the graph that a new search would."""
+"""The refinement model: displacements rotate with the protein; small moves keep the graph valid."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ STRUCTURE = random_structure((18, 6), dtype=torch.float64)
 
 
 def run(structure, steps):
-    """The last state of a run and what is said of it."""
+    """The last state of a run and its prediction."""
     return list(MODEL.iterate(MODEL.graph(structure), steps))[-1]
 
 
@@ -28,21 +28,21 @@ def with_ion(structure):
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_turned_or_mirrored_structure_gets_the_turned_or_mirrored_moves(sign):
-    turn, shift = sign * random_rotation(5), torch.tensor([1000.0, 0.0, -1000.0], dtype=torch.float64)
+def test_a_rotated_or_mirrored_structure_gets_rotated_or_mirrored_displacements(sign):
+    rotation, shift = sign * random_rotation(5), torch.tensor([1000.0, 0.0, -1000.0], dtype=torch.float64)
     structure = with_ion(STRUCTURE)
-    ours, said = run(structure, 2)
-    theirs, said_there = run(structure.moved(turn, shift), 2)
-    expected = (ours.compact @ turn.T + shift)[ours.mask]
+    ours, prediction = run(structure, 2)
+    theirs, prediction_moved = run(structure.moved(rotation, shift), 2)
+    expected = (ours.compact @ rotation.T + shift)[ours.mask]
     torch.testing.assert_close(theirs.compact[ours.mask], expected, atol=1e-8, rtol=0)
-    torch.testing.assert_close(said_there.lddt, said.lddt, atol=1e-9, rtol=0)
-    torch.testing.assert_close(said_there.error, said.error, atol=1e-9, rtol=0)
+    torch.testing.assert_close(prediction_moved.lddt, prediction.lddt, atol=1e-9, rtol=0)
+    torch.testing.assert_close(prediction_moved.error, prediction.error, atol=1e-9, rtol=0)
     start = MODEL.graph(structure).compact
     assert (ours.compact - start)[ours.mask].norm(dim=-1).max() > 1e-3
 
 
 def test_steps_from_a_rotated_graph_are_the_rotated_steps():
-    """The graph is made anew after each step, from the atoms that it carries: all of them must have been rotated."""
+    """The graph is rebuilt after each step from the atoms in its fields, so all of these must be rotated."""
     rotation, shift = random_rotation(6), torch.tensor([20.0, -30.0, 10.0], dtype=torch.float64)
     graph = MODEL.graph(with_ion(STRUCTURE))
     *_, (ours, _) = MODEL.iterate(graph, 2)
@@ -58,33 +58,33 @@ def test_absent_atoms_do_not_move_and_no_steps_are_no_moves():
     assert len(states) == 1 and torch.equal(states[0][0].compact, MODEL.graph(STRUCTURE).compact)
 
 
-def test_an_ion_is_seen_by_what_is_near_it_and_by_nothing_far_away():
+def test_an_ion_changes_residues_near_it_and_no_others():
     far = replace(with_ion(STRUCTURE).others, positions=STRUCTURE.ca[3][None] + 500.0)
-    seen, unseen, without = (MODEL(MODEL.graph(s)).lddt for s in (
+    near, far_away, without = (MODEL(MODEL.graph(s)).lddt for s in (
         with_ion(STRUCTURE), replace(STRUCTURE, others=far), STRUCTURE
     ))  # fmt: skip
-    assert (seen - without).abs().max() > 1e-6
-    torch.testing.assert_close(unseen, without, atol=1e-12, rtol=0)
+    assert (near - without).abs().max() > 1e-6
+    torch.testing.assert_close(far_away, without, atol=1e-12, rtol=0)
 
 
-def test_a_nudged_graph_is_the_graph_made_anew():
+def test_after_a_small_move_the_graph_with_the_same_neighbors_is_the_new_graph():
     graph = MODEL.graph(with_ion(STRUCTURE))
     moved = graph.compact + 1e-3 * torch.randn_like(graph.compact) * graph.mask[..., None]
-    nudged, anew = MODEL.nudged(graph, moved), MODEL.with_atoms(graph, moved)
+    same, new = MODEL.with_same_neighbors(graph, moved), MODEL.with_atoms(graph, moved)
     for name in ("pos", "scalars", "vectors", "pseudoscalars", "compact"):
-        torch.testing.assert_close(nudged[name], anew[name], atol=1e-9, rtol=0)
-    near = (graph.context_kinds > 0) & (anew.context_kinds > 0)
+        torch.testing.assert_close(same[name], new[name], atol=1e-9, rtol=0)
+    near = (graph.context_kinds > 0) & (new.context_kinds > 0)
     assert near.any()
-    torch.testing.assert_close(nudged.context_vectors[near], anew.context_vectors[near], atol=1e-9, rtol=0)
+    torch.testing.assert_close(same.context_vectors[near], new.context_vectors[near], atol=1e-9, rtol=0)
 
 
-def test_steps_may_be_changed_on_the_way():
+def test_steps_may_be_replaced():
     graph = MODEL.graph(STRUCTURE)
     kept = [state.compact for state, _ in MODEL.iterate(graph, 2, lambda state, step: state.compact + 0 * step)]
     assert all(torch.equal(compact, graph.compact) for compact in kept) and len(kept) == 3
 
 
-def test_compact_layout_is_there_and_back():
+def test_conversion_to_atom14_and_back_restores_positions():
     compact, mask = to_compact(STRUCTURE.positions, STRUCTURE.present, STRUCTURE.residues)
     assert int(mask.sum()) == int(STRUCTURE.present.sum())
     back = from_compact(compact, STRUCTURE.residues, torch.zeros_like(STRUCTURE.positions))

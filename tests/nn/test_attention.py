@@ -13,10 +13,10 @@ N, K, HIDDEN, HEADS = 7, 5, 12, 3
 
 def layer() -> NeighborAttention:
     torch.manual_seed(0)
-    made = NeighborAttention(HIDDEN, HEADS).double()
+    module = NeighborAttention(HIDDEN, HEADS).double()
     with torch.no_grad():
-        made.logits.weight.mul_(5)  # attention that is far from even
-    return made
+        module.logits.weight.mul_(5)  # attention that is far from uniform
+    return module
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def messages() -> torch.Tensor:
 
 @pytest.fixture
 def cutoff() -> torch.Tensor:
-    """In [0, 1]; the last node has no neighbour, the one before it a single one."""
+    """In [0, 1]; the last node has no neighbor, the one before it a single one."""
     values = torch.rand(N, K, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     values[-1] = 0
     values[-2, 1:] = 0
@@ -46,28 +46,28 @@ def by_definition(messages: torch.Tensor, cutoff: torch.Tensor) -> torch.Tensor:
     return odds / (1 + odds.sum(1, keepdim=True))
 
 
-def test_a_sum_over_neighbours_attends_with_every_head(messages, cutoff):
+def test_a_sum_over_neighbors_attends_with_every_head(messages, cutoff):
     attention = by_definition(messages, cutoff)
     expected = torch.einsum("nkg,nkgd->ngd", attention, messages.view(N, K, HEADS, -1)).flatten(1)
     torch.testing.assert_close(attended(messages, cutoff), expected, atol=1e-12, rtol=0)
     torch.testing.assert_close(layer()(messages, cutoff)[1], attention.mean(-1), atol=1e-12, rtol=0)
-    assert attention[:-2].std(1).max() > 0.1, "even attention would make these tests idle"
+    assert attention[:-2].std(1).max() > 0.1, "uniform attention would make these tests pointless"
 
 
 def test_tensor_values_attend_with_every_head(messages, cutoff):
-    """One convolution with attended messages = the sum over heads of convolutions, each with its own attention."""
+    """One convolution of attended messages is the sum over heads of convolutions, each with its own attention."""
     convolution = TensorConvolution(4, 2, HIDDEN).double()
     x = torch.randn(N, 9, 4, dtype=torch.float64)
     directions = torch.nn.functional.normalize(torch.randn(N, K, 3, dtype=torch.float64), dim=-1)
     harmonics, neighbors = spherical_harmonics(2, directions), torch.randint(N, (N, K))
 
     def convolved(m: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        given = convolution(x, m, harmonics, neighbors, weight)
-        return torch.cat([given.scalars, given.tensors.flatten(1)], 1)
+        features = convolution(x, m, harmonics, neighbors, weight)
+        return torch.cat([features.scalars, features.tensors.flatten(1)], 1)
 
     ours = convolved(*layer()(messages, cutoff))
     attention, nothing = by_definition(messages, cutoff), torch.zeros_like(messages)
-    # The constant part of the radial weights attends with the mean over heads.
+    # The constant part of the radial weights uses the mean attention over heads.
     expected = convolved(nothing, attention.mean(-1))
     for head in range(HEADS):
         own = nothing.clone()
@@ -92,7 +92,7 @@ def test_beyond_the_cutoff_the_weight_is_exactly_zero(messages, cutoff):
     assert ((layer()(messages, cutoff)[1] == 0) == (cutoff == 0)).all()
 
 
-def test_without_neighbours_there_is_nothing_and_gradients_are_finite(messages, cutoff):
+def test_without_neighbors_the_sum_is_zero_and_gradients_are_finite(messages, cutoff):
     messages.requires_grad_()
     cutoff.requires_grad_()
     module = layer()
@@ -100,20 +100,20 @@ def test_without_neighbours_there_is_nothing_and_gradients_are_finite(messages, 
     result = (weight[..., None] * values).sum(1)
     assert (result[-1] == 0).all()
     result.square().sum().backward()
-    given = [messages.grad, cutoff.grad, *(p.grad for p in module.parameters())]
-    assert all(g is not None and g.isfinite().all() for g in given)
+    grads = [messages.grad, cutoff.grad, *(p.grad for p in module.parameters())]
+    assert all(g is not None and g.isfinite().all() for g in grads)
     assert messages.grad is not None and (messages.grad[cutoff == 0] == 0).all()
 
 
 def test_what_is_masked_does_not_matter(messages, cutoff):
-    """Not even if it is infinite, as far as weights go."""
+    """Not even an infinite message changes the weights."""
     loud = torch.where(cutoff[..., None] > 0, messages, 1e6)
     torch.testing.assert_close(attended(loud, cutoff), attended(messages, cutoff), atol=0, rtol=0)
     endless = torch.where(cutoff[..., None] > 0, messages, torch.inf)
     assert (layer()(endless, cutoff)[1] == layer()(messages, cutoff)[1]).all()
 
 
-def test_order_of_neighbours_does_not_matter(messages, cutoff):
+def test_order_of_neighbors_does_not_matter(messages, cutoff):
     order = torch.tensor([3, 0, 4, 1, 2])
     torch.testing.assert_close(
         attended(messages[:, order], cutoff[:, order]), attended(messages, cutoff), atol=1e-14, rtol=0
@@ -121,8 +121,8 @@ def test_order_of_neighbours_does_not_matter(messages, cutoff):
 
 
 @pytest.mark.parametrize("others", [0.0, 0.7])
-def test_a_neighbour_leaves_without_a_jump(messages, others):
-    """Also the last one: 1e-4 Å within the cutoff is as good as gone, and the slope there is zero."""
+def test_a_neighbor_leaves_without_a_jump(messages, others):
+    """Also the last neighbor: 1e-4 Å within the cutoff its weight is practically zero, and so is the slope."""
     distance = torch.tensor([24.0 - 1e-4, 24.0, 24.0 + 1e-4], dtype=torch.float64, requires_grad=True)
     cutoff = torch.full((3, K), others, dtype=torch.float64)
     same = messages[:1].expand(3, -1, -1)

@@ -1,4 +1,4 @@
-"""Chunks: the same values and gradients as in one go, and nothing kept in between."""
+"""Chunks give the same values and gradients as one pass, and keep nothing in between."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def run(chunk: int) -> list[torch.Tensor]:
     rows, values, weight, neighbors = example()
 
     def step(rows, source):
-        mixed = torch.einsum("nki,ij,nkgj->ngj", rows, weight, source.gathered())
+        mixed = torch.einsum("nki,ij,nkgj->ngj", rows, weight, source.gather())
         return mixed.tanh(), rows.sum((1, 2))
 
     with chunk_size(chunk):
@@ -28,7 +28,7 @@ def run(chunk: int) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 5, 9])
-def test_values_and_gradients_are_those_of_one_go(chunk):
+def test_values_and_gradients_are_those_of_one_pass(chunk):
     for one, other in zip(run(chunk), run(1000), strict=True):
         torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
 
@@ -37,22 +37,22 @@ def test_without_gradients_too():
     with torch.no_grad():
         rows, values, _, neighbors = example()
         with chunk_size(4):
-            (result,) = in_chunks(lambda r, s: (r.sum(2) + s.gathered().sum((2, 3)),), (rows,), (values,), neighbors)
+            (result,) = in_chunks(lambda r, s: (r.sum(2) + s.gather().sum((2, 3)),), (rows,), (values,), neighbors)
     torch.testing.assert_close(result, rows.sum(2) + values.sum((1, 2))[neighbors])
 
 
-def test_a_step_sees_no_more_nodes_than_a_chunk():
+def test_a_step_gets_no_more_nodes_than_a_chunk():
     rows, values, _, neighbors = example()
-    seen = []
+    sizes = []
 
     def step(rows, source):
-        seen.append(len(rows))
-        return (source.gathered().sum((1, 2, 3)),)
+        sizes.append(len(rows))
+        return (source.gather().sum((1, 2, 3)),)
 
     with chunk_size(4):
         (result,) = in_chunks(step, (rows,), (values,), neighbors)
         result.sum().backward()
-    assert seen == [4, 4, 2] * 2  # forward, and again in the backward pass
+    assert sizes == [4, 4, 2] * 2  # forward, and again in the backward pass
 
 
 def test_what_needs_no_gradient_gets_none():
@@ -60,7 +60,7 @@ def test_what_needs_no_gradient_gets_none():
     rows, weight = rows.detach(), weight.detach()
     with chunk_size(3):
         (result,) = in_chunks(
-            lambda r, s: (s.gathered().sum((1, 2, 3)) + r.sum((1, 2)),), (rows,), (values,), neighbors, (weight,)
+            lambda r, s: (s.gather().sum((1, 2, 3)) + r.sum((1, 2)),), (rows,), (values,), neighbors, (weight,)
         )
         result.sum().backward()
     counts = torch.bincount(neighbors.flatten(), minlength=8).double()
@@ -70,31 +70,31 @@ def test_what_needs_no_gradient_gets_none():
 def test_an_output_that_is_not_used_costs_nothing_and_breaks_nothing():
     rows, values, _, neighbors = example()
     with chunk_size(3):
-        first, _ = in_chunks(lambda r, s: (s.gathered().sum((1, 2, 3)), r * 2), (rows,), (values,), neighbors)
+        first, _ = in_chunks(lambda r, s: (s.gather().sum((1, 2, 3)), r * 2), (rows,), (values,), neighbors)
         first.sum().backward()
     assert rows.grad is None or rows.grad.abs().max() == 0
 
 
 def test_sources_are_gathered_like_by_indexing():
     _, values, _, neighbors = example()
-    assert torch.equal(Source(values, neighbors).gathered(), values[neighbors])
+    assert torch.equal(Source(values, neighbors).gather(), values[neighbors])
     own = torch.arange(40).view(10, 4)
-    assert torch.equal(Source(values[neighbors].flatten(0, 1), own, distinct=True).gathered(), values[neighbors])
+    assert torch.equal(Source(values[neighbors].flatten(0, 1), own, distinct=True).gather(), values[neighbors])
 
 
 def test_small_graphs_keep_what_the_backward_pass_needs():
     """Above a chunk, below KEPT: one call in all."""
-    seen = []
+    sizes = []
 
     def step(rows):
-        seen.append(len(rows))
+        sizes.append(len(rows))
         return (rows * 2,)
 
     n = current_chunk(torch.device("cpu")) + 1
     in_chunks(step, (torch.ones(n, 1, requires_grad=True),), (), torch.zeros(n, 2, dtype=torch.long))[
         0
     ].sum().backward()
-    assert seen == [n]
+    assert sizes == [n]
 
 
 def test_a_chunk_holds_a_node_at_least():

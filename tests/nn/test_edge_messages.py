@@ -70,15 +70,15 @@ def gradients(result: Tensor, inputs: list[Tensor]) -> tuple[Tensor, ...]:
     return torch.autograd.grad((result.float() * direction).sum(), inputs)
 
 
-def assert_near(found: Tensor, expected: Tensor, tolerance: float = 0.012) -> None:
-    assert found.shape == expected.shape
-    assert (found.float() - expected.float()).abs().max() <= tolerance * expected.abs().max()
+def assert_near(result: Tensor, expected: Tensor, tolerance: float = 0.012) -> None:
+    assert result.shape == expected.shape
+    assert (result.float() - expected.float()).abs().max() <= tolerance * expected.abs().max()
 
 
 @needs_amx
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("size", SIZES)
-def test_messages_are_summed_as_their_formula_says(size: tuple[int, int, int, int], depth: int) -> None:
+def test_messages_are_summed_by_their_formula(size: tuple[int, int, int, int], depth: int) -> None:
     c = case(*size)
     inputs = [c.edges, c.target, c.source, c.table, c.matrix]
     inputs += [c.inner.weight, c.inner.bias] if depth == 2 else []
@@ -87,10 +87,10 @@ def test_messages_are_summed_as_their_formula_says(size: tuple[int, int, int, in
     expected = (c.weight[..., None] * messages).sum(1)
     with torch.autocast("cpu", torch.bfloat16):
         assert supported(c.edges.device, c.edges.shape[2], c.target.shape[1])
-        given = (c.edges, c.target, c.source, c.neighbors, c.weight, c.matrix)
-        found = summed_messages(*given, c.inner if depth == 2 else None, c.table, c.kinds)
-    assert_near(found, expected)
-    for one, other in zip(gradients(found, inputs), gradients(expected, inputs), strict=True):
+        arguments = (c.edges, c.target, c.source, c.neighbors, c.weight, c.matrix)
+        result = summed_messages(*arguments, c.inner if depth == 2 else None, c.table, c.kinds)
+    assert_near(result, expected)
+    for one, other in zip(gradients(result, inputs), gradients(expected, inputs), strict=True):
         assert_near(one, other)
 
 
@@ -99,26 +99,26 @@ def test_messages_need_no_kinds() -> None:
     c = case(*SIZES[0])
     expected = (c.weight[..., None] * silu(c.edges @ c.matrix.T + c.target[:, None] + c.source[c.neighbors])).sum(1)
     with torch.autocast("cpu", torch.bfloat16):
-        found = summed_messages(c.edges, c.target, c.source, c.neighbors, c.weight, c.matrix)
-    assert_near(found, expected)
+        result = summed_messages(c.edges, c.target, c.source, c.neighbors, c.weight, c.matrix)
+    assert_near(result, expected)
 
 
 @needs_amx
 @pytest.mark.parametrize("size", SIZES)
-def test_edges_are_updated_as_their_formula_says(size: tuple[int, int, int, int]) -> None:
+def test_edges_are_updated_by_their_formula(size: tuple[int, int, int, int]) -> None:
     c = case(*size)
     inputs = [c.edges, c.target, c.source, c.matrix, c.outer.weight, c.outer.bias]
     normed = layer_norm(c.edges, c.edges.shape[2:])
     expected = c.edges + c.outer(silu(normed @ c.matrix.T + c.target[:, None] + c.source[c.neighbors]))
     with torch.autocast("cpu", torch.bfloat16):
-        found = updated_edges(c.edges, c.target, c.source, c.neighbors, c.matrix, c.outer)
-    assert_near(found, expected)
-    for one, other in zip(gradients(found, inputs), gradients(expected, inputs), strict=True):
+        result = updated_edges(c.edges, c.target, c.source, c.neighbors, c.matrix, c.outer)
+    assert_near(result, expected)
+    for one, other in zip(gradients(result, inputs), gradients(expected, inputs), strict=True):
         assert_near(one, other)
 
 
 @needs_amx
-def test_threads_share_the_nodes() -> None:
+def test_threads_divide_the_nodes() -> None:
     c = case(*SIZES[0])
     inputs = [c.edges, c.target, c.source, c.table, c.matrix, c.inner.weight, c.inner.bias]
     results = []
@@ -127,9 +127,9 @@ def test_threads_share_the_nodes() -> None:
         for threads in (1, 3):
             torch.set_num_threads(threads)
             with torch.autocast("cpu", torch.bfloat16):
-                given = (c.edges, c.target, c.source, c.neighbors, c.weight, c.matrix)
-                found = summed_messages(*given, c.inner, c.table, c.kinds)
-            results.append((found, *gradients(found, inputs)))
+                arguments = (c.edges, c.target, c.source, c.neighbors, c.weight, c.matrix)
+                result = summed_messages(*arguments, c.inner, c.table, c.kinds)
+            results.append((result, *gradients(result, inputs)))
     finally:
         torch.set_num_threads(before)
     for one, other in zip(*results, strict=True):
@@ -137,7 +137,7 @@ def test_threads_share_the_nodes() -> None:
 
 
 @needs_amx
-def test_a_neighbor_that_is_not_there_is_an_error() -> None:
+def test_an_index_beyond_the_nodes_is_an_error() -> None:
     c = case(*SIZES[0])
     with torch.autocast("cpu", torch.bfloat16), pytest.raises(IndexError, match="row 37 of 37"):
         summed_messages(c.edges, c.target, c.source, c.neighbors + 1, c.weight, c.matrix)
@@ -160,9 +160,9 @@ def test_gaussians_are_those_of_the_basis(size: int) -> None:
     basis = GaussianBasis(size, 1.5, 20.0) if size > 1 else GaussianBasis(2, 1.5, 20.0)
     centers = basis.centers[:size]
     r = torch.linspace(0.0, 60.0, 600).view(3, -1)
-    found = gaussians(r, centers, basis.inverse_width)
-    assert found.dtype == torch.bfloat16
-    torch.testing.assert_close(found.float(), basis(r)[..., :size], rtol=5e-3, atol=1e-6)
+    result = gaussians(r, centers, basis.inverse_width)
+    assert result.dtype == torch.bfloat16
+    torch.testing.assert_close(result.float(), basis(r)[..., :size], rtol=5e-3, atol=1e-6)
 
 
 @needs_amx

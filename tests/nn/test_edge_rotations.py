@@ -1,10 +1,10 @@
-"""Rotations of every degree against e3nn and against the harmonics; frames of edges wherever an edge may point."""
+"""Rotations of every degree against e3nn and against the harmonics; frames of edges in every direction."""
 
 import pytest
 import torch
 from e3nn import o3
 
-from protein_enn.nn.edge_rotations import EdgeTurns, WignerMatrices, edge_frames
+from protein_enn.nn.edge_rotations import EdgeAlignment, WignerMatrices, edge_frames
 from protein_enn.nn.spherical import degree_slice, spherical_harmonics
 from protein_enn.testing import random_rotation
 
@@ -17,16 +17,16 @@ def directions(n: int = 5, k: int = 7) -> torch.Tensor:
     return torch.nn.functional.normalize(torch.randn(n, k, 3, generator=generator, dtype=torch.float64), dim=-1)
 
 
-def test_harmonics_turn_by_them():
+def test_harmonics_rotate_by_wigner_matrices():
     d = directions(4, 3)
-    there = spherical_harmonics(3, (ROTATIONS @ d[..., None]).squeeze(-1))
-    here = spherical_harmonics(3, d)
+    after = spherical_harmonics(3, (ROTATIONS @ d[..., None]).squeeze(-1))
+    before = spherical_harmonics(3, d)
     matrices = WignerMatrices(3)(ROTATIONS)
     assert [m.shape for m in matrices] == [(4, 3, 3, 3), (4, 3, 5, 5), (4, 3, 7, 7)]
     for degree, matrix in enumerate(matrices, start=1):
         inside = degree_slice(degree)
-        turned = (matrix @ here[..., inside, None]).squeeze(-1)
-        torch.testing.assert_close(turned, there[..., inside], atol=1e-12, rtol=0)
+        rotated = (matrix @ before[..., inside, None]).squeeze(-1)
+        torch.testing.assert_close(rotated, after[..., inside], atol=1e-12, rtol=0)
 
 
 def test_the_same_as_e3nn():
@@ -51,7 +51,7 @@ def test_matrices_are_differentiable():
 
 
 @pytest.mark.parametrize("length", [1.0, 1e-3, 40.0])
-def test_frames_take_the_edge_to_the_pole(length):
+def test_frames_rotate_the_edge_onto_the_pole(length):
     d = torch.cat([directions().view(-1, 3), POLES, torch.eye(3).double(), -torch.eye(3).double()])
     almost = torch.nn.functional.normalize(POLES + torch.tensor([1e-9, 0.0, -2e-9]), dim=-1)
     d = torch.cat([d, almost])[None]
@@ -78,9 +78,9 @@ def test_gradients_are_finite_everywhere():
 
 @pytest.mark.parametrize("lmax", [1, 2, 3])
 @pytest.mark.parametrize("mmax", [0, 1, 3])
-def test_turns_hold_the_rows_of_each_m(lmax, mmax):
+def test_edge_rotations_hold_the_rows_of_each_m(lmax, mmax):
     d = directions()
-    turns = EdgeTurns(lmax, mmax)(d, torch.zeros(5, 7, dtype=torch.long))
+    rotations = EdgeAlignment(lmax, mmax)(d, torch.zeros(5, 7, dtype=torch.long))
     matrices = [torch.ones(5, 7, 1, 1).double(), *WignerMatrices(lmax)(edge_frames(d))]
     row = column = 0
     for m in range(min(lmax, mmax) + 1):
@@ -88,24 +88,24 @@ def test_turns_hold_the_rows_of_each_m(lmax, mmax):
             for degree in range(m, lmax + 1):
                 expected = torch.zeros(5, 7, (lmax + 1) ** 2, dtype=torch.float64)
                 expected[..., degree_slice(degree)] = matrices[degree][..., degree + signed, :]
-                assert torch.equal(turns.matrix[..., row, :], expected)
+                assert torch.equal(rotations.matrix[..., row, :], expected)
                 size = 2 * degree + 1
-                assert torch.equal(turns.rows[..., column : column + size], expected[..., degree_slice(degree)])
+                assert torch.equal(rotations.rows[..., column : column + size], expected[..., degree_slice(degree)])
                 row, column = row + 1, column + size
-    assert turns.matrix.shape == (5, 7, row, (lmax + 1) ** 2)
-    assert turns.rows.shape == (5, 7, column)
+    assert rotations.matrix.shape == (5, 7, row, (lmax + 1) ** 2)
+    assert rotations.rows.shape == (5, 7, column)
 
 
 def test_rows_without_m_are_the_harmonics():
     d = directions()
-    rows = EdgeTurns(3, 0)(d, torch.zeros(5, 7, dtype=torch.long)).rows
+    rows = EdgeAlignment(3, 0)(d, torch.zeros(5, 7, dtype=torch.long)).rows
     sizes = torch.tensor([1.0] + [3.0] * 3 + [5.0] * 5 + [7.0] * 7).double()
     torch.testing.assert_close(rows * sizes.sqrt(), spherical_harmonics(3, d), atol=1e-12, rtol=0)
 
 
-def test_turns_keep_their_digits_in_bfloat16():
+def test_edge_rotations_stay_float32_under_autocast():
     d, none = directions().float(), torch.zeros(5, 7, dtype=torch.long)
-    expected = EdgeTurns(2)(d, none)
+    expected = EdgeAlignment(2)(d, none)
     with torch.autocast("cpu", torch.bfloat16):
-        turns = EdgeTurns(2)(d, none)
-    assert torch.equal(turns.matrix, expected.matrix)
+        rotations = EdgeAlignment(2)(d, none)
+    assert torch.equal(rotations.matrix, expected.matrix)

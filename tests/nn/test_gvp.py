@@ -1,4 +1,4 @@
-"""Perceptrons of scalars and vectors: closed forms, and how each output turns."""
+"""Perceptrons of scalars and vectors: closed forms, and the equivariance of each output."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torch.nn.functional import silu
 from protein_enn.nn.gvp import GVP, ChiralProducts, GVPConvolution, lengths
 from protein_enn.testing import random_rotation
 
-N, K, H, C, E, M, O = 7, 5, 6, 4, 3, 8, 3  # noqa: E741 - nodes, neighbours, scalars, vectors, edges, hidden, odd
+N, K, H, C, E, M, O = 7, 5, 6, 4, 3, 8, 3  # noqa: E741 - nodes, neighbors, scalars, vectors, edges, hidden, odd
 
 
 @pytest.fixture(autouse=True)
@@ -19,17 +19,17 @@ def normal(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, dtype=torch.float64)
 
 
-def turned(vectors: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
-    """Vectors whose components stand last but one."""
-    return turn @ vectors
+def rotated(vectors: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
+    """Vectors whose components are the last axis but one."""
+    return rotation @ vectors
 
 
-TURNS = {"rotation": random_rotation(1), "reflection": -random_rotation(2)}
+ROTATIONS = {"rotation": random_rotation(1), "reflection": -random_rotation(2)}
 
 
-@pytest.fixture(params=TURNS)
-def turn(request):
-    return TURNS[request.param]
+@pytest.fixture(params=ROTATIONS)
+def rotation(request):
+    return ROTATIONS[request.param]
 
 
 def test_lengths_are_those_of_channels():
@@ -38,7 +38,7 @@ def test_lengths_are_those_of_channels():
 
 
 def test_perceptron_in_closed_form():
-    """With unit maps, a scalar that passes through and a gate of its own: s' = silu(s + |V|), V' = sigmoid(s') V."""
+    """With unit maps and a gate of its own: s' = silu(s + |V|), V' = sigmoid(s') V."""
     layer = GVP((1, 1), (1, 1)).double()
     with torch.no_grad():
         for parameter in layer.parameters():
@@ -54,18 +54,18 @@ def test_perceptron_in_closed_form():
     torch.testing.assert_close(layer(torch.full_like(scalars, -4.0), vector)[0], torch.full_like(scalars, -1.0))
 
 
-def test_perceptron_turns(turn):
+def test_perceptron_is_equivariant(rotation):
     layer = GVP((H, M), (C, O)).double()
     scalars, vectors = normal(N, H), normal(N, 3, C)
     s, v = layer(scalars, vectors)
-    s_turned, v_turned = layer(scalars, turned(vectors, turn))
-    torch.testing.assert_close(s_turned, s, atol=1e-12, rtol=0)
-    torch.testing.assert_close(v_turned, turned(v, turn), atol=1e-12, rtol=0)
+    rotated_s, rotated_v = layer(scalars, rotated(vectors, rotation))
+    torch.testing.assert_close(rotated_s, s, atol=1e-12, rtol=0)
+    torch.testing.assert_close(rotated_v, rotated(v, rotation), atol=1e-12, rtol=0)
     assert v.abs().max() > 1e-2
 
 
 def edges_of_a_graph() -> tuple[torch.Tensor, ...]:
-    """Scalars, vectors, edge scalars, directions, neighbours, weight."""
+    """Scalars, vectors, edge scalars, directions, neighbors, weight."""
     direction = torch.nn.functional.normalize(normal(N, K, 3), dim=-1)
     weight = torch.rand(N, K, dtype=torch.float64)
     return normal(N, H), normal(N, 3, C), normal(N, K, E), direction, torch.randint(N, (N, K)), weight
@@ -93,13 +93,13 @@ def test_convolution_equals_one_perceptron_on_every_edge():
         torch.testing.assert_close(update[i], layer.upper(total), atol=1e-12, rtol=0)
 
 
-def test_convolution_turns(turn):
+def test_convolution_is_equivariant(rotation):
     layer = GVPConvolution(H, C, E, M).double()
     scalars, vectors, edges, direction, neighbors, weight = edges_of_a_graph()
     messages, update = layer(scalars, vectors, edges, direction, neighbors, weight)
-    ours = layer(scalars, turned(vectors, turn), edges, direction @ turn.T, neighbors, weight)
+    ours = layer(scalars, rotated(vectors, rotation), edges, direction @ rotation.T, neighbors, weight)
     torch.testing.assert_close(ours[0], messages, atol=1e-12, rtol=0)
-    torch.testing.assert_close(ours[1], turned(update, turn), atol=1e-12, rtol=0)
+    torch.testing.assert_close(ours[1], rotated(update, rotation), atol=1e-12, rtol=0)
     assert update.abs().max() > 1e-2
 
 
@@ -118,12 +118,12 @@ def test_chiral_products_in_closed_form():
     torch.testing.assert_close(vectors, expected)
 
 
-def test_chiral_products_turn_by_their_parity(turn):
+def test_chiral_products_transform_by_their_parity(rotation):
     layer = ChiralProducts(C, O).double()
-    vectors, odd, sign = normal(N, 3, C), normal(N, O), turn.det().sign()
+    vectors, odd, sign = normal(N, 3, C), normal(N, O), rotation.det().sign()
     triple, update = layer(vectors, odd)
-    ours = layer(turned(vectors, turn), sign * odd)
+    ours = layer(rotated(vectors, rotation), sign * odd)
     torch.testing.assert_close(ours[0], sign * triple, atol=1e-12, rtol=0)
-    torch.testing.assert_close(ours[1], turned(update, turn), atol=1e-12, rtol=0)
+    torch.testing.assert_close(ours[1], rotated(update, rotation), atol=1e-12, rtol=0)
     assert triple.abs().max() > 1e-2
     assert update.abs().max() > 1e-2

@@ -41,8 +41,8 @@ def test_linear_equals_e3nn(lmax, parities, features_of):
     theirs = o3.Linear(" + ".join(f"{inputs}x{d}" for d in degrees), " + ".join(f"{outputs}x{d}" for d in degrees))
     weights = [part.weight.T.reshape(-1) * inputs**0.5 for part in linear.degrees]
     tensors = features_of(Layout(0, 0, inputs, lmax=lmax)).tensors
-    found = theirs.double()(flat(tensors, lmax), torch.cat(weights))
-    torch.testing.assert_close(flat(linear(tensors), lmax), found, atol=1e-10, rtol=0)
+    expected = theirs.double()(flat(tensors, lmax), torch.cat(weights))
+    torch.testing.assert_close(flat(linear(tensors), lmax), expected, atol=1e-10, rtol=0)
 
 
 @pytest.mark.parametrize("channels", [0, 1, 4])

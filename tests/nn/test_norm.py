@@ -1,4 +1,4 @@
-"""Norms: they commute with rotations and reflections, and give the size they promise."""
+"""Norms commute with rotations and reflections, and give the size that they state."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def layout_of(lmax: int) -> Layout:
     return Layout(scalars=7, pseudoscalars=4, channels=5 if lmax else 0, pseudochannels=3 if lmax else 0, lmax=lmax)
 
 
-def randomised(layer: torch.nn.Module) -> torch.nn.Module:
-    """Weights that differ from one another, so that a scale in the wrong place shows."""
+def randomized(layer: torch.nn.Module) -> torch.nn.Module:
+    """Weights that differ from one another, so that a scale at a wrong index shows."""
     torch.manual_seed(1)
     for parameter in layer.parameters():
         torch.nn.init.normal_(parameter)
@@ -26,7 +26,7 @@ def randomised(layer: torch.nn.Module) -> torch.nn.Module:
 
 @pytest.mark.parametrize("lmax", range(4))
 def test_layer_norm_is_equivariant(lmax, assert_layer_equivariant):
-    assert_layer_equivariant(randomised(EquivariantLayerNorm(layout_of(lmax))), layout_of(lmax))
+    assert_layer_equivariant(randomized(EquivariantLayerNorm(layout_of(lmax))), layout_of(lmax))
 
 
 @pytest.mark.parametrize("lmax", range(4))
@@ -39,16 +39,16 @@ def test_tensor_norm_is_equivariant(lmax, assert_layer_equivariant):
 
 def test_layer_norm_is_its_formula(features_of):
     layout = layout_of(3)
-    x, layer = features_of(layout), randomised(EquivariantLayerNorm(layout))
-    given = layer(x)
+    x, layer = features_of(layout), randomized(EquivariantLayerNorm(layout))
+    result = layer(x)
     shifted = x.scalars - x.scalars.mean(1, keepdim=True)
     scalars = layer.scalars.weight * shifted / (shifted.square().mean(1, keepdim=True) + 1e-5).sqrt()
-    torch.testing.assert_close(given.scalars, scalars + layer.scalars.bias)
+    torch.testing.assert_close(result.scalars, scalars + layer.scalars.bias)
     odd = layer.odd * x.pseudoscalars / (x.pseudoscalars.square().mean(1, keepdim=True) + 1e-5).sqrt()
-    torch.testing.assert_close(given.pseudoscalars, odd)
+    torch.testing.assert_close(result.pseudoscalars, odd)
     for before, after, scale in (
-        (x.tensors, given.tensors, layer.tensors.scale),
-        (x.pseudotensors, given.pseudotensors, layer.pseudotensors.scale),
+        (x.tensors, result.tensors, layer.tensors.scale),
+        (x.pseudotensors, result.pseudotensors, layer.pseudotensors.scale),
     ):
         for degree in (1, 2, 3):
             inside = slice(degree_slice(degree).start - 1, degree_slice(degree).stop - 1)
@@ -58,7 +58,7 @@ def test_layer_norm_is_its_formula(features_of):
 
 
 def test_layer_norm_forgets_the_size_and_tensor_norm_keeps_what_is_small(features_of):
-    """What tells the two apart, and says when to use which."""
+    """The difference between the two, which decides when to use which."""
     tensors = features_of(layout_of(2)).tensors
     layer_norm, bounded = TensorLayerNorm(5, 2).double(), TensorNorm(2)
     torch.testing.assert_close(layer_norm(100 * tensors), layer_norm(tensors), atol=1e-4, rtol=0)
@@ -69,12 +69,12 @@ def test_layer_norm_forgets_the_size_and_tensor_norm_keeps_what_is_small(feature
 
 
 def test_mean_of_scalars_alone_is_taken_away(features_of):
-    """A mean over channels of pseudoscalars could go as well and the norm be equivariant; the formula keeps it."""
+    """Without the mean over channels of pseudoscalars the norm would be equivariant too; the formula keeps it."""
     layout = layout_of(1)
     x, layer = features_of(layout), EquivariantLayerNorm(layout).double()
-    moved = replace(x, scalars=x.scalars + 3, pseudoscalars=x.pseudoscalars + 3)
-    torch.testing.assert_close(layer(moved).scalars, layer(x).scalars)
-    assert (layer(moved).pseudoscalars - layer(x).pseudoscalars).abs().max() > 0.1
+    shifted_by_three = replace(x, scalars=x.scalars + 3, pseudoscalars=x.pseudoscalars + 3)
+    torch.testing.assert_close(layer(shifted_by_three).scalars, layer(x).scalars)
+    assert (layer(shifted_by_three).pseudoscalars - layer(x).pseudoscalars).abs().max() > 0.1
 
 
 @pytest.mark.parametrize("make", [lambda: TensorNorm(2), lambda: TensorLayerNorm(5, 2)])
@@ -87,8 +87,8 @@ def test_gradients_are_finite_at_zero(make):
 def test_no_channels_and_no_degrees(features_of):
     for layout in (Layout(4), Layout(4, 0, 0, 0, 2), Layout(4, 2, 3, 0, 1), Layout(0, 2)):
         x = features_of(layout)
-        given = EquivariantLayerNorm(layout).double()(x)
-        assert given.flat().shape == x.flat().shape
-        assert given.flat().isfinite().all()
+        result = EquivariantLayerNorm(layout).double()(x)
+        assert result.flat().shape == x.flat().shape
+        assert result.flat().isfinite().all()
     assert TensorNorm(0)(torch.zeros(3, 0, 5)).shape == (3, 0, 5)
     assert TensorNorm(2)(torch.zeros(3, 8, 0)).shape == (3, 8, 0)

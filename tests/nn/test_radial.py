@@ -31,7 +31,7 @@ def test_bessel_basis_is_orthonormal_in_the_ball():
 
 
 def test_bessel_basis_solves_its_differential_equation():
-    """f'' + 2 f' / r + (b pi / c)^2 f = 0, through second derivatives on both sides of where the series takes over."""
+    """f'' + 2 f' / r + (b pi / c)^2 f = 0, by second derivatives on both sides of the switch to the series."""
     basis = BesselBasis(3, CUTOFF).double()
     for b in range(3):
         r = torch.tensor([1e-3, 0.05, 0.07, 0.2, 0.23, 1.0, 6.9], dtype=torch.float64, requires_grad=True)
@@ -83,14 +83,14 @@ def test_polynomial_cutoff_falls_from_one_to_zero_and_is_never_negative(dtype):
 def derivatives(function, r: float) -> list[float]:
     """Value and first three derivatives."""
     x = torch.tensor(r, dtype=torch.float64, requires_grad=True)
-    found = [function(x)]
+    values = [function(x)]
     for _ in range(3):
-        found.append(torch.autograd.grad(found[-1], x, create_graph=True)[0])
-    return [float(f.detach()) for f in found]
+        values.append(torch.autograd.grad(values[-1], x, create_graph=True)[0])
+    return [float(f.detach()) for f in values]
 
 
 def test_derivatives_at_the_cutoff():
-    """Both cutoffs have slope zero there; the polynomial has curvature zero as well, the cosine has not."""
+    """Both cutoffs have slope zero there. The polynomial has curvature zero as well, the cosine does not."""
     inside = CUTOFF * (1 - 1e-9)
     polynomial = derivatives(lambda r: polynomial_cutoff(r, CUTOFF), inside)
     cosine = derivatives(lambda r: smooth_cutoff(r, CUTOFF), inside)

@@ -7,7 +7,7 @@ import torch
 from e3nn import o3
 
 from protein_enn.nn.chunks import chunk_size
-from protein_enn.nn.edge_rotations import EdgeTurns, WignerMatrices, edge_frames
+from protein_enn.nn.edge_rotations import EdgeAlignment, WignerMatrices, edge_frames
 from protein_enn.nn.so2_convolution import SO2Convolution
 from protein_enn.nn.spherical import degree_slice, gaunt, spherical_harmonics
 from protein_enn.nn.tensor_convolution import TensorConvolution
@@ -17,7 +17,7 @@ N, K, CHANNELS, HIDDEN, ODD = 7, 5, 4, 6, 3
 
 
 def inputs(lmax: int) -> tuple[torch.Tensor, ...]:
-    """Node features, messages, directions (two of them along the poles), neighbours, weights, odd scalars."""
+    """Node features, messages, directions (two of them along the poles), neighbors, weights, odd scalars."""
     generator = torch.Generator().manual_seed(lmax)
     shapes = [(N, (lmax + 1) ** 2, CHANNELS), (N, K, HIDDEN), (N, K, 3), (N, K), (N, K, ODD)]
     x, messages, d, weight, odd = (torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes)
@@ -50,7 +50,7 @@ def take_paths(layer: SO2Convolution, couplings: dict[tuple[int, int, int], torc
 
 @torch.no_grad()
 def same_for_all(radial: torch.nn.Linear) -> None:
-    """One radial function for all degrees or all |m|, which the two kinds of layer share out differently."""
+    """One radial function for all degrees or all |m|, which the two kinds of layer distribute differently."""
     for parameter in radial.parameters():
         first = parameter[:CHANNELS]
         parameter.copy_(first.repeat(len(parameter) // CHANNELS, *[1] * (parameter.ndim - 1)))
@@ -77,7 +77,7 @@ def test_equals_the_full_product_of_all_paths(lmax):
             "abm,nka,nkbu,vu->nkmv", coupling, harmonics, source[:, :, degree_slice(b)], weights[a, b, c]
         )
         expected[c] += edge.sum(1)
-    _, tensors = layer(x, messages, EdgeTurns(lmax)(d, neighbors), neighbors, weight)
+    _, tensors = layer(x, messages, EdgeAlignment(lmax)(d, neighbors), neighbors, weight)
     torch.testing.assert_close(tensors, torch.cat(expected[1:], 1), atol=1e-10, rtol=0)
 
 
@@ -102,7 +102,7 @@ def test_equals_the_tensor_product_convolution(lmax):
     take_paths(ours, couplings, weights)
     x, messages, d, neighbors, weight, _ = inputs(lmax)
     expected = theirs(x, messages, spherical_harmonics(lmax, d), neighbors, weight)
-    invariants, tensors = ours(x, messages, EdgeTurns(lmax)(d, neighbors), neighbors, weight)
+    invariants, tensors = ours(x, messages, EdgeAlignment(lmax)(d, neighbors), neighbors, weight)
     torch.testing.assert_close(invariants, invariants_of(expected.scalars, lmax), atol=1e-10, rtol=0)
     torch.testing.assert_close(tensors, expected.tensors, atol=1e-10, rtol=0)
 
@@ -116,17 +116,17 @@ def by_definition(layer: SO2Convolution, lmax: int) -> torch.Tensor:
         for slot in range(K):
             frame = edge_frames(d[i, slot])
             matrix = torch.block_diag(torch.ones(1, 1).double(), *WignerMatrices(lmax)(frame))
-            seen = matrix @ x[neighbors[i, slot]]
+            local = matrix @ x[neighbors[i, slot]]
             radial = layer.radial(messages[i, slot]).split(CHANNELS)
             twist = layer.twist(odd[i, slot]).split(CHANNELS) if layer.twist is not None else None
-            mixed = torch.zeros_like(seen)
+            mixed = torch.zeros_like(local)
             for degree in range(1, lmax + 1):
                 blocks = list(weights[degree - 1].split(CHANNELS, 1))
                 for m in range(min(degree, layer.mmax) + 1):
                     scale = ((2 * degree + 1) / (2 if m else 1)) ** 0.5
                     for source in range(m, lmax + 1):
                         first = source * source + source
-                        z = torch.complex(seen[first + m], seen[first - m] if m else torch.zeros(CHANNELS).double())
+                        z = torch.complex(local[first + m], local[first - m] if m else torch.zeros(CHANNELS).double())
                         z = (
                             z
                             * radial[m]
@@ -142,62 +142,62 @@ def by_definition(layer: SO2Convolution, lmax: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("lmax", "mmax", "odd"), [(1, 1, 0), (2, 2, ODD), (2, 1, 0), (3, 2, ODD), (3, 0, 0)])
-def test_is_what_the_formula_says(lmax, mmax, odd):
+def test_equals_the_formula(lmax, mmax, odd):
     layer = layer_of(lmax, mmax, odd)
     x, messages, d, neighbors, weight, odds = inputs(lmax)
-    turns = EdgeTurns(lmax, mmax)(d, neighbors)
-    _, tensors = layer(x, messages, turns, neighbors, weight, odds if odd else None)
+    rotations = EdgeAlignment(lmax, mmax)(d, neighbors)
+    _, tensors = layer(x, messages, rotations, neighbors, weight, odds if odd else None)
     torch.testing.assert_close(tensors, by_definition(layer, lmax), atol=1e-11, rtol=0)
 
 
 @pytest.mark.parametrize("odd", [0, ODD])
 @pytest.mark.parametrize(("lmax", "mmax"), [(1, 1), (2, 1), (2, 2), (3, 3)])
-def test_turns_with_the_edges(lmax, mmax, odd):
+def test_rotates_with_the_edges(lmax, mmax, odd):
     """Rotation and reflection; odd scalars change sign in the mirror."""
     layer = layer_of(lmax, mmax, odd)
     x, messages, d, neighbors, weight, odds = inputs(lmax)
     irreps = " + ".join(f"1x{degree}{'eo'[degree % 2]}" for degree in range(lmax + 1))
 
     def result(x: torch.Tensor, d: torch.Tensor, odds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return layer(x, messages, EdgeTurns(lmax, mmax)(d, neighbors), neighbors, weight, odds if odd else None)
+        return layer(x, messages, EdgeAlignment(lmax, mmax)(d, neighbors), neighbors, weight, odds if odd else None)
 
     invariants, tensors = result(x, d, odds)
     mirror = torch.diag(torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64))
-    for turn in (random_rotation(1), -random_rotation(1), mirror):
-        matrix = representation(irreps, turn)
-        moved = result(matrix @ x, d @ turn.T, odds * torch.linalg.det(turn).sign())
+    for rotation in (random_rotation(1), -random_rotation(1), mirror):
+        matrix = representation(irreps, rotation)
+        moved = result(matrix @ x, d @ rotation.T, odds * torch.linalg.det(rotation).sign())
         torch.testing.assert_close(moved[0], invariants, atol=1e-11, rtol=0)
         torch.testing.assert_close(moved[1], matrix[1:, 1:] @ tensors, atol=1e-11, rtol=0)
 
 
-def test_odd_scalars_tell_left_from_right():
+def test_odd_scalars_distinguish_mirror_images():
     layer = layer_of(2, odd=ODD)
     x, messages, d, neighbors, weight, odd = inputs(2)
-    turns = EdgeTurns(2)(d, neighbors)
-    _, left = layer(x, messages, turns, neighbors, weight, odd)
-    _, right = layer(x, messages, turns, neighbors, weight, -odd)
+    rotations = EdgeAlignment(2)(d, neighbors)
+    _, left = layer(x, messages, rotations, neighbors, weight, odd)
+    _, right = layer(x, messages, rotations, neighbors, weight, -odd)
     assert (left - right).abs().max() > 1e-2
 
 
 @pytest.mark.parametrize("odd", [0, ODD])
 def test_the_free_angle_of_a_frame_does_not_matter(odd, monkeypatch):
-    """Each edge's frame turned about its axis by an angle of its own."""
+    """The frame of each edge rotated about its axis by an angle of its own."""
     layer = layer_of(3, odd=odd)
     x, messages, d, neighbors, weight, odds = inputs(3)
-    before = layer(x, messages, EdgeTurns(3)(d, neighbors), neighbors, weight, odds if odd else None)
+    before = layer(x, messages, EdgeAlignment(3)(d, neighbors), neighbors, weight, odds if odd else None)
     angle = 6.28 * torch.rand(N, K, dtype=torch.float64)
     c, s, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
     spin = torch.stack([c, zero, s, zero, zero + 1, zero, -s, zero, c], -1).view(N, K, 3, 3)
     monkeypatch.setattr("protein_enn.nn.edge_rotations.edge_frames", lambda d: spin @ edge_frames(d))
-    turns = EdgeTurns(3)(d, neighbors)
-    assert (turns.matrix - EdgeTurns(3, 3)(-d, neighbors).matrix).abs().max() > 0.1
-    after = layer(x, messages, turns, neighbors, weight, odds if odd else None)
+    rotations = EdgeAlignment(3)(d, neighbors)
+    assert (rotations.matrix - EdgeAlignment(3, 3)(-d, neighbors).matrix).abs().max() > 0.1
+    after = layer(x, messages, rotations, neighbors, weight, odds if odd else None)
     for one, other in zip(before, after, strict=True):
         torch.testing.assert_close(one, other, atol=1e-11, rtol=0)
 
 
 def test_a_smaller_mmax_leaves_out_the_weights_of_larger_m():
-    """What is left is what a layer with zeros there gives."""
+    """The rest equals a layer that has zeros there."""
     whole, part = layer_of(2), layer_of(2, mmax=1)
     with torch.no_grad():
         part.radial.weight.copy_(whole.radial.weight[: 2 * CHANNELS])
@@ -206,20 +206,20 @@ def test_a_smaller_mmax_leaves_out_the_weights_of_larger_m():
         part.mix[1].weight.copy_(whole.mix[1].weight[:, : 5 * CHANNELS])
         whole.mix[1].weight[:, 5 * CHANNELS :] = 0.0
     x, messages, d, neighbors, weight, _ = inputs(2)
-    expected = whole(x, messages, EdgeTurns(2)(d, neighbors), neighbors, weight)
-    given = part(x, messages, EdgeTurns(2, 1)(d, neighbors), neighbors, weight)
-    for one, other in zip(given, expected, strict=True):
+    expected = whole(x, messages, EdgeAlignment(2)(d, neighbors), neighbors, weight)
+    reduced = part(x, messages, EdgeAlignment(2, 1)(d, neighbors), neighbors, weight)
+    for one, other in zip(reduced, expected, strict=True):
         torch.testing.assert_close(one, other, atol=1e-11, rtol=0)
 
 
 def test_gradients_of_directions_are_those_of_differences():
-    """Also through the frames, whose own angle jumps; directions are held at length 1 as in an encoder."""
+    """Also through the frames, whose own angle jumps. Directions have length 1, as in an encoder."""
     layer = layer_of(2, odd=ODD)
     x, messages, d, neighbors, weight, odd = inputs(2)
 
     def result(d: torch.Tensor) -> torch.Tensor:
         unit = torch.nn.functional.normalize(d, dim=-1)
-        return layer(x, messages, EdgeTurns(2)(unit, neighbors), neighbors, weight, odd)[1]
+        return layer(x, messages, EdgeAlignment(2)(unit, neighbors), neighbors, weight, odd)[1]
 
     assert torch.autograd.gradcheck(result, (d.clone().requires_grad_(True),), fast_mode=True)
 
@@ -230,18 +230,18 @@ def test_chunks_change_nothing(odd):
     layer = layer_of(2, odd=odd)
     x, messages, d, neighbors, weight, odds = inputs(2)
     leaves = [t.requires_grad_(True) for t in (x, messages, d)]
-    found = []
+    runs = []
     for size in (N, 3):
         with chunk_size(size):
-            turns = EdgeTurns(2)(d, neighbors)
-            results = layer(x, messages, turns, neighbors, weight, odds if odd else None)
+            rotations = EdgeAlignment(2)(d, neighbors)
+            results = layer(x, messages, rotations, neighbors, weight, odds if odd else None)
             gradients = torch.autograd.grad(sum(r.square().sum() for r in results), [*leaves, *layer.parameters()])
-        found.append([*results, *gradients])
-    for one, other in zip(*found, strict=True):
+        runs.append([*results, *gradients])
+    for one, other in zip(*runs, strict=True):
         torch.testing.assert_close(one, other, atol=1e-9, rtol=0)
 
 
 def test_odd_scalars_for_a_layer_without_them_are_refused():
     x, messages, d, neighbors, weight, odd = inputs(1)
     with pytest.raises(ValueError, match="odd scalars"):
-        layer_of(1)(x, messages, EdgeTurns(1)(d, neighbors), neighbors, weight, odd)
+        layer_of(1)(x, messages, EdgeAlignment(1)(d, neighbors), neighbors, weight, odd)

@@ -28,7 +28,7 @@ def inputs(lmax: int, width: int, n: int = 7, k: int = 5, dtype: torch.dtype = t
     )
 
 
-def made(channels: int, lmax: int, odd: int = 0) -> TensorConvolution:
+def new_layer(channels: int, lmax: int, odd: int = 0) -> TensorConvolution:
     torch.manual_seed(0)
     return TensorConvolution(channels, lmax, HIDDEN, odd)
 
@@ -77,16 +77,16 @@ def by_e3nn(layer: TensorConvolution, x, messages, harmonics, neighbors, weight)
     y = (harmonics * weight[..., None]).flatten(0, 1)
     edges = product(flat[neighbors.flatten()], y, torch.cat(weights, 1))
     summed = edges.view(n, k, -1).sum(1)
-    found: dict[tuple[int, int], list[torch.Tensor]] = {}
+    blocks: dict[tuple[int, int], list[torch.Tensor]] = {}
     for (width, ir), piece, where in zip(outputs, product.irreps_out.slices(), tensors, strict=True):
         block = summed[:, piece].view(n, width, o3.Irrep(ir).dim).transpose(1, 2)
-        found.setdefault(where, []).append(block)
+        blocks.setdefault(where, []).append(block)
     result = []
     for parity, mix in enumerate((layer.mix, layer.mix_odd)):
         if parity and not q:
             break
-        scalars = torch.cat([b[:, 0] for b in found[parity, 0]], 1)
-        degrees = [linear(torch.cat(found[parity, d], 2)) for d, linear in enumerate(mix, start=1)]
+        scalars = torch.cat([b[:, 0] for b in blocks[parity, 0]], 1)
+        degrees = [linear(torch.cat(blocks[parity, d], 2)) for d, linear in enumerate(mix, start=1)]
         result.append((scalars, torch.cat(degrees, 1)))
     return [t for pair in zip(*result, strict=True) for t in pair]
 
@@ -95,7 +95,7 @@ def by_e3nn(layer: TensorConvolution, x, messages, harmonics, neighbors, weight)
     ("channels", "odd", "lmax"), [(4, 0, 1), (4, 0, 2), (3, 0, 3), (4, 2, 1), (3, 5, 2), (2, 2, 3)]
 )
 def test_equals_e3nn_tensor_product(channels, odd, lmax):
-    layer = made(channels, lmax, odd).double()
+    layer = new_layer(channels, lmax, odd).double()
     arguments = inputs(lmax, channels + odd)
     ours = [p for p in parts(layer(*arguments)) if p.numel()]
     theirs = by_e3nn(layer, *arguments)
@@ -105,35 +105,35 @@ def test_equals_e3nn_tensor_product(channels, odd, lmax):
 
 @pytest.mark.parametrize(("channels", "odd", "lmax"), [(3, 0, 0), (3, 2, 0), (3, 0, 1), (3, 2, 2), (2, 1, 3)])
 @pytest.mark.parametrize("mirror", [False, True])
-def test_turns_by_the_parity_of_each_output(channels, odd, lmax, mirror):
-    layer = made(channels, lmax, odd).double()
+def test_rotates_by_the_parity_of_each_output(channels, odd, lmax, mirror):
+    layer = new_layer(channels, lmax, odd).double()
     x, messages, harmonics, neighbors, weight = inputs(lmax, channels + odd)
-    turn = -random_rotation(2) if mirror else random_rotation(2)
+    rotation = -random_rotation(2) if mirror else random_rotation(2)
 
-    def turned(tensor: torch.Tensor, other_parity: bool) -> torch.Tensor:
+    def rotated(tensor: torch.Tensor, other_parity: bool) -> torch.Tensor:
         """Components (n, ..., m) of degrees 0 .. lmax."""
         kinds = [f"1x{d}{('oe' if other_parity else 'eo')[d % 2]}" for d in range(lmax + 1)]
-        return tensor @ representation(" + ".join(kinds), turn).T
+        return tensor @ representation(" + ".join(kinds), rotation).T
 
-    moved = torch.cat([turned(p.mT, bool(i)).mT for i, p in enumerate(x.split([channels, odd], 2))], 2)
+    moved = torch.cat([rotated(p.mT, bool(i)).mT for i, p in enumerate(x.split([channels, odd], 2))], 2)
     before = layer(x, messages, harmonics, neighbors, weight)
-    after = layer(moved, messages, turned(harmonics, False), neighbors, weight)
+    after = layer(moved, messages, rotated(harmonics, False), neighbors, weight)
     matrix = representation(
-        Layout(before.scalars.shape[1], before.pseudoscalars.shape[1], channels, odd, lmax).irreps, turn
+        Layout(before.scalars.shape[1], before.pseudoscalars.shape[1], channels, odd, lmax).irreps, rotation
     )
     torch.testing.assert_close(after.flat(), before.flat() @ matrix.T, atol=1e-11, rtol=0)
 
 
 def test_eleven_paths_at_degree_two():
-    """35 coupled numbers of 81 products, as the parity rule says; with odd channels 16 more."""
-    layer = made(4, 2)
+    """35 coupled numbers of 81 products by the parity rule; with odd channels 16 more."""
+    layer = new_layer(4, 2)
     assert len(layer.paths) == 11
     assert layer.coupling.matrix.shape == (35, 81)
-    assert made(4, 2, odd=1).coupling.matrix.shape == (35 + 16, 81)
+    assert new_layer(4, 2, odd=1).coupling.matrix.shape == (35 + 16, 81)
 
 
 needs_loops = pytest.mark.skipif(
-    compiled.library() is None, reason="installed without a C compiler: there is nothing to compare"
+    compiled.library() is None, reason="installed without a C compiler: nothing to compare"
 )
 
 
@@ -143,8 +143,8 @@ def gradients(layer: TensorConvolution, arguments: tuple) -> list[torch.Tensor]:
     outputs = [p for p in parts(layer(x, messages, harmonics, neighbors, weight)) if p.numel()]
     parts_of_loss = [(p * torch.linspace(-1, 1, p.numel(), dtype=p.dtype).view_as(p)).sum() for p in outputs]
     loss = torch.stack(parts_of_loss).sum()
-    wanted = [x, messages, harmonics, weight, *layer.parameters()]
-    return [*outputs, *torch.autograd.grad(loss, wanted)]
+    inputs_with_grad = [x, messages, harmonics, weight, *layer.parameters()]
+    return [*outputs, *torch.autograd.grad(loss, inputs_with_grad)]
 
 
 @needs_loops
@@ -152,7 +152,7 @@ def gradients(layer: TensorConvolution, arguments: tuple) -> list[torch.Tensor]:
 @pytest.mark.parametrize("chunk", [None, 3])
 def test_compiled_loops_equal_torch(channels, odd, lmax, chunk):
     """Values and gradients in float32 against torch operations in float64; also in chunks, also two threads."""
-    layer = made(channels, lmax, odd)
+    layer = new_layer(channels, lmax, odd)
     arguments = inputs(lmax, channels + odd, n=23, k=9, dtype=torch.float32)
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -167,17 +167,17 @@ def test_compiled_loops_equal_torch(channels, odd, lmax, chunk):
 
 
 @needs_loops
-def test_compiled_loops_refuse_neighbors_that_are_not_there():
+def test_compiled_loops_refuse_an_index_beyond_the_nodes():
     x, messages, harmonics, neighbors, weight = inputs(1, 2, dtype=torch.float32)
     neighbors[3, 2] = 7
-    with pytest.raises(IndexError, match="neighbour 7 of 7 nodes"):
-        made(2, 1)(x, messages, harmonics, neighbors, weight)
+    with pytest.raises(IndexError, match="neighbor 7 of 7 nodes"):
+        new_layer(2, 1)(x, messages, harmonics, neighbors, weight)
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 7, 100])
 def test_chunks_change_nothing(chunk):
     """Values and gradients, with torch operations."""
-    layer, arguments = made(4, 2).double(), inputs(2, 4)
+    layer, arguments = new_layer(4, 2).double(), inputs(2, 4)
     whole = gradients(layer, arguments)
     with chunk_size(chunk):
         pieces = gradients(layer, arguments)
@@ -186,7 +186,7 @@ def test_chunks_change_nothing(chunk):
 
 
 def test_gradients_are_those_of_finite_differences():
-    layer, (x, messages, harmonics, neighbors, weight) = made(2, 1).double(), inputs(1, 2, n=4, k=3)
+    layer, (x, messages, harmonics, neighbors, weight) = new_layer(2, 1).double(), inputs(1, 2, n=4, k=3)
     arguments = tuple(a.requires_grad_() for a in (x, messages, harmonics, weight))
 
     def outputs(x, messages, harmonics, weight):
@@ -197,8 +197,8 @@ def test_gradients_are_those_of_finite_differences():
 
 
 def test_bfloat16_products_under_autocast():
-    """Learned products may be rounded to 8 bits; what comes out is float32 and near the exact result."""
-    layer, arguments = made(8, 2), inputs(2, 8, n=20, dtype=torch.float32)
+    """Learned products may be rounded to 8 bits; the result is float32 and near the exact one."""
+    layer, arguments = new_layer(8, 2), inputs(2, 8, n=20, dtype=torch.float32)
     exact = layer(*arguments).tensors
     with torch.autocast("cpu", dtype=torch.bfloat16):
         rounded = layer(*arguments).tensors

@@ -25,15 +25,15 @@ def noisy(structure: Structure, scale: float, seed: int = 0) -> Structure:
 
 
 @pytest.mark.parametrize("scale", [0.1, 0.3, 0.5])
-def test_noise_is_mended(helix: Structure, scale: float) -> None:
+def test_noise_is_idealized(helix: Structure, scale: float) -> None:
     blurred = noisy(helix, scale)
-    mended = helix.with_positions(project(blurred, blurred.positions, ALL))
-    summary = stereochemistry(mended).summary()
+    idealized = helix.with_positions(project(blurred, blurred.positions, ALL))
+    summary = stereochemistry(idealized).summary()
     wrong = {
         key: value for key, value in summary.items() if "outliers" in key or key in ("clashes", "chirality_errors")
     }
     assert not any(wrong.values()), wrong
-    error = [(s.positions - helix.positions)[helix.present].square().mean() for s in (blurred, mended)]
+    error = [(s.positions - helix.positions)[helix.present].square().mean() for s in (blurred, idealized)]
     assert error[1] < 0.75 * error[0]
 
 
@@ -53,25 +53,25 @@ def test_sound_lengths_of_the_input_are_kept(helix: Structure) -> None:
     torch.testing.assert_close(length, torch.full((20,), 1.56), atol=8e-3, rtol=0)
 
 
-def test_atoms_without_a_share_stay_exactly(helix: Structure) -> None:
+def test_atoms_without_mobility_stay_exactly(helix: Structure) -> None:
     blurred = noisy(helix, 0.3)
-    share = ALL.clone()
-    share[:8] = 0
-    share[12, CA] = 0
-    result = project(blurred, blurred.positions, share)
-    assert torch.equal(result[share == 0], blurred.positions[share == 0])
+    mobility = ALL.clone()
+    mobility[:8] = 0
+    mobility[12, CA] = 0
+    result = project(blurred, blurred.positions, mobility)
+    assert torch.equal(result[mobility == 0], blurred.positions[mobility == 0])
     assert not torch.equal(result, blurred.positions)
 
 
-def test_a_small_share_moves_less(helix: Structure) -> None:
+def test_a_small_mobility_moves_less(helix: Structure) -> None:
     blurred = noisy(helix, 0.1)
-    share = ALL.clone()
-    share[:, [N, C]] = 0.01
-    less, more = (project(blurred, blurred.positions, s) - blurred.positions for s in (share, ALL))
+    mobility = ALL.clone()
+    mobility[:, [N, C]] = 0.01
+    less, more = (project(blurred, blurred.positions, s) - blurred.positions for s in (mobility, ALL))
     assert less[:, [N, C]].norm() < 0.8 * more[:, [N, C]].norm()
 
 
-def test_the_wrong_hand_is_mended(helix: Structure) -> None:
+def test_the_wrong_hand_is_idealized(helix: Structure) -> None:
     positions = helix.positions.clone()
     n, ca, c, cb = (positions[7, k].clone() for k in (N, CA, C, CB))
     normal = torch.linalg.cross(n - ca, c - ca)

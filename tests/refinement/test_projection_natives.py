@@ -1,4 +1,4 @@
-"""Projection of spoiled natives brings back every bond, angle, plane and hand; it does not depend on the frame."""
+"""Projection of perturbed natives restores every bond, angle, plane and chiral center, in any frame."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ def volumes(structure: Structure, table: dict[str, tuple[tuple[str, str, str, st
 
 
 @pytest.fixture(scope="module")
-def mended(native: Structure) -> Structure:
-    spoiled = noisy(native, 0.3)
-    return native.with_positions(project(spoiled, spoiled.positions, native.present.float()))
+def idealized(native: Structure) -> Structure:
+    perturbed = noisy(native, 0.3)
+    return native.with_positions(project(perturbed, perturbed.positions, native.present.float()))
 
 
-def test_all_bonds_and_angles_of_a_spoiled_native_come_back(native: Structure, mended: Structure) -> None:
-    before, after = angles(native), angles(mended)
+def test_all_bonds_and_angles_of_a_perturbed_native_come_back(native: Structure, idealized: Structure) -> None:
+    before, after = angles(native), angles(idealized)
     off = {key: after[key] - before[key] for key in before}
     wrong = {key: value for key, value in off.items() if abs(value) > 15}
     assert len(before) > 1000
@@ -88,25 +88,25 @@ def test_all_bonds_and_angles_of_a_spoiled_native_come_back(native: Structure, m
         by_name.setdefault((chemistry.RESIDUES[int(native.residues[i])], *atoms), []).append(value)
     biased = {name: sum(v) / len(v) for name, v in by_name.items() if abs(sum(v) / len(v)) > 6}
     assert not biased, biased
-    summary = stereochemistry(mended).summary()
+    summary = stereochemistry(idealized).summary()
     assert (summary["bond_outliers"], summary["angle_outliers"], summary["planarity_outliers"]) == (0, 0, 0)
     assert (summary["clashes"], summary["omega_outliers"], summary["chirality_errors"]) == (0, 0, 0)
 
 
-def test_hands_and_planes_of_a_spoiled_native_come_back(native: Structure, mended: Structure) -> None:
-    hands = volumes(mended, CHIRAL_CENTERS)
-    assert len(hands) > 20
-    assert (hands > 1.5).all()
+def test_chirality_and_planes_of_a_perturbed_native_come_back(native: Structure, idealized: Structure) -> None:
+    chiral_volumes = volumes(idealized, CHIRAL_CENTERS)
+    assert len(chiral_volumes) > 20
+    assert (chiral_volumes > 1.5).all()
     flat = {name: tuple((*base, other) for other in others) for name, (base, others) in PLANES.items()}
-    assert volumes(mended, flat).abs().max() < 0.6
+    assert volumes(idealized, flat).abs().max() < 0.6
 
 
 def test_proline_junctions_come_back(examples: Path) -> None:
     """C-N-CD across the peptide bond, of cis and trans prolines."""
     first = read_structure(examples / "1bhl.pdb")
     prolines = (first.residues[1:] == chemistry.RESIDUE_INDEX["PRO"]).nonzero()[:, 0]
-    spoiled = noisy(first, 0.3)
-    result = project(spoiled, spoiled.positions, first.present.float()).double()
+    perturbed = noisy(first, 0.3)
+    result = project(perturbed, perturbed.positions, first.present.float()).double()
     c, n, cd = (result[prolines, C], result[prolines + 1, N], result[prolines + 1, chemistry.ATOM_INDEX["CD"]])
     angle = torch.rad2deg(torch.acos(torch.cosine_similarity(c - n, cd - n, dim=-1)))
     assert len(angle) > 0
@@ -163,9 +163,9 @@ def test_a_turn_turns_the_result_to_rounding(native: Structure, scale: float) ->
     here = replace(here, positions=here.positions * here.present[..., None])
     turn, shift = random_rotation(3).double(), torch.tensor([10.0, -20.0, 5.0]).double()
     there = here.moved(turn, shift)
-    share = here.present.double()
-    a = project(here, here.positions, share) @ turn.T + shift
-    b = project(there, there.positions, share)
+    mobility = here.present.double()
+    a = project(here, here.positions, mobility) @ turn.T + shift
+    b = project(there, there.positions, mobility)
     torch.testing.assert_close(a[here.present], b[here.present], atol=1e-8, rtol=0)
 
 
@@ -174,19 +174,19 @@ def test_the_order_of_chains_does_not_matter(helix: Structure) -> None:
     pair = noisy(replace(pair, positions=pair.positions.double()), 0.3)
     order = torch.arange(40).roll(20)
     swapped = pair.take(order)
-    share = torch.ones(40, 37)
-    a, b = (project(s, s.positions, share) for s in (pair, swapped))
+    mobility = torch.ones(40, 37)
+    a, b = (project(s, s.positions, mobility) for s in (pair, swapped))
     torch.testing.assert_close(a[order][swapped.present], b[swapped.present], atol=1e-8, rtol=0)
 
 
 def test_a_part_is_projected_as_in_the_whole(native: Structure) -> None:
     """Free residues see all that matters: the whole structure gives the same as the atoms around them alone."""
-    spoiled = noisy(native, 0.3)
-    share = native.present.float()
-    share[10:] = 0
-    projector = Projector(spoiled)
-    part = projector.project(spoiled.positions, share)
-    assert len(projector._around(spoiled.positions, share > 0)) < len(native)
+    perturbed = noisy(native, 0.3)
+    mobility = native.present.float()
+    mobility[10:] = 0
+    projector = Projector(perturbed)
+    part = projector.project(perturbed.positions, mobility)
+    assert len(projector._around(perturbed.positions, mobility > 0)) < len(native)
     projector._around = lambda positions, moves: torch.arange(len(native))  # type: ignore[method-assign]
-    torch.testing.assert_close(part, projector.project(spoiled.positions, share), atol=1e-4, rtol=0)
-    assert torch.equal(part[10:], spoiled.positions[10:])
+    torch.testing.assert_close(part, projector.project(perturbed.positions, mobility), atol=1e-4, rtol=0)
+    assert torch.equal(part[10:], perturbed.positions[10:])

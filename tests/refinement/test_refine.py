@@ -17,10 +17,10 @@ from protein_enn import chemistry
 from protein_enn.chemistry import CA, CB, C, N
 from protein_enn.io import read_structure
 from protein_enn.metrics import stereochemistry
+from protein_enn.metrics.outliers import OUTLIERS
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.refinement import Refinement, refine
-from protein_enn.refinement.acceptance import KINDS_OF_OUTLIERS
-from protein_enn.refinement.mobility import hold_weights
+from protein_enn.refinement.mobility import restraint_weights
 from protein_enn.refinement.proposal import quality
 from protein_enn.structure import KINDS, OtherAtoms, Structure
 
@@ -31,9 +31,9 @@ GAIN = torch.full((20,), 0.1)
 def assert_not_worse(refinement: Refinement) -> None:
     """No residue has a kind of outlier that it did not have, and no kind became more frequent; measured anew."""
     before, after = stereochemistry(refinement.input), stereochemistry(refinement.structure)
-    for kind, (count, _) in KINDS_OF_OUTLIERS.items():
-        assert not (getattr(after, kind) & ~getattr(before, kind)).any(), kind
-        assert after.summary()[count] <= before.summary()[count], kind
+    for name, kind in OUTLIERS.items():
+        assert not (after.masks[name] & ~before.masks[name]).any(), name
+        assert after.counts[kind.count] <= before.counts[kind.count], name
     assert after.summary() == refinement.geometry_after.summary()
 
 
@@ -46,7 +46,7 @@ def wave(slots: Tensor) -> Tensor:
 
 def test_the_test_peptide_is_sound(helix: Structure) -> None:
     summary = stereochemistry(helix).summary()
-    assert not any(summary[count] for count, _ in KINDS_OF_OUTLIERS.values())
+    assert not any(summary[kind.count] for kind in OUTLIERS.values())
 
 
 def test_zero_steps_give_the_input_back(helix: Structure, predictor: Predictor) -> None:
@@ -146,7 +146,7 @@ def test_ca_only_is_kept_and_no_ca_is_refused(helix: Structure, predictor: Predi
 def test_wrong_predictor_and_steps_are_refused(helix: Structure, predictor: Predictor) -> None:
     with pytest.raises(ValueError, match="is for design"):
         refine(helix, predictor=untrained("design"))
-    with pytest.raises(ValueError, match="steps is -1"):
+    with pytest.raises(ValueError, match="`steps` is -1"):
         refine(helix, predictor=predictor, steps=-1)
 
 
@@ -231,7 +231,7 @@ def test_held_residues_follow_less(helix: Structure, proposing: Proposing) -> No
     for wrong, message in (
         (torch.zeros(3), "20 residues"),
         (torch.full((20,), 2.0), "give 0"),
-        ("nowhere.csv", "no file"),
+        ("nowhere.csv", "nor a file"),
     ):
         with pytest.raises(ValueError, match=message):
             refine(helix, predictor=proposing(shift, GAIN), hold=wrong)
@@ -240,20 +240,20 @@ def test_held_residues_follow_less(helix: Structure, proposing: Proposing) -> No
 def test_hold_from_b_factors_plddt_and_tables(helix: Structure, tmp_path: Path) -> None:
     sure = replace(helix, b_factors=torch.full((20, 37), 90.0), predicted=True)
     expected = 1 / (1 + (1.5 * math.exp(4 * (0.7 - 0.9))) ** 2)
-    assert hold_weights(sure, "plddt").tolist() == pytest.approx([expected] * 20)
+    assert restraint_weights(sure, "plddt").tolist() == pytest.approx([expected] * 20)
     crystal = replace(sure, predicted=False)
-    assert hold_weights(crystal, "b_factor").tolist() == pytest.approx([1 / (1 + 3 * 90 / (8 * math.pi**2))] * 20)
+    assert restraint_weights(crystal, "b_factor").tolist() == pytest.approx([1 / (1 + 3 * 90 / (8 * math.pi**2))] * 20)
     with pytest.raises(ValueError, match="holds B factors"):
-        hold_weights(crystal, "plddt")
+        restraint_weights(crystal, "plddt")
     with pytest.raises(ValueError, match="all B factors are zero"):
-        hold_weights(helix, "b_factor")
+        restraint_weights(helix, "b_factor")
     table = tmp_path / "hold.csv"
     table.write_text("residue,hold\nA:3,0.25\nA:20,1\n")
-    weights = hold_weights(helix, table)
+    weights = restraint_weights(helix, table)
     assert weights[2] == 0.25 and weights[19] == 1 and weights.sum() == 1.25
     table.write_text("residue,hold\nA:99,0.25\n")
     with pytest.raises(ValueError, match="line 2: helix has no residue 'A:99'"):
-        hold_weights(helix, table)
+        restraint_weights(helix, table)
 
 
 def test_candidates_are_seeded_and_the_first_is_the_plain_one(helix: Structure, predictor: Predictor) -> None:
@@ -269,5 +269,5 @@ def test_no_step_begins_after_the_time_is_over(helix: Structure, predictor: Pred
     result = refine(helix, predictor=predictor, steps=500, candidates=50, max_seconds=1e-6)
     assert result.steps == 0 and len(result.candidates) == 1
     assert_not_worse(result)
-    with pytest.raises(ValueError, match="max_seconds is 0"):
+    with pytest.raises(ValueError, match="`max_seconds` 0"):
         refine(helix, predictor=predictor, max_seconds=0.0)

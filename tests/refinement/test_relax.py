@@ -71,18 +71,18 @@ def test_the_restraint_is_half_k_square(noisy: Structure) -> None:
     assert square[0] / square[1] == pytest.approx(4, rel=0.2)
 
 
-def test_atoms_without_a_share_stay(noisy: Structure) -> None:
-    share = torch.ones(len(noisy), 37)
-    share[:10] = 0
-    share[:, CA] = 0
-    relaxed = relaxation(noisy, threads=1, share=share).structure
-    still = share == 0
+def test_atoms_without_mobility_stay(noisy: Structure) -> None:
+    mobility = torch.ones(len(noisy), 37)
+    mobility[:10] = 0
+    mobility[:, CA] = 0
+    relaxed = relaxation(noisy, threads=1, mobility=mobility).structure
+    still = mobility == 0
     assert torch.equal(relaxed.positions[still], noisy.positions[still])
     assert farthest(relaxed, noisy) > 0.1
 
 
-def test_a_half_share_is_held_twice_as_firmly(noisy: Structure) -> None:
-    half = relaxation(noisy, stiffness=5.0, threads=1, share=torch.full((len(noisy), 37), 0.5))
+def test_half_the_mobility_is_held_twice_as_firmly(noisy: Structure) -> None:
+    half = relaxation(noisy, stiffness=5.0, threads=1, mobility=torch.full((len(noisy), 37), 0.5))
     whole = relaxation(noisy, stiffness=10.0, threads=1)
     assert half.energy_after == pytest.approx(whole.energy_after, rel=1e-3)
     assert farthest(half.structure, whole.structure) < 0.05

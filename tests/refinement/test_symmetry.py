@@ -158,7 +158,7 @@ def test_pseudo_symmetry_is_refused() -> None:
 
 
 def test_a_screw_is_not_a_rotation() -> None:
-    helix, made = with_copies(unit(), helical_operators(9.0, 90.0, 4, axis=(0.3, 0.5, 1.0), centre=(20.0, 0.0, 0.0)))
+    helix, made = with_copies(unit(), helical_operators(9.0, 90.0, 4, axis=(0.3, 0.5, 1.0), center=(20.0, 0.0, 0.0)))
     assert made.name == "helix" and made.deviation(helix.positions) < 1e-4
     assert detect(helix) is None
 
@@ -198,7 +198,7 @@ def test_given_operators_and_assemblies(name: str) -> None:
 
 
 def test_helical_copies_are_recognised_by_their_operators() -> None:
-    operators = helical_operators(9.0, 40.0, 5, axis=(0.3, 0.5, 1.0), centre=(20.0, 0.0, 0.0))
+    operators = helical_operators(9.0, 40.0, 5, axis=(0.3, 0.5, 1.0), center=(20.0, 0.0, 0.0))
     whole, _ = with_copies(unit(), operators)
     noisy = shaken(whole, 0.3)
     for which in (operators, symmetry_of(whole, "assembly").operators):

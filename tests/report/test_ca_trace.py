@@ -14,7 +14,7 @@ import torch
 from protein_enn.geometry.rotations import rotation_about
 from protein_enn.report import refinement_picture, write_report
 from protein_enn.report.ca_trace import FAULTS, far, panel, view_from
-from protein_enn.report.colours import DARK, LIGHT
+from protein_enn.report.colors import DARK, LIGHT
 from protein_enn.report.refinement_tracks import refinement_tracks
 from protein_enn.report.traces import points_of, view_of
 
@@ -72,42 +72,42 @@ def drawn(n: int = 30, **changes: Any) -> dict:
     return {**record, **changes}
 
 
-def turned(record: dict, turn: torch.Tensor) -> dict:
-    places = {when: (torch.tensor(t, dtype=torch.float64) @ turn.T + 5).tolist() for when, t in record["trace"].items()}
-    return {**record, "trace": places}
+def rotated(record: dict, rotation: torch.Tensor) -> dict:
+    points = {when: torch.tensor(trace, dtype=torch.float64) for when, trace in record["trace"].items()}
+    return {**record, "trace": {when: (p @ rotation.T + 5).tolist() for when, p in points.items()}}
 
 
 def test_the_view_follows_the_structure_and_never_mirrors() -> None:
     points = walk(60, seed=3)
-    centre, axes = view_of(points)
+    center, axes = view_of(points)
     assert torch.linalg.det(axes).item() == pytest.approx(1)
-    seen = (points - centre) @ axes.T
-    spread = seen.var(0)
+    projected = (points - center) @ axes.T
+    spread = projected.var(0)
     assert spread[0] >= spread[1] >= spread[2]
     for angle in (0.4, 2.0, 3.1):
-        turn = rotation_about(torch.tensor([0.48, 0.6, 0.64]), angle)
-        moved = points @ turn.T + torch.tensor([9.0, -4.0, 30.0], dtype=torch.float64)
-        centre, axes = view_of(moved)
-        torch.testing.assert_close((moved - centre) @ axes.T, seen, atol=1e-8, rtol=0)
+        rotation = rotation_about(torch.tensor([0.48, 0.6, 0.64]), angle)
+        moved = points @ rotation.T + torch.tensor([9.0, -4.0, 30.0], dtype=torch.float64)
+        center, axes = view_of(moved)
+        torch.testing.assert_close((moved - center) @ axes.T, projected, atol=1e-8, rtol=0)
     mirror = points * torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)
-    centre, axes = view_of(mirror)
-    assert not torch.allclose((mirror - centre) @ axes.T, seen, atol=1e-3), "a mirror image looks like one"
+    center, axes = view_of(mirror)
+    assert not torch.allclose((mirror - center) @ axes.T, projected, atol=1e-3), "a mirror image looks like one"
 
 
-def test_what_is_alike_at_both_ends_is_turned_by_its_first_point() -> None:
+def test_what_is_alike_at_both_ends_is_rotated_by_its_first_point() -> None:
     half = walk(20) + torch.tensor([6.0, 0.0, 0.0], dtype=torch.float64)
     whole = torch.cat([half, half * torch.tensor([-1.0, -1.0, 1.0], dtype=torch.float64)])
-    centre, axes = view_of(whole)
-    first = (whole[0] - centre) @ axes.T
-    turn = rotation_about(torch.tensor([0.6, 0.0, 0.8]), 1.0)
-    centre, axes = view_of(whole @ turn.T)
-    torch.testing.assert_close((turn @ whole[0] - centre) @ axes.T, first, atol=1e-6, rtol=0)
+    center, axes = view_of(whole)
+    first = (whole[0] - center) @ axes.T
+    rotation = rotation_about(torch.tensor([0.6, 0.0, 0.8]), 1.0)
+    center, axes = view_of(whole @ rotation.T)
+    torch.testing.assert_close((rotation @ whole[0] - center) @ axes.T, first, atol=1e-6, rtol=0)
 
 
 def test_the_picture_does_not_depend_on_how_the_structure_lies() -> None:
     record = drawn()
-    turn = rotation_about(torch.tensor([0.0, 0.6, 0.8]), 2.2)
-    one, other = (view_from(r["trace"], 30) for r in (record, turned(record, turn)))
+    rotation = rotation_about(torch.tensor([0.0, 0.6, 0.8]), 2.2)
+    one, other = (view_from(r["trace"], 30) for r in (record, rotated(record, rotation)))
     assert one is not None and other is not None
     for a, b in zip([*one.before, *one.after], [*other.before, *other.after], strict=True):
         assert a == pytest.approx(b, abs=0.05)
@@ -117,7 +117,7 @@ def numbers(path: str) -> list[float]:
     return [float(x) for x in re.findall(r"-?\d+", path)]
 
 
-def test_every_residue_is_on_the_trace_in_its_colour() -> None:
+def test_every_residue_is_on_the_trace_in_its_color() -> None:
     record = drawn()
     view = view_from(record["trace"], 30)
     assert view is not None
@@ -174,7 +174,7 @@ def test_gaps_and_missing_residues_break_the_trace() -> None:
 
 @pytest.mark.parametrize(("height", "starts"), [(1.0, [0, 25]), (6.0, [0, 15, 25])])
 def test_chains_and_what_is_far_in_depth_are_not_joined(height: float, starts: list[int]) -> None:
-    """Beads on a flat wave, the later half nearer to the viewer: neighbours on the paper, not in space."""
+    """Beads on a flat wave, the later half nearer to the viewer: neighbors on the paper, not in space."""
     i = torch.arange(30, dtype=torch.float64)
     trace = torch.stack([2.5 * i, 12 * (i / 4).sin(), height * (i >= 15)], 1).tolist()
     ids = [f"{'A' if k < 25 else 'B'}:{k}" for k in range(30)]
@@ -186,7 +186,7 @@ def test_chains_and_what_is_far_in_depth_are_not_joined(height: float, starts: l
     assert begun == starts, "a piece begins at its own CA only where it is not joined to the one before"
 
 
-def test_displacements_have_fixed_colours() -> None:
+def test_displacements_have_fixed_colors() -> None:
     values = [None, float("nan"), 0.0, 0.05, 0.1, 0.11, 0.5, 0.51, 1.0, 1.01, 40.0]
     assert [far(v) for v in values] == [0, 0, 0, 1, 1, 2, 3, 4, 4, 5, 5]
 

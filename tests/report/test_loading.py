@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from protein_enn.report import load_results
-from protein_enn.report.reading.runs import Failure, stage_of
-from protein_enn.report.reading.scans import AMINO_ACIDS
+from protein_enn.report.contents import Failure
+from protein_enn.report.heatmap import AMINO_ACIDS
+from protein_enn.report.panels.failures import stage_of
 from protein_enn.version import __version__
 
 SCAN = "name,file,chain,number,icode,wt,mutant,score,ddg_like,estimator,calibration,weights,weights_sha256,error\n"

@@ -1,4 +1,4 @@
-"""The order of designs, what parts neighbours in it, duplicates, identity to a reference; and the page of it."""
+"""The order of designs, what parts neighbors in it, duplicates, identity to a reference; and the page of it."""
 
 from __future__ import annotations
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from protein_enn import chemistry, read_structure
+from protein_enn.refinement.coordinates import ABSENT, packed
 from protein_enn.report import viewer as view_module
-from protein_enn.report.coordinates import ABSENT, check_atoms, packed, packed_trace
+from protein_enn.report.coordinates import check_atoms, packed_trace
 from protein_enn.report.viewer import viewer, viewer_script
 
 VENDOR = Path(view_module.__file__).parent / "vendor"
@@ -108,28 +109,28 @@ def test_what_the_page_leaves_out_it_tells(monkeypatch: pytest.MonkeyPatch) -> N
     assert "coordinates of the first 2 of 5 structures" in text and len(Scripts(text).found) == 3
 
 
-def test_scores_of_the_same_residues_colour_it() -> None:
+def test_scores_of_the_same_residues_color_it() -> None:
     score = {"name": "model", "per_residue": {"id": [f"A:{i}" for i in (4, 3, 2, 1)], "log_likelihood": [4, 3, 2, 1]}}
     found = Scripts(viewer([record()], [score])).found
     assert found["view-0"]["columns"]["log_likelihood"] == [1, 2, 3, 4]
-    assert found["view-setup"]["colourings"][-1]["column"] == "log_likelihood"
+    assert found["view-setup"]["colorings"][-1]["column"] == "log_likelihood"
     other = {"name": "model", "per_residue": {"id": ["B:1"], "log_likelihood": [0.0]}}
     assert "log_likelihood" not in Scripts(viewer([record()], [other])).found["view-0"]["columns"]
 
 
-def test_limits_and_colours_fit_each_other() -> None:
-    for colouring in view_module.colourings():
-        assert len(colouring.entries) == (len(colouring.limits) + 1 if colouring.limits else len(colouring.names))
+def test_limits_and_colors_fit_each_other() -> None:
+    for coloring in view_module.colorings():
+        assert len(coloring.entries) == (len(coloring.limits) + 1 if coloring.limits else len(coloring.names))
 
 
-def test_the_library_is_the_published_one_and_its_licence_comes_with_it() -> None:
-    said = re.search(r"`3Dmol-min.js` \| ([0-9.]+) \|.*\| `([0-9a-f]{64})`", (VENDOR / "README.md").read_text())
-    assert said is not None
+def test_the_library_is_the_published_one_and_its_license_comes_with_it() -> None:
+    match = re.search(r"`3Dmol-min.js` \| ([0-9.]+) \|.*\| `([0-9a-f]{64})`", (VENDOR / "README.md").read_text())
+    assert match is not None
     library = (VENDOR / "3Dmol-min.js").read_bytes()
-    assert hashlib.sha256(library).hexdigest() == said[2]
-    assert f"npm pack 3dmol@{said[1]}" in (VENDOR / "README.md").read_text()
+    assert hashlib.sha256(library).hexdigest() == match[2]
+    assert f"npm pack 3dmol@{match[1]}" in (VENDOR / "README.md").read_text()
     script = viewer_script()
     assert "University of Pittsburgh" in script and library.decode() in script
-    # What would end the script element, or the comment around the licence.
+    # What would end the script element, or the comment around the license.
     assert "</script" not in script.lower() and "<!--" not in script and "\r" not in script
     assert "*/" not in (VENDOR / "LICENSE").read_text()

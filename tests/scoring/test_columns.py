@@ -1,4 +1,4 @@
-"""Every column that a command writes is explained, nothing is explained that no one writes, and it stands beside."""
+"""Every column that a command writes is explained, nothing is explained that no one writes, and tables carry it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from protein_enn.cli import app, designing, evaluation, scanning, scoring
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.report import ranking
-from protein_enn.scoring.columns import COLUMNS, HIGHER, LOWER, beside, description, run_of
+from protein_enn.scoring.columns import COLUMNS, HIGHER, LOWER, description, run_of, sidecar
 from protein_enn.version import __version__
 
 RUNNER = CliRunner()
@@ -50,8 +50,8 @@ def test_a_column_nobody_explained_is_refused(predictor: Predictor) -> None:
 
 
 def test_a_table_and_records_of_one_name_are_explained_apart() -> None:
-    assert beside(Path("a/x.csv")) == Path("a/x.columns.json")
-    assert beside(Path("a/x.json")) == Path("a/x.json.columns.json")
+    assert sidecar(Path("a/x.csv")) == Path("a/x.columns.json")
+    assert sidecar(Path("a/x.json")) == Path("a/x.json.columns.json")
 
 
 @pytest.mark.parametrize("options", [[], ["--per-chain"], ["--ensemble"]], ids=str)
@@ -62,7 +62,7 @@ def test_tables_come_with_their_explanation(examples: Path, tmp_path: Path, opti
     command = ["score", str(examples / "1bhl.pdb"), "--weights", str(weights), "--mode", "single", "--seed", "3"]
     result = RUNNER.invoke(app, [*command, "-o", str(out), "--records", str(records), *options])
     assert result.exit_code == 0, result.output
-    explained = json.loads(beside(out).read_text())
+    explained = json.loads(sidecar(out).read_text())
     with out.open() as table:
         assert next(csv.reader(table)) == list(explained["columns"])
     run = explained["run"]
@@ -71,5 +71,5 @@ def test_tables_come_with_their_explanation(examples: Path, tmp_path: Path, opti
     assert not {"host", "device", "date", "seconds"} & set(run)
     assert explained["columns"]["log_likelihood"]["sign"] == "higher is better"
     (record,) = json.loads(records.read_text())
-    fields = json.loads(beside(records).read_text())["columns"]
+    fields = json.loads(sidecar(records).read_text())["columns"]
     assert set(record["per_residue"]) <= set(fields) and set(explained["columns"]) - {"chain"} <= set(record)

@@ -1,4 +1,4 @@
-"""Users' words become tensors, or an error that names what is wrong."""
+"""Users' texts become tensors, or an error that names what is wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from protein_enn import chemistry
 from protein_enn.scoring.constraints import Constraints
-from protein_enn.scoring.parsing import amino_acids, biases, read_biases, read_omissions, tie_parts
+from protein_enn.scoring.parsing import parse_amino_acids, parse_biases, parse_tie, read_biases, read_omissions
 from protein_enn.structure import Structure
 
 
@@ -119,10 +119,10 @@ def test_what_is_kept_as_a_whole_may_be_tied(bundle: Structure) -> None:
     assert not limits.free[[0, 32]].any() and limits.free[[1, 33]].all()
 
 
-def test_words() -> None:
-    assert amino_acids("c, wxC") == "CW"
-    assert biases("kr:0.5,D:-1") == {"K": 0.5, "R": 0.5, "D": -1.0} == biases({"KR": 0.5, "D": -1})
-    assert tie_parts("plddt >= 50 = A:1-9 * 0.5") == [("plddt >= 50", None), ("A:1-9", 0.5)]
+def test_texts_are_parsed() -> None:
+    assert parse_amino_acids("c, wxC") == "CW"
+    assert parse_biases("kr:0.5,D:-1") == {"K": 0.5, "R": 0.5, "D": -1.0} == parse_biases({"KR": 0.5, "D": -1})
+    assert parse_tie("plddt >= 50 = A:1-9 * 0.5") == [("plddt >= 50", None), ("A:1-9", 0.5)]
 
 
 def test_files(tmp_path: Path) -> None:

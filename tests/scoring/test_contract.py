@@ -1,4 +1,4 @@
-"""What a score promises: who is seen, what sums to one, and everything that must not change it, on real files."""
+"""What a score promises: what is visible, what sums to one, and everything that must not change it, on real files."""
 
 from __future__ import annotations
 
@@ -78,11 +78,11 @@ def assert_same(found: DesignScore, expected: DesignScore, order: Tensor | None 
     """Every residue, in every decoding order, and the figures of the row."""
     by_order = expected.by_order if order is None else expected.by_order[:, order]
     torch.testing.assert_close(found.by_order, by_order, atol=CLOSE, rtol=0, equal_nan=True)
-    figures, wanted = found.figures(), expected.figures()
-    assert figures == pytest.approx(wanted, abs=1e-4, nan_ok=True)
+    metrics, wanted = found.metrics(), expected.metrics()
+    assert metrics == pytest.approx(wanted, abs=1e-4, nan_ok=True)
 
 
-def test_a_neighbours_identity_moves_single_alone(dimer: Structure, predictor: Predictor) -> None:
+def test_a_neighbors_identity_moves_single_alone(dimer: Structure, predictor: Predictor) -> None:
     i = 40
     mutant = with_residue(dimer, i, int(dimer.residues[i] + 7) % 20)
     shift = {m: (scores(mutant, predictor, m).log_probs - scores(dimer, predictor, m).log_probs).abs() for m in MODES}
@@ -105,7 +105,7 @@ def test_all_sequences_of_a_peptide_sum_to_one(architecture: str) -> None:
     backbone = Backbone(many, model)
     totals = []
     for rank in ([0, 1, 2], [2, 0, 1], [1, 2, 0]):
-        log_probs = backbone.log_probs(backbone.seen_in_order(torch.tensor(rank * copies)))
+        log_probs = backbone.log_probs(backbone.earlier_visible(torch.tensor(rank * copies)))
         joint = log_probs.gather(1, many.residues[:, None]).double().view(copies, 3).sum(1)
         totals.append(float(joint.exp().sum()))
     assert totals == pytest.approx([1.0] * 3, abs=1e-5)
@@ -147,7 +147,7 @@ def test_the_order_of_copies_changes_nothing(bundle: Structure, predictor: Predi
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_chain_far_away_changes_nothing(dimer: Structure, predictor: Predictor, mode: str) -> None:
-    """Neither its neighbours nor the orders of the chains that were there, even when it is a copy of one."""
+    """Neither its neighbors nor the orders of the chains that were there, even when it is a copy of one."""
     copy = dimer.chain("B")
     n, m = len(dimer), len(copy)
     far = copy.moved(torch.eye(3), torch.tensor([0.0, 2000.0, 0.0]))
@@ -219,14 +219,14 @@ def test_cpu_and_gpu_agree(dimer: Structure, predictor: Predictor, mode: str, tm
 
 
 @pytest.mark.parametrize(
-    ("words", "fault"),
+    ("selection", "fault"),
     [("A:999", "A:999"), ("chain C", "no chain .C."), ("A:50-60, B:1", "B:1"), ("resname QQQ", "QQQ")],
 )
 def test_a_designed_residue_that_does_not_exist_is_an_error(
-    dimer: Structure, predictor: Predictor, words: str, fault: str
+    dimer: Structure, predictor: Predictor, selection: str, fault: str
 ) -> None:
     with pytest.raises(ValueError, match=f"1bhl: designed .*{fault}"):
-        score(dimer, predictor=predictor, designed=words)
+        score(dimer, predictor=predictor, designed=selection)
 
 
 @pytest.mark.parametrize("given", ["file.pdb", Path("file.pdb")])

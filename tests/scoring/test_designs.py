@@ -51,7 +51,7 @@ def test_fixed_residues_and_other_chains_stay(bundle: Structure, predictor: Pred
 
 def test_residues_without_backbone_stay(bundle: Structure, predictor: Predictor) -> None:
     present = bundle.present.clone()
-    present[5, chemistry.N] = False  # kept, and seen
+    present[5, chemistry.N] = False  # kept, and visible
     present[6, chemistry.CA] = False  # no node at all
     (one,) = design(replace(bundle, present=present), predictor=predictor, ties=["A:20=B:1"])
     assert (~one.designed).nonzero()[:, 0].tolist() == [5, 6]

@@ -47,7 +47,7 @@ def test_what_is_predicted_is_in_no_feature_and_what_is_given_is(predictor: Pred
     assert changed[:14].all() and not changed[14:].any()  # of its own chain alone
 
 
-def test_the_given_speak_through_the_language_model(predictor: Predictor) -> None:
+def test_given_residues_reach_the_others_through_the_language_model(predictor: Predictor) -> None:
     """Unconditional scores see no identity through the decoder: what is left is the language model's way."""
     structure = random_structure((16,), seed=4)
     designed = torch.arange(16) < 8
@@ -100,13 +100,13 @@ def test_designs_have_the_likelihood_that_scoring_gives(predictor: Predictor) ->
     only = torch.zeros(12, dtype=torch.bool)
     only[5] = True
     (found,) = design(structure, predictor=predictor, only="A:6", temperature=1.0, seed=5)
-    again = score(found.threaded(), predictor=predictor, designed=only, orders=1)
+    again = score(found.with_sequence(), predictor=predictor, designed=only, orders=1)
     assert float(found.log_probs[5]) == pytest.approx(float(again.log_likelihood[5]), abs=1e-5)
 
 
 @pytest.fixture
 def weights(predictor: Predictor, tmp_path: Path) -> Path:
-    return predictor.save(tmp_path / "spoken.safetensors")
+    return predictor.save(tmp_path / "with_language.safetensors")
 
 
 def test_weights_name_their_language_model(
@@ -118,7 +118,7 @@ def test_weights_name_their_language_model(
     monkeypatch.setenv("PROTEIN_ENN_ESM_WEIGHTS", str(esm2_checkpoint))
     assert score(structure, predictor=load_predictor(weights)).mean == expected
     monkeypatch.delenv("PROTEIN_ENN_ESM_WEIGHTS")
-    with pytest.raises(ValueError, match=r"'spoken' take .* language model esm2_tiny .*--language-weights"):
+    with pytest.raises(ValueError, match=r"'with_language' take .* language model esm2_tiny .*--language-weights"):
         score(structure, predictor=load_predictor(weights))
 
 

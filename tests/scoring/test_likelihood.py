@@ -28,7 +28,7 @@ def differs(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).abs().amax(-1) > 1e-6
 
 
-def test_a_neighbour_is_seen_by_single_and_not_by_unconditional(bundle: Structure, predictor: Predictor) -> None:
+def test_a_neighbor_is_visible_to_single_and_not_to_unconditional(bundle: Structure, predictor: Predictor) -> None:
     other = mutated(bundle, 10)
     single = differs(*(score(s, predictor=predictor, mode="single").log_probs for s in (bundle, other)))
     assert not single[10]  # its own identity is never shown to a residue
@@ -43,7 +43,7 @@ def test_an_order_shows_the_past_and_hides_the_future(bundle: Structure, predict
 
     def distributions(structure: Structure) -> Tensor:
         backbone = Backbone(structure, predictor)
-        return backbone.log_probs(backbone.seen_in_order(rank))
+        return backbone.log_probs(backbone.earlier_visible(rank))
 
     changed = differs(distributions(bundle), distributions(mutated(bundle, i)))
     assert changed.any()
@@ -59,7 +59,7 @@ def test_conditionals_multiply_to_a_joint_distribution(bundle: Structure, predic
     rank[pair] = torch.tensor([len(bundle) + 3, len(bundle) + 2])
     total = 0.0
     backbone = Backbone(bundle, predictor)
-    visible = backbone.seen_in_order(rank)
+    visible = backbone.earlier_visible(rank)
     for a in range(20):
         for b in range(20):
             sequence = bundle.residues.clone()
@@ -74,7 +74,7 @@ def test_conditional_is_the_mean_over_orders_of_the_joint(bundle: Structure, pre
     backbone = Backbone(bundle, predictor)
     joint = []
     for rank in backbone.decoding_ranks(4, seed=2):
-        log_probs = backbone.log_probs(backbone.seen_in_order(rank))
+        log_probs = backbone.log_probs(backbone.earlier_visible(rank))
         joint.append(float(log_probs.gather(1, bundle.residues[:, None]).double().sum()))
     assert found.mean * len(bundle) == pytest.approx(sum(joint) / 4, abs=1e-4)
     draws = torch.tensor(joint).double().view(2, 2).mean(1) / len(bundle)
@@ -139,12 +139,12 @@ def test_residues_that_are_not_scored_show_themselves_to_all(bundle: Structure, 
     present = bundle.present.clone()
     present[10, chemistry.N] = False
     backbone = Backbone(replace(bundle, present=present), predictor)
-    visible = backbone.seen_in_order(backbone.decoding_ranks(1, seed=0)[0])
+    visible = backbone.earlier_visible(backbone.decoding_ranks(1, seed=0)[0])
     assert visible[(backbone.neighbors == 10) & backbone.mask & (torch.arange(48) != 10)[:, None]].all()
     residues = bundle.residues.clone()
     residues[10] = chemistry.UNKNOWN
     backbone = Backbone(replace(bundle, residues=residues), predictor)
-    assert not backbone.seen_by_all()[backbone.neighbors == 10].any()
+    assert not backbone.all_visible()[backbone.neighbors == 10].any()
 
 
 def test_what_cannot_be_scored_is_refused(bundle: Structure, predictor: Predictor) -> None:
@@ -202,7 +202,7 @@ def test_only_designed_residues_are_scored_and_the_others_are_given(bundle: Stru
 def test_a_designed_residue_sees_all_that_is_given(bundle: Structure, predictor: Predictor) -> None:
     chosen = torch.arange(48) < 32
     backbone = Backbone(bundle, predictor, chosen)
-    visible = backbone.seen_in_order(backbone.decoding_ranks(1, seed=0)[0])
+    visible = backbone.earlier_visible(backbone.decoding_ranks(1, seed=0)[0])
     given = (backbone.neighbors >= 32) & backbone.mask
     assert visible[:32][given[:32]].all()
     assert not visible[32:][~given[32:]].any()  # what is given does not see what is designed

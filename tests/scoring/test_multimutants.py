@@ -22,7 +22,7 @@ FAR = 200.0
 
 @pytest.fixture
 def apart(bundle: Structure) -> Structure:
-    """Chain B far from chain A: with 16 neighbours none of A sees any of B."""
+    """Chain B far from chain A: with 16 neighbors none of A sees any of B."""
     positions = bundle.positions.clone()
     positions[bundle.chains == 1] += FAR
     return bundle.with_positions(positions * bundle.present[..., None])
@@ -49,7 +49,7 @@ def by_hand(structure: Structure, predictor: Predictor, rows: list[int], to: lis
             for place in order:
                 i = rows[place]
                 shown = torch.tensor([j not in hidden for j in range(len(structure))])
-                logits = backbone.logits(sequence, backbone.seen_by_all() & shown[backbone.neighbors])
+                logits = backbone.logits(sequence, backbone.all_visible() & shown[backbone.neighbors])
                 total += float(logits[i].log_softmax(-1)[identities[place]])
                 sequence[i] = identities[place]
                 hidden.discard(i)

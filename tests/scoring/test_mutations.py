@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.encoders import ENCODERS
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.scoring import ESTIMATORS, scan, score
-from protein_enn.scoring.mutations import context_free
+from protein_enn.scoring.backbone import Backbone
 from protein_enn.structure import OtherAtoms, Structure
 
 
@@ -30,6 +31,12 @@ def far_apart(structure: Structure) -> Structure:
     ids = tuple(f"c{i}" for i in range(n))
     positions = (structure.positions + away) * structure.present[..., None]
     return replace(structure, positions=positions, chains=torch.arange(n), chain_ids=ids, label_chain_ids=ids)
+
+
+def context_free(structure: Structure, predictor: Predictor, *, bonded: bool) -> Tensor:
+    """Log-probabilities of each residue without any neighbor; all residues have a node here."""
+    given = Backbone(structure, predictor).conditionals
+    return given.own_backbone if bonded else given.isolated
 
 
 def test_single_is_the_log_odds_of_single_mode(bundle: Structure, predictor: Predictor) -> None:
@@ -60,7 +67,7 @@ def test_the_wild_type_scores_0_and_the_way_back_is_opposite(
     assert float(there.scores[i, to]) != 0
 
 
-def test_a_neighbour_changes_what_is_given_its_identity(bundle: Structure, predictor: Predictor) -> None:
+def test_a_neighbor_changes_what_is_given_its_identity(bundle: Structure, predictor: Predictor) -> None:
     i = 10
     other = mutated(bundle, i + 1, int((bundle.residues[i + 1] + 7) % 20))
     for estimator in ESTIMATORS:

@@ -35,7 +35,7 @@ def forced(one: Design, predictor: Predictor) -> tuple[Tensor, Tensor]:
     """Logits and log-probabilities of the finished sequence under its order, by the pass that scoring makes."""
     structure = replace(one.structure, residues=one.residues)
     backbone = Backbone(structure, predictor, one.designed)
-    logits = backbone.logits(one.residues, backbone.seen_in_order(one.order))
+    logits = backbone.logits(one.residues, backbone.earlier_visible(one.order))
     return logits, logits.log_softmax(-1).gather(1, one.residues[:, None])[:, 0]
 
 
@@ -80,20 +80,20 @@ def test_coloring_keeps_linked_nodes_apart() -> None:
 
 def test_decoding_some_rows_is_decoding_all(bundle: Structure, predictor: Predictor) -> None:
     backbone = Backbone(bundle, predictor)
-    visible = backbone.seen_by_all() & (
+    visible = backbone.all_visible() & (
         torch.rand(backbone.mask.shape, generator=torch.Generator().manual_seed(2)) < 0.5
     )
     rows = torch.tensor([40, 3, 3, 17])
-    seen = torch.where(visible, backbone.sequence[backbone.neighbors], UNSEEN)[rows]
+    known = torch.where(visible, backbone.sequence[backbone.neighbors], UNSEEN)[rows]
     model = predictor.model
     assert isinstance(model, DesignModel)
-    found = model.logits_of(backbone.encoding, model.keys(backbone.encoding), rows, seen)
+    found = model.logits_of(backbone.encoding, model.keys(backbone.encoding), rows, known)
     torch.testing.assert_close(found, backbone.logits(backbone.sequence, visible)[rows], atol=1e-5, rtol=0)
 
 
 @pytest.fixture(scope="module")
 def attentive() -> Predictor:
-    """Untrained, but the identities of neighbours matter much."""
+    """Untrained, but the identities of neighbors matter much."""
     predictor = untrained("design", {"k": 4, "decoder_layers": 1, "hidden": 32}, seed=3)
     for layer in predictor.model.decoder:  # type: ignore[union-attr]
         layer.identity.weight.mul_(20)
@@ -125,7 +125,7 @@ def test_two_residues_follow_the_joint_distribution(bundle: Structure, attentive
     backbone = Backbone(structure, attentive)
 
     def conditional(sequence: tuple[int, int], order: tuple[int, int]) -> Tensor:
-        logits = backbone.logits(torch.tensor(sequence), backbone.seen_in_order(torch.tensor(order)))
+        logits = backbone.logits(torch.tensor(sequence), backbone.earlier_visible(torch.tensor(order)))
         return (logits[:, :4] / temperature).softmax(-1)
 
     joint, apart = torch.zeros(2, 4, 4), torch.zeros(4, 4)
@@ -145,22 +145,22 @@ def test_two_residues_follow_the_joint_distribution(bundle: Structure, attentive
 def test_tied_residues_follow_the_averaged_logits(bundle: Structure, predictor: Predictor) -> None:
     structure, temperature = pair(bundle), 0.3
     backbone = Backbone(structure, predictor)
-    logits = backbone.logits(backbone.sequence, backbone.seen_by_none())[:, :4]
-    for words, mean in [("A:8=A:9", logits.mean(0)), ("A:8*3=A:9", 0.75 * logits[0] + 0.25 * logits[1])]:
+    logits = backbone.logits(backbone.sequence, backbone.none_visible())[:, :4]
+    for tie, mean in [("A:8=A:9", logits.mean(0)), ("A:8*3=A:9", 0.75 * logits[0] + 0.25 * logits[1])]:
         found = torch.zeros(4)
-        for one in drawn(structure, predictor, temperature, ties=[words], omit=OMITTED):
+        for one in drawn(structure, predictor, temperature, ties=[tie], omit=OMITTED):
             assert one.sequence[0] == one.sequence[1]
             found[one.sequence[0]] += 1
         assert chi_square(found, (mean / temperature).softmax(-1)) < 16.3  # 3 degrees of freedom, p = 0.001
 
 
-def test_the_own_sequence_of_designed_residues_is_never_seen(bundle: Structure, predictor: Predictor) -> None:
+def test_the_own_sequence_of_designed_residues_is_never_visible(bundle: Structure, predictor: Predictor) -> None:
     blank = replace(bundle, residues=torch.full_like(bundle.residues, chemistry.RESIDUE_INDEX["ALA"]))
     one, other = (design(s, predictor=predictor, temperature=1.0, seed=9)[0] for s in (bundle, blank))
     assert torch.equal(one.residues, other.residues)
 
 
-def test_what_is_kept_is_seen(bundle: Structure, predictor: Predictor) -> None:
+def test_what_is_kept_is_visible(bundle: Structure, predictor: Predictor) -> None:
     """Another context, another probability; an unknown residue in the context shows nothing."""
     residues = bundle.residues.clone()
     residues[:32] = (residues[:32] + 7) % 20
@@ -172,7 +172,7 @@ def test_what_is_kept_is_seen(bundle: Structure, predictor: Predictor) -> None:
     ]
     backbone = Backbone(bundle, predictor)
     assert len({round(value, 5) for value in found}) == 3
-    assert found[2] == pytest.approx(float(backbone.log_probs(backbone.seen_by_none())[39].max()), abs=1e-5)
+    assert found[2] == pytest.approx(float(backbone.log_probs(backbone.none_visible())[39].max()), abs=1e-5)
 
 
 def test_only_designed_residues_are_linked(bundle: Structure, predictor: Predictor) -> None:

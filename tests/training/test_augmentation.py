@@ -23,7 +23,7 @@ def test_only_the_control_learns_from_turned_examples(task: str, tmp_path: Path,
     for encoder, model in MODELS.items():
         for augment in ("none", "rotations", "reflections"):
             config = experiment(task, 3, f"{encoder}-{augment}", model=model, augment=augment)
-            found[encoder, augment] = train(config, tmp_path / config.stem, data=store, say=lambda line: None).best
+            found[encoder, augment] = train(config, tmp_path / config.stem, data=store, log=lambda line: None).best
     for augment in ("rotations", "reflections"):
         assert found["tensor_field", augment] == pytest.approx(found["tensor_field", "none"], rel=2e-4)
         assert found["coordinates", augment] != pytest.approx(found["coordinates", "none"], rel=2e-3)
@@ -33,11 +33,11 @@ def test_reflections_are_something_new_to_odd_scalars(tmp_path: Path, store: Pat
     found = {}
     for augment in ("none", "rotations", "reflections"):
         config = experiment("design", 3, augment, augment=augment)
-        found[augment] = train(config, tmp_path / augment, data=store, say=lambda line: None).best
+        found[augment] = train(config, tmp_path / augment, data=store, log=lambda line: None).best
     assert found["rotations"] == pytest.approx(found["none"], rel=2e-4)
     assert found["reflections"] != pytest.approx(found["none"], rel=2e-4)
 
 
 def test_unknown_turns_are_answered(tmp_path: Path, store: Path, experiment: Make) -> None:
     with pytest.raises(ValueError, match="augment"):
-        train(experiment("design", 2, augment="turns"), tmp_path / "run", data=store, say=lambda line: None)
+        train(experiment("design", 2, augment="turns"), tmp_path / "run", data=store, log=lambda line: None)

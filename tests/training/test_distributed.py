@@ -55,9 +55,9 @@ def test_two_processes_train_one_model(
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("best.safetensors") == 1 and done.stderr.count("step 3,") == 1
     alone = experiment("refinement", 3, "alone", accumulate=2)
-    train(alone, tmp_path / "alone", data=store, device="cpu", say=silent)
+    train(alone, tmp_path / "alone", data=store, device="cpu", log=silent)
     assert_same_run(tmp_path / "run", tmp_path / "alone", points=2)
-    train(config, tmp_path / "half", data=store, device="cpu", say=silent)
+    train(config, tmp_path / "half", data=store, device="cpu", log=silent)
     half, both = (load_file(tmp_path / run / "best.safetensors") for run in ("half", "run"))
     assert any(not torch.allclose(half[name], both[name]) for name in half), "the second process adds nothing"
 
@@ -90,7 +90,7 @@ def test_two_nodes_of_a_slurm_job_train_one_model(
     assert "best.safetensors" in told[0][0] and "step 3," in told[0][1]
     assert "best.safetensors" not in told[1][0] and "step 3," not in told[1][1]
     alone = experiment("design", 3, "alone", validate_every=1, accumulate=4)
-    train(alone, tmp_path / "alone", data=store, device="cpu", say=silent)
+    train(alone, tmp_path / "alone", data=store, device="cpu", log=silent)
     assert_same_run(tmp_path / "run", tmp_path / "alone", points=3)
 
 
@@ -100,7 +100,7 @@ def test_nodes_that_nobody_started_are_an_error(
     for name in ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_NTASKS"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ValueError, match="srun --nodes=2 --ntasks-per-node=3"):
-        train(experiment("design", 2), tmp_path / "run", data=store, device="cpu", processes=3, nodes=2, say=silent)
+        train(experiment("design", 2), tmp_path / "run", data=store, device="cpu", processes=3, nodes=2, log=silent)
 
 
 def test_a_batch_job_of_one_task_is_no_launcher(
@@ -109,5 +109,5 @@ def test_a_batch_job_of_one_task_is_no_launcher(
     """A job of a workflow runs in such a task: what SLURM says of it must not be taken for a place among processes."""
     monkeypatch.setenv("SLURM_NTASKS", "1")
     monkeypatch.setenv("SLURM_JOB_NAME", "train")
-    result = train(experiment("design", 1), tmp_path / "run", data=store, device="cpu", say=silent)
+    result = train(experiment("design", 1), tmp_path / "run", data=store, device="cpu", log=silent)
     assert (result.steps, result.rank) == (1, 0)

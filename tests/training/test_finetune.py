@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from protein_enn import chemistry
-from protein_enn.data.batches import seeded
+from protein_enn.data.batches import seeded_generator
 from protein_enn.data.leakage import Fingerprint, fingerprint_path, load_fingerprint
 from protein_enn.io import write_structure
 from protein_enn.predictor import load_predictor, untrained
 from protein_enn.scoring.backbone import Backbone
-from protein_enn.scoring.mutations import DDG_LIKE, log_odds
+from protein_enn.scoring.estimators import DDG_LIKE
+from protein_enn.scoring.mutations import log_odds
 from protein_enn.scoring.substitutions import Substitution
 from protein_enn.structure import Structure
 from protein_enn.testing import random_structure
@@ -43,18 +44,18 @@ def test_a_gain_on_held_out_chains_is_kept_and_what_was_met_is_known(tmp_path: P
     said: list[str] = []
     found = finetune(
         chains(tmp_path / "in", 6), tmp_path / "run", base=base, max_steps=12, learning_rate=1e-2, cluster="words",
-        device="cpu", say=said.append,
+        device="cpu", log=said.append,
     )  # fmt: skip
     assert found.kept == "finetuned" and found.after < found.before and found.held_out >= 1
     assert not found.independent and any("no fingerprint" in line for line in said), "nothing is known of the base"
     info = json.loads((tmp_path / "run" / "best.json").read_text())
     assert info["finetuning"]["kept"] == "finetuned" and info["finetuning"]["after"] == found.after
     met = load_fingerprint(fingerprint_path(found.weights))
-    assert met is not None and met.seen(random_structure((40,), seed=_first(tmp_path, "train")).sequence)
-    assert not met.seen(random_structure((40,), seed=_first(tmp_path, "val")).sequence)
+    assert met is not None and met.overlaps(random_structure((40,), seed=_first(tmp_path, "train")).sequence)
+    assert not met.overlaps(random_structure((40,), seed=_first(tmp_path, "val")).sequence)
     again = finetune(
         chains(tmp_path / "in", 6), tmp_path / "again", base=str(found.weights), max_steps=2, learning_rate=1e-12,
-        cluster="words", device="cpu", say=said.append,
+        cluster="words", device="cpu", log=said.append,
     )  # fmt: skip
     assert again.independent, "what the first run held out, the second may hold out as well"
     assert any("moved to training" in line for line in again.notes) or again.held_out >= 1
@@ -70,7 +71,7 @@ def test_the_base_stays_where_it_is_no_worse(tmp_path: Path, base: str, monkeypa
     monkeypatch.setattr(finetuning_of_chains, "held_out_figures", lambda *given: worse)
     found = finetune(
         chains(tmp_path / "in", 4), tmp_path / "run", base=base, max_steps=1, cluster="words", device="cpu",
-        say=lambda line: None,
+        log=lambda line: None,
     )  # fmt: skip
     assert found.kept == "base" and found.after == pytest.approx(2.0 + 0.1 / 3)
     kept = load_predictor(found.weights, "cpu")
@@ -83,14 +84,14 @@ def test_a_rate_that_spoils_everything_is_one_line(tmp_path: Path, base: str):
     with pytest.raises(ValueError, match="lower learning rate"):
         finetune(
             chains(tmp_path / "in", 4), tmp_path / "run", base=base, max_steps=3, learning_rate=30.0, cluster="words",
-            device="cpu", say=lambda line: None,
+            device="cpu", log=lambda line: None,
         )  # fmt: skip
 
 
 def test_one_cluster_alone_says_that_nothing_is_held_out(tmp_path: Path, base: str):
     found = finetune(
         chains(tmp_path / "in", 1), tmp_path / "run", base=base, max_steps=1, cluster="words", device="cpu",
-        say=lambda line: None,
+        log=lambda line: None,
     )  # fmt: skip
     assert found.held_out == 0 and not found.independent
     assert any("no chain could be held out" in note for note in found.notes)
@@ -103,7 +104,7 @@ def test_chains_that_the_base_has_seen_are_named(tmp_path: Path):
     )
     found = finetune(
         chains(tmp_path / "in", 4), tmp_path / "run", base=str(weights), max_steps=1, cluster="words", device="cpu",
-        say=lambda line: None,
+        log=lambda line: None,
     )  # fmt: skip
     assert found.held_out >= 1 and not found.independent
     assert any("resemble chains of an earlier training" in note for note in found.notes)
@@ -130,7 +131,7 @@ def test_measured_mutations_are_learned_and_carry_over(tmp_path: Path, base: str
     table["none.cif"] = table["p1.cif"][:2]
     found = finetune_on_ddg(
         table, tmp_path, tmp_path / "run", base=base, epochs=4, learning_rate=1e-2, cluster_by="words", threads=1,
-        settings={"likelihood": 0.01}, say=lambda line: None,
+        settings={"likelihood": 0.01}, log=lambda line: None,
     )  # fmt: skip
     assert found.kept == "finetuned" and found.after > max(found.before, 0.3) and found.epoch >= 1
     assert found.skipped == 3 and any("none.cif" in note for note in found.notes)
@@ -138,9 +139,9 @@ def test_measured_mutations_are_learned_and_carry_over(tmp_path: Path, base: str
     tuned = load_predictor(found.weights, "cpu")
     assert tuned.task == "design" and tuned.info["calibration"]["weights_sha256"] == tuned.sha256
     met = load_fingerprint(fingerprint_path(found.weights))
-    assert met is not None and sum(met.seen(random_structure((40,), seed=i).sequence) for i in range(4)) == len(met)
+    assert met is not None and sum(met.overlaps(random_structure((40,), seed=i).sequence) for i in range(4)) == len(met)
     with pytest.raises(ValueError, match="one cluster only"):
-        finetune_on_ddg({"p0.cif": table["p0.cif"]}, tmp_path, tmp_path / "no", base=base, say=lambda line: None)
+        finetune_on_ddg({"p0.cif": table["p0.cif"]}, tmp_path, tmp_path / "no", base=base, log=lambda line: None)
 
 
 def test_the_score_that_is_learned_is_ddg_like(base: str):
@@ -148,10 +149,10 @@ def test_the_score_that_is_learned_is_ddg_like(base: str):
     places, mutants = [2, 5, 9], [1, 7, 12]
     model = predictor.model
     protein = DdgTask.example(model, structure, places, mutants, [0.0, 1.0, 2.0])  # type: ignore[arg-type]
-    expected = log_odds(Backbone(structure, predictor), structure, predictor, [DDG_LIKE])[DDG_LIKE][places, mutants]
+    expected = log_odds(Backbone(structure, predictor), [DDG_LIKE])[DDG_LIKE][places, mutants]
     torch.testing.assert_close(DdgTask.scores(model, protein), expected, atol=1e-4, rtol=1e-4)  # type: ignore[arg-type]
     task = DdgTask(DdgTask.Config())
-    parts = task.loss(model, model, protein, seeded("x"))  # type: ignore[arg-type]
+    parts = task.loss(model, model, protein, seeded_generator("x"))  # type: ignore[arg-type]
     assert parts["drift"] == pytest.approx(0.0, abs=1e-6), "the base does not drift from itself"
     assert parts["ranking"] > 0 and parts["huber"] >= 0
 
@@ -163,7 +164,7 @@ def test_weights_with_conditions_learn_and_are_calibrated_under_that_of_scan(tmp
     for name in ("clean", "robust"):
         predictor = load_predictor(path, "cpu", condition=name)
         protein = DdgTask.example(predictor.model, structure, [2, 5], [1, 7], [0.0, 1.0], name)  # type: ignore[arg-type]
-        expected = log_odds(Backbone(structure, predictor), structure, predictor, [DDG_LIKE])[DDG_LIKE][[2, 5], [1, 7]]
+        expected = log_odds(Backbone(structure, predictor), [DDG_LIKE])[DDG_LIKE][[2, 5], [1, 7]]
         scores[name] = DdgTask.scores(predictor.model, protein)  # type: ignore[arg-type]
         torch.testing.assert_close(scores[name], expected, atol=1e-4, rtol=1e-4)
     assert (scores["clean"] - scores["robust"]).abs().max() > 1e-3
@@ -175,7 +176,7 @@ def test_weights_with_conditions_learn_and_are_calibrated_under_that_of_scan(tmp
         table[f"p{i}.cif"] = measured(structure, str(path), 30)
     found = finetune_on_ddg(
         table, tmp_path, tmp_path / "run", base=str(path), epochs=4, learning_rate=1e-2, cluster_by="words", threads=1,
-        settings={"likelihood": 0.01}, say=lambda line: None,
+        settings={"likelihood": 0.01}, log=lambda line: None,
     )  # fmt: skip
     assert found.kept == "finetuned"
     assert load_predictor(found.weights, "cpu").info["calibration"]["condition"] == "robust"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.data import Chain, Store
-from protein_enn.data.batches import seeded
+from protein_enn.data.batches import seeded_generator
 from protein_enn.data.labels import VIEWS, LabelSet
 from protein_enn.data.store import Record, write_store
 from protein_enn.models.mpnn.graph import BackboneGraph, graph_of_backbone
@@ -21,7 +21,7 @@ from protein_enn.models.mpnn.network import MPNN
 from protein_enn.models.mpnn.published import read_published
 from protein_enn.testing import random_structure
 from protein_enn.training import labelling
-from protein_enn.training.labelling import drawn_sequence, known_condition, label_store, rounds, views
+from protein_enn.training.labelling import known_condition, label_store, rounds, sample_sequence, views
 
 OXYGEN = 3
 """Of the compact layout's atoms N, CA, C, O."""
@@ -103,15 +103,15 @@ def kl(p: Tensor, q: Tensor) -> Tensor:
 def test_views_are_what_the_network_says(network: MPNN, name: str) -> None:
     chain = CHAINS[name][0]
     nodes = graph_of(chain, network).rows
-    for view in views(network, chain, seeded(0)):
+    for view in views(network, chain, seeded_generator(0)):
         direct = said(network, chain, view.sequence, view.rank)
         torch.testing.assert_close(view.log_probs[nodes], direct, atol=1e-4, rtol=0)
-        assert view.labelled.nonzero()[:, 0].tolist() == [i for i in nodes.tolist() if chain.own[i]]
+        assert view.labeled.nonzero()[:, 0].tolist() == [i for i in nodes.tolist() if chain.own[i]]
 
 
 def test_views_differ_as_their_names_say(network: MPNN) -> None:
     chain = without_oxygen(chain_of("large", 200, 60, seed=7), [3, 5, 230])
-    none, native, mixed = views(network, chain, seeded(1))
+    none, native, mixed = views(network, chain, seeded_generator(1))
     assert not none.rank.any() and torch.equal(none.sequence, chain.residues)
     assert torch.equal(native.sequence, chain.residues)
     for view in (native, mixed):
@@ -128,8 +128,8 @@ def test_replaced_residues_are_draws_of_the_teacher(network: MPNN, monkeypatch: 
     sure = network.logits_by_order
     monkeypatch.setattr(network, "logits_by_order", lambda *given: 1e4 * sure(*given))
     chain = CHAINS["complex"][0]
-    _, native, mixed = views(network, chain, seeded(2))
-    expected = torch.where(native.labelled, native.log_probs.argmax(-1), chain.residues)
+    _, native, mixed = views(network, chain, seeded_generator(2))
+    expected = torch.where(native.labeled, native.log_probs.argmax(-1), chain.residues)
     assert torch.equal(mixed.sequence, expected) and not torch.equal(mixed.sequence, chain.residues)
 
 
@@ -144,7 +144,7 @@ def test_stored_labels_are_what_the_network_says(
         by_itself = name == "val" or (name == "complex" and alone == 1.0)
         assert found.alone(number) == by_itself
         for i in range(len(VIEWS)):
-            shown = found.shown(store[number], number, i)
+            shown = found.with_labels(store[number], number, i)
             assert shown.labels is not None and shown.rank is not None and shown.shown is not None
             assert len(shown) == (CHAINS[name][0].own.sum() if by_itself else len(CHAINS[name][0]))
             nodes = graph_of(shown, network).rows
@@ -152,7 +152,7 @@ def test_stored_labels_are_what_the_network_says(
             assert (shown.shown[nodes] < chemistry.UNKNOWN).all()
 
 
-def test_what_cannot_be_labelled_is_skipped_once(tmp_path: Path, store: Store, teacher: Path) -> None:
+def test_what_cannot_be_labeled_is_skipped_once(tmp_path: Path, store: Store, teacher: Path) -> None:
     found = label(store, teacher, tmp_path / "l")
     assert found.skipped == {NUMBERS["bare"]: "bare: no residue with N, CA, C and O"}
     assert NUMBERS["bare"] not in found and NUMBERS["pair"] not in found
@@ -186,10 +186,10 @@ def test_drawn_residues_are_the_most_probable_when_it_is_cold(network: MPNN) -> 
     chain = without_oxygen(unknown(chain_of("designed", 30, 6, seed=8)), [2])
     graph = graph_of(chain, network)
     encoding = network.encode(graph)
-    drawn = drawn_sequence(network, graph, encoding, len(chain), 1e-6, seeded(3))
+    drawn = sample_sequence(network, graph, encoding, len(chain), 1e-6, seeded_generator(3))
     assert drawn[2] == chemistry.UNKNOWN and (drawn[graph.rows] < chemistry.UNKNOWN).all()
     # The same draws of the generator give the order.
-    generator = seeded(3)
+    generator = seeded_generator(3)
     color = labelling.coloring(labelling._linked(graph), torch.randperm(len(graph.rows), generator=generator))
     turn = torch.randperm(int(color.max()) + 1, generator=generator)[color]
     neighbors = graph.neighbors
@@ -204,7 +204,7 @@ def test_drawn_sequences_follow_the_generator_and_the_temperature(network: MPNN)
     encoding = network.encode(graph)
 
     def draw(temperature: float, seed: int) -> Tensor:
-        return drawn_sequence(network, graph, encoding, 40, temperature, seeded(seed))
+        return sample_sequence(network, graph, encoding, 40, temperature, seeded_generator(seed))
 
     assert torch.equal(draw(1.0, 0), draw(1.0, 0)) and not torch.equal(draw(1.0, 0), draw(1.0, 1))
     hot = torch.stack([draw(1e3, seed) for seed in range(5)])

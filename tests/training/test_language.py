@@ -60,7 +60,7 @@ def quiet(line: str) -> None:
 def test_trains_and_its_weights_score(
     store: Path, cache: Path, tmp_path: Path, esm2_checkpoint: Path, language_model: LanguageModel
 ) -> None:
-    found = train(experiment(tmp_path), tmp_path / "run", data=store, embeddings=cache, device="cpu", say=quiet)
+    found = train(experiment(tmp_path), tmp_path / "run", data=store, embeddings=cache, device="cpu", log=quiet)
     assert found.steps == 4 and math.isfinite(found.best)
     predictor = load_predictor(found.weights, language=esm2_checkpoint)
     assert predictor.info["language"] == language_model.identity
@@ -74,23 +74,23 @@ def test_trains_and_its_weights_score(
     write_embeddings(tmp_path / "other", other, [s for c in Store(store) for s in sequences_of(c)])
     with pytest.raises(ValueError, match="features of other, but the start weights were trained with another"):
         train(
-            experiment(tmp_path), tmp_path / "more", data=store, embeddings=tmp_path / "other", say=quiet,
+            experiment(tmp_path), tmp_path / "more", data=store, embeddings=tmp_path / "other", log=quiet,
             from_weights=found.weights,
         )  # fmt: skip
 
 
 def test_a_run_that_was_killed_and_goes_on_leaves_the_same_bytes(store: Path, cache: Path, tmp_path: Path) -> None:
     config, straight, broken = experiment(tmp_path), tmp_path / "straight", tmp_path / "broken"
-    train(config, straight, data=store, embeddings=cache, device="cpu", say=quiet)
+    train(config, straight, data=store, embeddings=cache, device="cpu", log=quiet)
 
     def killed(line: str) -> None:
         if line.startswith("step 2"):
             raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):
-        train(config, broken, data=store, embeddings=cache, device="cpu", say=killed)
+        train(config, broken, data=store, embeddings=cache, device="cpu", log=killed)
     lines: list[str] = []
-    train(config, broken, data=store, embeddings=cache, device="cpu", say=lines.append, resume_if_any=True)
+    train(config, broken, data=store, embeddings=cache, device="cpu", log=lines.append, resume_if_any=True)
     assert "goes on from step 2" in lines[0]
     for name in ("best.safetensors", "best.json"):
         assert (straight / name).read_bytes() == (broken / name).read_bytes()
@@ -111,7 +111,7 @@ def test_what_does_not_fit_is_refused(store: Path, cache: Path, tmp_path: Path, 
     def fails(message: str, *, language: int = 32, task: str = "design", embeddings: Path | None = cache) -> None:
         path = experiment(tmp_path, task=task, language=language)
         with pytest.raises(ValueError, match=message):
-            train(path, tmp_path / "run", data=store, embeddings=embeddings, device="cpu", say=quiet)
+            train(path, tmp_path / "run", data=store, embeddings=embeddings, device="cpu", log=quiet)
 
     fails(r"takes 32 features.*--embeddings", embeddings=None)
     fails(r"32 features of esm2_tiny, but the model takes none; write `language: 32`", language=0)

@@ -83,7 +83,7 @@ def test_a_run_killed_again_and_again_leaves_the_same_bytes(
     assert steps[0] == f"starts anew: there is no {NAME}"
     assert [line.split(" of ")[0] for line in steps[1:]] == [f"goes on from step {n}" for n in (1, 3, 3)]
     assert not list(run.glob(".*.part")), "what the killed writers left is there"
-    train(config, tmp_path / "straight", data=store, device="cpu", threads=1, say=silent)
+    train(config, tmp_path / "straight", data=store, device="cpu", threads=1, log=silent)
     for name in results[:2]:
         assert (run / name).read_bytes() == (tmp_path / "straight" / name).read_bytes(), name
     assert rows(run) == rows(tmp_path / "straight")
@@ -94,15 +94,15 @@ def test_only_the_very_same_run_goes_on(
     tmp_path: Path, store: Path, make_store: Callable[[str, int], Path], experiment: Callable[..., Path]
 ) -> None:
     config, run, lines = experiment("design", 2), tmp_path / "run", list[str]()
-    first = train(config, run, data=store, resume_if_any=True, say=lines.append)
+    first = train(config, run, data=store, resume_if_any=True, log=lines.append)
     assert lines[0] == "starts anew: there is no last.ckpt"
     bytes_before, checkpoint = first.weights.read_bytes(), (run / NAME).read_bytes()
-    weights = train(config, tmp_path / "start", data=store, say=silent).weights
+    weights = train(config, tmp_path / "start", data=store, log=silent).weights
 
     def again(config: Path, data: Path, start: Path | None = None) -> str:
         (run / NAME).write_bytes(checkpoint)
         said: list[str] = []
-        train(config, run, data=data, resume_if_any=True, say=said.append, from_weights=start)
+        train(config, run, data=data, resume_if_any=True, log=said.append, from_weights=start)
         return said[0]
 
     first.weights.unlink()
@@ -118,7 +118,7 @@ def test_only_the_very_same_run_goes_on(
     assert "goes on" in again(experiment("design", 2, "sooner", checkpoint_minutes=1.0), store)
     (run / NAME).write_bytes(checkpoint[:1000])
     lines.clear()
-    train(config, run, data=store, resume_if_any=True, say=lines.append)
+    train(config, run, data=store, resume_if_any=True, log=lines.append)
     assert lines[0] == "starts anew: last.ckpt is damaged"
     assert first.weights.read_bytes() == bytes_before
 
@@ -132,4 +132,4 @@ def test_a_checkpoint_that_runs_code_is_refused(tmp_path: Path, store: Path, exp
     run.mkdir()
     torch.save({"global_step": 1, "x": Hostile()}, run / NAME)
     with pytest.raises(ValueError, match="not a checkpoint"):
-        train(experiment("design", 2), run, data=store, resume=True, say=silent)
+        train(experiment("design", 2), run, data=store, resume=True, log=silent)

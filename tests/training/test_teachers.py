@@ -33,7 +33,7 @@ from protein_enn.training.tasks.design import DesignTask
 ENCODER = "{layers: 1, scalars: 16, odd: 4, channels: 4, edges: 8, hidden: 8}"
 MODEL = f"{{k: 6, conditions: [clean, robust], encoder_settings: {ENCODER}}}"
 PARTNERED, DESIGNED, OTHER = 1, 5, 4
-"""A record with partners, a designed backbone, and one that only the second teacher has labelled."""
+"""A record with partners, a designed backbone, and one that only the second teacher has labeled."""
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_teachers_and_views_are_drawn_in_their_shares(store: Path, labels: dict[
     views = {}
     for teacher in range(2):
         for view in range(3):
-            shown = taught[teacher].shown(Store(store)[2], 2, view)
+            shown = taught[teacher].with_labels(Store(store)[2], 2, view)
             assert shown.labels is not None
             views[tuple(shown.labels.flatten().tolist())] = teacher, view
     drawn: Counter[tuple[int, int]] = Counter()
@@ -116,26 +116,26 @@ def test_partners_come_with_the_labels_that_were_made_with_them(
     together, alone = examples(store, labels), examples(store, {"clean": tmp_path / "alone"})
     for epoch in range(8):
         graph, target = together[(epoch, PARTNERED)]
-        assert graph.num_nodes == 24 and not target.labelled[18:].any() and target.labelled[:18].all()
+        assert graph.num_nodes == 24 and not target.labeled[18:].any() and target.labeled[:18].all()
         assert alone[(epoch, PARTNERED)][0].num_nodes == 18
 
 
-def test_a_record_is_learned_from_those_that_labelled_it(store: Path, labels: dict[str, Path]) -> None:
+def test_a_record_is_learned_from_those_that_labeled_it(store: Path, labels: dict[str, Path]) -> None:
     found = examples(store, labels)
     assert {int(found[(epoch, OTHER)][0].condition[0]) for epoch in range(12)} == {1}
     neither = examples(store, {"clean": labels["clean"]})
     graph, target = neither[(0, OTHER)]
-    assert not graph.condition.any() and not target.labelled.any() and target.learned.all()
+    assert not graph.condition.any() and not target.labeled.any() and target.learned.all()
 
 
 def test_validation_is_of_the_native_chain_under_the_first_condition(store: Path, labels: dict[str, Path]) -> None:
     found = examples(store, labels, training=False)
-    native = sets(labels)[0].shown(Store(store)[0], 0, 1)
+    native = sets(labels)[0].with_labels(Store(store)[0], 0, 1)
     graph, target = found[(0, 0)]
     assert native.rank is not None and torch.equal(target.rank, native.rank.float())
     assert not graph.condition.any() and torch.equal(target.shown, Store(store)[0].residues)
-    graph, target = found[(0, OTHER)]  # which the second teacher alone has labelled
-    assert not graph.condition.any() and not target.labelled.any()
+    graph, target = found[(0, OTHER)]  # which the second teacher alone has labeled
+    assert not graph.condition.any() and not target.labeled.any()
 
 
 def records_of(natives: int, designed: int) -> list[Record]:
@@ -161,7 +161,7 @@ def test_batches_hold_usable_records_and_their_share_of_designs() -> None:
         ResidueBudget(records, "train", usable={13}, **options)
 
 
-def test_loaders_draw_what_any_teacher_has_labelled(store: Path, labels: dict[str, Path]) -> None:
+def test_loaders_draw_what_any_teacher_has_labeled(store: Path, labels: dict[str, Path]) -> None:
     experiment = Experiment(task="design", budget=60, crop=30, designed_share=0.3)
     one = {"clean": labels["clean"]}
     for folders, natives in ((labels, {1, 2, 3, 4}), (one, {1, 2, 3})):
@@ -222,12 +222,12 @@ def test_weights_with_conditions_are_tuned_without_labels(
     """They then learn native letters under the first condition; their conditions stay."""
     model = {"k": 6, "conditions": ["clean", "robust"], "encoder_settings": {"layers": 1, "hidden": 8}}
     start = untrained("design", model).save(tmp_path / "start.safetensors")
-    tuned = train(experiment("design", 2), tmp_path / "run", data=store, from_weights=start, device="cpu", say=quiet)
+    tuned = train(experiment("design", 2), tmp_path / "run", data=store, from_weights=start, device="cpu", log=quiet)
     predictor = load_predictor(tuned.weights, "cpu", condition="robust")
     assert predictor.condition == "robust" and "teachers" not in predictor.info["training"]
 
 
-def test_a_chain_that_is_not_the_one_labelled_stops_the_training(
+def test_a_chain_that_is_not_the_one_labeled_stops_the_training(
     tmp_path: Path, store: Path, labels: dict[str, Path], config: Path
 ) -> None:
     folder = tmp_path / "clean"
@@ -240,7 +240,7 @@ def test_a_chain_that_is_not_the_one_labelled_stops_the_training(
     entry.write_text(json.dumps(shard))
     words = ("--labels", folder, "--labels", labels["robust"], "--device", "cpu")
     found = invoke("train", config, "--store", store, "-o", tmp_path / "run", *words)
-    assert found.exit_code == 1 and "differs from the one labelled; label again" in found.stderr
+    assert found.exit_code == 1 and "differs from the one labeled; label again" in found.stderr
 
 
 def test_a_run_that_was_killed_goes_on_with_the_same_labels_alone(
@@ -253,11 +253,11 @@ def test_a_run_that_was_killed_goes_on_with_the_same_labels_alone(
             raise RuntimeError("killed")
 
     straight, broken = tmp_path / "straight", tmp_path / "broken"
-    train(config, straight, say=quiet, **options)
+    train(config, straight, log=quiet, **options)
     with pytest.raises(RuntimeError, match="killed"):
-        train(config, broken, say=killed, **options)
+        train(config, broken, log=killed, **options)
     lines: list[str] = []
-    train(config, broken, say=lines.append, resume_if_any=True, **options)
+    train(config, broken, log=lines.append, resume_if_any=True, **options)
     assert "goes on from step 2" in lines[0]
     for name in ("best.safetensors", "best.json"):
         assert (straight / name).read_bytes() == (broken / name).read_bytes()
@@ -275,10 +275,10 @@ def test_a_checkpoint_from_before_there_were_teachers_goes_on(
             raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):
-        train(config, run, data=store, device="cpu", say=killed)
+        train(config, run, data=store, device="cpu", log=killed)
     checkpoint = torch.load(run / NAME, weights_only=True)
     assert checkpoint["run"].pop("teachers") is None
     torch.save(checkpoint, run / NAME)
     lines: list[str] = []
-    train(config, run, data=store, device="cpu", say=lines.append, resume_if_any=True)
+    train(config, run, data=store, device="cpu", log=lines.append, resume_if_any=True)
     assert "goes on from step 2" in lines[0]

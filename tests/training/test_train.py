@@ -14,7 +14,7 @@ from protein_enn.training.experiment import read_experiment
 @pytest.mark.parametrize("task", ["design", "refinement"])
 def test_a_run_leaves_weights_that_load_without_the_trainer(task, tmp_path, store, experiment):
     lines: list[str] = []
-    result = train(experiment(task, 4), tmp_path / "run", data=store, say=lines.append)
+    result = train(experiment(task, 4), tmp_path / "run", data=store, log=lines.append)
     predictor = load_predictor(result.weights, device="cpu")
     assert predictor.task == task
     assert predictor.info["data"]["source"] == "random"
@@ -30,7 +30,7 @@ def test_a_run_leaves_weights_that_load_without_the_trainer(task, tmp_path, stor
 def test_bfloat16_products_give_nearly_the_same_run(task, tmp_path, store, experiment):
     full, half = experiment(task, 2), tmp_path / "half.yaml"
     half.write_text(full.read_text() + "precision: bf16-mixed\n")
-    losses = [train(c, tmp_path / c.stem, data=store, say=lambda line: None).best for c in (full, half)]
+    losses = [train(c, tmp_path / c.stem, data=store, log=lambda line: None).best for c in (full, half)]
     assert losses[0] != losses[1]
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
 
@@ -40,7 +40,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(optimizer, tmp_path, store, e
     """Stopped after 2 of 6 steps (as if killed after its checkpoint) and resumed: bit for bit the straight run."""
     config = experiment("design", 6)
     config.write_text(config.read_text() + f"optimizer: {optimizer}\n")
-    train(config, tmp_path / "straight", data=store, say=lambda line: None)
+    train(config, tmp_path / "straight", data=store, log=lambda line: None)
 
     class Killed(Exception):
         pass
@@ -49,8 +49,8 @@ def test_a_stopped_run_goes_on_to_the_same_weights(optimizer, tmp_path, store, e
         raise Killed(line)
 
     with pytest.raises(Killed, match="step 2"):
-        train(config, tmp_path / "broken", data=store, say=kill)
-    train(config, tmp_path / "broken", data=store, resume=True, say=lambda line: None)
+        train(config, tmp_path / "broken", data=store, log=kill)
+    train(config, tmp_path / "broken", data=store, resume=True, log=lambda line: None)
     straight = torch.load(tmp_path / "straight" / "last.ckpt", weights_only=True)
     broken = torch.load(tmp_path / "broken" / "last.ckpt", weights_only=True)
     assert straight["global_step"] == broken["global_step"] == 6
@@ -63,14 +63,14 @@ def test_a_stopped_run_goes_on_to_the_same_weights(optimizer, tmp_path, store, e
 def test_the_json_counts_the_chains_that_were_used(tmp_path, store, experiment):
     config = experiment("design", 2)
     config.write_text(config.read_text() + "clusters: 0.4\n")  # of five
-    data = load_predictor(train(config, tmp_path / "run", data=store, say=str).weights, device="cpu").info["data"]
+    data = load_predictor(train(config, tmp_path / "run", data=store, log=str).weights, device="cpu").info["data"]
     assert (data["training_chains"], data["training_clusters"]) == (2, 2)
 
 
 def test_fine_tuning_starts_from_given_weights(tmp_path, store, experiment):
     config = experiment("design", 2)
-    first = train(config, tmp_path / "first", data=store, say=lambda line: None)
-    tuned = train(config, tmp_path / "tuned", data=store, from_weights=first.weights, say=lambda line: None)
+    first = train(config, tmp_path / "first", data=store, log=lambda line: None)
+    tuned = train(config, tmp_path / "tuned", data=store, from_weights=first.weights, log=lambda line: None)
     before, after = load_file(first.weights), load_file(tuned.weights)
     assert before.keys() == after.keys()
     change = max(float((before[k] - after[k]).abs().max()) for k in before)

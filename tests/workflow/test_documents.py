@@ -17,7 +17,7 @@ from tests.workflow.conftest import ROOT
 def test_schema_and_table_are_current() -> None:
     again = "run python scripts/write_workflow_schema.py"
     assert TARGET.read_text(encoding="utf-8") == text(), again
-    assert table() in (ROOT / "docs" / "pipeline.md").read_text(encoding="utf-8"), again
+    assert table() in (ROOT / "docs" / "how-to" / "pipeline.md").read_text(encoding="utf-8"), again
 
 
 def test_the_schema_knows_the_example_and_refuses_what_is_unknown() -> None:

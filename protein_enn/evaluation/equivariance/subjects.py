@@ -175,7 +175,7 @@ class RefinementSubject(Subject):
 
     @torch.no_grad()
     def calls(self, structure: Structure) -> Outputs:
-        """The network's moves without and with the gate, as displacements in Å from the input."""
+        """The network's moves, and those that are accepted of them, as displacements in Å from the input."""
         start = structure.positions.double()
         graph = self.model.graph(structure)
         with self.precise():
@@ -186,9 +186,9 @@ class RefinementSubject(Subject):
         confidence = output(_per_row(structure, rows, pair))
         own = {f"moves in {STEPS} steps": moved, "lDDT before and after": confidence}
         if self.precision == "bf16":
-            return own  # predictions differ by more than what the gate decides by
+            return own  # predictions differ by more than what acceptance decides by
         result = refine(structure, predictor=self.predictor, steps=STEPS)
-        # The mirror image is made of D-amino acids, which the gate counts as errors: it judges them by other numbers.
+        # The mirror image is made of D-amino acids, which count as chirality errors: other moves are accepted there.
         moves = displacement(result.structure.positions.double() - start, reflects=False)
         return {**own, "refine": moves}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -12,11 +12,18 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.evaluation.refinement.outcome import Pair
-from protein_enn.evaluation.refinement.side_chains import chi_accuracy, side_chain_rmsd
 from protein_enn.geometry.dihedrals import peptide_bonded
 from protein_enn.geometry.frames import backbone_frames
 from protein_enn.geometry.neighbors import nearest_neighbors
-from protein_enn.metrics import Stereochemistry, gdt, lddt, match_residues
+from protein_enn.metrics import (
+    Stereochemistry,
+    chi_errors,
+    chi_fraction,
+    gdt,
+    lddt,
+    match_residues,
+    pooled_side_chain_rmsd,
+)
 from protein_enn.metrics.lddt import best_naming
 from protein_enn.structure import Structure
 
@@ -58,20 +65,21 @@ def _lddt(structure: Structure, match: Match, *, ca_only: bool) -> tuple[float, 
 def figures(
     structure: Structure, match: Match, geometry: Stereochemistry, with_gdt: bool
 ) -> tuple[dict[str, float | None], Float[Tensor, "m"]]:
-    """Figures of merit and the all-heavy-atom lDDT of each matched residue.
+    """Metrics of a structure and the all-heavy-atom lDDT of each matched residue.
 
-    lDDT, GDT and chi accuracies are shares (0..1), side-chain RMSD is in Å, outliers are counts.
+    lDDT, GDT and chi accuracies are fractions (0..1), side-chain RMSD is in Å, outliers are counts.
     """
     score, per_residue = _lddt(structure, match, ca_only=False)
-    present, x, y = match.present, structure.positions[match.mine], match.native.positions[match.theirs]
-    chi1, chi2 = chi_accuracy(x, y, present, match.residues)
+    ours, theirs, present = structure.take(match.mine), match.native.take(match.theirs), match.present
+    x, y, errors = ours.positions, theirs.positions, chi_errors(ours, theirs)
+    named = ours.with_positions(best_naming(x, y, present, match.residues))
     result: dict[str, float | None] = {
         "lddt": score,
         "ca_lddt": _finite(_lddt(structure, match, ca_only=True)[0]),
         "gdt_ha": _gdt_ha(x, y, present) if with_gdt else None,
-        "chi1": chi1,
-        "chi2": chi2,
-        "side_chain_rmsd": side_chain_rmsd(best_naming(x, y, present, match.residues), y, present),
+        "chi1": chi_fraction(errors[:, [0]]),
+        "chi2": chi_fraction(errors[:, [1]]),
+        "side_chain_rmsd": pooled_side_chain_rmsd(named, theirs),
     }
     return result | {key: float(value) for key, value in geometry.summary().items()}, per_residue
 
@@ -86,8 +94,7 @@ def _gdt_ha(x: Float[Tensor, "m 37 3"], y: Float[Tensor, "m 37 3"], present: Boo
 
 def new_outliers(before: Stereochemistry, after: Stereochemistry) -> dict[str, int]:
     """By kind, the residues that have an outlier after and had none of that kind before."""
-    kinds = [f.name for f in fields(before) if isinstance(getattr(before, f.name), Tensor)]
-    return {kind: int((getattr(after, kind) & ~getattr(before, kind)).sum()) for kind in kinds}
+    return {kind: int((after.masks[kind] & ~mask).sum()) for kind, mask in before.masks.items()}
 
 
 def new_breaks(before: Structure, after: Structure) -> int:

@@ -18,7 +18,7 @@ from protein_enn.evaluation.provenance import provenance, subset
 from protein_enn.evaluation.refinement.cases import RefinementCase, refinement_cases
 from protein_enn.evaluation.refinement.journal import Journal
 from protein_enn.evaluation.refinement.outcome import Outcome
-from protein_enn.evaluation.refinement.summary import summarise
+from protein_enn.evaluation.refinement.summary import summarize
 from protein_enn.evaluation.refinement.variants import OPENMM, REFINE, VARIANTS, measure, prepare
 from protein_enn.predictor import Predictor
 
@@ -48,7 +48,7 @@ class RefinementEvaluation:
             if len({v for _, v in groups}) > 1:
                 prefix += f"{variant}_"
             failed = [f for f in self.failures if (f["set"], f["variant"]) == (set_name, variant)]
-            found = summarise(self.chosen(set_name, variant))
+            found = summarize(self.chosen(set_name, variant))
             found |= {
                 "failed": len(failed),
                 "first_failure": f"{failed[0]['name']}: {failed[0]['failure']}" if failed else None,
@@ -78,7 +78,7 @@ def _beside(outcomes: list[Outcome]) -> Metrics:
     """The figures of ours on the cases that OpenMM had too."""
     if not outcomes:
         return {}
-    found = summarise(outcomes)
+    found = summarize(outcomes)
     return {key: found[key] for key in ("pairs", "lddt_after", "lddt_gain", "improved", "worse", "seconds")}
 
 

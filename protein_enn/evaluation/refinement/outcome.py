@@ -7,18 +7,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from protein_enn.metrics.outliers import counted_per
+
 Figures = Mapping[str, float | None]
 """Figures of merit of one structure by name; None where one is not defined."""
 Pair = tuple[list[float | None], list[float | None]]
+WHEN = ("before", "after")
+_COUNTS = (
+    *(kind.rate for kind in counted_per("atoms")),
+    *(kind.count for kind in [*counted_per("evaluated"), *counted_per("residues")]),
+)
 COLUMNS = (
     "set", "name", "native", "variant", "residues", "lddt_before", "lddt_after", "lddt_gain", "ca_lddt_before",
     "ca_lddt_after", "gdt_ha_before", "gdt_ha_after", "chi1_before", "chi1_after", "chi2_before", "chi2_after",
-    "side_chain_rmsd_before", "side_chain_rmsd_after", "clashes_per_1000_atoms_before", "clashes_per_1000_atoms_after",
-    "ramachandran_outliers_before", "ramachandran_outliers_after", "rotamer_outliers_before", "rotamer_outliers_after",
-    "bond_outliers_before", "bond_outliers_after", "angle_outliers_before", "angle_outliers_after",
-    "planarity_outliers_before", "planarity_outliers_after", "omega_outliers_before", "omega_outliers_after",
-    "chirality_errors_before", "chirality_errors_after", "moved", "reverted", "median_ca", "max_ca", "new_outliers",
-    "seconds", "failure",
+    "side_chain_rmsd_before", "side_chain_rmsd_after", *(f"{name}_{when}" for name in _COUNTS for when in WHEN),
+    "moved", "reverted", "median_ca", "max_ca", "new_outliers", "seconds", "failure",
 )  # fmt: skip
 """Of a table of cases."""
 

@@ -11,6 +11,7 @@ import torch
 from protein_enn.evaluation.design import Metrics
 from protein_enn.evaluation.refinement.confidence import agreement
 from protein_enn.evaluation.refinement.outcome import Figures, Outcome, number
+from protein_enn.metrics.outliers import counted_per
 
 THRESHOLD = 0.005
 """Change of the all-heavy-atom lDDT beyond which a model counts as improved or worse."""
@@ -25,13 +26,9 @@ DRAWS = 5000
 """Of the bootstrap."""
 MEANS = ("lddt", "ca_lddt", "gdt_ha", "chi1", "chi2", "side_chain_rmsd")
 """Figures whose mean over targets is given."""
-OUTLIERS = ("bond_outliers", "angle_outliers", "planarity_outliers", "omega_outliers", "chirality_errors")
-"""Counts that are given per 1,000 residues of all targets together."""
-SHARES = ("ramachandran", "rotamer")
-"""Outliers that are given as a share of the residues where they are defined, of all targets together."""
 
 
-def summarise(outcomes: Sequence[Outcome]) -> Metrics:
+def summarize(outcomes: Sequence[Outcome]) -> Metrics:
     """Means over targets unless said otherwise; None where nothing is known."""
     before, after = [o.before for o in outcomes], [o.after for o in outcomes]
     result: Metrics = {}
@@ -39,13 +36,7 @@ def summarise(outcomes: Sequence[Outcome]) -> Metrics:
         result |= {f"{key}_{when}": _mean([f[key] for f in side]) for when, side in _sides(before, after)}
     result |= _gain(outcomes)
     for when, side in _sides(before, after):
-        result[f"clashes_{when}"] = _mean([f["clashes_per_1000_atoms"] for f in side])
-        residues = sum(o.residues for o in outcomes)
-        result |= {f"{k}_per_1000_{when}": 1000 * _total([f[k] for f in side]) / residues for k in OUTLIERS}
-        for key in SHARES:
-            evaluated = _total([f[f"{key}_evaluated"] for f in side])
-            found = _total([f[f"{key}_outliers"] for f in side])
-            result[f"{key}_outliers_{when}"] = found / evaluated if evaluated else None
+        result |= _outliers(when, side, residues=sum(o.residues for o in outcomes))
     clashes = [_total([f["clashes"] for f in side]) for side in (before, after)]
     result["clashes_removed"] = 1 - clashes[1] / clashes[0] if clashes[0] else None
     result["clashes_grown"] = sum(number(o.after["clashes"]) > number(o.before["clashes"]) for o in outcomes)
@@ -64,6 +55,19 @@ def summarise(outcomes: Sequence[Outcome]) -> Metrics:
         chosen = [o for o in outcomes if low <= number(o.before["lddt"]) < high]
         result[f"pairs_bin_{name}"] = len(chosen)
         result |= {f"{key}_bin_{name}": value for key, value in _gain(chosen).items()}
+    return result
+
+
+def _outliers(when: str, side: list[Figures], residues: int) -> Metrics:
+    """Clashes per 1,000 atoms, mean over targets; of all targets together the other outliers: per 1,000 residues, or
+    as a fraction of the residues for which they are defined.
+    """
+    result: Metrics = {f"{kind.count}_{when}": _mean([f[kind.rate] for f in side]) for kind in counted_per("atoms")}
+    for kind in counted_per("residues"):
+        result[f"{kind.count}_per_1000_{when}"] = 1000 * _total([f[kind.count] for f in side]) / residues
+    for kind in counted_per("evaluated"):
+        evaluated = _total([f[kind.evaluated] for f in side])
+        result[f"{kind.count}_{when}"] = _total([f[kind.count] for f in side]) / evaluated if evaluated else None
     return result
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from protein_enn.evaluation.markdown import formed, markdown_table
+from protein_enn.evaluation.markdown import format_number, markdown_table
 from protein_enn.evaluation.refinement.confidence import calibration
 from protein_enn.evaluation.refinement.measure import RefinementEvaluation
 from protein_enn.evaluation.refinement.outcome import Outcome
-from protein_enn.evaluation.refinement.summary import BINS, summarise
+from protein_enn.evaluation.refinement.summary import BINS, summarize
+from protein_enn.metrics.outliers import counted_per
 
 FIGURES = (
     ("all-atom lDDT", "lddt", ".4f"),
@@ -18,14 +19,12 @@ FIGURES = (
     ("chi1 within 20°, %", "chi1", "%"),
     ("chi2 within 20°, %", "chi2", "%"),
     ("side-chain RMSD, Å", "side_chain_rmsd", ".3f"),
-    ("clashes per 1,000 atoms", "clashes", ".2f"),
-    ("Ramachandran outliers, %", "ramachandran_outliers", "%"),
-    ("rotamer outliers, %", "rotamer_outliers", "%"),
-    ("bond outliers per 1,000 residues", "bond_outliers_per_1000", ".2f"),
-    ("angle outliers per 1,000 residues", "angle_outliers_per_1000", ".2f"),
-    ("planarity outliers per 1,000 residues", "planarity_outliers_per_1000", ".2f"),
-    ("omega outliers per 1,000 residues", "omega_outliers_per_1000", ".2f"),
-    ("chirality errors per 1,000 residues", "chirality_errors_per_1000", ".2f"),
+    *((f"{kind.heading} per 1,000 atoms", kind.count, ".2f") for kind in counted_per("atoms")),
+    *((f"{kind.heading}, %", kind.count, "%") for kind in counted_per("evaluated")),
+    *(
+        (f"{kind.count.replace('_', ' ')} per 1,000 residues", f"{kind.count}_per_1000", ".2f")
+        for kind in counted_per("residues")
+    ),
 )
 """Heading, metric and form of what is shown before -> after."""
 SINGLE = (
@@ -52,12 +51,18 @@ def markdown(evaluation: RefinementEvaluation) -> str:
     """Figures of each set and variant, gain by starting quality, calibration, worst cases, failures."""
     groups = evaluation.groups()
     found = {group: evaluation.chosen(*group) for group in groups}
-    summaries = {group: summarise(outcomes) for group, outcomes in found.items()}
+    summaries = {group: summarize(outcomes) for group, outcomes in found.items()}
     facts = [f"{key} {value}" for key, value in evaluation.facts.items()]
     heads = ["", *[f"`{name}` {variant}" for name, variant in groups]]
     rows = [[head, *[_span(m, key, form) for m in summaries.values()]] for head, key, form in SINGLE]
     rows += [
-        [head, *[f"{formed(m[f'{key}_before'], form)} → {formed(m[f'{key}_after'], form)}" for m in summaries.values()]]
+        [
+            head,
+            *[
+                f"{format_number(m[f'{key}_before'], form)} → {format_number(m[f'{key}_after'], form)}"
+                for m in summaries.values()
+            ],
+        ]
         for head, key, form in FIGURES
     ]
     parts = [f"{', '.join(facts)}.", markdown_table(heads, rows)]
@@ -66,7 +71,7 @@ def markdown(evaluation: RefinementEvaluation) -> str:
         lines = [_bin(m, name, low, high) for name, low, high in BINS if m[f"pairs_bin_{name}"]]
         parts += [f"`{group[0]}` {group[1]} by starting quality", markdown_table(bins, lines)]
         parts += _calibration(group, found[group])
-    worst = [[formed(row[key], form) for key, form in WORST] for row in evaluation.worst()]
+    worst = [[format_number(row[key], form) for key, form in WORST] for row in evaluation.worst()]
     parts += [f"Worst by {groups[0][1]}", markdown_table([key for key, _ in WORST], worst)]
     failed = [f"{f['set']} {f['name']} ({f['variant']}): {f['failure']}" for f in evaluation.failures]
     return "\n\n".join([*parts, *(["Could not be measured: " + "; ".join(failed) + "."] if failed else [])])
@@ -100,6 +105,6 @@ def _calibration(group: tuple[str, str], outcomes: Sequence[Outcome]) -> list[st
 def _span(m: dict[str, Any], key: str | tuple[str, ...], form: str) -> str:
     """One figure, or the two of a pair."""
     if isinstance(key, str):
-        return formed(m[key], form)
-    first, second = (formed(m[k], form) for k in key)
+        return format_number(m[key], form)
+    first, second = (format_number(m[k], form) for k in key)
     return f"{first} to {second}" if key[0].startswith("lddt_gain_low") else f"{first} ({second})"

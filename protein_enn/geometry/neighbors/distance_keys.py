@@ -1,8 +1,8 @@
-"""Distance and index of a neighbour in one integer, so that one sort orders by both.
+"""Distance and index of a neighbor in one integer, so that one sort orders by both.
 
-The upper bits hold the squared distance (float64, whose bits order as integers do) rounded to its leading bits, the
-lower ones the index: key = round(d^2) | index. What rounding makes equal is a tie, and the lower index comes first.
-Every search (`all_pairs`, `tree`, `cell_list`) makes these keys, so that all of them give the same answer.
+The upper bits hold the squared distance (float64, whose bits sort like integers), rounded to its leading bits. The
+lower bits hold the index: key = round(d^2) | index. Distances that are equal after rounding are a tie, and the lower
+index comes first. Every search (`all_pairs`, `tree`, `cell_list`) uses these keys, so that all give the same result.
 """
 
 from __future__ import annotations
@@ -11,23 +11,24 @@ import torch
 from torch import Tensor
 
 LAST = 2**63 - 1
-"""The key of what is no neighbour."""
+"""The key of a point that is not a neighbor."""
 TIE_BITS = 16
-"""Of the 52 bits of a squared distance those that do not count: equal to 10.8 digits is a tie."""
+"""Bits of a squared distance, of 52, that are rounded away: distances equal to 10.8 digits are a tie."""
 SLACK = 1e-14
-"""More than rounding errs, relative, in any of the ways in which squared distances are computed here."""
+"""More than the relative rounding error of any of the ways in which squared distances are computed here."""
 
 
 def index_bits(n: int) -> int:
-    """The mask of a key's index among n points. More than 65,535 of them take bits from the distance: of a million,
-    9.6 digits are left."""
+    """The mask of the index in a key, for n points. More than 65,535 points take bits from the distance: with a million
+    points 9.6 digits remain."""
     return (1 << max(TIE_BITS, n.bit_length())) - 1
 
 
 def rounded(square: Tensor, low: int) -> Tensor:
     """Squared distances (contiguous float64, overwritten) as keys without an index.
 
-    Rounded, not cut: lattices have whole numbers as squares, and a cut would part them from those a bit below.
+    They are rounded, not truncated: the squares of a lattice are integers, and truncation would separate them from
+    squares that are smaller by one bit.
     """
     return square.view(torch.int64).add_((low + 1) >> 1).bitwise_and_(~low)
 
@@ -38,5 +39,5 @@ def distance_keys(square: Tensor, index: Tensor, low: int) -> Tensor:
 
 
 def nearer_than(keys: Tensor, square: Tensor, low: int) -> Tensor:
-    """Whether keys lie surely below those of anything at this squared distance or beyond, ties included."""
+    """Whether keys are certainly below those of any point at this squared distance or beyond, ties included."""
     return (keys & ~low) < rounded((square * (1 - SLACK)).contiguous(), low)

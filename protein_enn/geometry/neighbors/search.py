@@ -1,7 +1,7 @@
-"""Exact neighbour search in float64, from ten points to millions: the door to three searches that agree.
+"""Exact neighbor search in float64, from ten points to millions: chooses one of three searches with equal results.
 
-All distances for few points; for many a k-d tree on the CPU and a cell list on a GPU. `docs/neighbors.md` has the times
-that set the limits. `torch.cdist` with its default mode is never used: its matrix-product form errs by hundredths of
+All distances for few points; for many a k-d tree on the CPU and a cell list on a GPU. `docs/benchmarks/neighbors.md` has the times
+that set the limits. `torch.cdist` in its default mode is never used: its matrix products have errors of hundredths of
 an Å.
 """
 
@@ -22,7 +22,7 @@ DENSE_LIMIT = 800
 DEVICE_DENSE_LIMIT = 8192
 """Points above which the cell list reads less memory than all distances do, on a GPU."""
 COPIES = 8
-"""Coinciding points above which each place is searched only once."""
+"""Coinciding points above which each distinct position is searched only once."""
 FAR = 1e150
 """Å; squares of more would overflow."""
 
@@ -30,10 +30,34 @@ Search = Callable[[Tensor, Tensor, int], Tensor]
 
 
 def nearest_neighbors(points: Float[Tensor, "n 3"], k: int) -> tuple[Int[Tensor, "n k"], Bool[Tensor, "n k"]]:
-    """The k nearest other points of each point, nearest first, and which of these exist.
+    """The k nearest other points of each point, nearest first.
 
-    With fewer than k other points the rest of a row is the point itself, masked out. Ties are broken by index; what
-    is equal to 10 digits is a tie (`distance_keys`). ValueError names the first point whose position is not finite.
+    Ties are broken by index; distances equal to 10 digits are a tie (`distance_keys`).
+
+    Parameters
+    ----------
+    points
+        Å.
+    k
+        Neighbors of each point.
+
+    Returns
+    -------
+    index
+        Rows of `points`. Where there are fewer than k other points the rest of a row is the point itself.
+    mask
+        Which neighbors exist.
+
+    Raises
+    ------
+    ValueError
+        A coordinate is not finite. The message names the first such point.
+
+    Examples
+    --------
+    >>> index, mask = nearest_neighbors(torch.tensor([[0.0, 0, 0], [1.0, 0, 0], [3.0, 0, 0]]), 2)
+    >>> index.tolist()
+    [[1, 2], [0, 2], [1, 0]]
     """
     n = len(points)
     exact = points.detach().double() + 0.0  # no -0.0
@@ -48,14 +72,36 @@ def nearest_neighbors(points: Float[Tensor, "n 3"], k: int) -> tuple[Int[Tensor,
 def neighbors_within(
     points: Float[Tensor, "n 3"], radius: float, k: int
 ) -> tuple[Int[Tensor, "n k"], Bool[Tensor, "n k"]]:
-    """The same for the k nearest of those within `radius` (Å, inclusive) of each point; the rest are masked out."""
+    """The k nearest of the other points within a radius of each point.
+
+    Parameters
+    ----------
+    points
+        Å.
+    radius
+        Å, inclusive.
+    k
+        Neighbors of each point at most.
+
+    Returns
+    -------
+    index
+        Rows of `points`, nearest first; the point itself in place of missing neighbors.
+    mask
+        Which neighbors exist.
+
+    Raises
+    ------
+    ValueError
+        A coordinate is not finite.
+    """
     index, mask = nearest_neighbors(points, k)
     mask = mask & (squared_distances(points, index) <= radius**2)
     return torch.where(mask, index, torch.arange(len(points), device=points.device)[:, None]), mask
 
 
 def squared_distances(points: Float[Tensor, "n 3"], index: Int[Tensor, "n k"]) -> Float[Tensor, "n k"]:
-    """Å^2 from each point to others, in float64."""
+    """Squared distances (Å^2, float64) from each point to the points of its row in `index`."""
     square = torch.zeros(index.shape, dtype=torch.float64, device=points.device)
     for axis in points.detach().double().unbind(1):
         square += (axis[index] - axis[:, None]).square_()
@@ -63,21 +109,23 @@ def squared_distances(points: Float[Tensor, "n 3"], index: Int[Tensor, "n k"]) -
 
 
 def _check(points: Tensor) -> None:
+    """ValueError for coordinates that are not finite or too large to be squared."""
     usable = (points.abs() < FAR).all(1)
     if not usable.all():
         first = int((~usable).nonzero()[0, 0])
         raise ValueError(
-            f"point {first} of {len(points)} is at {tuple(points[first].tolist())}: neighbours need finite coordinates"
+            f"point {first} of {len(points)} is at {tuple(points[first].tolist())}: neighbors need finite coordinates"
         )
 
 
 def _nearest(points: Tensor, k: int) -> Tensor:
+    """The k nearest others of all points (float64, k < n)."""
     n, device = len(points), points.device
     if n <= DENSE_LIMIT and device.type == "cpu":
         return all_pairs_of_few(points, k)
     search = search_for(n, device)
-    if search is not all_pairs and _crowded(points):
-        return once_for_each_place(points, k, search)
+    if search is not all_pairs and _has_coinciding_points(points):
+        return search_distinct_positions(points, k, search)
     return search(points, torch.arange(n, device=device), k)
 
 
@@ -88,28 +136,29 @@ def search_for(n: int, device: torch.device) -> Search:
     return by_cells if n > DEVICE_DENSE_LIMIT else all_pairs
 
 
-def _crowded(points: Tensor) -> bool:
-    """Whether more than `COPIES` points may coincide: by hashes, since a sort of one number each is cheap."""
+def _has_coinciding_points(points: Tensor) -> bool:
+    """Whether more than `COPIES` points may coincide. It compares hashes: sorting one number per point is cheap."""
     x, y, z = points.view(torch.int64).unbind(1)
     hashes = (x * 0x1E3779B97F4A7C15 + y) * 0x2545F4914F6CDD1D + z * 0x27D4EB2F165667C5
     hashes = hashes.sort().values
     return bool((hashes[COPIES:] == hashes[:-COPIES]).any())
 
 
-def once_for_each_place(points: Float[Tensor, "n 3"], k: int, search: Search) -> Int[Tensor, "n k"]:
-    """Where many points coincide a search would look at each of them for each: here it sees k + 1 of a place at most.
+def search_distinct_positions(points: Float[Tensor, "n 3"], k: int, search: Search) -> Int[Tensor, "n k"]:
+    """`search` where many points coincide: once per distinct position, among at most k + 1 points of each.
 
-    More are never needed, since the lower indices come first. One point asks for all of its place.
+    More points of a position are never needed, since lower indices come first. The result of the first point of a
+    position holds for all of its points. Without this, time and memory grow with the square of the number of points.
     """
     n = len(points)
-    _, place, count = points.unique(dim=0, return_inverse=True, return_counts=True)
-    members = place.argsort(stable=True)  # place by place, by index within each
+    _, position, count = points.unique(dim=0, return_inverse=True, return_counts=True)
+    members = position.argsort(stable=True)  # position by position, by index within each
     start = count.cumsum(0) - count
-    rank = torch.arange(n, device=points.device) - start[place[members]]
-    seen = members[rank <= k].sort().values
+    rank = torch.arange(n, device=points.device) - start[position[members]]
+    kept = members[rank <= k].sort().values
     first = members[start]
-    asked = torch.searchsorted(seen, first)
-    nearest = torch.cat([first[:, None], seen[search(points[seen], asked, k)]], 1)[place]
+    queries = torch.searchsorted(kept, first)
+    nearest = torch.cat([first[:, None], kept[search(points[kept], queries, k)]], 1)[position]
     itself = nearest == torch.arange(n, device=points.device)[:, None]
-    itself[:, -1] |= ~itself.any(1)  # not among the first k + 1 of its place: the last is one too many
+    itself[:, -1] |= ~itself.any(1)  # not among the first k + 1 of its position: the last one is dropped instead
     return nearest[~itself].view(n, k)

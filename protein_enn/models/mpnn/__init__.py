@@ -1,1 +1,1 @@
-"""ProteinMPNN's network, to run its published weights: doi 10.1126/science.add2187."""
+"""The network of ProteinMPNN, for its published weights: doi 10.1126/science.add2187."""

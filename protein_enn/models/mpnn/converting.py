@@ -1,4 +1,4 @@
-"""The tensors of published checkpoints under our names, their maps split by what they are applied to."""
+"""Conversion of published checkpoints: tensors under our names, with linear maps split by their inputs."""
 
 from __future__ import annotations
 
@@ -20,61 +20,62 @@ _PAIRS = tuple(
     )
     for b in others.split()
 )  # fmt: skip
-"""Pairs of atoms (of a node and of its neighbour) in the order of the published features."""
+"""Pairs of atoms (of a node and of its neighbor) in the order of the published features."""
 _FRAME = ("N", "CA", "C", "O", "CB")
 _POSITIONS = 16
-"""Features of an offset in sequence, in front of those of distances."""
+"""Features of an offset in sequence, before those of distances."""
 
 
-def converted(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a published state dict under our names, its maps split by what they are applied to."""
-    left = dict(tensors)
-    found: dict[str, Tensor] = {}
-    first = left.pop("features.edge_embedding.weight")
+def convert_state_dict(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a published state dict under our names. KeyError for a tensor that is not known."""
+    remaining = dict(tensors)
+    converted: dict[str, Tensor] = {}
+    first = remaining.pop("features.edge_embedding.weight")
     hidden = len(first)
-    places = [_PAIRS.index(f"{a}-{b}") for a in _FRAME for b in _FRAME]
-    found["edges.distances.weight"] = first[:, _POSITIONS:].view(hidden, len(_PAIRS), CENTERS)[:, places].flatten(1)
-    offsets = left.pop("features.embeddings.linear.weight").T + left.pop("features.embeddings.linear.bias")
-    found["edges.positions.weight"] = offsets @ first[:, :_POSITIONS].T
-    if "features.type_linear.weight" in left:
-        found |= _context(left)
-    for name, value in left.items():
-        for key, part in _renamed(name, value, hidden).items():
-            found[key] = part.contiguous()
-    return found
+    order = [_PAIRS.index(f"{a}-{b}") for a in _FRAME for b in _FRAME]
+    converted["edges.distances.weight"] = first[:, _POSITIONS:].view(hidden, len(_PAIRS), CENTERS)[:, order].flatten(1)
+    offsets = remaining.pop("features.embeddings.linear.weight").T + remaining.pop("features.embeddings.linear.bias")
+    converted["edges.positions.weight"] = offsets @ first[:, :_POSITIONS].T
+    if "features.type_linear.weight" in remaining:
+        converted |= _pop_context(remaining)
+    for name, value in remaining.items():
+        for key, part in _rename(name, value, hidden).items():
+            converted[key] = part.contiguous()
+    return converted
 
 
-def _context(left: dict[str, Tensor]) -> dict[str, Tensor]:
-    """LigandMPNN's features of atoms, taken out of `left`: what depends on the element alone becomes a table."""
+def _pop_context(remaining: dict[str, Tensor]) -> dict[str, Tensor]:
+    """LigandMPNN's features of atoms, removed from `remaining`. Terms of the element alone become a table."""
     element = torch.zeros(ELEMENTS, ELEMENTS + GROUPS + PERIODS)
     number = torch.arange(len(GROUP))
     for column in (number, ELEMENTS + torch.tensor(GROUP), ELEMENTS + GROUPS + torch.tensor(PERIOD)):
         element[number, column] = 1.0
-    kinds = element @ left.pop("features.type_linear.weight").T + left.pop("features.type_linear.bias")
-    joined = left.pop("features.node_project_down.weight")
+    kinds = element @ remaining.pop("features.type_linear.weight").T + remaining.pop("features.type_linear.bias")
+    joined = remaining.pop("features.node_project_down.weight")
     near, kind, direction = joined.split(
         [5 * CENTERS, kinds.shape[1], joined.shape[1] - 5 * CENTERS - kinds.shape[1]], 1
     )
-    found = {
+    converted = {
         "context.distances.weight": near.contiguous(),
-        "context.distances.bias": left.pop("features.node_project_down.bias"),
+        "context.distances.bias": remaining.pop("features.node_project_down.bias"),
         "context.kinds.weight": kinds @ kind.T,
         "context.directions.weight": direction.contiguous(),
-        "context.atoms.weight": element @ left.pop("features.y_nodes.weight").T,
-        "context.pairs.weight": left.pop("features.y_edges.weight"),
+        "context.atoms.weight": element @ remaining.pop("features.y_nodes.weight").T,
+        "context.pairs.weight": remaining.pop("features.y_edges.weight"),
     }
     for name, own in (("W_v", "context_encoder_layers"), ("W_edges_y", "y_context_encoder_layers")):
-        weight, bias = left.pop(f"{name}.weight"), left.pop(f"{name}.bias")
-        for layer in [key for key in left if key.startswith(own) and key.endswith(".W1.weight")]:
-            # A map of edges, after which each layer maps them again: one map for both.
-            hidden = len(weight)
-            target, edge, *rest = left[layer].split(hidden, 1)
-            left[layer.replace("weight", "bias")] = left[layer.replace("weight", "bias")] + edge @ bias
-            left[layer] = torch.cat([target, edge @ weight, *rest], 1)
-    return found
+        weight, bias = remaining.pop(f"{name}.weight"), remaining.pop(f"{name}.bias")
+        for layer in [key for key in remaining if key.startswith(own) and key.endswith(".W1.weight")]:
+            # A linear map of edges and the one of each layer after it become one map.
+            hidden, layer_bias = len(weight), layer.replace("weight", "bias")
+            target, edge, *rest = remaining[layer].split(hidden, 1)
+            remaining[layer_bias] = remaining[layer_bias] + edge @ bias
+            remaining[layer] = torch.cat([target, edge @ weight, *rest], 1)
+    return converted
 
 
 def _side(match: re.Match[str]) -> str:
+    """The part of our context network that a published layer belongs to."""
     return "among" if match[1] else "toward"
 
 
@@ -122,8 +123,8 @@ _SPLIT: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 
 
-def _renamed(name: str, value: Tensor, hidden: int) -> dict[str, Tensor]:
-    """One tensor under its new name, or its parts under theirs; KeyError for one that has none."""
+def _rename(name: str, value: Tensor, hidden: int) -> dict[str, Tensor]:
+    """A tensor, or its parts, under new names. KeyError for a tensor that is not known."""
     module, kind = name.rsplit(".", 1)
     for pattern, replacement in _SIMPLE:
         if match := re.fullmatch(pattern, module):

@@ -1,4 +1,4 @@
-"""Chemical elements as LigandMPNN names them: by atomic number, group and period."""
+"""Chemical elements as in LigandMPNN: atomic number, group and period."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ SYMBOLS = (
 NUMBER = {symbol: number for number, symbol in enumerate(SYMBOLS.split(), 1)}
 """Atomic numbers by symbol in capitals."""
 ELEMENTS, GROUPS, PERIODS = 120, 19, 8
-"""Numbers of kinds, 0 for none."""
+"""Number of values of each; 0 is for no atom."""
 
 _SHORT, _LONG = [1, 2, *range(13, 19)], list(range(1, 19))
 _ROWS = [[1, 18], _SHORT, _SHORT, _LONG, _LONG, *2 * [[1, 2, *15 * [3], *range(4, 19)]]]
 GROUP = [0, *(group for row in _ROWS for group in row)]
 PERIOD = [0, *(period for period, row in enumerate(_ROWS, 1) for _ in row)]
-"""Of each atomic number; lanthanides and actinides are of group 3."""
+"""By atomic number; lanthanides and actinides are in group 3."""

@@ -1,4 +1,4 @@
-"""A backbone that ProteinMPNN has encoded."""
+"""A backbone encoded by ProteinMPNN."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from torch import Tensor
 
 from protein_enn.nn.chunks import current_chunk
 
-SHARE = 2
-"""A chunk holds this part of the nodes of other models' chunks: it has more neighbours for each."""
-
-
+DIVISOR = 2
+"""Chunks are smaller than those of other models by this factor, because nodes have more neighbors."""
 SCALE = 30.0
-"""Messages are summed over this, whatever their number."""
+"""Sums of messages are divided by this, whatever their number."""
 
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """A backbone, encoded once. Slot 0 of the neighbours is the node itself."""
+    """An encoded backbone. The first neighbor of a node is the node itself."""
 
     nodes: Float[Tensor, "n d"]
     edges: Float[Tensor, "n k d"]
-    weight: Float[Tensor, "n k"]  # 1 / SCALE, 0 where there is no neighbour
+    weight: Float[Tensor, "n k"]  # 1 / SCALE, 0 where there is no neighbor
     neighbors: Int[Tensor, "n k"]
 
 
 def pieces_of(like: Tensor) -> int:
-    """Nodes whose edges fit a processor's cache."""
-    return -(-current_chunk(like.device) // SHARE)
+    """Nodes whose edges fit the cache of a processor."""
+    return -(-current_chunk(like.device) // DIVISOR)

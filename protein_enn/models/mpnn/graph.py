@@ -1,4 +1,4 @@
-"""The graph that ProteinMPNN sees: residues with N, CA, C and O, each with its nearest others."""
+"""The input of ProteinMPNN: residues with N, CA, C and O, each with its nearest neighbors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from protein_enn.structure import Structure
 
 MAX_OFFSET = 32
 OTHER_CHAIN = 2 * MAX_OFFSET + 1
-"""Edge type of a neighbour in another chain; the others are offsets i - j in sequence from -32 to 32, plus 32."""
+"""Edge type of a neighbor in another chain; the others are offsets i - j in sequence from -32 to 32, plus 32."""
 POSITION_TYPES = 2 * MAX_OFFSET + 2
 
 
@@ -33,7 +33,7 @@ class BackboneGraph(GeometricGraph):
 
 
 def backbone_graph(structure: Structure, k: int) -> BackboneGraph:
-    """The graph of a structure with `k` - 1 neighbours a node; ValueError if no residue has N, CA, C and O."""
+    """The graph of a structure with `k` - 1 neighbors per node; ValueError if no residue has N, CA, C and O."""
     rows = structure.present[:, chemistry.CA].nonzero()[:, 0]
     if not len(rows):
         raise ValueError(f"{structure.name}: no residue with a CA atom; the residue graph needs one at least")
@@ -45,7 +45,7 @@ def backbone_graph(structure: Structure, k: int) -> BackboneGraph:
     if not len(graph.rows):
         raise ValueError(f"{structure.name}: no residue with N, CA, C and O, which ProteinMPNN needs; rebuild it first")
     graph.rows = rows[graph.rows]
-    own = structure.positions[graph.rows[:, None], backbone]  # not from the centre, which would round
+    own = structure.positions[graph.rows[:, None], backbone]  # not relative to the center, which would be rounded
     graph.pos, graph.vectors = own[:, 1], own[:, [0, 2, 3]] - own[:, 1:2]
     return graph
 
@@ -57,11 +57,27 @@ def graph_of_backbone(
     numbers: Int[Tensor, "n"],
     k: int,
 ) -> BackboneGraph:
-    """The graph of residues with a CA, given N, CA, C, O (Å); `rows` are those whose four atoms are there.
+    """The graph of residues with a CA.
 
-    Every node is its own first neighbour for the network, but not in `neighbors`, which has `k` - 1 others.
+    For the network every node is its own first neighbor, but not in `neighbors`, which has `k` - 1 other nodes.
+
+    Parameters
+    ----------
+    atoms
+        N, CA, C, O, Å.
+    mask
+        Which of them are present.
+    chains, numbers
+        The chain and the residue number of each residue.
+    k
+        Neighbors of a node, itself included.
+
+    Returns
+    -------
+    BackboneGraph
+        A node per residue with all four atoms; its `rows` are these residues.
     """
-    index = _sequence_index(chains, numbers, bonded_to_next(atoms, mask, chains))
+    index = _sequence_index(numbers, bonded_to_next(atoms, mask, chains))
     rows = mask.all(1).nonzero()[:, 0]
     atoms, chains, index = atoms[rows], chains[rows], index[rows]
     if not len(rows):
@@ -80,7 +96,7 @@ def graph_of_backbone(
     )
 
 
-def _sequence_index(chains: Int[Tensor, "n"], numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "n"]:
-    """Places along the chain: bonded residues follow each other whatever their numbers; a gap counts as they say."""
+def _sequence_index(numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "n"]:
+    """Positions along the chain: 1 per bonded residue, whatever their numbers; a gap counts as in the numbers."""
     step = torch.where(bonded[:-1], 1, (numbers[1:] - numbers[:-1]).clamp(1, MAX_OFFSET + 1))
     return torch.cat([step.new_zeros(1), step.cumsum(0)])

@@ -1,4 +1,4 @@
-"""LigandMPNN: ProteinMPNN whose encoded residues also know the atoms of ligands, ions and nucleic acids around them.
+"""LigandMPNN: ProteinMPNN whose encoded residues also depend on atoms of ligands, ions and nucleic acids near them.
 
 doi 10.1038/s41592-025-02626-1.
 """
@@ -52,7 +52,7 @@ class LigandMPNN(MPNN):
         return graph
 
     def encode(self, graph: BackboneGraph) -> Encoding:
-        """Features of the backbone and what is around it."""
+        """Features of the backbone and its context atoms."""
         encoding = super().encode(graph)
         frame, step = self.edges.frame(graph.vectors), max(1, pieces_of(graph.pos) // max(1, self.atoms_seen // 2))
         parts = []
@@ -62,9 +62,9 @@ class LigandMPNN(MPNN):
 
 
 def context_atoms(structure: Structure) -> tuple[Float[Tensor, "a 3"], Int[Tensor, "a"]]:
-    """Positions and atomic numbers of what is no protein and no water, without hydrogens and unknown elements.
+    """Positions and atomic numbers of hetero atoms, without waters, hydrogens and unknown elements.
 
-    Nor atoms that a modified residue has beyond its parent, which would tell what it is.
+    Atoms that a modified residue has beyond its parent are left out: they would reveal its identity.
     """
     others = structure.others
     numbers = torch.tensor([NUMBER.get(element.upper(), 0) for element in others.elements], dtype=torch.long)
@@ -76,8 +76,8 @@ def context_atoms(structure: Structure) -> tuple[Float[Tensor, "a 3"], Int[Tenso
 class Context(nn.Module):
     """Messages among the atoms around a residue, then from them to the residue, in each layer.
 
-    An atom is its element; between atoms stands their distance, between an atom and its residue the distances to N, CA,
-    C, O and CB, the element, and its direction in the residue's own frame.
+    The feature of an atom is its element, that of a pair of atoms their distance. Features of an atom and its residue
+    are the distances to N, CA, C, O and CB, the element, and the direction in the frame of the residue.
     """
 
     centers: Tensor
@@ -104,23 +104,23 @@ class Context(nn.Module):
         vectors: Float[Tensor, "m c 3"],
         kinds: Int[Tensor, "m c"],
     ) -> Float[Tensor, "m d"]:
-        """What is added to some encoded residues, given their backbone and the atoms around them from CA (Å)."""
+        """Terms to be added to some encoded residues, from their backbone and the atoms around them, from CA (Å)."""
         (m, c, _), d = vectors.shape, nodes.shape[1]
         weight = (kinds > 0).to(nodes.dtype) / SCALE
         edges = self._edges(frame, vectors, kinds)
         pairs = self._distances((vectors[:, :, None] - vectors[:, None]).square().sum(-1))
         pairs = self.pair_norm(self.pairs(pairs)).view(m * c, c, d)
-        around = weight[:, None].expand(m, c, c).reshape(m * c, c)
+        pair_weight = weight[:, None].expand(m, c, c).reshape(m * c, c)
         atoms = self.atom_entry(self.atom_norm(self.atoms(kinds))).view(m * c, d)
         states = self.entry(nodes)
         for among, toward in zip(self.among, self.toward, strict=True):
             among, toward = cast(NodeUpdate, among), cast(NodeUpdate, toward)
-            said = among.messages
-            sums = said.summed(around, said.joined(said.target(atoms), None, said.edge(pairs)))
-            atoms = among.states(atoms, sums, around)
-            said = toward.messages
-            source = said.source(atoms).view(m, c, d)
-            sums = said.summed(weight, said.joined(said.target(states), said.edge(edges), source))
+            layer = among.messages
+            sums = layer.weighted_sum(pair_weight, layer.combine(layer.target(atoms), None, layer.edge(pairs)))
+            atoms = among.states(atoms, sums, pair_weight)
+            layer = toward.messages
+            source = layer.source(atoms).view(m, c, d)
+            sums = layer.weighted_sum(weight, layer.combine(layer.target(states), layer.edge(edges), source))
             states = toward.states(states, sums, weight)
         result: Tensor = self.outer_norm(self.outer(states))
         return result
@@ -128,18 +128,19 @@ class Context(nn.Module):
     def _edges(
         self, frame: Float[Tensor, "m 3 5"], vectors: Float[Tensor, "m c 3"], kinds: Int[Tensor, "m c"]
     ) -> Float[Tensor, "m c d"]:
-        """Features of an atom as its residue sees it."""
-        near = self._distances((vectors[..., None] - frame[:, None]).square().sum(2)).flatten(2)
-        told = self.distances(near) + self.kinds(kinds) + self.directions(directions(frame, vectors))
-        result: Tensor = self.norm(told)
+        """Features of atoms relative to their residue."""
+        basis = self._distances((vectors[..., None] - frame[:, None]).square().sum(2)).flatten(2)
+        features = self.distances(basis) + self.kinds(kinds) + self.directions(directions(frame, vectors))
+        result: Tensor = self.norm(features)
         return result
 
     def _distances(self, squares: Float[Tensor, "*n"]) -> Float[Tensor, "*n b"]:
+        """Gaussians of distances, given their squares."""
         return gaussians((squares + 1e-6).sqrt(), self.centers)
 
 
 def directions(frame: Float[Tensor, "m 3 5"], vectors: Float[Tensor, "m c 3"]) -> Float[Tensor, "m c 4"]:
-    """Cosine and sine of an atom's azimuth and of its height, in the frame of a residue: x to N, C in the plane."""
+    """Cosine and sine of azimuth and elevation of an atom, in the frame of a residue: x to N, C in the xy plane."""
     n, c = frame[..., 0], frame[..., 2]
     x = nn.functional.normalize(n, dim=-1)
     y = nn.functional.normalize(c - x * (x * c).sum(-1, keepdim=True), dim=-1)

@@ -1,4 +1,4 @@
-"""ProteinMPNN's encoder and decoder; the edge's part of a decoder layer is shared by all orders."""
+"""Encoder and decoder of ProteinMPNN. The edge term of a decoder layer is the same for all orders."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from protein_enn.models.decoding import Sets
 from protein_enn.models.mpnn.decoding import StateDecoding, last_logits
 from protein_enn.models.mpnn.encoding import SCALE, Encoding, pieces_of
 from protein_enn.models.mpnn.graph import MAX_OFFSET, BackboneGraph, backbone_graph
-from protein_enn.models.mpnn.layers import DecoderLayer, EdgeFeatures, EncoderLayer, gathered
+from protein_enn.models.mpnn.layers import DecoderLayer, EdgeFeatures, EncoderLayer, gather
 from protein_enn.nn.chunks import slices
 from protein_enn.settings import Settings
 from protein_enn.structure import Structure
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWYX"
-"""Its alphabet; X for what is unknown."""
+"""Its alphabet; X is an unknown residue."""
 
 
 class MPNN(nn.Module):
-    """log p(s_i | backbone, identities decoded before i); unlike `DesignModel` it passes decoded states on."""
+    """log p(s_i | backbone, identities decoded before i). Unlike `DesignModel` it uses the states of decoded nodes."""
 
     atoms = ("N", "CA", "C", "O")
     shows_unknown = True
     letters: Tensor
 
     class Config(Settings):
-        k: int = 48  # neighbours of each residue, itself included
+        k: int = 48  # neighbors of each residue, itself included
         hidden: int = 128
         encoder_layers: int = 3
         decoder_layers: int = 3
@@ -45,14 +45,14 @@ class MPNN(nn.Module):
         self.decoder = nn.ModuleList(DecoderLayer(hidden) for _ in range(config.decoder_layers))
         self.exit = nn.Linear(hidden, len(LETTERS))
         order = torch.tensor([LETTERS.index(letter) for letter in chemistry.LETTERS])
-        self.register_buffer("letters", order, persistent=False)  # of chemistry.RESIDUES, X last, in its alphabet
+        self.register_buffer("letters", order, persistent=False)  # index in its alphabet of each of chemistry.RESIDUES
 
     def graph(self, structure: Structure) -> BackboneGraph:
-        """The backbone as the network sees it; ValueError if no residue has N, CA, C and O."""
+        """The input of the network; ValueError if no residue has N, CA, C and O."""
         return backbone_graph(structure, self.config.k)
 
     def encode(self, graph: BackboneGraph) -> Encoding:
-        """Features of the backbone, to be used with any number of sequences and orders."""
+        """Features of the backbone, for any number of sequences and orders."""
         own = torch.arange(len(graph.pos), device=graph.pos.device)[:, None]
         neighbors = torch.cat([own, graph.neighbors], 1)
         types = torch.cat([torch.full_like(own, MAX_OFFSET), graph.edge_types], 1)
@@ -62,44 +62,59 @@ class MPNN(nn.Module):
         edges = self._edge_features(graph, neighbors, types, pieces)
         nodes = edges[0].new_zeros(len(own), self.config.hidden)
         for layer in self.encoder:
-            nodes, edges = _encoded(cast(EncoderLayer, layer), nodes, edges, weight, neighbors, pieces)
+            nodes, edges = _encode_layer(cast(EncoderLayer, layer), nodes, edges, weight, neighbors, pieces)
         return Encoding(nodes, torch.cat(edges), weight, neighbors)
 
     def _edge_features(
         self, graph: BackboneGraph, neighbors: Int[Tensor, "n k"], types: Int[Tensor, "n k"], pieces: list[slice]
     ) -> list[Float[Tensor, "_ k d"]]:
-        frame, found = self.edges.frame(graph.vectors), []
+        """Features of edges before the first layer, in pieces."""
+        frame, features = self.edges.frame(graph.vectors), []
         for r in pieces:
             j = neighbors[r]
-            offset = graph.pos[j] - graph.pos[r, None]  # before all else: positions may be far from the origin
-            found.append(
-                self.edges(frame[r], gathered(frame.flatten(1), j).unflatten(2, (3, 5)) + offset[..., None], types[r])
-            )
-        return found
+            offset = graph.pos[j] - graph.pos[r, None]  # computed first: positions may be far from the origin
+            neighbor_frame = gather(frame.flatten(1), j).unflatten(2, (3, 5)) + offset[..., None]
+            features.append(self.edges(frame[r], neighbor_frame, types[r]))
+        return features
 
     def logits(
         self, encoding: Encoding, sequence: Int[Tensor, "n"], visible: Bool[Tensor, "n k"]
     ) -> Float[Tensor, "n 20"]:
-        """Unnormalised log-probabilities under an order: `visible` are the neighbours that are decoded before."""
+        """Unnormalized log-probabilities in a decoding order: `visible` are the neighbors decoded before a node."""
         return self.logits_by_order(encoding, sequence[None], visible[None])[0]
 
     def logits_by_order(
         self, encoding: Encoding, sequences: Int[Tensor, "o n"], visible: Bool[Tensor, "o n k"]
     ) -> Float[Tensor, "o n 20"]:
-        """`logits` of several sequences or orders on one backbone at once."""
+        """`logits` of several sequences or orders on one backbone.
+
+        Parameters
+        ----------
+        encoding
+            The backbone.
+        sequences
+            Index into `chemistry.RESIDUES` of each node, for each order.
+        visible
+            Neighbors that are decoded before a node, for each order.
+
+        Returns
+        -------
+        Float[Tensor, "o n 20"]
+            In the order of `chemistry.AMINO_ACIDS`.
+        """
         n = len(encoding.nodes)
         shown = torch.cat([torch.zeros_like(visible[..., :1]), visible], -1)
         index = torch.where(shown, encoding.neighbors + n, encoding.neighbors)
         identities = self.identity(self.letters[sequences])
         states = encoding.nodes.expand(len(sequences), -1, -1)
         for layer in self.decoder:
-            states = _decoded(cast(DecoderLayer, layer), states, encoding, identities, index)
-        return self.read(states)
+            states = _decode_layer(cast(DecoderLayer, layer), states, encoding, identities, index)
+        return self.output_logits(states)
 
     def single(
         self, encoding: Encoding, sequence: Int[Tensor, "n"], shown: Bool[Tensor, "n k"], rank: Int[Tensor, "n"]
     ) -> Float[Tensor, "n 20"]:
-        """Logits of each residue when it is moved from its place in the order `rank` to the end."""
+        """Logits of each residue when it is moved from its position in the order `rank` to the end."""
         every = torch.arange(len(sequence), device=sequence.device)
         return self.last(encoding, sequence, shown, rank, Sets(every, every, sequence, torch.zeros_like(every)))
 
@@ -111,7 +126,7 @@ class MPNN(nn.Module):
         rank: Int[Tensor, "n"],
         sets: Sets,
     ) -> Float[Tensor, "m 20"]:
-        """Logits of the residues of each set when they are moved to the end of the order `rank`, in their turns."""
+        """Logits of the residues of each set when they are moved to the end of the order `rank`, in their own order."""
         return last_logits(self, encoding, sequence, shown, rank, sets)
 
     def start(
@@ -126,13 +141,13 @@ class MPNN(nn.Module):
         """Sequences to be decoded residue by residue, given ones first in the order `rank`."""
         return StateDecoding(self, encoding, sequence, given, shown, rank, samples)
 
-    def read(self, states: Float[Tensor, "*o n d"]) -> Float[Tensor, "*o n 20"]:
-        """Logits, in the order of chemistry.AMINO_ACIDS, of decoded states."""
+    def output_logits(self, states: Float[Tensor, "*o n d"]) -> Float[Tensor, "*o n 20"]:
+        """Logits of decoded states, in the order of `chemistry.AMINO_ACIDS`."""
         logits: Tensor = self.exit(states)
         return logits[..., self.letters[: len(chemistry.AMINO_ACIDS)]]
 
 
-def _encoded(
+def _encode_layer(
     layer: EncoderLayer,
     nodes: Float[Tensor, "n d"],
     edges: list[Float[Tensor, "_ k d"]],
@@ -144,23 +159,23 @@ def _encoded(
     messages = layer.messages
     target, source = messages.target(nodes), messages.source(nodes)
     sums = [
-        messages.summed(weight[r], messages.along(target[r], e, gathered(source, neighbors[r])))
+        messages.weighted_sum(weight[r], messages.from_edges(target[r], e, gather(source, neighbors[r])))
         for r, e in zip(pieces, edges, strict=True)
     ]
     nodes = layer.nodes(nodes, torch.cat(sums), weight)
     target, source = layer.edge_messages.target(nodes), layer.edge_messages.source(nodes)
-    found = [layer.edges(e, target[r], gathered(source, neighbors[r])) for r, e in zip(pieces, edges, strict=True)]
-    return nodes, found
+    edges = [layer.edges(e, target[r], gather(source, neighbors[r])) for r, e in zip(pieces, edges, strict=True)]
+    return nodes, edges
 
 
-def _decoded(
+def _decode_layer(
     layer: DecoderLayer,
     states: Float[Tensor, "o n d"],
     encoding: Encoding,
     identities: Float[Tensor, "o n d"],
     index: Int[Tensor, "o n k"],
 ) -> Float[Tensor, "o n d"]:
-    """States after a decoder layer; `index` points into the encoded nodes or, from n on, the decoded ones."""
+    """States after a decoder layer. `index` is that of encoded nodes or, from n on, of decoded nodes."""
     messages = layer.messages
     decoded = messages.source(states) + layer.identity(identities)
     encoded = messages.source(encoding.nodes).expand(len(states), -1, -1)
@@ -171,8 +186,8 @@ def _decoded(
         sums.append(
             torch.stack(
                 [
-                    messages.summed(weight, messages.joined(target[r], edge, gathered(source, at[r])))
-                    for target, source, at in zip(targets, sources, index, strict=True)
+                    messages.weighted_sum(weight, messages.combine(target[r], edge, gather(source, rows[r])))
+                    for target, source, rows in zip(targets, sources, index, strict=True)
                 ]
             )
         )

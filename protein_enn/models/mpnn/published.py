@@ -1,8 +1,11 @@
-"""Opening the published checkpoints of ProteinMPNN, SolubleMPNN and LigandMPNN: the one kind of `.pt` that is read."""
+"""Reading the published checkpoints of ProteinMPNN, SolubleMPNN and LigandMPNN: the only kind of `.pt` that is read."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from protein_enn.models.mpnn.converting import converted
+from protein_enn.models.mpnn.converting import convert_state_dict
 from protein_enn.models.mpnn.ligand import LigandMPNN
 from protein_enn.models.mpnn.network import LETTERS, MPNN
 
@@ -41,33 +44,105 @@ _SOURCES = {
 
 
 def read_published(path: Path) -> MPNN:
-    """The network of a published checkpoint. ValueError for any other file, which is not opened further."""
-    return opened(path, path.read_bytes())[0]
+    """The network of a published checkpoint. ValueError for any other file."""
+    return load_published(path, path.read_bytes())[0]
 
 
-def opened(path: Path, data: bytes) -> tuple[MPNN, dict[str, Any]]:
-    """The network of a published checkpoint given its bytes, and what the JSON beside weights says of it.
+def load_published(path: Path, data: bytes) -> tuple[MPNN, dict[str, Any]]:
+    """The network of a published checkpoint, and the contents of the JSON of its weights.
 
-    ValueError for any other file: `path` is what its message names.
+    Parameters
+    ----------
+    path
+        The name of the file, for messages.
+    data
+        Its bytes.
+
+    Returns
+    -------
+    tuple[MPNN, dict[str, Any]]
+        The network, with its weights, and the metadata.
+
+    Raises
+    ------
+    ValueError
+        The file is not a published checkpoint, or damaged. Nothing else in it is loaded.
     """
     try:
-        # Tensors and plain values: anything else in the pickle is refused before it is built.
+        # Tensors and plain values only: anything else in the pickle is refused before it is built.
         content = torch.load(BytesIO(data), map_location="cpu", weights_only=True)
         tensors, k = dict(content["model_state_dict"]), int(content["num_edges"])
         noise = float(content["noise_level"])
     except Exception as error:  # torch has no error of its own for a damaged or hostile file
         raise ValueError(f"{path}: no published ProteinMPNN weights, or damaged; {REMEDY}") from error
     config = {"k": k, **_shape(path, tensors)}
-    architecture, model = _built(config, content)
+    architecture, model = _build(config, content)
     try:
-        model.load_state_dict(converted(tensors))
+        model.load_state_dict(convert_state_dict(tensors))
     except (KeyError, RuntimeError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: {_kind(tensors)}, which are not read; {REMEDY}") from error
     return model, {"architecture": architecture, "config": config, **_facts(architecture, path.name, data, noise)}
 
 
-def _built(config: dict[str, int], content: dict[str, Any]) -> tuple[str, MPNN]:
-    """A network of the settings, which are completed, and the name of its architecture."""
+def converted_file(path: Path, save: Callable[[MPNN, dict[str, Any], Path], Path]) -> Path:
+    """The `.safetensors` file with the tensors of a published `.pt`: in its folder, or in the user's cache.
+
+    It is written if it is missing, damaged or of another `.pt`, but never over weights of another origin.
+
+    Parameters
+    ----------
+    path
+        The published file.
+    save
+        Writes a network and its metadata to a `.safetensors` file and returns its path.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        The file is missing or is not a published checkpoint.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "protein_enn" / "weights"
+    adjacent, cached = path.with_suffix(".safetensors"), cache / digest[:16] / f"{path.stem}.safetensors"
+    for file in (adjacent, cached):
+        if _is_conversion_of(file, digest):
+            return file
+    model, info = load_published(path, data)
+    metadata = adjacent.with_suffix(".json")
+    if not (adjacent.exists() or metadata.exists()) or _published_sha256(metadata):
+        try:
+            return save(model, info, adjacent)
+        except OSError:  # the folder is not writable
+            pass
+    return save(model, info, cached)
+
+
+def _is_conversion_of(file: Path, digest: str) -> bool:
+    """Whether this file is undamaged and was converted from the published file of this sha256."""
+    if not file.is_file() or _published_sha256(file.with_suffix(".json")) != digest:
+        return False
+    info = json.loads(file.with_suffix(".json").read_text())
+    return bool(info.get("sha256") == hashlib.sha256(file.read_bytes()).hexdigest())
+
+
+def _published_sha256(metadata: Path) -> str | None:
+    """sha256 of the published file that weights with this JSON were converted from; None for other weights."""
+    try:
+        return str(json.loads(metadata.read_text())["published"]["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _build(config: dict[str, int], content: dict[str, Any]) -> tuple[str, MPNN]:
+    """The name of the architecture, and a network with these settings, to which missing ones are added."""
     layers = {name.split(".")[1] for name in content["model_state_dict"] if name.startswith("context_encoder_layers.")}
     if not layers:
         return "proteinmpnn", MPNN(MPNN.Config.model_validate(config))
@@ -76,19 +151,19 @@ def _built(config: dict[str, int], content: dict[str, Any]) -> tuple[str, MPNN]:
 
 
 def _facts(architecture: str, name: str, data: bytes, noise: float) -> dict[str, Any]:
-    """Where published weights come from."""
+    """The origin of published weights."""
     digest = hashlib.sha256(data).hexdigest()
     network = _KNOWN.get(digest, "of that shape, but not one of the published files")
     return {
         "published": {"network": network, "file": name, "sha256": digest},
         "license": "MIT",
         "training": {"noise": noise},
-        "data": {"source": _SOURCES[architecture], "warning": "most PDB entries up to then, or relatives, were seen"},
+        "data": {"source": _SOURCES[architecture], "warning": "trained on most PDB entries up to then, or relatives"},
     }
 
 
 def _shape(path: Path, tensors: dict[str, Tensor]) -> dict[str, int]:
-    """Settings of the network that the tensors are of."""
+    """The settings of the network of these tensors."""
     letters = tensors.get("W_s.weight")
     packer = "W_torsions.weight" in tensors
     if packer or not isinstance(letters, Tensor) or letters.ndim != 2 or len(letters) != len(LETTERS):
@@ -100,12 +175,12 @@ def _shape(path: Path, tensors: dict[str, Tensor]) -> dict[str, int]:
 
 
 def _kind(tensors: dict[str, Tensor]) -> str:
-    """In words, what other network of that family the tensors are of."""
+    """A description of the network of these tensors."""
     edges = tensors.get("features.edge_embedding.weight")
     if "W_torsions.weight" in tensors:
         return "weights of LigandMPNN's side-chain packer"
     if "features.node_embedding.weight" in tensors and isinstance(edges, Tensor) and edges.shape[-1:] == (167,):
-        return "weights of ProteinMPNN that see CA atoms alone"
+        return "weights of ProteinMPNN that use CA atoms alone"
     if "features.node_embedding.weight" in tensors:
         return "weights of ProteinMPNN with labels of a membrane"
     return "weights of another network"

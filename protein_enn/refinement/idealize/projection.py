@@ -30,25 +30,25 @@ SURROUNDING = 8.0
 class Projector:
     """Projection of any number of proposals for one structure: what depends on the structure alone is made once."""
 
-    def __init__(self, structure: Structure, judged: Stereochemistry | None = None, *, contact: float = 2.6) -> None:
+    def __init__(self, structure: Structure, geometry: Stereochemistry | None = None, *, contact: float = 2.6) -> None:
         self.structure, self.contact = structure, contact
         self.around = structure.others.positions[structure.others.kinds != KINDS.index("water")].double().numpy()
         self.sound = covalent(structure)
-        self.may_turn = _may_turn(structure, self.sound, judged)
+        self.may_turn = _may_turn(structure, self.sound, geometry)
         self.order = _chain_order(structure)
 
-    def project(self, positions: Float[Tensor, "n 37 3"], share: Float[Tensor, "n 37"]) -> Float[Tensor, "n 37 3"]:
-        """Positions near the given ones with sound distances, planes, hands and torsions, and no clashes.
+    def project(self, positions: Float[Tensor, "n 37 3"], mobility: Float[Tensor, "n 37"]) -> Float[Tensor, "n 37 3"]:
+        """Positions near the given ones with sound distances, planes, chirality and torsions, and no clashes.
 
-        `share` is how easily an atom moves, 0..1; at 0 it stays where `positions` has it. What is sound in the
+        `mobility` is how easily an atom moves, 0..1; at 0 it stays where `positions` has it. What is sound in the
         structure is kept as it is there.
         """
-        moves = (share > 0) & self.structure.present
+        moves = (mobility > 0) & self.structure.present
         if not moves.any():
             return positions
         residues = self._around(positions, moves)
         part = self.structure.take(residues)
-        problem = _Problem(self, part, residues, positions[residues], share[residues])
+        problem = _Problem(self, part, residues, positions[residues], mobility[residues])
         result = positions.clone()
         result[residues] = problem.solved()
         return torch.where(moves[..., None], result, positions)
@@ -81,7 +81,7 @@ class _Problem:
     """Projection of some residues, of which at least one has a free atom."""
 
     def __init__(
-        self, projector: Projector, structure: Structure, residues: Tensor, positions: Tensor, share: Tensor
+        self, projector: Projector, structure: Structure, residues: Tensor, positions: Tensor, mobility: Tensor
     ) -> None:
         self.structure, self.positions, self.contact = structure, positions, projector.contact
         self.atoms = structure.present.reshape(-1).nonzero()[:, 0]
@@ -94,8 +94,8 @@ class _Problem:
         around = projector.around
         self.start = np.concatenate((structure.positions.reshape(-1, 3)[self.atoms].double().numpy(), around))
         self.proposal = np.concatenate((positions.reshape(-1, 3)[self.atoms].double().numpy(), around))
-        share = share.reshape(-1)[self.atoms].double().clamp_min(0).sqrt()
-        self.scale = SCALE * np.concatenate((share.numpy(), np.zeros(len(around))))
+        mobility = mobility.reshape(-1)[self.atoms].double().clamp_min(0).sqrt()
+        self.scale = SCALE * np.concatenate((mobility.numpy(), np.zeros(len(around))))
         self.free = self.scale > 0
         self.sound = projector.sound
         self.may_turn = tuple(mask[residues] for mask in projector.may_turn)
@@ -158,20 +158,20 @@ class _Problem:
 def project(
     structure: Structure,
     positions: Float[Tensor, "n 37 3"],
-    share: Float[Tensor, "n 37"],
+    mobility: Float[Tensor, "n 37"],
     *,
-    judged: Stereochemistry | None = None,
+    geometry: Stereochemistry | None = None,
     contact: float = 2.6,
 ) -> Float[Tensor, "n 37 3"]:
     """`Projector.project` of one proposal."""
-    return Projector(structure, judged, contact=contact).project(positions, share)
+    return Projector(structure, geometry, contact=contact).project(positions, mobility)
 
 
 def _may_turn(
-    structure: Structure, sound: Covalent, judged: Stereochemistry | None
+    structure: Structure, sound: Covalent, geometry: Stereochemistry | None
 ) -> tuple[Bool[Tensor, "n"], Bool[Tensor, "n"]]:
-    """Residues whose outlying phi, psi and chi are to be mended: new ones, and those of noise, not of a sound input."""
-    if judged is None:
+    """Residues whose outlying phi, psi and chi to idealize: new ones, and those of noise, not of a sound input."""
+    if geometry is None:
         everywhere = torch.ones(len(structure), dtype=torch.bool)
         return everywhere, everywhere
-    return ~judged.ramachandran | ~sound.sound, ~judged.rotamer | ~sound.sound
+    return ~geometry.ramachandran | ~sound.sound, ~geometry.rotamer | ~sound.sound

@@ -11,9 +11,8 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.chemistry import ATOM_INDEX, CA, C, N
 from protein_enn.geometry.dihedrals import backbone_dihedrals, chi_angles
-from protein_enn.metrics.ramachandran import CELLS, is_outlier
+from protein_enn.metrics.ramachandran import CELLS, before_proline, is_outlier
 from protein_enn.metrics.rotamers import HALF_TURN, is_rotamer_outlier, rotamers
-from protein_enn.metrics.stereochemistry import before_proline
 from protein_enn.refinement.idealize.restraints import SLOTS, Quadruples
 from protein_enn.structure import Structure
 

@@ -62,9 +62,9 @@ class Pairs:
         order = theirs.argsort(stable=True)
         return Pairs(ours[order], theirs[order], energy[order])
 
-    def field(self, share: Float[Tensor, "c"]) -> Float[Tensor, "c"]:
-        """The energy of each candidate among the others, each of which is there to a share."""
-        return torch.zeros_like(share).index_add_(0, self.ours, self.energy * share[self.theirs])
+    def field(self, probability: Float[Tensor, "c"]) -> Float[Tensor, "c"]:
+        """The energy of each candidate among the others, each of which is there with a probability."""
+        return torch.zeros_like(probability).index_add_(0, self.ours, self.energy * probability[self.theirs])
 
     def add(self, field: Float[Tensor, "c"], candidate: int, sign: float) -> None:
         """Puts one candidate into the field, or takes it out."""
@@ -115,11 +115,11 @@ def _few_bonds(
 
 def lowest(energy: Float[Tensor, "c"], owner: Int[Tensor, "c"], pairs: Pairs) -> Int[Tensor, "m"]:
     """The candidate chosen for each owner; the owners 0, 1, ... of the candidates ascend."""
-    share = _softmax(energy, owner, _TEMPERATURES[0])
+    probability = _softmax(energy, owner, _TEMPERATURES[0])
     for temperature in _TEMPERATURES:
-        share = 0.5 * share + 0.5 * _softmax(energy + pairs.field(share), owner, temperature)
+        probability = 0.5 * probability + 0.5 * _softmax(energy + pairs.field(probability), owner, temperature)
     starts, ends = _spans(owner)
-    chosen = torch.tensor([s + int(share[s:e].argmax()) for s, e in zip(starts, ends, strict=True)])
+    chosen = torch.tensor([s + int(probability[s:e].argmax()) for s, e in zip(starts, ends, strict=True)])
     field = energy + pairs.field(torch.zeros_like(energy).index_fill_(0, chosen, 1.0))
     for _ in range(10 * len(starts)):
         gains = field[chosen] - _least(field, owner)

@@ -87,7 +87,7 @@ def _turned(
     """Each side chain, and turned a little about chi1 and chi2 where these are free."""
     step = torch.deg2rad(torch.tensor(TURNS, dtype=torch.float64))
     grid = torch.cartesian_prod(step, step)  # (9, 2)
-    free = topology(residues.device).turns[residues] & known.isnan()
+    free = topology(residues.device).rotatable[residues] & known.isnan()
     turn = torch.zeros(len(chi), len(grid), 4, dtype=torch.float64)
     turn[..., :2] = grid * free[:, None, :2]
     owner = torch.arange(len(chi)).repeat_interleave(len(grid))

@@ -41,18 +41,18 @@ def made_symmetric(structure: Structure, symmetry: Symmetry) -> tuple[Structure,
     all copies have ride on their residue's N, CA and C; residues that not all copies have take the shifts of their
     neighbours in sequence. What is outside stays.
     """
-    pulled = symmetry.pulled(structure.positions)
+    pulled = symmetry.copies_on_unit(structure.positions)
     kinds = structure.residues[symmetry.rows[0]]
     pulled = _equally_named(pulled, symmetry.present, kinds)
     reference = _reference(pulled, symmetry)
     unit, chosen = _unit(structure, symmetry, pulled, reference)
-    positions = symmetry.spread_out(unit, structure.positions)
+    positions = symmetry.with_unit(unit, structure.positions)
     positions = _neighbours_follow(structure, symmetry, positions)
     result = structure.with_positions(positions)
-    return result, _account(structure, result, symmetry, chosen)
+    return result, _notes(structure, result, symmetry, chosen)
 
 
-def _account(before: Structure, after: Structure, symmetry: Symmetry, chosen: Bool[Tensor, "m"]) -> tuple[str, ...]:
+def _notes(before: Structure, after: Structure, symmetry: Symmetry, chosen: Bool[Tensor, "m"]) -> tuple[str, ...]:
     inside = torch.zeros(len(before), dtype=torch.bool)
     inside[symmetry.rows.flatten()] = True
     square = (after.positions - before.positions).square().sum(-1)[before.present & inside[:, None]]
@@ -109,12 +109,12 @@ def _unit(
     else:
         mean, backbone = own, torch.zeros(len(own), dtype=torch.bool)
         side_chain = backbone
-    share = _ramp(structure, symmetry.rows[0], backbone)[:, None, None]
-    unit = (1 - share) * mean + share * own
+    fraction = _ramp(structure, symmetry.rows[0], backbone)[:, None, None]
+    unit = (1 - fraction) * mean + fraction * own
     # An atom rides if not all copies have it, or with its whole side chain where that differs.
     side = torch.ones(common.shape[1], dtype=torch.bool)
     side[BACKBONE] = False
-    rides = ~common | ((side_chain & (share[:, 0, 0] < 1))[:, None] & side)
+    rides = ~common | ((side_chain & (fraction[:, 0, 0] < 1))[:, None] & side)
     filled = torch.zeros_like(rides)
     for c in [reference, *(c for c in range(len(pulled)) if c != reference)]:
         take = rides & symmetry.present[c] & ~filled
@@ -161,16 +161,16 @@ def _shrunk(pulled: Float[Tensor, "k m a 3"], mean: Float[Tensor, "m a 3"], know
 
 def _ramp(structure: Structure, rows: Int[Tensor, "m"], mask: Bool[Tensor, "m"]) -> Float[Tensor, "m"]:
     """1 in the mask, falling to 0 over RAMP residues on either side, along bonded chains only."""
-    share = mask.double()
+    fraction = mask.double()
     bonded = peptide_bonded(structure.positions, structure.present, structure.chains)[rows[:-1]]
     bonded = bonded & (rows.diff() == 1)
     for _ in range(RAMP - 1 if mask.any() else 0):
         step = 1.0 / RAMP
-        lower = (share - step).clamp_min(0)
-        share = share.clone()
-        share[1:] = torch.where(bonded, torch.maximum(share[1:], lower[:-1]), share[1:])
-        share[:-1] = torch.where(bonded, torch.maximum(share[:-1], lower[1:]), share[:-1])
-    return share
+        lower = (fraction - step).clamp_min(0)
+        fraction = fraction.clone()
+        fraction[1:] = torch.where(bonded, torch.maximum(fraction[1:], lower[:-1]), fraction[1:])
+        fraction[:-1] = torch.where(bonded, torch.maximum(fraction[:-1], lower[1:]), fraction[:-1])
+    return fraction
 
 
 def _set_on(

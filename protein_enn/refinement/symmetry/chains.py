@@ -10,13 +10,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.metrics.matching import match_residues
+from protein_enn.metrics.alignment import match_residues
 from protein_enn.structure import Structure
 
 IDENTICAL = 0.9
 """Share of the residues of the shorter chain that must be the same amino acid in the longer one."""
 SHORTER = 0.6
-"""How long the shorter chain must be at least, as a share of the longer one."""
+"""How long the shorter chain must be at least, as a fraction of the longer one."""
 FEWEST = 5
 """Residues with a CA that two chains must share: fewer say nothing about their place."""
 

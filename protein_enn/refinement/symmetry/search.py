@@ -2,7 +2,7 @@
 
 Every superposition of a chain on another of its sequence is a candidate for a generator: its angle must be near
 2 pi / n. Chains that the exact group made of it carries on one another form orbits; the group is fitted to them, and
-judged by the RMSD that remains. Pairs of generators with perpendicular axes give the dihedral groups.
+compared by the RMSD that remains. Pairs of generators with perpendicular axes give the dihedral groups.
 """
 
 from __future__ import annotations

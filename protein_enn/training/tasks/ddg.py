@@ -8,18 +8,21 @@ the base's, nats per residue under a random decoding order: what keeps the model
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import huber_loss, log_softmax, softplus
 
-from protein_enn import chemistry
 from protein_enn.graph import ProteinGraph
 from protein_enn.models.design import DesignModel, Encoding, order_visibility
+from protein_enn.scoring.conditionals import Conditionals, graph_alone, known_neighbors
+from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 from protein_enn.settings import Settings
-from protein_enn.structure import OtherAtoms, Structure
+from protein_enn.structure import Structure
 
 APART = 0.5
 """kcal/mol by which two measurements differ that are ranked: about the error of a measurement."""
@@ -31,7 +34,7 @@ class MeasuredProtein:
 
     name: str
     graph: ProteinGraph
-    alone: ProteinGraph  # the same residues, each a chain of its own, without neighbours
+    alone: Callable[[bool], ProteinGraph]  # the same residues without neighbors, by whether they are bonded; made once
     sequence: Int[Tensor, "g"]
     rows: Int[Tensor, "m"]
     wild_type: Int[Tensor, "m"]
@@ -66,18 +69,13 @@ class DdgTask:
         `condition` is one of the model's, the first by default.
         """
         graph = model.graph(structure, condition=condition)
-        n = len(structure)
-        names = tuple(str(i) for i in range(n))
-        alone = model.graph(
-            replace(
-                structure, others=OtherAtoms.empty(), links=structure.links.of_kind("peptide"),
-                chains=torch.arange(n), chain_ids=names, label_chain_ids=names,
-            ),
-            condition=condition,
-        )  # fmt: skip
-        alone.neighbors, alone.edge_types = alone.neighbors[:, :1], alone.edge_types[:, :1]
-        alone.neighbor_mask = torch.zeros_like(alone.neighbors, dtype=torch.bool)
-        node = torch.full((n,), -1)
+
+        @cache
+        @torch.inference_mode(False)  # made while scores are measured, it must do for training as well
+        def alone(bonded: bool) -> ProteinGraph:
+            return graph_alone(structure, partial(model.graph, condition=condition), bonded=bonded)
+
+        node = torch.full((len(structure),), -1)
         node[graph.rows] = torch.arange(len(graph.rows))
         rows, residues = node[torch.tensor(places)], structure.residues[torch.tensor(places)]
         measured = torch.tensor(minus_ddg, dtype=torch.float32)
@@ -88,13 +86,13 @@ class DdgTask:
     def scores(model: DesignModel, protein: MeasuredProtein, encoding: Encoding | None = None) -> Float[Tensor, "m"]:
         """`ddg_like` of the mutations, nats: higher is more stable. The `encoding` of the graph, if it is known."""
         encoding = model.encode(protein.graph) if encoding is None else encoding
-        seen = protein.graph.neighbor_mask & (protein.sequence != chemistry.UNKNOWN)[protein.graph.neighbors]
-        together = log_softmax(model.logits(encoding, protein.sequence, seen)[protein.rows], -1)
-        unseen = torch.full_like(protein.sequence, chemistry.UNKNOWN)
-        logits = model.logits(model.encode(protein.alone), unseen, protein.alone.neighbor_mask)[protein.rows]
-        around = together - log_softmax(logits, -1)
+        sequence, graph = protein.sequence, protein.graph
+        visible = known_neighbors(model, sequence, graph.neighbors, graph.neighbor_mask)
+        order = torch.arange(len(sequence), device=sequence.device)
+        given = Conditionals(model, encoding, sequence, visible, order, protein.alone)
+        preference = ESTIMATORS[DDG_LIKE](given)[protein.rows]
         each = torch.arange(len(protein.rows))
-        return around[each, protein.mutant] - around[each, protein.wild_type]
+        return preference[each, protein.mutant] - preference[each, protein.wild_type]
 
     def loss(
         self, model: DesignModel, base: DesignModel, protein: MeasuredProtein, generator: torch.Generator

@@ -29,7 +29,7 @@ class DesignTarget:
     """The native sequence, X where it is not known, and which residues are learned from: not those of partners.
 
     `given` residues come before all others in every decoding order: those whose identity a language model was shown,
-    which are not learned from. A teacher's log-probabilities (`labels`, nats) are there for `labelled` residues, with
+    which are not learned from. A teacher's log-probabilities (`labels`, nats) are there for `labeled` residues, with
     the identities that it was `shown` and their order, `rank`, which is -1 where no teacher gives one.
     """
 
@@ -39,7 +39,7 @@ class DesignTarget:
     shown: Int[Tensor, "n"]
     rank: Float[Tensor, "n"]
     labels: Float[Tensor, "n 20"]
-    labelled: Bool[Tensor, "n"]
+    labeled: Bool[Tensor, "n"]
 
     def turned(self, turn: Float[Tensor, "3 3"]) -> DesignTarget:
         """That of the turned or mirrored graph: the same sequence."""
@@ -125,9 +125,9 @@ class DesignTask(Task):
         """Of the learned residues, under their teacher's or one random decoding order; recovery counts native letters.
 
         In validation the mean negative log-likelihood of the native letters alone, nats. A model with conditions also
-        has `kl`, the mean KL divergence from the teacher, nats; 0 where no residue is labelled.
+        has `kl`, the mean KL divergence from the teacher, nats; 0 where no residue is labeled.
         """
-        sequence, learned, labelled = target.sequence, target.learned, target.labelled
+        sequence, learned, labeled = target.sequence, target.learned, target.labeled
         drawn = torch.rand(len(sequence), generator=generator).to(target.rank)
         rank = torch.where(target.rank < 0, drawn, target.rank).masked_fill(target.given, -1.0)
         logits = model.logits(model.encode(graph), target.shown, order_visibility(graph, rank)).float()
@@ -139,17 +139,17 @@ class DesignTask(Task):
         counted, loss = learned, nll
         if self.model.conditions:
             kl = (target.labels.exp() * (target.labels - logits.log_softmax(-1))).sum(-1)
-            parts["kl"] = (kl * labelled).sum().detach() / labelled.sum().clamp(min=1)
+            parts["kl"] = (kl * labeled).sum().detach() / labeled.sum().clamp(min=1)
             if training:
-                natives = torch.where(labelled, torch.where(learned, self.config.natives, 0.0), 1.0)
-                counted, loss = learned | labelled, natives * nll + (1 - natives) * torch.where(labelled, kl, 0.0)
+                natives = torch.where(labeled, torch.where(learned, self.config.natives, 0.0), 1.0)
+                counted, loss = learned | labeled, natives * nll + (1 - natives) * torch.where(labeled, kl, 0.0)
         # A crop in which every residue is given has a loss of zero that has gradients, zeros too.
         return {"loss": (loss * counted).sum() / counted.sum().clamp(min=1), **parts}
 
 
 def _labels(chain: Chain) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Shown identities, rank, log-probabilities and where they are, of a chain with or without labels."""
-    if chain.labels is None or chain.labelled is None or chain.rank is None or chain.shown is None:
+    if chain.labels is None or chain.labeled is None or chain.rank is None or chain.shown is None:
         n = len(chain)
         return chain.residues, torch.full((n,), -1.0), torch.zeros(n, 20), torch.zeros(n, dtype=torch.bool)
-    return chain.shown, chain.rank.float(), chain.labels, chain.labelled
+    return chain.shown, chain.rank.float(), chain.labels, chain.labeled

@@ -22,7 +22,7 @@ UNTOUCHED = 0.08
 """Share of natives that are left as they are."""
 HOW_MANY = (0.4, 0.35, 0.15, 0.1)
 """Probability of one, two, three, four kinds of errors."""
-Spoiled = tuple[Float[Tensor, "n 14 3"], Bool[Tensor, "n 14"]]
+Perturbed = tuple[Float[Tensor, "n 14 3"], Bool[Tensor, "n 14"]]
 
 
 def perturb(
@@ -31,12 +31,12 @@ def perturb(
     residues: Int[Tensor, "n"],
     chains: Int[Tensor, "n"],
     generator: torch.Generator,
-) -> Spoiled:
+) -> Perturbed:
     """Positions with some kinds of errors, each of a random size, and the atoms that are left."""
     if uniform(generator) < UNTOUCHED:
         return compact, mask
     g = generator
-    kinds: dict[str, tuple[float, Callable[[Tensor, Tensor], Spoiled]]] = {
+    kinds: dict[str, tuple[float, Callable[[Tensor, Tensor], Perturbed]]] = {
         # name: (weight, change); the order is that of the changes
         "shifted threading": (0.05, lambda x, m: deformation.shift_threading(x, m, chains, g)),
         "hinge": (0.1, lambda x, m: (deformation.hinge(x, g), m)),
@@ -45,7 +45,7 @@ def perturb(
         "wave": (0.3, lambda x, m: (deformation.wave(x, log_uniform(0.2, 3.0, g), g), m)),
         "drift": (0.2, lambda x, m: (deformation.drift(x, log_uniform(0.2, 2.0, g), g), m)),
         "crankshaft": (0.35, lambda x, m: (deformation.crankshafts(x, chains, g), m)),
-        "side chains": (0.5, lambda x, m: (turn_side_chains(x, residues, 0.1 + 0.6 * uniform(g), g), m)),
+        "side chains": (0.5, lambda x, m: (rotate_side_chains(x, residues, 0.1 + 0.6 * uniform(g), g), m)),
         "residues": (0.3, lambda x, m: (move_residues(x, log_uniform(0.05, 0.6, g), log_uniform(0.02, 0.3, g), g), m)),
         "atoms": (0.45, lambda x, m: (x + log_uniform(0.03, 1.3, g) * torch.randn(x.shape, generator=g), m)),
     }
@@ -57,7 +57,7 @@ def perturb(
     return compact * mask[..., None], mask
 
 
-def turn_side_chains(
+def rotate_side_chains(
     compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], share: float, generator: torch.Generator
 ) -> Float[Tensor, "n 14 3"]:
     """Turns a share of the side chains about their chi bonds: half of them by a little, half into another rotamer.

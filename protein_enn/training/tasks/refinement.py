@@ -100,7 +100,7 @@ class RefinementTask(Task):
             before = int(torch.multinomial(torch.tensor(config.moves), 1, generator=generator))
             with torch.no_grad():
                 for _ in range(before):
-                    state = model.nudged(state, state.compact + model(state).displacement)
+                    state = model.with_same_neighbors(state, state.compact + model(state).displacement)
         around = Surroundings.draw(graph.neighbors, graph.neighbor_mask, config.neighbors, generator)
         found = model(state)
         with torch.autocast(graph.pos.device.type, enabled=False):
@@ -117,7 +117,7 @@ class RefinementTask(Task):
                 "bond": bonded_loss(moved, target, graph.bonded),
                 "clash": clash,
                 "confidence": binary_cross_entropy_with_logits(found.lddt[seen], lddt[seen]),
-                "error": foretold_loss(found.error, error_before, error.detach(), mask),
+                "error": error_prediction_loss(found.error, error_before, error.detach(), mask),
             }
         loss = torch.stack([getattr(config, f"{name}_weight") * value for name, value in parts.items()]).sum()
         logs = {"lddt_before": lddt[seen].mean(), "lddt_error": (found.lddt.sigmoid() - lddt)[seen].abs().mean()}
@@ -126,7 +126,7 @@ class RefinementTask(Task):
         return {"loss": loss, **{name: value.detach() for name, value in (parts | logs).items()}}
 
 
-def foretold_loss(
+def error_prediction_loss(
     said: Float[Tensor, "n 2"],
     before: Float[Tensor, "n m 14"],
     after: Float[Tensor, "n m 14"],

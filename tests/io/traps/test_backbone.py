@@ -31,8 +31,8 @@ def angles(structure):
 
 
 @pytest.mark.parametrize("name", ["N", "C", "O", "CA"])
-def test_13_a_residue_without_a_backbone_atom(kind, peptide, file_of, read, name):
-    """Incomplete residues are kept and masked: dropping them would shorten the sequence unseen."""
+def test_a_residue_without_a_backbone_atom_is_kept_and_masked(kind, peptide, file_of, read, name):
+    """Incomplete residues are kept and masked: dropping them would shorten the sequence silently."""
     atoms = [a for a in peptide("AAAA") if (a["number"], a["name"]) != (2, name)]
     structure = read(file_of(atoms, kind))
     assert structure.sequence == "AAAA" and structure.present.sum(1).tolist() == [5, 4, 5, 5]
@@ -44,8 +44,8 @@ def test_13_a_residue_without_a_backbone_atom(kind, peptide, file_of, read, name
     assert graph.scalars.isfinite().all() and graph.vectors.isfinite().all()
 
 
-def test_14_without_cb_nothing_is_lost_or_made_up(kind, peptide, file_of, read):
-    """Glycine, and a residue whose CB was not seen, are nodes like any; N, CA and C say where a CB would be."""
+def test_a_residue_without_cb_is_a_node_like_any(kind, peptide, file_of, read):
+    """Glycine, and a residue whose CB was not observed, are nodes like any; N, CA and C say where a CB would be."""
     atoms = peptide("AGAA")
     structure = read(file_of([a for a in atoms if (a["number"], a["name"]) != (3, "CB")], kind))
     assert structure.present[:, chemistry.CB].tolist() == [True, False, False, True]
@@ -61,7 +61,7 @@ def test_14_without_cb_nothing_is_lost_or_made_up(kind, peptide, file_of, read):
     assert np.allclose(virtual, whole.positions[0, chemistry.CB], atol=0.01)
 
 
-def test_15_a_break_in_the_chain(kind, peptide, file_of, read):
+def test_a_break_in_the_chain_is_no_bond_although_the_numbers_run_on(kind, peptide, file_of, read):
     """Numbers that run on across a gap tempt to a peptide bond of 10 Å, and to a phi across it."""
     atoms = [*peptide("AAA"), *peptide("AAA", start=4, origin=(20.0, 0.0, 0.0))]
     structure = read(file_of(atoms, kind))
@@ -72,8 +72,8 @@ def test_15_a_break_in_the_chain(kind, peptide, file_of, read):
     assert phi[3].isnan() and psi[2].isnan() and omega[3].isnan() and phi[[1, 2, 4, 5]].isfinite().all()
 
 
-def test_15_a_gap_counts_what_is_missing(kind, peptide, file_of, read):
-    """A loop that was not seen: its length is in the numbers."""
+def test_a_gap_counts_the_residues_that_are_missing(kind, peptide, file_of, read):
+    """A loop that was not observed: its length is in the numbers."""
     atoms = [*peptide("AAA"), *peptide("AA", start=9, origin=(20.0, 0.0, 0.0), label_number=None)]
     for a in atoms:
         a["label_number"] = a["number"]
@@ -81,7 +81,7 @@ def test_15_a_gap_counts_what_is_missing(kind, peptide, file_of, read):
     assert (gap.after, gap.before, gap.missing) == ("A:3", "A:9", 5)
 
 
-def test_15_chains_are_not_bonded(kind, peptide, file_of, read):
+def test_chains_that_touch_are_not_bonded(kind, peptide, file_of, read):
     """Where one chain ends at the start of the next no bond and no gap lies between."""
     atoms = [*peptide("AA"), *peptide("AA", chain="B", origin=(2 * 3.656, 0.0, 0.0))]
     structure = read(file_of(atoms, kind))
@@ -89,7 +89,7 @@ def test_15_chains_are_not_bonded(kind, peptide, file_of, read):
 
 
 @pytest.mark.parametrize("jump", [10, -5, 0])
-def test_16_numbers_that_jump_over_a_bond(kind, peptide, file_of, read, jump):
+def test_residues_stay_bonded_where_their_numbers_jump(kind, peptide, file_of, read, jump):
     """Antibody and renumbered chains: where C and N are bonded, the numbers are wrong, not the bond."""
     atoms = peptide("AAAA")
     for a in atoms[10:]:
@@ -100,7 +100,7 @@ def test_16_numbers_that_jump_over_a_bond(kind, peptide, file_of, read, jump):
     assert angles(structure)[1:-1].isfinite().all()
 
 
-def test_35_atoms_on_one_point(peptide, file_of, read):
+def test_losses_and_gradients_are_finite_with_atoms_on_one_point(peptide, file_of, read):
     """A distance of zero has no derivative: losses of training must stay finite all the same."""
     atoms = peptide("AMASAGAA")
     for a in atoms:
@@ -121,7 +121,7 @@ def test_35_atoms_on_one_point(peptide, file_of, read):
         assert loss.isfinite() and gradients and all(g.isfinite().all() for g in gradients), name
 
 
-def test_35_the_gradient_of_coincident_atoms(peptide, file_of, read):
+def test_gradients_by_the_positions_of_coincident_atoms_are_finite(peptide, file_of, read):
     """Also the derivative by the positions themselves, through norms, frames and dihedrals."""
     positions = torch.zeros(3, 14, 3, requires_grad=True)
     from protein_enn.geometry.frames import backbone_frames
@@ -133,7 +133,7 @@ def test_35_the_gradient_of_coincident_atoms(peptide, file_of, read):
 
 
 @pytest.mark.parametrize("names", [("CA",), ("N", "CA", "C"), ("N", "CA", "C", "O")], ids=" ".join)
-def test_54_traces_and_backbones(kind, peptide, file_of, read, names):
+def test_ca_traces_and_backbones_are_structures(kind, peptide, file_of, read, names):
     """A CA trace is a structure for the residue graph; what needs more says what is missing."""
     structure = read(file_of([a for a in peptide("AMASA") if a["name"] in names], kind))
     assert structure.sequence == "AMASA" and structure.present.sum() == 5 * len(names)
@@ -149,8 +149,8 @@ def test_54_traces_and_backbones(kind, peptide, file_of, read, names):
 
 @pytest.mark.parametrize("sequence", ["A", "AM", "G"])
 @pytest.mark.parametrize("task", ["design", "refinement"])
-def test_55_one_or_two_residues(peptide, file_of, read, sequence, task):
-    """Fewer residues than neighbours asked for: no index beyond the last, no mean of nothing."""
+def test_one_or_two_residues_have_graphs_and_predictions(peptide, file_of, read, sequence, task):
+    """Fewer residues than neighbors asked for: no index beyond the last, no mean of nothing."""
     structure = read(file_of(peptide(sequence), "mmcif"))
     for graph in (protein_graph(structure, 30, True), atom_graph(structure, 30)):
         assert graph.neighbors.shape[1] == 30 and int(graph.neighbors.max()) < graph.num_nodes
@@ -161,13 +161,13 @@ def test_55_one_or_two_residues(peptide, file_of, read, sequence, task):
     assert found.isfinite().all()
 
 
-def test_55_one_residue_is_scored(peptide, file_of, read):
-    """Through the door that users take."""
+def test_one_residue_is_scored(peptide, file_of, read):
+    """Through the function that users call."""
     result = score(read(file_of(peptide("M"), "pdb")), predictor=untrained("design", SMALL))
     assert math.isfinite(result.mean) and result.perplexity >= 1
 
 
-def test_56_very_long_chains_need_memory_in_proportion(peptide, file_of, read, monkeypatch):
+def test_very_long_chains_need_memory_in_proportion(peptide, file_of, read, monkeypatch):
     """6,000 residues: a table of all pairs would be 36 million distances for each atom pair."""
     monkeypatch.setattr(torch, "cdist", lambda *_, **__: pytest.fail("all pairs at once"))
     structure = read(file_of(peptide("A"), "pdb"))
@@ -175,8 +175,8 @@ def test_56_very_long_chains_need_memory_in_proportion(peptide, file_of, read, m
     index = torch.zeros(n, dtype=torch.long)
     long = structure.take(index)
     curve = torch.arange(n).float()
-    place = torch.stack([80 * torch.cos(curve / 20), 80 * torch.sin(curve / 20), 0.1 * curve], 1)
-    long = replace(long.with_positions(long.positions + place[:, None]), numbers=torch.arange(1, n + 1))
+    center = torch.stack([80 * torch.cos(curve / 20), 80 * torch.sin(curve / 20), 0.1 * curve], 1)
+    long = replace(long.with_positions(long.positions + center[:, None]), numbers=torch.arange(1, n + 1))
     graph = protein_graph(long, 8, False)
     assert graph.num_nodes == n and graph.neighbor_mask.all()
     sizes = [value.numel() for _, value in graph if isinstance(value, torch.Tensor)]

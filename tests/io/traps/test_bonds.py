@@ -44,7 +44,7 @@ def with_ssbond(file_of, atoms, kind, other="1_555"):
     return line.encode() + file_of(atoms, kind)
 
 
-def test_51_a_disulfide_is_a_link(kind, peptide, atom, file_of, read):
+def test_a_disulfide_is_read_as_a_link(kind, peptide, atom, file_of, read):
     """SSBOND and struct_conn are read: which atoms, of which residues."""
     structure = read(with_ssbond(file_of, bridge(peptide, atom), kind))
     links = structure.links.of_kind("disulfide")
@@ -52,13 +52,13 @@ def test_51_a_disulfide_is_a_link(kind, peptide, atom, file_of, read):
     assert links.residues.tolist() == [[1, 4]] and links.atoms.tolist() == [[SG, SG]]
 
 
-def test_51_a_symmetry_copy_is_no_link_inside(kind, peptide, atom, file_of, read):
+def test_a_bond_to_a_symmetry_copy_is_no_link_inside(kind, peptide, atom, file_of, read):
     """A bond to a copy of the chain elsewhere in the crystal is no bond of 15 Å between the chains that are here."""
     structure = read(with_ssbond(file_of, bridge(peptide, atom, apart=15.0), kind, other="2_665"))
     assert len(structure.links) == 0
 
 
-def test_51_link_records(peptide, atom, file_of, read):
+def test_link_records_are_read_and_conect_is_not(peptide, atom, file_of, read):
     """LINK: a metal on a protein atom. CONECT goes by serial numbers, which are not read."""
     atoms = bridge(peptide, atom)
     atoms.append(atom("ZN", 301, 6.0, y=1.1, z=1.5, residue="ZN", record="HETATM", element="ZN"))
@@ -73,7 +73,7 @@ def test_51_link_records(peptide, atom, file_of, read):
 @pytest.mark.parametrize(
     "line", ["SSBOND   1 CYS A    2    CYS Z    9", "SSBOND", "LINK  trash", "SSBOND   1 CYS A xyz"]
 )
-def test_51_broken_connections_do_not_cost_the_atoms(peptide, atom, file_of, read, line):
+def test_broken_connection_records_do_not_cost_the_atoms(peptide, atom, file_of, read, line):
     """A record that names no atom of the file makes no link, and no error of a foreign kind."""
     structure = read(line.encode() + b"\n" + file_of(bridge(peptide, atom, apart=9.0), "pdb"))
     assert len(structure.links) == 0 and len(structure) == 6
@@ -84,7 +84,7 @@ SHIFTS = {"1": (0.0, 0.0, 0.0), "2": (0.0, 0.0, 30.0)}
 
 
 def declared(kind):
-    """Head or categories that declare assembly 1: chain A and its copy turned about z, 30 Å further on."""
+    """Head or categories that declare assembly 1: chain A and its copy rotated about z, 30 Å further on."""
     if kind == "pdb":
         lines = ["REMARK 350 BIOMOLECULE: 1", "REMARK 350 APPLY THE FOLLOWING TO CHAINS: A"]
         for name, matrix in MATRICES.items():
@@ -108,7 +108,7 @@ def with_assembly(file_of, atoms, kind):
     return head + file_of(atoms, kind) if kind == "pdb" else file_of(atoms, kind, categories=head)
 
 
-def test_52_the_assembly_is_built_only_when_asked_for(kind, peptide, file_of, read):
+def test_the_assembly_is_built_only_when_asked_for(kind, peptide, file_of, read):
     """The file holds the asymmetric unit; what the protein does in the cell may be two of it, or half."""
     atoms = [*peptide("AMA"), *peptide("G", chain="B", origin=(0.0, 9.0, 0.0))]
     data = with_assembly(file_of, atoms, kind)
@@ -123,14 +123,14 @@ def test_52_the_assembly_is_built_only_when_asked_for(kind, peptide, file_of, re
     assert whole.audit.atoms.dropped == {"not in the assembly": 4}
 
 
-def test_52_an_assembly_that_is_not_declared(kind, peptide, file_of, refused):
+def test_an_assembly_that_is_not_declared_is_refused(kind, peptide, file_of, refused):
     """An unknown assembly is not the asymmetric unit: say which there are."""
     data = with_assembly(file_of, peptide("AMA"), kind)
     refused(data, EmptyStructureError, "'7'", "1", assembly="7")
     refused(file_of(peptide("AMA"), kind), EmptyStructureError, "'1'", assembly="1")
 
 
-def test_52_copies_have_a_cap(kind, peptide, file_of, refused, monkeypatch):
+def test_an_assembly_of_too_many_atoms_is_refused(kind, peptide, file_of, refused, monkeypatch):
     """A virus capsid in one structure may not fit the memory: refused by count, before it is built."""
     from protein_enn.io import StructureError
 
@@ -140,9 +140,9 @@ def test_52_copies_have_a_cap(kind, peptide, file_of, refused, monkeypatch):
 
 def ring(atom, n=8):
     """A cyclic peptide of glycines: C of the last residue bonded to N of the first."""
-    turn = np.cumsum([0.0, *([1.458, 1.525, 1.329] * n)])
-    radius = turn[-1] / (2 * math.pi)
-    points = [(radius * math.cos(t / radius), radius * math.sin(t / radius)) for t in turn[:-1]]
+    arc = np.cumsum([0.0, *([1.458, 1.525, 1.329] * n)])
+    radius = arc[-1] / (2 * math.pi)
+    points = [(radius * math.cos(t / radius), radius * math.sin(t / radius)) for t in arc[:-1]]
     atoms = []
     for i in range(n):
         for name, (x, y) in zip(("N", "CA", "C"), points[3 * i : 3 * i + 3], strict=True):
@@ -153,7 +153,7 @@ def ring(atom, n=8):
     return atoms
 
 
-def test_53_a_ring_has_no_ends(kind, atom, file_of, read):
+def test_the_ends_of_a_cyclic_peptide_are_linked(kind, atom, file_of, read):
     """Head and tail of a cyclic peptide are bonded, and nothing but the distance may say so."""
     structure = read(file_of(ring(atom), kind))
     links = structure.links.of_kind("peptide")
@@ -166,7 +166,7 @@ def test_53_a_ring_has_no_ends(kind, atom, file_of, read):
     assert int(ahead[0]) == int(usual[4]), "from the last residue to the first is one step on"
 
 
-def test_53_ends_that_only_come_near_are_no_ring(kind, peptide, file_of, read):
+def test_ends_that_only_come_near_are_no_ring(kind, peptide, file_of, read):
     """A chain is no ring because the file lists it so: 11 Å lie between these ends."""
     assert len(read(file_of(peptide("AAAA"), kind)).links) == 0
 
@@ -174,14 +174,14 @@ def test_53_ends_that_only_come_near_are_no_ring(kind, peptide, file_of, read):
 METRIC = {"ma_qa_metric": {"id": ["1"], "mode": ["local"], "name": ["pLDDT"], "type": ["pLDDT"]}}
 
 
-def test_57_b_factors_are_b_factors_unless_declared(kind, peptide, file_of, read):
+def test_b_factors_are_b_factors_unless_declared_otherwise(kind, peptide, file_of, read):
     """Values from 0 to 100 are no sign of a prediction: crystal structures have them too."""
     data = file_of(peptide("AMA", b=92.5), kind)
     assert not read(data).predicted
     assert read(data, predicted=True).predicted and read(data, predicted=True).b_factors[0, 0] == 92.5
 
 
-def test_57_files_that_declare_it(kind, peptide, file_of, read):
+def test_files_may_declare_that_b_factors_are_plddt(kind, peptide, file_of, read):
     """AlphaFold's title in PDB, _ma_qa_metric in mmCIF; who reads may contradict."""
     atoms = peptide("AMA", b=92.5)
     if kind == "pdb":
@@ -191,14 +191,14 @@ def test_57_files_that_declare_it(kind, peptide, file_of, read):
     assert read(data).predicted and not read(data, predicted=False).predicted
 
 
-def test_57_other_metrics_are_no_plddt(cif, peptide, file_of, read):
+def test_other_declared_metrics_are_no_plddt(cif, peptide, file_of, read):
     """A predicted aligned error, or a global score, is not in the B factors."""
     for change in ({"type": ["PAE"], "name": ["PAE"]}, {"mode": ["global"]}):
         data = file_of(peptide("AMA"), cif, categories={"ma_qa_metric": {**METRIC["ma_qa_metric"], **change}})
         assert not read(data).predicted, change
 
 
-def test_57_a_confidence_outside_its_range(peptide, file_of):
+def test_a_confidence_outside_its_range_is_warned_of(peptide, file_of):
     """A declared pLDDT of 300 is a B factor after all: say so."""
     data = file_of(peptide("AMA", b=300.0), "pdb")
     assert any(f.severity != "note" for f in read_structure(data, predicted=True).audit.findings)

@@ -23,7 +23,7 @@ TEXT = ("pdb", "mmcif")
 
 @pytest.mark.parametrize("kind", TEXT)
 @pytest.mark.parametrize("end", [b"\r\n", b"\r"], ids=["crlf", "cr"])
-def test_37_line_ends_of_other_systems(peptide, file_of, read, kind, end):
+def test_line_ends_of_other_systems_are_read(peptide, file_of, read, kind, end):
     """With CR alone a parser sees one long line, and reads one atom of eight."""
     data = file_of(peptide("AA"), kind)
     structure = read(data.replace(b"\n", end))
@@ -34,7 +34,7 @@ def test_37_line_ends_of_other_systems(peptide, file_of, read, kind, end):
 
 @pytest.mark.parametrize("kind", TEXT)
 @pytest.mark.parametrize("front", [b"\xef\xbb\xbf", b"\n\n", b"\xef\xbb\xbf\r\n\n", b" \n"], ids=ascii)
-def test_38_marks_and_blank_lines_in_front(peptide, file_of, read, kind, front):
+def test_byte_order_marks_and_blank_lines_in_front_are_skipped(peptide, file_of, read, kind, front):
     """A byte order mark makes the first record unknown, and the first atom vanish."""
     data = file_of(peptide("AA"), kind)
     structure = read(front + data)
@@ -42,14 +42,14 @@ def test_38_marks_and_blank_lines_in_front(peptide, file_of, read, kind, front):
 
 
 @pytest.mark.parametrize("text", [b"caf\xe9 \xb1 \xc5", "Å α β".encode(), b"\xff\xfe\x80"], ids=ascii)
-def test_39_titles_in_any_encoding(peptide, file_of, read, text):
+def test_titles_may_be_in_any_encoding(peptide, file_of, read, text):
     """A name with an accent in a title is no reason to refuse the atoms."""
     pdb, mmcif = file_of(peptide("AA"), "pdb"), file_of(peptide("AA"), "mmcif")
     assert read(b"TITLE     " + text + b"\n" + pdb).present.sum() == 10
     assert read(mmcif.replace(b"data_TINY\n", b"data_TINY\n_struct.title '" + text + b"'\n")).present.sum() == 10
 
 
-def test_40_lower_case_records(peptide, file_of, read):
+def test_records_in_lower_case_are_read(peptide, file_of, read):
     """A record "atom" passed over as unknown is an atom lost."""
     data = file_of(peptide("AA"), "pdb")
     assert read(data.replace(b"ATOM", b"atom")).positions.equal(read(data).positions)
@@ -71,7 +71,7 @@ def test_40_lower_case_records(peptide, file_of, read):
     ],
     ids=["z cut", "x only", "no place", "bare", "tabs", "one tab", "blanks", "indented", "one column less"],
 )
-def test_40_lines_out_of_their_columns(peptide, file_of, refused, change):
+def test_lines_out_of_their_columns_are_refused(peptide, file_of, refused, change):
     """Short lines, tabs and lines shifted by a column: refused by line, not read as other numbers or passed over."""
     lines = file_of(peptide("AA"), "pdb").split(b"\n")
     lines[6] = change(lines[6])
@@ -101,12 +101,12 @@ def test_40_lines_out_of_their_columns(peptide, file_of, refused, change):
     ],
     ids=ascii,
 )
-def test_41_what_is_no_structure(refused, data, error, says):
+def test_a_file_that_is_no_structure_is_refused_by_what_it_is(refused, data, error, says):
     """A failed download named .pdb gives an empty structure without an error in one parser."""
     refused(data, error, says)
 
 
-def test_41_paths_that_are_no_files(tmp_path, refused):
+def test_paths_that_are_no_files_are_refused(tmp_path, refused):
     """Opening a pipe would wait for ever; a folder, a device or a broken link is no file."""
     os.mkfifo(tmp_path / "pipe.pdb")
     (tmp_path / "link.pdb").symlink_to(tmp_path / "nowhere")
@@ -116,34 +116,34 @@ def test_41_paths_that_are_no_files(tmp_path, refused):
     refused("/dev/zero", UnreadableFileError)
 
 
-def test_42_damaged_gzip_is_never_a_smaller_structure(peptide, file_of):
+def test_damaged_gzip_is_never_a_smaller_structure(peptide, file_of):
     """A flipped bit in .pdb.gz gave zero atoms and no exception 299 times of 300, a cut partial reads."""
     data = gzip.compress(file_of(peptide("AMA"), "pdb"), mtime=0)
     whole = read_structure(data)
     harmless = 0
-    for place in range(0, 8 * len(data), 7):
-        spoiled = bytearray(data)
-        spoiled[place // 8] ^= 1 << place % 8
+    for bit in range(0, 8 * len(data), 7):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
         try:
-            structure = read_structure(bytes(spoiled))
+            structure = read_structure(bytes(damaged))
         except StructureError:
             continue
         harmless += 1
-        assert structure.positions.equal(whole.positions), f"bit {place}"
-    assert harmless < 20, "only the time and the name in the gzip header may change unseen"
+        assert structure.positions.equal(whole.positions), f"bit {bit}"
+    assert harmless < 20, "only the time and the name in the gzip header may change silently"
     for length in range(1, len(data), 3):
         with pytest.raises(StructureError):
             read_structure(data[:length])
 
 
-def test_42_the_checksum_decides(peptide, file_of, refused):
+def test_gzip_data_of_a_wrong_checksum_is_refused(peptide, file_of, refused):
     """Deflate data may unpack without complaint to something else: the CRC must be compared."""
     data = bytearray(gzip.compress(file_of(peptide("AA"), "pdb")))
     data[-6] ^= 1
     refused(bytes(data), CompressionError, "damaged")
 
 
-def test_42_contents_decide_not_names(kind, peptide, file_of, read, tmp_path):
+def test_the_format_follows_from_the_contents_not_the_name(kind, peptide, file_of, read, tmp_path):
     """A suffix is a promise that many files break: gzip without .gz, .gz without gzip, mmCIF named .pdb."""
     data = file_of(peptide("AA"), kind)
     for name in ("x.pdb", "x.cif", "x.bcif", "x.pdb.gz", "x.txt", "x"):
@@ -154,26 +154,26 @@ def test_42_contents_decide_not_names(kind, peptide, file_of, read, tmp_path):
             assert structure.audit.format == kind and structure.present.sum() == 10
 
 
-def test_42_several_members_are_one_file(kind, peptide, file_of, read):
+def test_several_gzip_members_are_one_file(kind, peptide, file_of, read):
     """Block-compressed files are many gzip members in a row; reading the first alone cuts the structure."""
     data = file_of(peptide("AAAA"), kind)
     parts = b"".join(gzip.compress(data[i : i + 200]) for i in range(0, len(data), 200))
     assert read(parts).positions.equal(read(data).positions)
 
 
-def test_42_garbage_after_gzip_is_refused(peptide, file_of, refused):
+def test_garbage_after_gzip_is_refused(peptide, file_of, refused):
     """Bytes behind the last member are not padding: the file is damaged or two files."""
     data = gzip.compress(file_of(peptide("AA"), "pdb"))
     refused(data + b"garbage", CompressionError)
 
 
 @pytest.mark.parametrize("magic", [b"BZh91AY&SY", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"], ids=ascii)
-def test_42_other_compressions_are_named(refused, magic):
+def test_other_compressions_are_named_in_the_refusal(refused, magic):
     """Not "no atoms": say what it is and that it must be unpacked."""
     refused(magic + bytes(40), CompressionError, "unpack")
 
 
-def test_43_a_gzip_bomb_stops_at_the_cap(monkeypatch, refused):
+def test_a_gzip_bomb_stops_at_the_cap(monkeypatch, refused):
     """1.5 MB may hold 1.5 GB: unpacking stops at a cap, before memory is gone."""
     squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = squeeze.compress(b"REMARK  \n" * 300_000) + squeeze.flush()
@@ -182,7 +182,7 @@ def test_43_a_gzip_bomb_stops_at_the_cap(monkeypatch, refused):
     refused(bomb, CompressionError, f"{len(bomb)} compressed bytes")
 
 
-def test_43_no_structure_is_squeezed_a_thousandfold(monkeypatch, refused):
+def test_data_compressed_a_thousandfold_is_refused(monkeypatch, refused):
     """Long before the cap the ratio tells: text of atoms shrinks to a tenth, not to a thousandth."""
     bomb = gzip.compress(b"REMARK\n" + bytes(3 << 20))
     refused(bomb, FormatError, "NUL")
@@ -190,7 +190,7 @@ def test_43_no_structure_is_squeezed_a_thousandfold(monkeypatch, refused):
     refused(bomb, CompressionError, f"{len(bomb)} compressed bytes")
 
 
-def test_43_a_file_above_the_cap_is_not_opened(monkeypatch, tmp_path, refused):
+def test_a_file_above_the_cap_is_not_opened(monkeypatch, tmp_path, refused):
     """The size is looked up before the bytes are read."""
     monkeypatch.setattr(files, "MAX_FILE", 100)
     (tmp_path / "x.pdb").write_bytes(b"REMARK  \n" * 100)

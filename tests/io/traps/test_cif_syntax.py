@@ -21,21 +21,21 @@ def text(peptide, file_of):
 
 
 @pytest.mark.parametrize("name", ["O5'", "C1''", 'N"1', "#C", "_C", "data_", "C 1"])
-def test_44_names_that_need_quotes(cif, peptide, atom, file_of, read, name):
+def test_names_that_need_quotes_are_read_exactly(cif, peptide, atom, file_of, read, name):
     """Sugar atoms end in a prime, which is a quote in mmCIF: names are exact, without their quotes."""
     ligand = atom(name, 301, 20.0, residue="LIG", record="HETATM", element="O")
     structure = read(file_of([*peptide("AA"), ligand], cif))
     assert structure.others.names == (name,)
 
 
-def test_44_text_fields_are_not_read_as_atoms(text, read):
+def test_text_fields_are_not_read_as_atoms(text, read):
     """A title may quote a whole file: between semicolons nothing is a loop, a tag or an atom."""
     field = b"_struct.title\n;loop_\n_atom_site.id\ndata_B\nATOM 1 C CA . ALA A 1 ? 9 9 9\n;\n"
     structure = read(text.replace(b"data_TINY\n", b"data_TINY\n" + field))
     assert structure.present.sum() == 10 and structure.audit.atoms.in_file == 10
 
 
-def test_44_rows_on_several_lines(text, read):
+def test_rows_on_several_lines_are_read(text, read):
     """Line ends part no rows: a row may go on, and an atom name may be a text field."""
     head, rows = text.split(b"_atom_site.pdbx_PDB_model_num\n")
     spread = head + b"_atom_site.pdbx_PDB_model_num\n" + b"\n".join(rows.split()) + b"\n"
@@ -45,20 +45,20 @@ def test_44_rows_on_several_lines(text, read):
 
 
 @pytest.mark.parametrize("change", [bytes.lower, bytes.upper])
-def test_44_tags_in_any_case(text, read, change):
+def test_tags_in_any_case_are_read(text, read, change):
     """Tags and keywords of CIF have no case: "_ATOM_SITE.CARTN_X" is Cartn_x."""
     head, rows = text.split(b"ATOM ", 1)
     assert read(change(head) + b"ATOM " + rows).positions.equal(read(text).positions)
 
 
-def test_44_comments_between_rows(text, read):
+def test_comments_between_rows_are_skipped(text, read):
     """A comment may stand anywhere, and hold what looks like a row."""
     lines = text.split(b"\n")
     lines[-4:-4] = [b"# ATOM 99 C CA . ALA A 1 9 ? 9 9 9 1 1 9 ALA A CA 1", b"#"]
     assert read(b"\n".join(lines)).positions.equal(read(text).positions)
 
 
-def test_44_one_atom_without_a_loop(file_of, atom, read):
+def test_one_atom_without_a_loop_is_read(file_of, atom, read):
     """A category of one row may be written as pairs of tags and values."""
     loop = file_of([atom("CA", 1, 1.0)], "mmcif").split(b"loop_\n")[1].split(b"\n")
     tags, values = loop[:-2], loop[-2].split()
@@ -66,22 +66,22 @@ def test_44_one_atom_without_a_loop(file_of, atom, read):
     assert read(b"data_x\n" + pairs + b"\n").present.sum() == 1
 
 
-def test_45_both_nulls_mean_nothing(text, read):
+def test_both_nulls_mean_nothing(text, read):
     """Neither "?" nor "." is a chain, a label or an insertion code."""
-    spoiled = text.replace(b" . ALA A 1 1 ? ", b" ? ALA A 1 1 . ").replace(b"ALA A CA", b"ALA A .")
-    structure = read(spoiled)
-    assert spoiled != text and structure.positions.equal(read(text).positions)
+    changed = text.replace(b" . ALA A 1 1 ? ", b" ? ALA A 1 1 . ").replace(b"ALA A CA", b"ALA A .")
+    structure = read(changed)
+    assert changed != text and structure.positions.equal(read(text).positions)
     assert structure.insertion_codes == ("", "") and not structure.audit.atoms.dropped
 
 
-def test_45_quoted_nulls_are_text(peptide, file_of, read):
+def test_quoted_nulls_are_text(peptide, file_of, read):
     """'?' in quotes is a question mark: a chain may be called so."""
     data = file_of(peptide("AA", chain="Q"), "mmcif").replace(b" Q ", b" '?' ")
     assert read(data).chain_ids == ("?",)
 
 
-def test_45_nulls_are_written_back_as_they_were(text, read, tmp_path):
-    """A "?" is unknown and a "." not applicable: writing must not turn one into the other."""
+def test_nulls_are_written_back_as_they_were(text, read, tmp_path):
+    """A "?" is unknown and a "." not applicable: writing must not change one into the other."""
     mixed = text.replace(b" . ALA A 1 1 ? ", b" ? ALA A 1 1 . ")
     structure = read(mixed)
     moved = replace(structure, positions=structure.positions + structure.present[..., None] * 1.0)
@@ -111,15 +111,15 @@ def test_45_nulls_are_written_back_as_they_were(text, read, tmp_path):
     ids=["value missing", "value too many", "cut", "text field", "quote", "quote in a row", "no block", "no loop",
          "no rows"],
 )  # fmt: skip
-def test_46_broken_syntax_is_refused(text, refused, change, error):
+def test_broken_syntax_is_refused(text, refused, change, error):
     """A ragged loop shifts every value after the fault; one parser reads an open text field to the end of the file."""
-    spoiled = change(text)
-    assert spoiled != text
-    refused(spoiled, error)
+    changed = change(text)
+    assert changed != text
+    refused(changed, error)
 
 
-def test_46_cut_anywhere_inside_the_atoms(text, refused):
-    """A download that stopped: wherever it did inside a row, it is seen."""
+def test_a_file_cut_anywhere_inside_the_atoms_is_refused(text, refused):
+    """A download that stopped: wherever it did inside a row, it is noticed."""
     start = text.index(b"ATOM")
     for end in range(start + 20, len(text) - 3, 11):
         if text[end - 1 : end] != b"\n" and text[end : end + 1] not in b"1\n" and text[:end].split(b"\n")[-1] != b"":
@@ -136,12 +136,12 @@ def test_46_cut_anywhere_inside_the_atoms(text, refused):
     ],
     ids=["column", "item", "category", "block"],
 )
-def test_47_repeated_names_are_refused(text, refused, change):
+def test_repeated_names_are_refused(text, refused, change):
     """Of two columns Cartn_x the first or the last is taken, as the parser likes."""
     refused(change(text), FormatError)
 
 
-def test_47_one_block_is_chosen_by_name(cif, peptide, file_of, read, refused):
+def test_of_several_blocks_one_is_chosen_by_name(cif, peptide, file_of, read, refused):
     """Two entries in one file: neither is meant unless it is named."""
     if cif == "mmcif":
         data = file_of(peptide("AA"), cif) + file_of(peptide("GG"), cif).replace(b"data_TINY", b"data_OTHER")
@@ -153,7 +153,7 @@ def test_47_one_block_is_chosen_by_name(cif, peptide, file_of, read, refused):
     refused(data, StructureError, "THIRD", "TINY", "OTHER", block="THIRD")
 
 
-def test_47_a_block_without_atoms_is_no_second_entry(text, read):
+def test_a_block_without_atoms_is_no_second_entry(text, read):
     """Restraints and reflections travel in blocks of their own."""
     data = b"data_restraints\n_chem_comp.id LIG\n" + text
     assert read(data).sequence == "AA"
@@ -167,7 +167,7 @@ def two_blocks(first: bytes, second: bytes) -> bytes:
     return stream.getvalue()
 
 
-def test_50_binarycif_is_the_same_structure(peptide, file_of, read):
+def test_binarycif_holds_the_same_structure_as_mmcif(peptide, file_of, read):
     """The binary form says what the text says."""
     ours, theirs = (read(file_of(peptide("AMAS"), kind)) for kind in ("bcif", "mmcif"))
     assert ours.positions.equal(theirs.positions) and ours.sequence == theirs.sequence
@@ -183,12 +183,12 @@ def test_50_binarycif_is_the_same_structure(peptide, file_of, read):
     ],
     ids=["none", "no block", "empty block", "4 billion blocks", "nested", "other key"],
 )  # fmt: skip
-def test_50_malformed_messagepack(refused, data):
+def test_malformed_messagepack_is_refused(refused, data):
     """Damaged containers end in KeyError, RecursionError or MemoryError deep inside a library."""
     refused(data, StructureError)
 
 
-def test_50_damaged_binarycif(peptide, file_of, read):
+def test_damaged_binarycif_is_refused_or_read_whole(peptide, file_of, read):
     """Cut or flipped bytes: refused, or read to a structure that is whole and finite."""
     data = file_of(peptide("AMA"), "bcif")
     for end in range(1, len(data), max(1, len(data) // 40)):
@@ -199,19 +199,19 @@ def test_50_damaged_binarycif(peptide, file_of, read):
     draw = random.Random(50)
     refusals = 0
     for _ in range(150):
-        spoiled = bytearray(data)
-        spoiled[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+        changed = bytearray(data)
+        changed[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
         try:
-            read(bytes(spoiled))
+            read(bytes(changed))
         except StructureError:
             refusals += 1
     assert refusals > 20
 
 
-def test_50_columns_of_unequal_length(peptide, file_of, refused):
+def test_binarycif_columns_of_unequal_length_are_refused(peptide, file_of, refused):
     """Each column of BinaryCIF is coded alone, so one may be shorter."""
     content, shorter = (msgpack.unpackb(file_of(peptide(s), "bcif")) for s in ("AA", "AG"))
-    columns, others = (c["dataBlocks"][0]["categories"][0]["columns"] for c in (content, shorter))
-    place = [c["name"] for c in columns].index("Cartn_y")
-    columns[place] = others[place]
+    columns, shorter_columns = (c["dataBlocks"][0]["categories"][0]["columns"] for c in (content, shorter))
+    index = [c["name"] for c in columns].index("Cartn_y")
+    columns[index] = shorter_columns[index]
     refused(msgpack.packb(content), FormatError, "Cartn_y")

@@ -24,7 +24,7 @@ def serine(atom, *side):
         ((0.5, 0.5), (0.5, 0.5), "A"),  # equal: the lowest label, though B stands first in the file
     ],
 )
-def test_01_one_conformer_a_residue_all_atoms_of_it(kind, peptide, atom, file_of, read, a, b, chosen):
+def test_all_atoms_of_a_residue_are_of_one_conformer(kind, peptide, atom, file_of, read, a, b, chosen):
     """Taking the best label atom by atom mixes conformers into a residue that never existed."""
     atoms = peptide("ASA")
     atoms[9:10] = serine(
@@ -37,8 +37,8 @@ def test_01_one_conformer_a_residue_all_atoms_of_it(kind, peptide, atom, file_of
     assert "A:2" in {place for f in structure.audit.findings for place in f.places}
 
 
-def test_01_residues_choose_apart_and_a_conformer_may_lack_atoms(kind, peptide, atom, file_of, read):
-    """The better conformer of one residue says nothing about its neighbour's; its missing atoms are not filled in."""
+def test_each_residue_has_its_own_best_conformer_which_may_lack_atoms(kind, peptide, atom, file_of, read):
+    """The better conformer of one residue says nothing about its neighbor's; its missing atoms are not filled in."""
     atoms = peptide("ASA")
     atoms[9:10] = serine(atom, ("CB", "A", 0.3, 4.0), ("OG", "A", 0.3, 5.0), ("CB", "B", 0.7, 6.0))
     atoms[-1] = {**atoms[-1], "alt": "A", "occ": 0.8}
@@ -49,7 +49,7 @@ def test_01_residues_choose_apart_and_a_conformer_may_lack_atoms(kind, peptide, 
     assert structure.audit.atoms.dropped == {"other conformer": 3}
 
 
-def test_01_a_whole_residue_in_two_conformers(kind, peptide, file_of, read):
+def test_a_whole_residue_in_two_conformers_is_read_once(kind, peptide, file_of, read):
     """Labels on the backbone too: the chain must stay bonded through the one that is kept."""
     atoms = peptide("AAA")
     first = [{**a, "alt": "A", "occ": 0.4} for a in atoms[5:10]]
@@ -60,7 +60,7 @@ def test_01_a_whole_residue_in_two_conformers(kind, peptide, file_of, read):
     assert not structure.audit.gaps and len(structure) == 3
 
 
-def test_02_two_residue_types_at_one_number_are_one_residue(kind, peptide, file_of, read):
+def test_two_residue_types_at_one_number_are_one_residue(kind, peptide, file_of, read):
     """Microheterogeneity: parsers hand out two residues at one number, and the sequence grows by one."""
     atoms = peptide("ASA")
     serine = [{**a, "alt": "A", "occ": 0.3} for a in atoms[5:10]]
@@ -71,7 +71,7 @@ def test_02_two_residue_types_at_one_number_are_one_residue(kind, peptide, file_
     assert structure.audit.atoms.dropped == {"other conformer": 5}
 
 
-def test_02_also_without_labels_and_across_record_types(kind, peptide, file_of, read):
+def test_two_residue_types_without_labels_are_one_residue_across_record_types(kind, peptide, file_of, read):
     """Methionine (ATOM) and selenomethionine (HETATM) at one place, and no label to tell them apart."""
     atoms = peptide("AMA")
     whole = [{**a, "occ": 0.4} for a in atoms[5:10]]
@@ -82,7 +82,7 @@ def test_02_also_without_labels_and_across_record_types(kind, peptide, file_of, 
 
 
 @pytest.mark.parametrize(("text", "value"), [(0.0, 0.0), ("", 1.0), ("0.00", 0.0)])
-def test_29_zero_occupancy_stays_and_blank_is_one(kind, peptide, file_of, read, text, value):
+def test_an_occupancy_of_zero_stays_and_a_blank_is_one(kind, peptide, file_of, read, text, value):
     """An occupancy that is not given counts as full; an atom of occupancy zero is still an atom of the file."""
     atoms = peptide("AA")
     atoms[4] = {**atoms[4], "occ": text}
@@ -91,8 +91,8 @@ def test_29_zero_occupancy_stays_and_blank_is_one(kind, peptide, file_of, read, 
     assert structure.occupancies[1, CB] == 1.0
 
 
-def test_29_negative_occupancy_is_refused(kind, peptide, file_of, refused):
-    """A negative occupancy would turn the choice of conformers round."""
+def test_a_negative_occupancy_is_refused(kind, peptide, file_of, refused):
+    """A negative occupancy would reverse the choice of conformers."""
     atoms = peptide("AA")
     atoms[4] = {**atoms[4], "occ": -0.5}
     message = refused(file_of(atoms, kind), FormatError, "-0.5", "negative")
@@ -100,7 +100,7 @@ def test_29_negative_occupancy_is_refused(kind, peptide, file_of, refused):
 
 
 @pytest.mark.parametrize("text", ["abc", "nan", "inf", "******"])
-def test_29_what_is_no_occupancy_is_refused(kind, peptide, file_of, refused, text):
+def test_an_occupancy_that_is_no_number_is_refused(kind, peptide, file_of, refused, text):
     """Only a blank means one: other text is a column read wrong."""
     atoms = peptide("AA")
     atoms[4] = {**atoms[4], "occ": text}
@@ -108,7 +108,7 @@ def test_29_what_is_no_occupancy_is_refused(kind, peptide, file_of, refused, tex
 
 
 @pytest.mark.parametrize("item", ["occ", "b"])
-def test_29_numbers_beyond_single_precision(cif, peptide, file_of, read, refused, item):
+def test_numbers_beyond_single_precision_never_become_infinite(cif, peptide, file_of, read, refused, item):
     """1e300 is a number, and infinite as soon as it becomes a 32-bit float: refused or set aside, never infinite."""
     atoms = peptide("AA")
     atoms[4] = {**atoms[4], item: "1e300"}
@@ -120,7 +120,7 @@ def test_29_numbers_beyond_single_precision(cif, peptide, file_of, read, refused
         assert structure.occupancies.isfinite().all() and structure.b_factors.isfinite().all()
 
 
-def test_29_what_was_never_seen_is_no_target(peptide, file_of, read):
+def test_atoms_of_occupancy_zero_are_no_targets(peptide, file_of, read):
     """Atoms of occupancy zero were placed, not observed: no loss may be taken against them."""
     atoms = peptide("A" * 4)
     atoms[4] = {**atoms[4], "occ": 0.0}
@@ -130,7 +130,7 @@ def test_29_what_was_never_seen_is_no_target(peptide, file_of, read):
     assert blind.mask.sum() == 20, "where every occupancy is zero it says nothing"
 
 
-def test_30_an_atom_given_twice_counts_once(kind, peptide, file_of, read):
+def test_an_atom_given_twice_counts_once(kind, peptide, file_of, read):
     """The same line twice: two atoms in one place have no finite distance to divide by."""
     atoms = peptide("AA")
     structure = read(file_of([*atoms, atoms[1], atoms[7]], kind))
@@ -139,7 +139,7 @@ def test_30_an_atom_given_twice_counts_once(kind, peptide, file_of, read):
     assert structure.audit.severity in ("warning", "error")
 
 
-def test_30_two_places_for_one_atom_are_refused(kind, peptide, file_of, refused):
+def test_two_positions_of_one_atom_are_refused(kind, peptide, file_of, refused):
     """Two full CA atoms of one residue: which is right, only a person can say."""
     atoms = peptide("AA")
     message = refused(file_of([*atoms, {**atoms[1], "x": 50.0}], kind), FormatError, "CA", "A:1")
@@ -147,14 +147,14 @@ def test_30_two_places_for_one_atom_are_refused(kind, peptide, file_of, refused)
     assert all(place in message for place in places), message
 
 
-def test_30_two_residues_under_one_number_are_refused(kind, peptide, file_of, refused):
+def test_two_residues_under_one_number_are_refused(kind, peptide, file_of, refused):
     """Two chains merged under one id: without labels, and both of full occupancy, neither is the other's conformer."""
     atoms = [*peptide("AMA"), *peptide("SGS", origin=(0.0, 9.0, 0.0))]
     message = refused(file_of(atoms, kind), FormatError, "A:1")
     assert ("line 16" if kind == "pdb" else "row 16") in message
 
 
-def test_30_context_atoms_given_twice(kind, peptide, atom, file_of, read):
+def test_a_context_atom_given_twice_counts_once(kind, peptide, atom, file_of, read):
     """The same line twice is one atom also in a ligand; the same name elsewhere is another atom."""
     ligand = atom("C1", 201, 30.0, residue="LIG", record="HETATM", element="C")
     water = atom("O", 301, 35.0, residue="HOH", record="HETATM")
@@ -164,7 +164,7 @@ def test_30_context_atoms_given_twice(kind, peptide, atom, file_of, read):
     assert structure.audit.atoms.dropped == {"given twice": 1}
 
 
-def test_30_conformers_that_lost_their_labels(kind, peptide, file_of, read):
+def test_of_conformers_that_lost_their_labels_the_first_is_taken(kind, peptide, file_of, read):
     """Occupancies that add up to one show that the labels were lost: the first one is taken, the other counted."""
     atoms = peptide("AA")
     atoms[9] = {**atoms[9], "occ": 0.5}
@@ -173,7 +173,7 @@ def test_30_conformers_that_lost_their_labels(kind, peptide, file_of, read):
     assert sum(structure.audit.atoms.dropped.values()) == 1
 
 
-def test_31_interleaved_chains(kind, peptide, file_of, read):
+def test_interleaved_chains_are_gathered(kind, peptide, file_of, read):
     """Residues of two chains in turn: gathered by chain, each in the order of the file."""
     first, second = peptide("AMG"), peptide("GSA", chain="B", origin=(0.0, 9.0, 0.0))
     mixed = [a for i in (1, 2, 3) for chain in (first, second) for a in chain if a["number"] == i]
@@ -182,7 +182,7 @@ def test_31_interleaved_chains(kind, peptide, file_of, read):
     assert not structure.audit.gaps and structure.source.rows[3, 0] == 5
 
 
-def test_31_a_residue_in_two_places_of_the_file_is_one(kind, peptide, file_of, read):
+def test_a_residue_in_two_places_of_the_file_is_one(kind, peptide, file_of, read):
     """Side chains at the end of the file make two residues of one for who only looks at the line before."""
     atoms = peptide("AAA")
     side = [a for a in atoms if a["name"] == "CB"]

@@ -16,7 +16,7 @@ def height(structure):
     return float(structure.positions[0, 0, 2])
 
 
-def test_17_one_model_unless_all_are_asked_for(kind, peptide, file_of, read):
+def test_one_model_is_read_unless_all_are_asked_for(kind, peptide, file_of, read):
     """Twenty NMR models read as one structure lie on top of each other."""
     first, second = ensemble(peptide)
     data = file_of([*first, *second], kind)
@@ -30,7 +30,7 @@ def test_17_one_model_unless_all_are_asked_for(kind, peptide, file_of, read):
     assert [m.audit.model for m in models] == [1, 2] and all(m.audit.atoms.balanced for m in models)
 
 
-def test_17_models_may_hold_other_atoms(kind, peptide, file_of, read):
+def test_models_may_hold_different_atoms(kind, peptide, file_of, read):
     """A reader that takes the first model's atoms for all models puts coordinates under the wrong names."""
     first, second = ensemble(peptide)
     models = read_models(file_of([*first, *second[:3], *second[5:]], kind))
@@ -38,7 +38,7 @@ def test_17_models_may_hold_other_atoms(kind, peptide, file_of, read):
     assert height(models[1]) == 10.0
 
 
-def test_17_a_model_that_is_not_there(kind, peptide, file_of, refused):
+def test_a_model_that_the_file_does_not_have_is_refused(kind, peptide, file_of, refused):
     """Asking for model 3 of 2 must not give the last one."""
     first, second = ensemble(peptide)
     data = file_of([*first, *second], kind)
@@ -46,14 +46,14 @@ def test_17_a_model_that_is_not_there(kind, peptide, file_of, refused):
     refused(data, EmptyStructureError, "model 0", model=0)
 
 
-def test_18_model_without_endmdl(peptide, file_of, refused):
+def test_a_model_without_endmdl_is_refused(peptide, file_of, refused):
     """Without ENDMDL two models run into one, every atom given twice."""
     first, second = ensemble(peptide)
     data = file_of([*first, *second], "pdb").replace(b"ENDMDL\n", b"", 1)
     refused(data, FormatError, "line 12", "ENDMDL")
 
 
-def test_18_two_models_of_one_number(peptide, file_of, refused):
+def test_two_models_of_one_number_are_refused(peptide, file_of, refused):
     """Models of the same number are one entry pasted to another: which is meant cannot be known."""
     first, second = ensemble(peptide)
     data = file_of([*first, *second], "pdb").replace(b"MODEL        2", b"MODEL        1")
@@ -72,7 +72,7 @@ def test_18_two_models_of_one_number(peptide, file_of, refused):
     ],
     ids=["no END", "cut after the last atom", "TER", "one model", "model 7", "open last model"],
 )
-def test_19_records_that_may_be_missing(peptide, file_of, read, change):
+def test_records_without_atoms_may_be_missing(peptide, file_of, read, change):
     """MODEL, TER and END carry no atoms: files without them are whole."""
     data = file_of(peptide("AA"), "pdb")
     structure = read(change(data))
@@ -80,8 +80,8 @@ def test_19_records_that_may_be_missing(peptide, file_of, read, change):
     assert structure.audit.models == 1 and not structure.audit.atoms.dropped
 
 
-def test_20_atoms_after_end_are_counted(peptide, atom, file_of, read):
-    """One parser stops at END, another reads on: half of the atoms, and no word about it."""
+def test_atoms_after_end_are_dropped_and_counted(peptide, atom, file_of, read):
+    """One parser stops at END, another reads on: half of the atoms, and no message."""
     data = file_of(peptide("AA"), "pdb") + file_of(peptide("AA", chain="B", origin=(0, 9, 0)), "pdb")
     structure = read(data)
     assert structure.chain_ids == ("A",)
@@ -89,7 +89,7 @@ def test_20_atoms_after_end_are_counted(peptide, atom, file_of, read):
     assert any("END" in f.message for f in structure.audit.at_least("warning")), "half of the file is no small thing"
 
 
-def test_48_interleaved_models_are_gathered(cif, peptide, file_of, read):
+def test_interleaved_models_are_gathered(cif, peptide, file_of, read):
     """Rows of several models in turn: grouped by number, not cut wherever it changes."""
     first, second = ensemble(peptide)
     mixed = [a for pair in zip(first, second, strict=True) for a in pair]
@@ -100,7 +100,7 @@ def test_48_interleaved_models_are_gathered(cif, peptide, file_of, read):
     assert read(file_of(mixed, cif)).audit.atoms.dropped == {"other model": 10}
 
 
-def test_48_models_are_counted_from_one(cif, peptide, file_of, read):
+def test_models_are_counted_from_one_whatever_their_numbers(cif, peptide, file_of, read):
     """A file may start with model 5: the first is the first."""
     first, second = ensemble(peptide, (5, 3))
     data = file_of([*first, *second], cif)
@@ -108,13 +108,13 @@ def test_48_models_are_counted_from_one(cif, peptide, file_of, read):
 
 
 @pytest.mark.parametrize("text", ["?", "x", "1.5"])
-def test_48_a_model_number_that_is_none(cif, peptide, file_of, refused, text):
+def test_a_model_number_that_is_none_is_refused(cif, peptide, file_of, refused, text):
     """Rows without a number are no second model: half of the protein would be left out with a note."""
     first, second = peptide("A"), peptide("A", start=2, origin=(3.656, 0.0, 0.0), model=text)
     refused(file_of([*first, *second], cif), FormatError, "row 6", "pdbx_PDB_model_num")
 
 
-def test_48_no_model_column(cif, peptide, file_of, read, refused):
+def test_without_a_model_column_there_is_one_model(cif, peptide, file_of, read, refused):
     """Without the column there is one model."""
     data = file_of(peptide("AA"), cif, drop=("pdbx_PDB_model_num",))
     assert len(read(data)) == 2 and read(data).audit.models == 1

@@ -13,8 +13,8 @@ def ids(structure):
 
 
 @pytest.mark.parametrize("codes", [("", "A", "B"), ("B", "A", "")], ids=["ascending", "descending"])
-def test_03_insertion_codes_are_other_residues_in_file_order(kind, peptide, file_of, read, codes):
-    """52, 52A, 52B share a number; sorting or keying by it alone loses two of them or turns the chain round."""
+def test_insertion_codes_are_other_residues_in_file_order(kind, peptide, file_of, read, codes):
+    """52, 52A, 52B share a number; sorting or keying by it alone loses two of them or reverses the chain."""
     atoms = peptide("ASMTA", start=51)
     for i, code in enumerate(codes):
         for a in atoms[5 * (i + 1) : 5 * (i + 2)]:
@@ -27,7 +27,7 @@ def test_03_insertion_codes_are_other_residues_in_file_order(kind, peptide, file
     assert not structure.audit.gaps
 
 
-def test_04_negative_and_zero_numbers(kind, peptide, file_of, read):
+def test_negative_and_zero_numbers_are_kept(kind, peptide, file_of, read):
     """A number below one taken for an index counts from the end of the array."""
     structure = read(file_of(peptide("GASM", start=-2), kind))
     assert ids(structure) == ["A:-2", "A:-1", "A:0", "A:1"]
@@ -43,20 +43,20 @@ def test_04_negative_and_zero_numbers(kind, peptide, file_of, read):
     [("-999", -999), ("9999", 9999), ("A000", 10_000), ("A001", 10_001), ("AZZZ", 56_655), ("ZZZZ", 1_223_055),
      ("a000", 1_223_056), ("zzzz", 2_436_111)],
 )  # fmt: skip
-def test_05_hybrid_36_residue_numbers(peptide, file_of, read, text, number):
+def test_hybrid_36_residue_numbers_are_decoded(peptide, file_of, read, text, number):
     """Numbers above 9999 in four columns count on in base 36, first with capitals, then without."""
     structure = read(file_of([{**a, "number": text} for a in peptide("A")], "pdb"))
     assert structure.numbers.tolist() == [number]
 
 
 @pytest.mark.parametrize("text", ["A0-0", "Aa00", "12 4", "    ", "1.5 "])
-def test_05_what_is_no_number_is_refused(peptide, file_of, refused, text):
+def test_a_residue_number_that_is_none_is_refused(peptide, file_of, refused, text):
     """Garbage in the number columns is no residue 0."""
     refused(file_of([{**a, "number": text} for a in peptide("A")], "pdb"), FormatError, "line 1")
 
 
 @pytest.mark.parametrize("serial", ["*****", "A0000", "", "99999", "-1"])
-def test_06_serials_are_not_read(peptide, file_of, read, serial):
+def test_atom_serials_are_not_read(peptide, file_of, read, serial):
     """Overflowed serials are stars or hybrid-36, and often repeat: atoms are counted by line."""
     atoms = peptide("AA")
     structure = read(file_of([{**a, "serial": serial} for a in atoms], "pdb"))
@@ -65,20 +65,20 @@ def test_06_serials_are_not_read(peptide, file_of, read, serial):
 
 
 @pytest.mark.parametrize("record", ["ATOM", "HETATM"])
-def test_07_six_digit_serials_are_refused(peptide, file_of, refused, record):
-    """A sixth digit shifts all columns by one: a residue -4565501 named "AL" of element X, read without a word."""
+def test_columns_shifted_by_a_six_digit_serial_are_refused(peptide, file_of, refused, record):
+    """A sixth digit shifts all columns by one: a residue -4565501 named "AL" of element X, read without an error."""
     atoms = peptide("AA")
     atoms[6] = {**atoms[6], "serial": 100_000, "record": record}
     refused(file_of(atoms, "pdb"), StructureError, "line 7")
 
 
-def test_07_a_shift_by_two_is_refused(peptide, file_of, refused):
+def test_columns_shifted_by_a_seven_digit_serial_are_refused(peptide, file_of, refused):
     """Seven digits shift so far that a coordinate still looks like a number."""
     atoms = [{**a, "serial": 1_000_000} for a in peptide("AA")]
     refused(file_of(atoms, "pdb"), StructureError, "line 1")
 
 
-def test_07_a_sixth_digit_in_the_blank_column_shifts_nothing(peptide, file_of, read):
+def test_a_sixth_serial_digit_in_the_blank_column_shifts_nothing(peptide, file_of, read):
     """Column 12 is blank, and some programs put the sixth digit there: all else stands where it should."""
     lines = file_of(peptide("AA"), "pdb").split(b"\n")
     lines[:10] = [line[:6] + b"%6d" % (99_995 + i) + line[12:] for i, line in enumerate(lines[:10])]
@@ -93,7 +93,7 @@ def crowd(peptide):
     return names, [a for i, c in enumerate(names) for a in peptide("A", chain=c, origin=(0.0, 9.0 * i, 0.0))]
 
 
-def test_08_more_chains_than_letters(cif, crowd, file_of, read, tmp_path):
+def test_more_chains_than_letters_are_kept_and_never_written_as_pdb(cif, crowd, file_of, read, tmp_path):
     """More than 62 chains: in and out of mmCIF and BinaryCIF, and never into PDB with ids cut short."""
     names, atoms = crowd
     structure = read(file_of(atoms, cif))
@@ -106,7 +106,7 @@ def test_08_more_chains_than_letters(cif, crowd, file_of, read, tmp_path):
     assert not (tmp_path / "x.pdb").exists()
 
 
-def test_09_long_chain_ids_are_kept_whole(cif, peptide, file_of, read, tmp_path):
+def test_long_chain_ids_are_kept_whole(cif, peptide, file_of, read, tmp_path):
     """An id "AAA" cut to "A" joins two chains into one."""
     structure = read(file_of([*peptide("AA", chain="A"), *peptide("GG", chain="AAA", origin=(0, 9, 0))], cif))
     assert structure.chain_ids == ("A", "AAA")
@@ -114,14 +114,14 @@ def test_09_long_chain_ids_are_kept_whole(cif, peptide, file_of, read, tmp_path)
         write_structure(structure, tmp_path / "x.pdb")
 
 
-def test_09_two_columns_of_a_pdb_file(peptide, file_of, read):
+def test_chain_ids_of_two_columns_of_a_pdb_file_are_read(peptide, file_of, read):
     """Columns 21 and 22 hold ids of two characters in files of large complexes."""
     atoms = [*peptide("AA", chain="AB"), *peptide("GG", chain="B", origin=(0, 9, 0))]
     structure = read(file_of(atoms, "pdb"))
     assert structure.chain_ids == ("AB", "B") and structure.chain("B").sequence == "GG"
 
 
-def test_10_a_chain_without_an_id_gets_one(kind, peptide, file_of, read):
+def test_a_chain_without_an_id_gets_a_free_letter(kind, peptide, file_of, read):
     """A blank id is called by the first free letter, always the same, and the audit says so."""
     blank = [*peptide("AA", chain="")]
     structure = read(file_of(blank, kind))
@@ -131,7 +131,7 @@ def test_10_a_chain_without_an_id_gets_one(kind, peptide, file_of, read):
     assert len(set(both.chain_ids)) == 2 and both.chain_ids[1] == "A" and both.chain("A").sequence == "GG"
 
 
-def test_11_author_and_label_names_are_both_kept(cif, peptide, file_of, read):
+def test_author_and_label_names_are_both_kept(cif, peptide, file_of, read):
     """Papers speak of H:101, the sequence of A:1: one is shown, neither is lost."""
     heavy = peptide("GAS", chain="H", start=100, label_chain="A")
     light = peptide("MC", chain="H", start=300, label_chain="B", origin=(0, 9, 0))
@@ -146,7 +146,7 @@ def test_11_author_and_label_names_are_both_kept(cif, peptide, file_of, read):
 @pytest.mark.parametrize(
     "drop", [("auth_asym_id",), ("auth_seq_id",), ("auth_asym_id", "auth_seq_id", "auth_comp_id", "auth_atom_id")]
 )
-def test_12_without_author_columns_the_labels_serve(cif, peptide, file_of, read, drop):
+def test_without_author_columns_the_labels_serve(cif, peptide, file_of, read, drop):
     """Author items are optional in mmCIF; predicted models often lack them."""
     atoms = peptide("GAS", chain="H", start=100, label_chain="A")
     structure = read(file_of(atoms, cif, drop=drop))
@@ -155,14 +155,14 @@ def test_12_without_author_columns_the_labels_serve(cif, peptide, file_of, read,
     assert structure.numbers.tolist() == ([1, 2, 3] if "auth_seq_id" in drop else [100, 101, 102])
 
 
-def test_12_without_any_numbers(cif, peptide, file_of, refused):
+def test_a_file_without_any_residue_numbers_is_refused(cif, peptide, file_of, refused):
     """Neither kind of number: all residues would be residue 0."""
     drop = ("auth_seq_id", "label_seq_id")
     refused(file_of(peptide("GAS"), cif, drop=drop), FormatError, *drop)
 
 
 @pytest.mark.parametrize("name", ["A1LU6", "A1AB2"])
-def test_49_component_ids_of_five_letters(cif, peptide, atom, file_of, read, tmp_path, name):
+def test_component_ids_of_five_letters_are_kept_whole(cif, peptide, atom, file_of, read, tmp_path, name):
     """The three-letter codes have run out: a longer name is a ligand like any, or an unknown amino acid."""
     ligand = [atom("C1", 201, 9.0, y=9.0, residue=name, record="HETATM")]
     inside = peptide(["ALA", name, "ALA"])
@@ -175,7 +175,7 @@ def test_49_component_ids_of_five_letters(cif, peptide, atom, file_of, read, tmp
     assert read(tmp_path / "x.cif").residue_names == structure.residue_names
 
 
-def test_49_five_letters_do_not_fit_pdb_columns(peptide, file_of, refused):
+def test_component_ids_of_five_letters_are_refused_in_pdb_columns(peptide, file_of, refused):
     """A name of five letters pushes the chain id away: every parser reads residue A1L of another chain."""
     atoms = peptide("AA")
     atoms[7] = {**atoms[7], "residue": "A1LU6"}
@@ -183,7 +183,7 @@ def test_49_five_letters_do_not_fit_pdb_columns(peptide, file_of, refused):
 
 
 @pytest.mark.parametrize("name", ["pdb_00001abc", "1ABC", "9xyz12"])
-def test_49_long_entry_ids(peptide, file_of, tmp_path, name):
+def test_long_entry_ids_are_names_like_any(peptide, file_of, tmp_path, name):
     """Entry ids have twelve characters now: no pattern of four may stand in the way."""
     path = tmp_path / f"{name}.cif.gz"
     path.write_bytes(file_of(peptide("AA"), "mmcif").replace(b"data_TINY", f"data_{name}".encode()))
@@ -191,7 +191,7 @@ def test_49_long_entry_ids(peptide, file_of, tmp_path, name):
     assert read_structure(path).name == name
 
 
-def test_05_five_digit_numbers_run_into_the_next_column(lines, as_bytes, atom_line):
+def test_a_fifth_digit_in_the_insertion_code_column_is_part_of_the_number(lines, as_bytes, atom_line):
     """Beyond residue 9999 many programs write the fifth digit where the insertion code stands."""
     extra = [
         atom_line("CA", 1, 20.0 + 4 * i).replace("A   1 ", f"A{number}") for i, number in enumerate(("10000", "10001"))
@@ -201,7 +201,7 @@ def test_05_five_digit_numbers_run_into_the_next_column(lines, as_bytes, atom_li
     assert structure.insertion_codes[2:] == ("", "")
 
 
-def test_03_a_digit_is_no_insertion_code(lines, as_bytes, atom_line):
+def test_a_digit_is_refused_as_an_insertion_code(lines, as_bytes, atom_line):
     """In an id like A:2575 it could not be told from the number."""
     with pytest.raises(FormatError, match="line 11: insertion code '5' is a digit"):
         read_structure(as_bytes([*lines, atom_line("CA", 257, 20.0, icode="5")]))

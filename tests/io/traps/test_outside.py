@@ -23,7 +23,7 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
 
 
 @pytest.mark.parametrize("entry", ["../../evil", "/etc/passwd", "..\\evil", "a\tb", "C:evil"])
-def test_58_ids_in_a_file_are_no_paths(kind, peptide, file_of, tmp_path, entry):
+def test_entry_ids_in_a_file_are_no_paths(kind, peptide, file_of, tmp_path, entry):
     """An entry id of "../../evil" must not decide where a result is written: names come from the file's own name."""
     data = file_of(peptide("AA"), kind)
     if kind == "pdb":
@@ -36,7 +36,7 @@ def test_58_ids_in_a_file_are_no_paths(kind, peptide, file_of, tmp_path, entry):
     assert read_structure(data).name == "structure"
 
 
-def test_58_names_for_output_stay_in_their_folder():
+def test_names_for_output_stay_in_their_folder():
     """Whatever files are called, what is written for them has no separator in its name and is no hidden file."""
     odd = [Path("x/..pdb"), Path("x/.. .cif"), Path("x/a\\b.pdb"), Path("x/\x1b[31m.pdb"), Path("x/.hidden.pdb")]
     names = unique_names(odd)
@@ -46,7 +46,7 @@ def test_58_names_for_output_stay_in_their_folder():
 
 
 @pytest.mark.parametrize("path", ["a\x00b.pdb", "x" * 5000 + ".pdb", "../no/such.pdb", "", "~nobody/x.pdb"])
-def test_58_impossible_paths(path):
+def test_impossible_paths_are_refused(path):
     """A NUL in a path is a ValueError of Python, a long name an OSError, an empty one the folder itself."""
     with pytest.raises(UnreadableFileError) as caught:
         read_structure(path)
@@ -54,7 +54,7 @@ def test_58_impossible_paths(path):
     assert message.isprintable() and path[:1] in message and ";" in message
 
 
-def test_58_folders_are_searched_without_leaving_them(peptide, file_of, tmp_path):
+def test_folders_are_searched_without_leaving_them(peptide, file_of, tmp_path):
     """A link to the folder above makes a circle; hidden files are not meant."""
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "up").symlink_to(tmp_path)
@@ -64,7 +64,7 @@ def test_58_folders_are_searched_without_leaving_them(peptide, file_of, tmp_path
 
 
 @pytest.mark.parametrize("name", ["../outside.safetensors", "/etc/hostname", "a/../../outside.safetensors"])
-def test_58_a_store_reads_only_what_lies_in_it(tmp_path, name):
+def test_a_store_reads_only_what_lies_in_it(tmp_path, name):
     """A manifest that came with a data set names its shards: inside its folder, nowhere else."""
     (tmp_path / "store").mkdir()
     data = b"anything"
@@ -76,14 +76,14 @@ def test_58_a_store_reads_only_what_lies_in_it(tmp_path, name):
         Store(tmp_path / "store")
 
 
-def test_58_weights_by_name_are_no_paths():
+def test_names_of_weights_are_no_paths():
     """A name of shipped weights is looked up in a list, not joined to a path."""
     for name in ("../../etc/passwd", "design/../design", "design\x00"):
         with pytest.raises(ValueError, match="no weights"):
             load_predictor(name, device="cpu")
 
 
-def test_59_markup_in_names_stays_text(tmp_path):
+def test_markup_in_names_stays_text(tmp_path):
     """A title that closes the script element runs in the reader's browser unless every "<" is escaped."""
     rows = [{"name": HOSTILE, "file": HOSTILE, "residues": 3, "scored": 3, "mode": "single", "log_likelihood": -1.0,
              "error": None, "per_residue": {"id": [HOSTILE], "residue": [HOSTILE], "log_likelihood": [-1.0],
@@ -95,7 +95,7 @@ def test_59_markup_in_names_stays_text(tmp_path):
 
 
 @pytest.mark.parametrize("value", ["=cmd|' /C calc'!A0", "+1+2", "-2+3", "@SUM(A1)", "\t=1", "\r=1"])
-def test_60_a_name_is_no_formula(tmp_path, value):
+def test_a_name_is_never_a_formula_in_a_table(tmp_path, value):
     """A cell that starts with =, +, - or @ is run by a spreadsheet; numbers stay numbers."""
     write_rows(tmp_path / "t.csv", [{"name": value, "score": -1.5, "error": None}], ["name", "score", "error"])
     with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
@@ -110,7 +110,7 @@ def payload(target: Path) -> bytes:
 
 
 @pytest.mark.parametrize("suffix", [".ckpt", ".pt", ".pth", ".pkl", ".bin", ".safetensors"])
-def test_61_pickled_weights_are_not_opened(tmp_path, suffix):
+def test_pickled_weights_are_not_opened(tmp_path, suffix):
     """Opening a pickle runs what is in it: refused by name, and harmless under a name that is not its own."""
     path = tmp_path / f"model{suffix}"
     path.write_bytes(payload(tmp_path / "ran"))
@@ -121,8 +121,8 @@ def test_61_pickled_weights_are_not_opened(tmp_path, suffix):
     assert not (tmp_path / "ran").exists()
 
 
-def test_61_weights_of_another_model_are_refused(tmp_path):
-    """Tensors that do not fit the settings beside them are an error of the file, with its name."""
+def test_weights_of_another_model_are_refused(tmp_path):
+    """Tensors that do not fit the settings that come with them are an error of the file, with its name."""
     path = untrained("design", SMALL).save(tmp_path / "w.safetensors")
     info = json.loads(path.with_suffix(".json").read_text())
     info["config"]["encoder_settings"]["scalars"] = 32
@@ -131,7 +131,7 @@ def test_61_weights_of_another_model_are_refused(tmp_path):
         load_predictor(path, device="cpu")
 
 
-def test_61_a_run_is_not_resumed_from_a_pickle(tmp_path):
+def test_a_run_is_not_resumed_from_a_pickle(tmp_path):
     """last.ckpt is Lightning's, and read with tensors and plain values only."""
     from protein_enn.training import train
 
@@ -159,8 +159,8 @@ def test_61_a_run_is_not_resumed_from_a_pickle(tmp_path):
     ],
     ids=ascii,
 )
-def test_62_tags_and_other_tricks_of_yaml(tmp_path, text):
-    """A tag may name any function; of a key given twice the last would win unseen."""
+def test_yaml_tags_and_other_tricks_are_refused(tmp_path, text):
+    """A tag may name any function; of a key given twice the last would win silently."""
     path = tmp_path / "e.yaml"
     path.write_text(text.replace("{ran}", str(tmp_path / "ran")))
     with pytest.raises(ValueError, match=r"e\.yaml"):
@@ -171,7 +171,7 @@ def test_62_tags_and_other_tricks_of_yaml(tmp_path, text):
 @pytest.mark.parametrize(
     "use", ["task: *a6", "task: design\nmodel: *a6", "task: design\nmodel: {k: *a6}", "? *a6\n: 1"]
 )
-def test_62_aliases_do_not_multiply(tmp_path, use):
+def test_yaml_aliases_are_refused_before_they_multiply(tmp_path, use):
     """Ten aliases of ten aliases, and so on: a line more, and ten times the memory when walked or printed."""
     levels = ["a0: &a0 [lol, lol]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 7)]
     path = tmp_path / "e.yaml"
@@ -183,7 +183,7 @@ def test_62_aliases_do_not_multiply(tmp_path, use):
 @pytest.mark.parametrize(
     "data", [b"\xff\xfe\x00", b"task: design\n" * 100_000, b"[" * 1500], ids=["bytes", "size", "depth"]
 )
-def test_62_files_that_are_no_settings(tmp_path, data):
+def test_files_that_are_no_settings_are_refused(tmp_path, data):
     """Other encodings, huge files and nesting without end are one error with the file's name."""
     path = tmp_path / "e.yaml"
     path.write_bytes(data)
@@ -191,7 +191,7 @@ def test_62_files_that_are_no_settings(tmp_path, data):
         read_experiment(path)
 
 
-def test_62_an_ordinary_experiment_is_read(tmp_path):
+def test_an_ordinary_experiment_is_read(tmp_path):
     """The checks refuse nothing that is meant well."""
     (tmp_path / "e.yaml").write_text("# a comment\ntask: design\nmodel: {k: 4}\nmax_steps: 7\n")
     experiment = read_experiment(tmp_path / "e.yaml")

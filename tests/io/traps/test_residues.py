@@ -15,12 +15,12 @@ def kinds(structure):
     return [KINDS[k] for k in structure.others.kinds.tolist()]
 
 
-def says(structure, *words):
-    """Whether one finding has all these words."""
-    return any(all(w in line for w in words) for line in structure.audit.lines())
+def says(structure, *texts):
+    """Whether one finding has all these texts."""
+    return any(all(text in line for text in texts) for line in structure.audit.lines())
 
 
-def test_21_kind_follows_the_name_not_the_place(kind, peptide, atom, file_of, read):
+def test_the_kind_of_a_residue_follows_its_name_not_its_place_in_the_file(kind, peptide, atom, file_of, read):
     """Waters and ligands stand in the protein's chain, before, after or amid it, as ATOM or HETATM."""
     water = atom("O", 301, 20.0, residue="HOH")
     heme = [
@@ -35,7 +35,7 @@ def test_21_kind_follows_the_name_not_the_place(kind, peptide, atom, file_of, re
     ]  # fmt: skip
 
 
-def test_21_context_that_shares_a_number(kind, peptide, atom, file_of, read):
+def test_context_molecules_that_share_a_number_are_all_kept(kind, peptide, atom, file_of, read):
     """Waters reuse the numbers of ligands, and after 9999 their own: no conformers of each other, all are kept."""
     hetero = {"record": "HETATM", "y": 9.0}
     odd = [
@@ -48,7 +48,7 @@ def test_21_context_that_shares_a_number(kind, peptide, atom, file_of, read):
     assert structure.sequence == "AA" and not structure.audit.atoms.dropped
 
 
-def test_21_a_chain_id_used_again_after_ter(peptide, atom, file_of, read):
+def test_a_chain_id_used_again_after_ter_is_told_apart(peptide, atom, file_of, read):
     """After TER the same id may name waters of the chain, or quite another protein."""
     lines = file_of(peptide("AA"), "pdb").split(b"\n")[:10]
     water = file_of([atom("O", 301, 20.0, residue="HOH", record="HETATM")], "pdb").split(b"\n")[:1]
@@ -60,8 +60,8 @@ def test_21_a_chain_id_used_again_after_ter(peptide, atom, file_of, read):
     assert len(set(structure.label_chain_ids)) == 2 and structure.sequence == "AAGG"
 
 
-def test_22_selenomethionine_is_methionine(kind, peptide, atom, file_of, read):
-    """Selenium stands for sulphur; a HETATM line in the middle of a chain is still the chain."""
+def test_selenomethionine_is_methionine(kind, peptide, atom, file_of, read):
+    """Selenium stands for sulfur; a HETATM line in the middle of a chain is still the chain."""
     atoms = peptide(["ALA", "MSE", "ALA"])
     for a in atoms[5:10]:
         a["record"] = "HETATM"
@@ -73,7 +73,9 @@ def test_22_selenomethionine_is_methionine(kind, peptide, atom, file_of, read):
 
 
 @pytest.mark.parametrize(("name", "letter", "extra"), [("SEC", "C", ("SE", "SG")), ("PYL", "K", ("NZ", "NZ"))])
-def test_23_the_two_rare_amino_acids(kind, peptide, atom, file_of, read, name, letter, extra):
+def test_the_two_rare_amino_acids_are_read_as_the_nearest_of_the_twenty(
+    kind, peptide, atom, file_of, read, name, letter, extra
+):
     """Selenocysteine and pyrrolysine by the nearest of the twenty, and recorded."""
     written, slot = extra
     atoms = peptide(["ALA", name, "ALA"])
@@ -84,7 +86,7 @@ def test_23_the_two_rare_amino_acids(kind, peptide, atom, file_of, read, name, l
     assert says(structure, name, chemistry.RESIDUES[chemistry.AMINO_ACIDS.index(letter)])
 
 
-def test_24_unknown_residues_keep_their_coordinates(kind, peptide, file_of, read):
+def test_unknown_residues_keep_their_coordinates(kind, peptide, file_of, read):
     """UNK, and a name that no table has but whose atoms are an amino acid's, are X: places, not letters."""
     structure = read(file_of(peptide(["ALA", "UNK", "Q9Z", "ALA"]), kind))
     assert structure.sequence == "AXXA" and structure.residue_names[1:3] == ("UNK", "Q9Z")
@@ -93,7 +95,7 @@ def test_24_unknown_residues_keep_their_coordinates(kind, peptide, file_of, read
     assert protein_graph(structure, 3, True).scalars.isfinite().all()
 
 
-def test_24_an_unknown_molecule_is_no_residue(kind, peptide, atom, file_of, read):
+def test_an_unknown_molecule_without_a_backbone_is_a_ligand(kind, peptide, atom, file_of, read):
     """An unknown name without a backbone is a ligand, whatever the record."""
     odd = [atom(n, 9, 20.0 + i, residue="Q9Z", element="C") for i, n in enumerate(("C1", "C2", "CA"))]
     structure = read(file_of([*peptide("AA"), *odd], kind))
@@ -105,7 +107,7 @@ def test_24_an_unknown_molecule_is_no_residue(kind, peptide, atom, file_of, read
     [("SEP", "SER"), ("TPO", "THR"), ("PTR", "TYR"), ("HYP", "PRO"), ("KCX", "LYS"), ("MLY", "LYS"), ("CSO", "CYS"),
      ("PCA", "GLU"), ("CME", "CYS"), ("HIE", "HIS"), ("CYX", "CYS")],
 )  # fmt: skip
-def test_25_modified_residues_have_a_parent(peptide, atom, file_of, read, name, parent):
+def test_modified_residues_are_read_as_their_parent(peptide, atom, file_of, read, name, parent):
     """Phosphoserine dropped as a ligand breaks the chain; read as X it loses what is known of it."""
     atoms = peptide(["ALA", name, "ALA"], record="HETATM")
     atoms.insert(10, atom("P", 2, 6.0, residue=name, record="HETATM"))
@@ -116,7 +118,7 @@ def test_25_modified_residues_have_a_parent(peptide, atom, file_of, read, name, 
 
 
 @pytest.mark.parametrize("name", ["DAL", "DVA", "DTR"])
-def test_26_d_amino_acids_are_flagged(kind, peptide, file_of, read, name):
+def test_d_amino_acids_are_unknown_residues_and_flagged(kind, peptide, file_of, read, name):
     """A D-amino acid is no L one: X, so that nothing scores it as such, with its coordinates as they are."""
     atoms = peptide(["ALA", name, "ALA"])
     for a in atoms[5:10]:
@@ -135,7 +137,7 @@ def nucleotides(atom, names, chain="B"):
     ]
 
 
-def test_27_nucleic_acids_are_context(kind, peptide, atom, file_of, read):
+def test_nucleic_acids_are_context(kind, peptide, atom, file_of, read):
     """DNA and RNA are no protein, but they are there."""
     structure = read(file_of([*peptide("AA"), *nucleotides(atom, ("DA", "DT", "U", "G"))], kind))
     assert structure.sequence == "AA" and structure.chain_ids == ("A",)
@@ -143,13 +145,13 @@ def test_27_nucleic_acids_are_context(kind, peptide, atom, file_of, read):
     assert structure.others.names[1] == "O5'" and says(structure, "16", "nucleic")
 
 
-def test_27_nothing_but_nucleic_acid(kind, atom, file_of, refused):
+def test_a_file_of_nothing_but_nucleic_acid_is_empty(kind, atom, file_of, refused):
     """A file of RNA alone is readable and of no use here: say so."""
     refused(file_of(nucleotides(atom, ("A", "U", "G")), kind), EmptyStructureError, "no protein", "A, U, G")
 
 
 @pytest.mark.parametrize("elements", [True, False])
-def test_28_hydrogen_and_deuterium(kind, peptide, atom, file_of, read, elements):
+def test_hydrogen_and_deuterium_are_left_out_and_counted(kind, peptide, atom, file_of, read, elements):
     """Hydrogens are counted and left out, deuterium too, also where only the name tells; mercury is no hydrogen."""
     names = ("H", "HA", "D", "1HB", "HB2", "HD11", "DA")
     light = [atom(n, 2, 9.0 + 0.3 * i, element=(n.strip("1")[0] if elements else "")) for i, n in enumerate(names)]
@@ -160,12 +162,12 @@ def test_28_hydrogen_and_deuterium(kind, peptide, atom, file_of, read, elements)
     assert structure.present.sum(1).tolist() == [5, 5] and structure.others.elements == ("HG",)
 
 
-def test_28_nothing_but_hydrogens(kind, atom, file_of, refused):
+def test_a_file_of_nothing_but_hydrogens_is_empty(kind, atom, file_of, refused):
     """What is left after the hydrogens may be nothing."""
     refused(file_of([atom("H", 1, 1.0), atom("HA", 1, 2.0)], kind), EmptyStructureError, "hydrogen")
 
 
-def test_22_dummies_of_a_membrane_are_no_ligand(kind, peptide, atom, file_of, read, tmp_path):
+def test_dummy_atoms_of_a_membrane_are_no_ligand(kind, peptide, atom, file_of, read, tmp_path):
     """OPM and PPM: HETATM rows N and O of residues DUM, thousands of them, in the planes of the membrane."""
     planes = [
         atom(name, 6000 + i, 20.0 + 2 * i, y=15.0, residue="DUM", record="HETATM", element=name)
@@ -183,7 +185,7 @@ def test_22_dummies_of_a_membrane_are_no_ligand(kind, peptide, atom, file_of, re
         assert "25.000" in out.read_text(), "into the file that was read: the planes go with what moves as one body"
 
 
-def test_22_nothing_but_dummies(kind, atom, file_of, read):
+def test_a_file_of_nothing_but_dummies_is_empty(kind, atom, file_of, read):
     """The two planes of a membrane without its protein."""
     data = file_of([atom("N", 1, 20.0, residue="DUM", record="HETATM", element="N")], kind)
     with pytest.raises(EmptyStructureError, match="no atoms other than hydrogen and dummies"):

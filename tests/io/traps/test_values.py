@@ -20,7 +20,7 @@ NO_NUMBERS = [
 
 
 @pytest.mark.parametrize(("text", "kind", "axis"), [(*case, "xyz"[i % 3]) for i, case in enumerate(NO_NUMBERS)])
-def test_32_what_is_no_coordinate_is_refused(peptide, file_of, refused, text, kind, axis):
+def test_a_coordinate_that_is_no_number_is_refused(peptide, file_of, refused, text, kind, axis):
     """Parsers take stars, blanks and question marks for 0.0, and nan and inf for numbers."""
     atoms = peptide("AA")
     atoms[6] = {**atoms[6], axis: text}
@@ -29,7 +29,7 @@ def test_32_what_is_no_coordinate_is_refused(peptide, file_of, refused, text, ki
 
 @pytest.mark.parametrize(("text", "kind"), [("nan", "pdb"), ("", "pdb"), ("********", "pdb"), ("?", "mmcif"),
                                             (".", "bcif"), ("nan", "bcif"), ("nan", "mmcif")])  # fmt: skip
-def test_32_or_left_out_and_counted(peptide, file_of, read, text, kind):
+def test_a_lenient_reader_leaves_out_atoms_without_coordinates_and_counts_them(peptide, file_of, read, text, kind):
     """Who asks for it gets the structure without such an atom, never with one at the origin."""
     atoms = peptide("AA")
     atoms[6] = {**atoms[6], "y": text}
@@ -41,24 +41,24 @@ def test_32_or_left_out_and_counted(peptide, file_of, read, text, kind):
     assert not whole.audit.atoms.dropped and whole.present.sum() == 10
 
 
-def test_32_lenient_with_nothing_left(kind, peptide, file_of, refused):
+def test_a_file_without_any_coordinates_is_refused_even_if_lenient(kind, peptide, file_of, refused):
     """A file of which no atom has a place is empty, lenient or not."""
     from protein_enn.io import StructureError
 
     refused(file_of([{**a, "x": "nan"} for a in peptide("A")], kind), StructureError, lenient=True)
 
 
-def test_32_several_atoms_at_the_origin_are_refused(kind, peptide, file_of, read, refused):
+def test_several_atoms_at_the_origin_are_refused(kind, peptide, file_of, read, refused):
     """0, 0, 0 twice is how other programs wrote "unknown"; one atom may well stand there."""
     atoms = peptide("AAA")
     zero = {"x": 0.0, "y": 0.0, "z": 0.0}
     assert read(file_of([{**atoms[0], **zero}, *atoms[1:]], kind)).present.sum() == 15
-    spoiled = [{**a, **zero} if a["name"] == "CB" else a for a in atoms]
-    refused(file_of(spoiled, kind), CoordinateError, "0, 0, 0", "line 10" if kind == "pdb" else "row 10")
+    changed = [{**a, **zero} if a["name"] == "CB" else a for a in atoms]
+    refused(file_of(changed, kind), CoordinateError, "0, 0, 0", "line 10" if kind == "pdb" else "row 10")
 
 
 @pytest.mark.parametrize(("text", "value"), [("1.234(5)", 1.234), ("-1.2(12)", -1.2), ("3(1)", 3.0), ("+2.5", 2.5)])
-def test_33_standard_uncertainties(cif, peptide, file_of, read, text, value):
+def test_standard_uncertainties_in_brackets_are_read_as_such(cif, peptide, file_of, read, text, value):
     """1.234(5) is 1.234 with its uncertainty, not a broken number."""
     atoms = peptide("AA")
     atoms[6] = {**atoms[6], "y": text, "occ": "0.50(2)", "b": "12.3(4)"}
@@ -68,14 +68,14 @@ def test_33_standard_uncertainties(cif, peptide, file_of, read, text, value):
 
 
 @pytest.mark.parametrize("text", ["12345.67", "-99999.0", "10000.0", "1e300", "1e38"])
-def test_34_impossibly_far_coordinates(kind, peptide, file_of, refused, text):
+def test_impossibly_far_coordinates_are_refused(kind, peptide, file_of, refused, text):
     """Beyond 10,000 Å lies no atom, only a column read wrong; 1e300 does not even fit a float."""
     atoms = peptide("AA")
     atoms[6] = {**atoms[6], "x": text}
     refused(file_of(atoms, kind), CoordinateError, "line 7" if kind == "pdb" else "row 7")
 
 
-def test_34_far_from_the_origin_the_features_stay(kind, peptide, file_of, read):
+def test_features_stay_the_same_far_from_the_origin(kind, peptide, file_of, read):
     """At 9000 Å float32 steps by 0.001 Å: what a network sees must not be worse than that."""
     near = protein_graph(read(file_of(peptide("AMASA"), kind)), 3, True)
     far = protein_graph(read(file_of(peptide("AMASA", origin=(9000.0, -900.0, 9000.0)), kind)), 3, True)
@@ -83,7 +83,7 @@ def test_34_far_from_the_origin_the_features_stay(kind, peptide, file_of, read):
     assert torch.allclose(near.scalars, far.scalars, atol=0.01)
 
 
-def test_36_elements_from_the_place_of_the_name(peptide, atom, file_of, read):
+def test_without_an_element_column_the_element_follows_from_the_place_of_the_name(peptide, atom, file_of, read):
     """Without an element column "CA  " is calcium and " CA " a carbon; one parser guesses carbon for both."""
     hetero = {"record": "HETATM", "y": 9.0}
     ions = [
@@ -102,7 +102,7 @@ def test_36_elements_from_the_place_of_the_name(peptide, atom, file_of, read):
     assert structure.present.sum(1).tolist() == [5, 5] and structure.audit.atoms.dropped == {"hydrogen": 1}
 
 
-def test_36_elements_from_the_name_of_the_residue(cif, peptide, atom, file_of, read):
+def test_without_type_symbol_the_element_follows_from_the_residue_name(cif, peptide, atom, file_of, read):
     """Without type_symbol an atom CA is calcium when it is a residue CA of its own."""
     hetero = {"record": "HETATM", "y": 9.0}
     ions = [atom("CA", 301, 20.0, residue="CA", **hetero), atom("CL", 302, 25.0, residue="CL", **hetero)]
@@ -111,7 +111,7 @@ def test_36_elements_from_the_name_of_the_residue(cif, peptide, atom, file_of, r
     assert [KINDS[k] for k in structure.others.kinds.tolist()] == ["ion", "ion"]
 
 
-def test_36_a_dummy_is_no_deuterium(kind, peptide, atom, file_of, read):
+def test_a_dummy_atom_is_no_deuterium(kind, peptide, atom, file_of, read):
     """An unknown element whose name starts with D or H: context, not one of the hydrogens that are left out."""
     odd = [
         atom(n, 300 + i, 30.0 + i, residue="UNX", record="HETATM", element="X") for i, n in enumerate(("DUM", "HUB"))
@@ -121,10 +121,10 @@ def test_36_a_dummy_is_no_deuterium(kind, peptide, atom, file_of, read):
 
 
 @pytest.mark.parametrize("text", ["1", "X", "C4", "  ", "1-"])
-def test_36_what_is_no_element_counts_as_missing(peptide, file_of, read, text):
+def test_an_element_that_is_none_counts_as_missing(peptide, file_of, read, text):
     """Atom types and charges in the element columns are no elements."""
     structure = read(
         file_of([{**a, "element": ""} for a in peptide("AA")], "pdb").replace(b"          \nATOM", b"\nATOM")
     )
-    spoiled = read(file_of([{**a, "element": text} for a in peptide("AA")], "pdb"))
-    assert spoiled.present.equal(structure.present) and spoiled.present.sum() == 10
+    changed = read(file_of([{**a, "element": text} for a in peptide("AA")], "pdb"))
+    assert changed.present.equal(structure.present) and changed.present.sum() == 10

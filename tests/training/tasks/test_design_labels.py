@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.data.batches import seeded
+from protein_enn.data.batches import seeded_generator
 from protein_enn.data.chain import Chain
 from protein_enn.graph import batch
 from protein_enn.models import build
@@ -36,7 +36,7 @@ def chain_of(partners: bool = True) -> Chain:
     return replace(chain, name="c")
 
 
-def labelled(chain: Chain, seed: int = 0) -> Chain:
+def labeled(chain: Chain, seed: int = 0) -> Chain:
     """Labels of the own residues but the first, under a random order on a sequence of their own."""
     n, generator = len(chain), torch.Generator().manual_seed(seed)
     said = chain.own.clone()
@@ -44,7 +44,7 @@ def labelled(chain: Chain, seed: int = 0) -> Chain:
     return replace(
         chain,
         labels=(2 * torch.randn(n, 20, generator=generator)).log_softmax(-1),
-        labelled=said,
+        labeled=said,
         rank=torch.randperm(n, generator=generator),
         shown=torch.randint(20, (n,), generator=generator),
         condition=torch.ones_like(chain.residues),
@@ -71,7 +71,7 @@ def by_hand(monkeypatch: pytest.MonkeyPatch, training: bool, natives: float = 0.
     taught = torch.stack([distribution(A=0.5, C=0.5 - 1e-6), uniform, uniform, uniform])
     monkeypatch.setattr(model, "logits", lambda *given: said)
     chain = chain_of(partners=False).take(torch.arange(4))
-    graph, _ = task.example(chain, seeded(0), training=False)
+    graph, _ = task.example(chain, seeded_generator(0), training=False)
     yes, no = True, False
     target = DesignTarget(
         sequence=torch.tensor([number("A"), number("C"), chemistry.UNKNOWN, number("E")]),
@@ -80,9 +80,11 @@ def by_hand(monkeypatch: pytest.MonkeyPatch, training: bool, natives: float = 0.
         shown=torch.tensor([0, 1, 2, 3]),
         rank=torch.tensor([0.0, 1.0, 2.0, 3.0]),
         labels=taught,
-        labelled=torch.tensor([yes, no, yes, no]),
+        labeled=torch.tensor([yes, no, yes, no]),
     )
-    return {name: float(value) for name, value in task.loss(model, graph, target, seeded(0), training).items()}
+    return {
+        name: float(value) for name, value in task.loss(model, graph, target, seeded_generator(0), training).items()
+    }
 
 
 FIRST, SECOND = math.log(10.0), math.log(0.05) - (math.log(0.5) + 19 * math.log(0.5 / 19)) / 20
@@ -108,14 +110,14 @@ def test_validation_counts_native_letters_alone(monkeypatch: pytest.MonkeyPatch)
 def test_the_divergence_is_zero_where_the_model_is_the_teacher() -> None:
     """Under the teacher's order and the identities that it was shown, and under no others."""
     task, model = made(natives=0.0)
-    graph, target = task.example(labelled(chain_of()), seeded(0), training=True)
+    graph, target = task.example(labeled(chain_of()), seeded_generator(0), training=True)
     with torch.no_grad():
         visible = order_visibility(graph, target.rank)
         own = model.logits(model.encode(graph), target.shown, visible).log_softmax(-1)
     same = replace(target, labels=own, learned=torch.zeros_like(target.learned))
 
     def kl(given: DesignTarget) -> float:
-        return float(task.loss(model, graph, given, seeded(3), training=True)["loss"].detach())
+        return float(task.loss(model, graph, given, seeded_generator(3), training=True)["loss"].detach())
 
     assert kl(same) == pytest.approx(0.0, abs=1e-6)
     assert kl(replace(same, rank=same.rank.flip(0))) > 1e-5
@@ -125,12 +127,14 @@ def test_the_divergence_is_zero_where_the_model_is_the_teacher() -> None:
 
 def test_residues_without_a_teachers_order_have_a_random_one() -> None:
     task, model = made()
-    graph, target = task.example(chain_of(), seeded(0), training=True)
-    assert (target.rank == -1).all() and not target.labelled.any() and torch.equal(target.shown, target.sequence)
-    losses = {float(task.loss(model, graph, target, seeded(s), training=True)["loss"].detach()) for s in range(4)}
+    graph, target = task.example(chain_of(), seeded_generator(0), training=True)
+    assert (target.rank == -1).all() and not target.labeled.any() and torch.equal(target.shown, target.sequence)
+    losses = {
+        float(task.loss(model, graph, target, seeded_generator(s), training=True)["loss"].detach()) for s in range(4)
+    }
     assert len(losses) == 4
-    taught = task.example(labelled(chain_of()), seeded(0), training=True)
-    losses = {float(task.loss(model, *taught, seeded(s), training=True)["loss"].detach()) for s in range(4)}
+    taught = task.example(labeled(chain_of()), seeded_generator(0), training=True)
+    losses = {float(task.loss(model, *taught, seeded_generator(s), training=True)["loss"].detach()) for s in range(4)}
     assert len(losses) == 1
 
 
@@ -138,18 +142,18 @@ def test_residues_without_a_teachers_order_have_a_random_one() -> None:
 def test_partners_are_shown_where_the_teacher_saw_them(partners: float) -> None:
     task, _ = made(partners=partners)
     for seed in range(5):
-        with_them, _ = task.example(labelled(chain_of()), seeded(seed), training=True)
-        without, _ = task.example(labelled(chain_of(partners=False)), seeded(seed), training=True)
+        with_them, _ = task.example(labeled(chain_of()), seeded_generator(seed), training=True)
+        without, _ = task.example(labeled(chain_of(partners=False)), seeded_generator(seed), training=True)
         assert (with_them.num_nodes, without.num_nodes) == (28, 20)
 
 
 def test_an_example_carries_the_labels_of_its_residues() -> None:
     task, _ = made()
-    chain = labelled(chain_of()).cropped(10, seeded(4))
-    graph, target = task.example(chain, seeded(0), training=True)
+    chain = labeled(chain_of()).cropped(10, seeded_generator(4))
+    graph, target = task.example(chain, seeded_generator(0), training=True)
     assert len(target.sequence) == 10 and (graph.condition == 1).all()
     assert chain.labels is not None and torch.equal(target.labels, chain.labels)
-    whole = labelled(chain_of())
+    whole = labeled(chain_of())
     assert whole.labels is not None and whole.rank is not None
     places = [int((whole.labels == row).all(1).nonzero()) for row in target.labels]
     assert target.rank.tolist() == [float(whole.rank[i]) for i in places]
@@ -158,10 +162,10 @@ def test_an_example_carries_the_labels_of_its_residues() -> None:
 
 def test_a_designed_backbone_is_learned_from_its_labels_alone() -> None:
     task, model = made()
-    chain = replace(labelled(chain_of(partners=False)), residues=torch.full((20,), chemistry.UNKNOWN))
-    graph, target = task.example(chain, seeded(0), training=True)
-    assert not target.learned.any() and int(target.labelled.sum()) == 19
-    parts = task.loss(model, graph, target, seeded(0), training=True)
+    chain = replace(labeled(chain_of(partners=False)), residues=torch.full((20,), chemistry.UNKNOWN))
+    graph, target = task.example(chain, seeded_generator(0), training=True)
+    assert not target.learned.any() and int(target.labeled.sum()) == 19
+    parts = task.loss(model, graph, target, seeded_generator(0), training=True)
     torch.testing.assert_close(parts["loss"].detach(), parts["kl"])
 
 
@@ -170,8 +174,8 @@ def test_noise_may_depend_on_the_condition() -> None:
     for name in ("clean", "robust"):
         task, _ = made(noise=0.5, condition_noise={name: 0.0})
         still, _ = made(noise=0.0)
-        chain = labelled(chain_of(partners=False))  # whose condition is robust
-        moved, fixed = (t.example(chain, seeded(0), training=True)[0].pos for t in (task, still))
+        chain = labeled(chain_of(partners=False))  # whose condition is robust
+        moved, fixed = (t.example(chain, seeded_generator(0), training=True)[0].pos for t in (task, still))
         places[name] = float((moved - fixed).norm(dim=1).max())
     assert places["clean"] > 0.1 and places["robust"] == 0.0
 
@@ -200,6 +204,6 @@ def test_in_a_batch_each_graph_keeps_its_condition() -> None:
 
 def test_without_conditions_nothing_is_told() -> None:
     task, model = made(model={"conditions": []})
-    graph, target = task.example(chain_of(), seeded(0), training=True)
+    graph, target = task.example(chain_of(), seeded_generator(0), training=True)
     assert "condition" not in graph and "condition" not in model.graph(WHOLE)
-    assert set(task.loss(model, graph, target, seeded(0), training=True)) == {"loss", "recovery"}
+    assert set(task.loss(model, graph, target, seeded_generator(0), training=True)) == {"loss", "recovery"}

@@ -5,12 +5,12 @@ import torch
 
 from protein_enn import chemistry
 from protein_enn.data import Chain
-from protein_enn.data.batches import seeded
+from protein_enn.data.batches import seeded_generator
 from protein_enn.geometry.atom14 import from_compact
 from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.testing import random_structure
 from protein_enn.training.tasks import deformation
-from protein_enn.training.tasks.noising import move_residues, perturb, turn_side_chains
+from protein_enn.training.tasks.noising import move_residues, perturb, rotate_side_chains
 
 STRUCTURE = random_structure((60, 20), seed=7)
 CHAIN = Chain.of(STRUCTURE)
@@ -23,19 +23,21 @@ def inner_distances(x):
 
 def test_perturbations_are_seeded_and_keep_absent_atoms_absent():
     for seed in range(30):
-        first, mask = perturb(X, MASK, CHAIN.residues, CHAIN.chains, seeded(seed))
-        again, _ = perturb(X, MASK, CHAIN.residues, CHAIN.chains, seeded(seed))
+        first, mask = perturb(X, MASK, CHAIN.residues, CHAIN.chains, seeded_generator(seed))
+        again, _ = perturb(X, MASK, CHAIN.residues, CHAIN.chains, seeded_generator(seed))
         assert torch.equal(first, again) and first.isfinite().all()
         assert (first[~mask] == 0).all() and not (mask & ~MASK).any() and mask[:, 1].all()
 
 
 def test_some_natives_are_left_as_they_are():
-    same = [torch.equal(perturb(X, MASK, CHAIN.residues, CHAIN.chains, seeded("u", i))[0], X) for i in range(300)]
+    same = [
+        torch.equal(perturb(X, MASK, CHAIN.residues, CHAIN.chains, seeded_generator("u", i))[0], X) for i in range(300)
+    ]
     assert 0.03 < sum(same) / 300 < 0.15
 
 
 def test_turned_side_chains_keep_bonds_and_backbone_and_change_chi():
-    turned = turn_side_chains(X, CHAIN.residues, 1.0, seeded(5))
+    turned = rotate_side_chains(X, CHAIN.residues, 1.0, seeded_generator(5))
     assert torch.equal(turned[:, :5], X[:, :5])
     for row in range(len(X)):
         atoms = chemistry.RESIDUE_ATOMS[chemistry.RESIDUES[CHAIN.residues[row]]]
@@ -66,7 +68,7 @@ def test_turned_side_chains_keep_bonds_and_backbone_and_change_chi():
     ],
 )
 def test_deformations_move_residues_as_bodies(change):
-    moved = [change(X, seeded("body", i)) for i in range(5)]
+    moved = [change(X, seeded_generator("body", i)) for i in range(5)]
     assert any((m - X).abs().max() > 0.05 for m in moved)
     for m in moved:
         torch.testing.assert_close(inner_distances(m), inner_distances(X), atol=5e-3, rtol=0)
@@ -74,22 +76,24 @@ def test_deformations_move_residues_as_bodies(change):
 
 def test_waves_and_drifts_are_as_large_as_asked_for_and_smooth():
     for field in (deformation.wave, deformation.drift):
-        moves = torch.stack([(field(X, 1.5, seeded("w", i)) - X)[:60, 1] for i in range(60)])
+        moves = torch.stack([(field(X, 1.5, seeded_generator("w", i)) - X)[:60, 1] for i in range(60)])
         assert float(moves.square().sum(-1).mean().sqrt()) == pytest.approx(1.5, rel=0.25)
         steps = moves.diff(dim=1).square().sum(-1).mean().sqrt()
         assert float(steps) < 1.2
 
 
 def test_segments_stay_inside_a_chain_and_leave_the_rest():
-    moved = [deformation.move_segments(X, CHAIN.chains, seeded("s", seed)) for seed in range(20)]
+    moved = [deformation.move_segments(X, CHAIN.chains, seeded_generator("s", seed)) for seed in range(20)]
     still = torch.stack([(m - X).abs().amax((1, 2)) == 0 for m in moved]).float().mean()
     assert 0.3 < still < 0.95
-    stretches = [s for i in range(50) for s in deformation._stretches(CHAIN.chains, 6, 40, 1.0, seeded("t", i))]
+    stretches = [
+        s for i in range(50) for s in deformation._stretches(CHAIN.chains, 6, 40, 1.0, seeded_generator("t", i))
+    ]
     assert all(CHAIN.chains[a] == CHAIN.chains[b - 1] for a, b in stretches)
 
 
 def test_shifted_threading_puts_backbones_where_those_of_others_were():
-    x, mask = deformation.shift_threading(X, MASK, CHAIN.chains, seeded(1))
+    x, mask = deformation.shift_threading(X, MASK, CHAIN.chains, seeded_generator(1))
     shifts = [s for s in range(-4, 5) if s and torch.equal(x[10:50, :4], X[10 + s : 50 + s, :4])]
     assert len(shifts) == 1
     own = (x[:, 4] - x[:, 1]).norm(dim=-1)[MASK[:, 4]]

@@ -8,14 +8,14 @@ import torch
 
 from protein_enn import chemistry
 from protein_enn.data import Chain
-from protein_enn.data.batches import seeded
+from protein_enn.data.batches import seeded_generator
 from protein_enn.geometry.atom14 import exchange_equivalent, to_compact
 from protein_enn.metrics import lddt
 from protein_enn.models.refinement import LEAST_ERROR
 from protein_enn.predictor import untrained
 from protein_enn.structure import Structure
 from protein_enn.testing import random_rotation, random_structure
-from protein_enn.training.tasks.refinement import RefinementTask, foretold_loss
+from protein_enn.training.tasks.refinement import RefinementTask, error_prediction_loss
 from protein_enn.training.tasks.refinement_loss import (
     RefinementTarget,
     Surroundings,
@@ -39,7 +39,7 @@ def target_of(chain: Chain) -> RefinementTarget:
 
 
 def around(count: int = 6) -> Surroundings:
-    return Surroundings.draw(GRAPH.neighbors, GRAPH.neighbor_mask, count, seeded(0))
+    return Surroundings.draw(GRAPH.neighbors, GRAPH.neighbor_mask, count, seeded_generator(0))
 
 
 def losses(atoms):
@@ -52,7 +52,7 @@ def losses(atoms):
 def test_losses_are_least_for_the_native_wherever_it_stands():
     native = losses(CHAIN.compact @ random_rotation(6).T + 5.0)
     assert native["frame"] < 1e-3 and native["bond"] < 1e-6 and native["lddt"] < 0.02
-    noisy = losses(CHAIN.compact + torch.randn(CHAIN.compact.shape, generator=seeded(1), dtype=torch.float64))
+    noisy = losses(CHAIN.compact + torch.randn(CHAIN.compact.shape, generator=seeded_generator(1), dtype=torch.float64))
     assert noisy["frame"] > 0.3 and noisy["bond"] > 0.1 and noisy["lddt"] > native["lddt"] + 0.1
 
 
@@ -82,9 +82,11 @@ def test_a_clash_counts_by_its_depth_if_the_native_has_none():
 
 def test_sampled_lddt_estimates_the_metric():
     structure = random_structure((60,), seed=3)
-    moved = structure.positions + 0.8 * torch.randn(structure.positions.shape, generator=seeded(2))
+    moved = structure.positions + 0.8 * torch.randn(structure.positions.shape, generator=seeded_generator(2))
     compact, _ = to_compact(moved, structure.present, structure.residues)
-    samples = torch.stack([sampled_lddt(compact, target_of(Chain.of(structure)), seeded(3, i)) for i in range(60)])
+    samples = torch.stack(
+        [sampled_lddt(compact, target_of(Chain.of(structure)), seeded_generator(3, i)) for i in range(60)]
+    )
     exact = lddt(moved, structure.positions, structure.present).per_residue
     assert (samples.mean(0) - exact).abs().mean() < 0.03
     assert samples.mean() == pytest.approx(float(exact.mean()), abs=0.01)
@@ -103,13 +105,13 @@ def test_equivalent_atoms_take_the_names_that_fit():
 
 
 def test_foretold_errors_are_right_when_they_are_the_logarithms_of_the_true_ones():
-    error = torch.rand(5, 3, 14, generator=seeded(4))
+    error = torch.rand(5, 3, 14, generator=seeded_generator(4))
     mask = torch.ones_like(error, dtype=torch.bool)
     mask[4] = False  # a residue nothing is known of does not count
     true = torch.stack([(e + LEAST_ERROR).log() for e in (error.mean((1, 2)), 2 * error.mean((1, 2)))], -1)
     true[4] = 100.0
-    assert float(foretold_loss(true, error, 2 * error, mask)) < 1e-5
-    assert float(foretold_loss(true + 0.5, error, 2 * error, mask)) == pytest.approx(0.5, abs=1e-5)
+    assert float(error_prediction_loss(true, error, 2 * error, mask)) < 1e-5
+    assert float(error_prediction_loss(true + 0.5, error, 2 * error, mask)) == pytest.approx(0.5, abs=1e-5)
 
 
 @pytest.mark.parametrize("moves", [(1.0,), (0.0, 0.0, 1.0)])
@@ -117,11 +119,11 @@ def test_loss_has_finite_gradients_and_falls(moves):
     torch.manual_seed(0)
     model = untrained("refinement", SETTINGS).model.train().requires_grad_(True)
     task = RefinementTask(RefinementTask.Config(moves=moves), model.config)
-    graph, target = task.example(Chain.of(random_structure((20,))), seeded(8), True)
+    graph, target = task.example(Chain.of(random_structure((20,))), seeded_generator(8), True)
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     found = []
     for _ in range(12):
-        loss = task.loss(model, graph, target, seeded(9), True)["loss"]
+        loss = task.loss(model, graph, target, seeded_generator(9), True)["loss"]
         optimizer.zero_grad()
         loss.backward()
         assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
@@ -144,8 +146,8 @@ def chain_with_partner() -> Chain:
 def test_partners_are_seen_but_nothing_is_learned_of_them():
     chain = chain_with_partner()
     task = RefinementTask(RefinementTask.Config(partners=1.0), MODEL.config)
-    graph, target = task.example(chain, seeded(3), True)
+    graph, target = task.example(chain, seeded_generator(3), True)
     assert len(graph.pos) == len(chain) == 24
     assert target.mask[chain.own].any() and not target.mask[~chain.own].any()
-    graph, _ = task.example(chain, seeded(3), False)
+    graph, _ = task.example(chain, seeded_generator(3), False)
     assert len(graph.pos) == 16

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.data.batches import seeded
+from protein_enn.data.batches import seeded_generator
 from protein_enn.data.chain import Chain
 from protein_enn.evaluation.datasets import chain_cases
 from protein_enn.evaluation.equivariance.error import relative_error
@@ -53,7 +53,7 @@ def chains_of(data: str | Path, split: str, count: int) -> list[Chain]:
             chain = Chain.of(case.load())
         except (ValueError, OSError):
             continue
-        found.append(chain.cropped(LONGEST, seeded("study", case.name)))
+        found.append(chain.cropped(LONGEST, seeded_generator("study", case.name)))
     if not found:
         raise ValueError(f"{data}: no chain of split {split!r} can be read")
     return found
@@ -70,13 +70,15 @@ def figures(predictor: Predictor, settings: dict[str, Any], chains: Sequence[Cha
     rows: list[dict[str, float]] = []
     mirror = -torch.eye(3)
     for i, chain in enumerate(chains):
-        graph, target = task.example(chain, seeded("study example", i), False)
-        row = {k: float(v) for k, v in task.loss(model, graph, target, seeded("study", i), False).items()}
+        graph, target = task.example(chain, seeded_generator("study example", i), False)
+        row = {k: float(v) for k, v in task.loss(model, graph, target, seeded_generator("study", i), False).items()}
         image = graph.moved(mirror, torch.zeros(3))
-        found = task.loss(model, image, target.turned(mirror), seeded("study", i), False)
+        found = task.loss(model, image, target.turned(mirror), seeded_generator("study", i), False)
         row |= {f"mirror_{k}": float(v) for k, v in found.items()}
-        graph, target = task.example(replace(chain, compact=-chain.compact), seeded("study example", i), False)
-        found = task.loss(model, graph, target, seeded("study", i), False)
+        graph, target = task.example(
+            replace(chain, compact=-chain.compact), seeded_generator("study example", i), False
+        )
+        found = task.loss(model, graph, target, seeded_generator("study", i), False)
         rows.append(row | {f"reflected_{k}": float(v) for k, v in found.items()})
     return {name: fmean(row[name] for row in rows) for name in rows[0]}
 
@@ -97,7 +99,7 @@ def symmetries(predictor: Predictor, settings: dict[str, Any], chains: Sequence[
             found.setdefault(key, []).append(value)
 
     for i, chain in enumerate(chains):
-        graph, _ = task.example(chain, seeded("study example", i), False)
+        graph, _ = task.example(chain, seeded_generator("study example", i), False)
         for kind, moves in (("rotation", turns(ROTATIONS, seed=i)), ("mirror", [-torch.eye(3).double()])):
             for turn in moves:
                 law, said = moved_outputs(name, model, graph, turn)

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from protein_enn.evaluation.equivariance.study.settings import FIGURES, Study
-from protein_enn.evaluation.markdown import formed, markdown_table
+from protein_enn.evaluation.markdown import format_number, markdown_table
 
 Cells = Sequence[dict[str, Any]]
 """What `study_measure.py` wrote of each cell."""
@@ -117,12 +117,12 @@ def _symmetries(task: str, cells: Cells) -> list[str]:
 
     deviation = fmean(r["symmetry"]["assembly_change"] / r["symmetry"]["assembly_size"] for r in cells) if cells else 0
     return [
-        formed(mean("rotation_error"), ".0e"),
-        formed(mean("rotation_change"), "%" if task == "design" else ".2g"),
-        formed(mean("mirror_error"), ".0e"),
-        formed(image("mirror"), ".3f"),
-        formed(image("reflected"), ".3f"),
-        formed(100 * deviation if cells else None, ".2g"),
+        format_number(mean("rotation_error"), ".0e"),
+        format_number(mean("rotation_change"), "%" if task == "design" else ".2g"),
+        format_number(mean("mirror_error"), ".0e"),
+        format_number(image("mirror"), ".3f"),
+        format_number(image("reflected"), ".3f"),
+        format_number(100 * deviation if cells else None, ".2g"),
     ]
 
 
@@ -132,5 +132,5 @@ def _cells(rows: Cells, task: str, way: str, share: float) -> Cells:
 
 def _value(point: Point | None) -> str:
     if point is None:
-        return formed(None, "")
+        return format_number(None, "")
     return f"{point.value:.3f}" + (f"({1000 * point.spread:.0f})" if point.seeds > 1 else "")

@@ -1,0 +1,64 @@
+"""What is refined: the input with its copies and its missing atoms, and how far each atom of it may move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from protein_enn.geometry.symmetry.operators import Operators
+from protein_enn.geometry.symmetry.symmetry import Symmetry
+from protein_enn.refinement.idealize.contacts import touches_others
+from protein_enn.refinement.mobility import Mobility, mobility
+from protein_enn.refinement.options import RefineOptions
+from protein_enn.refinement.side_chains.rebuild import rebuild
+from protein_enn.refinement.symmetry.base import made_symmetric
+from protein_enn.refinement.symmetry.choice import symmetry_of
+from protein_enn.refinement.symmetry.copies import read_operators, with_copies
+from protein_enn.structure import Structure
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """An input made ready for its refinement."""
+
+    input: Structure  # with its copies, where operators made them
+    base: Structure  # what is refined: the input with missing atoms added and copies made alike
+    rebuilt: tuple[int, ...]  # residues that got missing atoms
+    symmetry: Symmetry | None
+    notes: tuple[str, ...]  # in words: what it took to make copies alike
+    mobility: Mobility  # the same for all copies
+
+
+def prepare(structure: Structure, options: RefineOptions, contact: float) -> Prepared:
+    """The input made ready as the options ask.
+
+    Parameters
+    ----------
+    structure
+        As it was given.
+    options
+        Of which the number of steps and what concerns candidates is not used.
+    contact
+        Å; residues closer than this to what is not protein are bound to it and stay.
+
+    Raises
+    ------
+    ValueError
+        Operators that cannot be read, or a symmetry, selection or hold that does not fit the structure.
+    """
+    which: str | Operators | Symmetry | None = options.symmetry
+    if options.copies is not None:
+        structure, which = with_copies(structure, read_operators(options.copies))
+    base, rebuilt = rebuild(structure) if options.rebuild else (structure, [])
+    symmetry = None if which is None else symmetry_of(base, which)
+    base, notes = (base, ()) if symmetry is None else made_symmetric(base, symmetry)
+    may_move = mobility(
+        base,
+        touches_others(base, contact),
+        region=options.region,
+        fixed=options.fixed,
+        hold=options.hold,
+        side_chains_only=options.side_chains_only,
+    )
+    if symmetry is not None:
+        may_move = replace(may_move, atoms=symmetry.worst(may_move.atoms))
+    return Prepared(structure, base, tuple(rebuilt), symmetry, notes, may_move)
