@@ -14,9 +14,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = {
     **dict.fromkeys(("chemistry", "settings", "version", "nn", "deprecated", "lazy"), 0),
-    **dict.fromkeys(("structure", "workflow", "geometry"), 1),
+    **dict.fromkeys(("structure", "geometry"), 1),
     **dict.fromkeys(("io", "embedding", "metrics", "bonds"), 2),
-    "graph": 3,
+    **dict.fromkeys(("graph", "workflow"), 3),
     **dict.fromkeys(("encoders", "data"), 4),
     "models": 5,
     "predictor": 6,
@@ -48,9 +48,9 @@ ALLOWED = {
 IO_LAYERS = {
     **dict.fromkeys(("errors", "atomic"), 0),
     **dict.fromkeys(("failures", "table", "files"), 1),
-    **dict.fromkeys(("components", "inputs"), 2),
+    "components": 2,
     **dict.fromkeys(("formats", "checks"), 3),
-    "convert": 4,
+    **dict.fromkeys(("convert", "inputs"), 4),
     "read": 5,
     **dict.fromkeys(("write", "fetch"), 6),
 }

@@ -3,8 +3,8 @@
 The k-mers `110111` of each cluster (five letters of the twenty) are hashed to 20 bits, and those whose second hash is
 below a fraction are kept. A chain overlaps with a cluster where they share more k-mers than by chance: m shared k-mers,
 where lambda = size of the cluster x (counts of the k-mers in the other clusters / their size + number of the k-mers /
-2^20) are expected, have E = number of clusters x Poisson P(>= m | lambda) < `E_VALUE`. docs/how-to/finetuning.md has the
-fraction of relatives that this finds, by identity: nearly all from 60 %, few below 40 %.
+2^20) are expected, have E = number of clusters x Poisson P(>= m | lambda) < `E_VALUE`. docs/how-to/finetuning.md has
+the fraction of relatives that this finds, by identity: nearly all from 60 %, few below 40 %.
 """
 
 from __future__ import annotations

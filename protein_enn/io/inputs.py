@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from protein_enn.io.errors import UnreadableFileError
-from protein_enn.io.files import SUFFIXES
+from protein_enn.io.formats.table import is_structure_name, suffixes
 
 
 def find_structures(inputs: Sequence[str | Path]) -> list[Path]:
@@ -24,7 +24,7 @@ def find_structures(inputs: Sequence[str | Path]) -> list[Path]:
         if path.is_dir():
             matches = [p for p in path.rglob("*") if is_structure_name(p.name) and p.is_file()]
             if not matches:
-                known = ", ".join(SUFFIXES)
+                known = ", ".join(suffixes())
                 raise UnreadableFileError(f"{item}: no structure file in this folder; names end in {known} (also .gz)")
         elif path.exists():
             matches = [path]
@@ -60,8 +60,3 @@ def without_lists(inputs: Sequence[str | Path]) -> list[str | Path]:
         # In a list "-" and "@" have no meaning of their own.
         found += [os.path.join(os.curdir, line) if line.startswith(("@", "-")) else line for line in lines]
     return found
-
-
-def is_structure_name(name: str) -> bool:
-    """Whether a file name has a structure suffix, with or without .gz; hidden files are passed over."""
-    return not name.startswith(".") and name.lower().removesuffix(".gz").endswith(SUFFIXES)

@@ -17,17 +17,14 @@ from protein_enn.io.convert.assemblies import build_assembly
 from protein_enn.io.convert.links import find_links
 from protein_enn.io.convert.record import Record
 from protein_enn.io.errors import EmptyStructureError
-from protein_enn.io.files import decompress, normalise, read_bytes, sniff, stem
-from protein_enn.io.formats import binarycif, mmcif, pdb
+from protein_enn.io.files import decompress, read_bytes
 from protein_enn.io.formats.document import Document
+from protein_enn.io.formats.recognize import recognize
+from protein_enn.io.formats.table import FORMATS, load, stem
 from protein_enn.structure import Source, Structure
 from protein_enn.structure.audit import AtomBalance, Audit, Finding
 
-READERS: dict[str, Callable[[bytes, str, str | None, bool], Document]] = {
-    "pdb": pdb.read,
-    "mmcif": mmcif.read,
-    "bcif": binarycif.read,
-}
+Reader = Callable[[bytes, str, str | None, bool], Document]
 
 
 def read_structure(
@@ -89,8 +86,9 @@ def read_models(
 
 
 def open_document(data: bytes, file: str, format: str, block: str | None = None, lenient: bool = False) -> Document:
-    """Parse bytes whose format is known."""
-    return READERS[format](data, file, block, lenient)
+    """Parse decompressed bytes of a format; StructureError when they break its rules."""
+    reader: Reader = load(FORMATS[format].reader)
+    return reader(FORMATS[format].content(data), file, block, lenient)
 
 
 class _Reading:
@@ -102,11 +100,10 @@ class _Reading:
         else:
             data, self.file = read_bytes(path), "standard input" if str(path) == "-" else str(path)
         data = decompress(data, self.file)
-        self.format = sniff(data, self.file)
+        self.format = recognize(data, self.file)
         self.data, self.block = data, block
         self.name = name or stem(self.file)
-        text = data if self.format == "bcif" else normalise(data)
-        self.document = open_document(text, self.file, self.format, block, lenient)
+        self.document = open_document(data, self.file, self.format, block, lenient)
 
     def structure(self, model: int, assembly: str | None, predicted: bool | None) -> Structure:
         document, file = self.document, self.file

@@ -21,7 +21,7 @@ from protein_enn.graph import ProteinGraph, protein_graph
 from protein_enn.graph.context import CONTEXT_KINDS, CONTEXT_RADIUS
 from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.models.decoding import Sets
-from protein_enn.models.design_decoding import UNSEEN, IdentityDecoding, last_logits
+from protein_enn.models.design_decoding import NOT_VISIBLE, IdentityDecoding, last_logits
 from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.nn.edge_messages import summed_messages, supported
 from protein_enn.settings import Settings
@@ -161,7 +161,7 @@ class DesignModel(nn.Module):
         Float[Tensor, "n 20"]
             In the order of `chemistry.AMINO_ACIDS`.
         """
-        identities = torch.where(visible, sequence[encoding.neighbors], UNSEEN)
+        identities = torch.where(visible, sequence[encoding.neighbors], NOT_VISIBLE)
         return self._decode(encoding, self.keys(encoding), identities)
 
     def single(
@@ -213,7 +213,7 @@ class DesignModel(nn.Module):
         rows
             Nodes, each once or several times.
         identities
-            Of each neighbor, as an index into `chemistry.RESIDUES`, or `UNSEEN`.
+            Of each neighbor, as an index into `chemistry.RESIDUES`, or `NOT_VISIBLE`.
         """
         values = (encoding.nodes, encoding.edges, encoding.weight, encoding.neighbors)
         return self._decode(Encoding(*(value[rows] for value in values)), keys, identities)
@@ -238,7 +238,7 @@ class DecoderLayer(nn.Module):
         self.query = nn.Linear(hidden, hidden)
         self.key = nn.Linear(hidden, hidden, bias=False)
         self.edge = nn.Linear(edges, hidden, bias=False)
-        self.identity = nn.Embedding(UNSEEN + 1, hidden)
+        self.identity = nn.Embedding(NOT_VISIBLE + 1, hidden)
         self.deeper = nn.Linear(hidden, hidden) if depth == 2 else None
         self.value = nn.Linear(hidden, hidden)
         self.transition = Transition(hidden, transition, dropout=dropout)

@@ -12,7 +12,7 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.models.decoding import Sets
 
-UNSEEN = len(chemistry.RESIDUES)
+NOT_VISIBLE = len(chemistry.RESIDUES)
 """In place of the identity of a neighbor that is not shown."""
 
 
@@ -77,7 +77,7 @@ class IdentityDecoding:
         self._last = samples, rows
         decoded = self._sequences[samples[:, None], self._encoding.neighbors[rows]]
         visible = self._shown[rows] & (decoded != chemistry.UNKNOWN)  # undecoded nodes are unknown
-        identities = torch.where(visible, decoded, UNSEEN)
+        identities = torch.where(visible, decoded, NOT_VISIBLE)
         logits: Tensor = self._model.logits_of(self._encoding, self._keys, rows, identities)
         return logits
 

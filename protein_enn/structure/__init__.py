@@ -1,4 +1,4 @@
-"""A protein structure as values, what reading it found (`audit`), and how its residues are chosen (`selection`)."""
+"""A protein structure (`Structure`), what reading found in its file (`audit`), and selections of residues."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What reading a file found, chose, changed and dropped: data only, so that every result can carry it.
+"""What reading a file found, chose, changed and dropped. It is data only, so that every result can carry it.
 
-The atoms balance: those in the file, and their copies in an assembly = protein atoms + context atoms + atoms dropped
-for a stated reason.
+The atoms balance: atoms in the file + copies in an assembly = protein atoms + context atoms + atoms dropped for a
+stated reason.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import Any, Literal
 
 Severity = Literal["note", "warning", "error"]
 SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")
-"""A note changes nothing a user would miss; a warning does; an error means the structure is hardly what it seems."""
+"""A note: no result changes. A warning: results may change. An error: the structure is probably wrong."""
 EXAMPLES = 10
-"""Places that a finding names at most; its count counts all."""
+"""Most places that a finding names; its count includes all."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to know about a file."""
+    """One observation about a file."""
 
     code: str  # stable, for programs: "hydrogens-dropped"
     severity: Severity
     message: str  # for people, the count included
-    count: int = 1  # of the atoms, residues or chains the message speaks of
+    count: int = 1  # of the atoms, residues or chains in the message
     places: tuple[str, ...] = ()  # the first EXAMPLES of them, as residue ids "A:52B" or lines
 
 
@@ -35,12 +35,12 @@ class Gap:
     after: str  # residue id, "A:45"
     before: str
     missing: int | None  # residues left out by the numbering; None where the numbers do not ascend
-    distance: float | None  # Å from C to N, else from CA to CA; None when neither is there
+    distance: float | None  # Å from C to N, else from CA to CA; None when neither pair is present
 
 
 @dataclass(frozen=True)
 class AtomBalance:
-    """Atoms of a file by what became of them."""
+    """Atoms of a file, by where they went."""
 
     in_file: int = 0  # of all models, alternative conformers and hydrogens included
     protein: int = 0
@@ -59,7 +59,7 @@ class Audit:
     """The record of one reading; empty for a structure that was made, not read."""
 
     file: str = ""
-    format: str = ""  # "pdb", "mmcif" or "bcif"
+    format: str = ""  # a name in `io.formats.table.FORMATS`: "pdb", "mmcif" or "bcif"
     model: int = 1
     models: int = 1
     assembly: str | None = None  # the biological assembly that was built
@@ -69,13 +69,13 @@ class Audit:
 
     @property
     def severity(self) -> Severity | None:
-        """That of the worst finding; None when there is none."""
+        """The severity of the worst finding; None without findings."""
         return max((f.severity for f in self.findings), key=SEVERITIES.index, default=None)
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
-        """Findings as bad as `severity` or worse."""
-        floor = SEVERITIES.index(severity)
-        return tuple(f for f in self.findings if SEVERITIES.index(f.severity) >= floor)
+        """Findings of this severity or a worse one."""
+        least = SEVERITIES.index(severity)
+        return tuple(f for f in self.findings if SEVERITIES.index(f.severity) >= least)
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -84,15 +84,15 @@ class Audit:
         return tuple(dict.fromkeys(f.code for f in worst_first))
 
     def lines(self) -> tuple[str, ...]:
-        """All findings in words."""
+        """The messages of all findings."""
         return tuple(f.message for f in self.findings)
 
     def summary(self) -> dict[str, Any]:
-        """For a row of a table."""
+        """The columns `audit_severity` and `audit_findings` of a table row."""
         return {"audit_severity": self.severity, "audit_findings": " ".join(self.codes)}
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The whole record, for JSON."""
         return {
             "file": self.file,
             "format": self.format,

@@ -1,7 +1,7 @@
 """The value this package is about: one protein structure, as read or as predicted.
 
-Lengths are Å, B factors Å^2. Residues keep their order in the file, chain by chain. Nothing here knows of files,
-graphs or models: `source` only carries, unopened, what the writer needs to put coordinates back where they came from.
+Lengths are Å, B factors Å^2. Residues keep their order in the file, chain by chain. This module does not depend on
+files, graphs or models. `source` carries the file unopened, for the writer that puts coordinates back into it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KINDS = ("ligand", "ion", "nucleic", "water", "other")
 
 @dataclass(frozen=True, eq=False)
 class OtherAtoms:
-    """m heavy atoms that are not protein: they serve as context."""
+    """m heavy atoms that are not protein: ligands, ions, nucleic acids, water. They serve as context."""
 
     positions: Float[Tensor, "m 3"]  # Å
     elements: tuple[str, ...]  # of each atom: "C", "ZN"
@@ -33,6 +33,7 @@ class OtherAtoms:
 
     @staticmethod
     def empty() -> OtherAtoms:
+        """No atoms."""
         none = torch.zeros(0)
         return OtherAtoms(torch.zeros(0, 3), (), (), (), (), none.long(), none, none)
 
@@ -45,18 +46,19 @@ LINKS = ("disulfide", "peptide", "covalent", "metal")
 
 @dataclass(frozen=True, eq=False)
 class Links:
-    """l bonds between residues beyond the peptide bonds along a chain: index into LINKS and both ends.
+    """l bonds between residues, other than the peptide bonds along a chain.
 
-    An end is a residue and its slot in `chemistry.ATOMS`, or residue -1 and an index into the other atoms. A "peptide"
-    link joins C to N out of sequence order, as the ends of a cyclic peptide are.
+    Each link has two ends. An end is a residue and its slot in `chemistry.ATOMS`, or residue -1 and an index into the
+    other atoms. A "peptide" link joins C to N of residues that do not follow each other, as in a cyclic peptide.
     """
 
-    kinds: Int[Tensor, "l"]
-    residues: Int[Tensor, "l 2"]
-    atoms: Int[Tensor, "l 2"]
+    kinds: Int[Tensor, "l"]  # index into LINKS
+    residues: Int[Tensor, "l 2"]  # -1: an other atom
+    atoms: Int[Tensor, "l 2"]  # slot, or index into the other atoms
 
     @staticmethod
     def empty() -> Links:
+        """No links."""
         pairs = torch.zeros(0, 2, dtype=torch.long)
         return Links(torch.zeros(0, dtype=torch.long), pairs, pairs)
 
@@ -64,12 +66,12 @@ class Links:
         return len(self.kinds)
 
     def of_kind(self, kind: str) -> Links:
-        """Those of one kind."""
+        """The links of one kind."""
         chosen = self.kinds == LINKS.index(kind)
         return Links(self.kinds[chosen], self.residues[chosen], self.atoms[chosen])
 
     def renumbered(self, place: Int[Tensor, "n"]) -> Links:
-        """Links after residue i went to `place[i]`; those of a residue that went to -1 are gone."""
+        """The links after residue i became residue `place[i]`; links of a residue with -1 are removed."""
         protein = self.residues >= 0
         moved = torch.where(protein, place[self.residues.clamp(min=0)], -1)
         kept = ((moved >= 0) | ~protein).all(1)
@@ -80,8 +82,8 @@ class Links:
 class Source:
     """Where a structure was read: the whole decompressed file and, for each atom slot, its row in that file."""
 
-    data: bytes  # as it stands there, byte order mark and line ends included
-    format: str  # "pdb", "mmcif" or "bcif"
+    data: bytes  # unchanged: byte order mark and line ends included
+    format: str  # a name in `io.formats.table.FORMATS`: "pdb", "mmcif" or "bcif"
     path: str
     rows: Int[Tensor, "n 37"]  # PDB: line number; mmCIF, BinaryCIF: row of atom_site; from 0; -1: not in the file
     others: Int[Tensor, "m"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))  # rows of other atoms
@@ -92,8 +94,17 @@ class Source:
 class Structure:
     """n residues in the atom order of `chemistry.ATOMS`; an atom that is not `present` sits at the origin.
 
-    Chains are counted 0, 1, ... in file order. Author numbering is for display, label numbering for the file.
-    `audit` records what reading chose, changed or dropped.
+    Chains are counted 0, 1, ... in file order. Author numbers are shown to users. `audit` records what reading chose,
+    changed or dropped.
+
+    Examples
+    --------
+    >>> from protein_enn import read_structure
+    >>> structure = read_structure("examples/1bhl.pdb")
+    >>> structure
+    Structure('1bhl', 135 residues in 1 chain(s), 1042 atoms, 59 others)
+    >>> structure.sequence[:10], structure.residue_id(0)
+    ('SPGIWQLDCT', 'A:57')
     """
 
     name: str
@@ -138,31 +149,46 @@ class Structure:
 
     @property
     def ca(self) -> Float[Tensor, "n 3"]:
+        """Positions of the CA atoms, Å; the origin where the CA is absent."""
         return self.positions[:, chemistry.CA]
 
     @property
     def has_backbone(self) -> Bool[Tensor, "n"]:
-        """Whether N, CA and C of a residue are all there."""
+        """Whether N, CA and C of each residue are present."""
         return self.present[:, [chemistry.N, chemistry.CA, chemistry.C]].all(-1)
 
     def residue_id(self, i: int) -> str:
-        """Author chain, number and insertion code, `A:52B`."""
+        """Author chain, number and insertion code of residue i: `A:52B`."""
         return f"{self.chain_ids[int(self.chains[i])]}:{int(self.numbers[i])}{self.insertion_codes[i]}"
 
     def with_positions(self, positions: Float[Tensor, "n 37 3"]) -> Structure:
-        """The same structure with other coordinates (Å); atoms that are not present stay at the origin."""
+        """A copy with other coordinates (Å); atoms that are not present stay at the origin."""
         return replace(self, positions=torch.where(self.present[..., None], positions, 0.0))
 
-    def moved(self, turn: Float[Tensor, "3 3"], shift: Float[Tensor, "3"]) -> Structure:
-        """The same structure elsewhere: x -> turn x + shift, for protein and other atoms alike."""
+    def moved(self, rotation: Float[Tensor, "3 3"], shift: Float[Tensor, "3"]) -> Structure:
+        """A copy whose protein and other atoms went from x to rotation x + shift.
+
+        Parameters
+        ----------
+        rotation
+            An orthogonal matrix.
+        shift
+            Å.
+        """
         around = self.others.positions
-        others = replace(self.others, positions=around @ turn.T.to(around.dtype) + shift.to(around.dtype))
-        return replace(self.with_positions(self.positions @ turn.T + shift), others=others)
+        others = replace(self.others, positions=around @ rotation.T.to(around.dtype) + shift.to(around.dtype))
+        return replace(self.with_positions(self.positions @ rotation.T + shift), others=others)
 
     def take(self, index: Int[Tensor, "m"] | Bool[Tensor, "n"]) -> Structure:
-        """The chosen residues, in the order of the index; chain ids are kept, also of chains left empty.
+        """The chosen residues, in the order of the index.
 
-        A part has no `source`: written to a file it stands alone.
+        Chain ids are kept, also of chains without a chosen residue. A part has no `source`: it is written to a new
+        file.
+
+        Parameters
+        ----------
+        index
+            m indices, or a mask of the n residues.
         """
         index = torch.arange(len(self))[index]
         rows = index.tolist()
@@ -185,8 +211,20 @@ class Structure:
         )  # fmt: skip
 
     def chain(self, chain_id: str) -> Structure:
-        """The residues of one author chain; ValueError if there is no such chain."""
+        """The residues of one author chain.
+
+        Raises
+        ------
+        ValueError
+            There is no such chain.
+
+        Examples
+        --------
+        >>> from protein_enn import read_structure
+        >>> len(read_structure("examples/1bhl.pdb").chain("A"))
+        135
+        """
         if chain_id not in self.chain_ids:
             raise ValueError(f"{self.name}: no chain {chain_id!r}; there are {', '.join(self.chain_ids) or 'none'}")
-        wanted = torch.tensor([c == chain_id for c in self.chain_ids])
-        return self.take(wanted[self.chains])
+        mask = torch.tensor([c == chain_id for c in self.chain_ids])
+        return self.take(mask[self.chains])

@@ -12,12 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from protein_enn.io.formats.table import is_structure_name
 from protein_enn.workflow.settings import Fetch, Measurement, Training, Workflow, WorkflowSettingsError, read_settings
 from protein_enn.workflow.sharding import shard_of
 
 TASKS = ("design", "refinement")
-STRUCTURE_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".bcif")
-"""Endings of structure files, with or without .gz: those that the commands look for in a folder."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +176,7 @@ def find_files(entries: Sequence[str], key: str) -> tuple[list[str], list[str]]:
     for entry in _lines(entries):
         path = Path(entry)
         if path.is_dir():
-            hits = [p for p in path.rglob("*") if _is_structure_name(p.name)]
+            hits = [p for p in path.rglob("*") if is_structure_name(p.name)]
         else:
             hits = [path] if path.is_file() else [Path(p) for p in glob.glob(entry, recursive=True)]
         files = {str(p) for p in hits if p.is_file()}
@@ -200,10 +199,6 @@ def _lines(entries: Iterable[str]) -> list[str]:
         lists = entry.startswith("@") and file.is_file()
         lines += [line.strip() for line in file.read_text().splitlines() if line.strip()] if lists else [entry]
     return lines
-
-
-def _is_structure_name(name: str) -> bool:
-    return not name.startswith(".") and name.lower().removesuffix(".gz").endswith(STRUCTURE_SUFFIXES)
 
 
 def _ids(fetch: Fetch) -> tuple[list[str], list[str]]:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
+from protein_enn.io.formats.table import endings
 from protein_enn.settings import Settings
 
 SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+
+
+def _known_ending(ending: str) -> str:
+    if ending not in endings():
+        raise ValueError(f"no format {ending!r}; there are {', '.join(endings())}")
+    return ending
 
 
 class Section(Settings):
@@ -28,7 +35,9 @@ class Fetch(Section):
     """File with further ids, divided by blanks, commas or line ends; # begins a comment."""
     source: str = ""
     """Where they are fetched from: pdb, afdb, the address of a mirror, or a folder. Empty: each id's own database."""
-    format: Literal["cif.gz", "cif", "pdb.gz", "pdb", "bcif.gz", "bcif"] = "cif.gz"
+    format: Annotated[str, AfterValidator(_known_ending)] = Field(
+        default="cif.gz", json_schema_extra=lambda schema: schema.update(enum=list(endings()))
+    )
     """Ending of the files that are fetched."""
     options: str = ""
     """Further options of `protein-enn fetch`."""

@@ -68,7 +68,7 @@ def test_layer_norm_forgets_the_size_and_tensor_norm_keeps_what_is_small(feature
     assert layer_norm(small).square().mean().sqrt() > 0.3
 
 
-def test_mean_of_scalars_alone_is_taken_away(features_of):
+def test_only_the_mean_of_scalars_is_subtracted(features_of):
     """Without the mean over channels of pseudoscalars the norm would be equivariant too; the formula keeps it."""
     layout = layout_of(1)
     x, layer = features_of(layout), EquivariantLayerNorm(layout).double()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.graph.coloring import coloring
-from protein_enn.models.design import UNSEEN, DesignModel
+from protein_enn.models.design import NOT_VISIBLE, DesignModel
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.scoring import Design, design
 from protein_enn.scoring.backbone import Backbone
@@ -84,7 +84,7 @@ def test_decoding_some_rows_is_decoding_all(bundle: Structure, predictor: Predic
         torch.rand(backbone.mask.shape, generator=torch.Generator().manual_seed(2)) < 0.5
     )
     rows = torch.tensor([40, 3, 3, 17])
-    known = torch.where(visible, backbone.sequence[backbone.neighbors], UNSEEN)[rows]
+    known = torch.where(visible, backbone.sequence[backbone.neighbors], NOT_VISIBLE)[rows]
     model = predictor.model
     assert isinstance(model, DesignModel)
     found = model.logits_of(backbone.encoding, model.keys(backbone.encoding), rows, known)

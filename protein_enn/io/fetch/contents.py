@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import gzip
-from typing import Final
 
 from protein_enn.io import CompressionError, StructureError
 from protein_enn.io.fetch.errors import FetchError, PassingError
 from protein_enn.io.fetch.identifiers import Identifier, identifier
-from protein_enn.io.files import decompress, normalise, sniff
+from protein_enn.io.files import decompress
+from protein_enn.io.formats.recognize import recognize
+from protein_enn.io.formats.table import FORMATS
 from protein_enn.io.read import open_document
 
-KINDS: Final = {"cif": "mmcif", "pdb": "pdb", "bcif": "bcif"}
-FORMATS: Final = tuple(f"{plain}{packing}" for plain in KINDS for packing in (".gz", ""))
 GZIP = b"\x1f\x8b"
 
 
@@ -27,13 +26,12 @@ def settle(data: bytes, entry: Identifier, format: str) -> bytes:
     except CompressionError as error:
         raise PassingError(str(error).removeprefix(f"{file}: ")) from error
     try:
-        kind = sniff(plain, file)
-        text = plain if kind == "bcif" else normalise(plain)
-        document = open_document(text, file, kind)
+        kind = recognize(plain, file)
+        document = open_document(plain, file, kind)
         header = document.header()
     except StructureError as error:
         raise FetchError(str(error).removeprefix(f"{file}: ")) from error
-    if kind != KINDS[format.removesuffix(".gz")]:
+    if FORMATS[kind].suffix != f".{format.removesuffix('.gz')}":
         raise FetchError(f"is {kind}, not {format} as asked for")
     declared = dict(header.info.items()).get("_entry.id", header.name)  # of PDB; of mmCIF and BinaryCIF
     if not _agree(declared, entry):

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from protein_enn.io import atomic
-from protein_enn.io.fetch.contents import FORMATS, settle
+from protein_enn.io.fetch.contents import settle
 from protein_enn.io.fetch.errors import FetchError, PassingError, StoppedError
 from protein_enn.io.fetch.identifiers import Identifier
 from protein_enn.io.fetch.manifest import Ledger, Row, alone_in
 from protein_enn.io.fetch.retries import Manners, Pace
 from protein_enn.io.fetch.sources import Folder, Source
 from protein_enn.io.fetch.transfer import NO_PLACE, discard, download
+from protein_enn.io.formats.table import endings
 
 PARTS = ".fetch"
 """Folder of transfers that are not done yet, inside the one that is filled."""
@@ -68,8 +69,8 @@ def fetch(
     OSError
         The folder cannot be written to, the disk is full, or another run is at work there.
     """
-    if format not in FORMATS:
-        raise ValueError(f"no format {format!r}; there are {', '.join(FORMATS)}")
+    if format not in endings():
+        raise ValueError(f"no format {format!r}; there are {', '.join(endings())}")
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(source, Folder) and source.template is None and source.place.resolve() == folder.resolve():
         raise ValueError(f"{folder}: is the source itself; give another folder to write to")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from protein_enn.io.fetch.errors import FetchError
+from protein_enn.io.formats.table import suffixes
 
 _PDB = re.compile(r"(?:[1-9][a-z0-9]{3}|pdb_[a-z0-9]{8})")
 _ACCESSION = r"(?:[OPQ][0-9][A-Z0-9]{3}[0-9]|[A-NR-Z][0-9](?:[A-Z][A-Z0-9]{2}[0-9]){1,2})(?:-[1-9][0-9]{0,2})?"
@@ -17,7 +18,6 @@ _AFDB = re.compile(
 )
 """UniProt's own pattern of an accession (uniprot.org/help/accession_numbers), with the number of an isoform."""
 _OTHER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-_SUFFIX = re.compile(r"\.(?:pdb|ent|cif|mmcif|bcif)(?:\.gz)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def identifier(text: str) -> Identifier:
         return Identifier("pdb", text.lower())
     if found := _AFDB.fullmatch(text.upper()):
         return Identifier("afdb", found["accession"], int(found["fragment"] or 1))
-    if suffix := _SUFFIX.search(text):
+    if suffix := re.search(f"(?:{'|'.join(map(re.escape, suffixes()))})(?:\\.gz)?", text, re.IGNORECASE):
         raise FetchError(f"{text!r} is a file name; give the id alone, and {suffix.group()[1:]!r} as the format")
     if not _OTHER.fullmatch(text) or ".." in text or text.endswith("."):
         raise FetchError(

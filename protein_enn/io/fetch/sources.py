@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from protein_enn.io.fetch.errors import FetchError
 from protein_enn.io.fetch.identifiers import Identifier
+from protein_enn.io.formats.table import format_of_suffix
 
 AFDB_VERSION = 6
 PRESETS: Final = {
@@ -24,7 +25,6 @@ PRESETS: Final = {
 FIELDS: Final = ("id", "ID", "name", "middle", "fragment", "format", "plain")
 """`1abc` or accession, in upper case, start of the file's name, `ab`, number of the AlphaFold fragment, `cif.gz`,
 `cif`."""
-_SUFFIXES: Final = {"cif": (".cif", ".mmcif"), "pdb": (".pdb", ".ent"), "bcif": (".bcif",)}
 _NEWEST = 20  # version of an AlphaFold model that is looked for in a folder
 
 
@@ -75,11 +75,11 @@ class Folder:
         raise FetchError(f"no file {tried[0]}{more}: an unknown id, or not kept in this format")
 
     def _candidates(self, entry: Identifier, format: str) -> Iterator[Path]:
-        plain = format.removesuffix(".gz")
+        known = format_of_suffix(f".{format.removesuffix('.gz')}")
         packings = (".gz", "") if format.endswith(".gz") else ("", ".gz")
         for folder in (self.place, *([self.place / entry.middle] if entry.middle else [])):
             for packing in packings:
-                for suffix in _SUFFIXES[plain]:
+                for suffix in known.suffixes if known else ():
                     for stem in _stems(entry, suffix):
                         yield folder / f"{stem}{suffix}{packing}"
 

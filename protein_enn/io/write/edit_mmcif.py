@@ -1,4 +1,4 @@
-"""New numbers into the text of an mmCIF file, token by token; all else stays as it is.
+"""New numbers and new atoms into the text of an mmCIF file, token by token; all else stays as it is.
 
 gemmi says in which line atom_site begins; from there the text is cut into tokens: at blanks, all at once, where no
 value needs quotes to hold blanks, else by the full grammar of CIF 1.1.
@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from protein_enn.io.errors import FormatError
+from protein_enn import chemistry
+from protein_enn.io.errors import FormatError, WriteError
 from protein_enn.io.formats.mmcif import choose_block, parse
+from protein_enn.io.write.added_atoms import Addition
 from protein_enn.io.write.edits import DECIMALS, Cells, Revision
 
 _TOKEN = re.compile(
@@ -61,6 +63,40 @@ def rewrite(data: bytes, file: str, revision: Revision, block: str | None = None
     done = 0
     for start, end, k in zip(starts[order].tolist(), ends[order].tolist(), order.tolist(), strict=True):
         pieces += (data[done:start], texts[k])
+        done = end
+    return b"".join((*pieces, data[done:]))
+
+
+def insert(data: bytes, file: str, added: list[Addition], block: str | None = None) -> bytes:
+    """The same text and the new rows of the loop atom_site, one a line, with blanks between the values."""
+    site = locate(data, file, block)
+    if site.header_end == site.ends[0, -1]:
+        raise WriteError(f"{file}: atom_site of the source is no loop, so that no atom can be added; write PDB instead")
+    tokens = [[data[s:e] for s, e in zip(*pair, strict=True)] for pair in _spans(site, [a.template for a in added])]
+    column = {item: k for k, item in enumerate(site.items)}
+    serial = 0
+    if "id" in column:
+        starts, ends = site.starts[:, column["id"]], site.ends[:, column["id"]]
+        ids = [data[s:e] for s, e in zip(starts.tolist(), ends.tolist(), strict=True)]
+        serial = max((int(text) for text in ids if text.isdigit()), default=0)
+    pieces, done = [], 0
+    order = sorted(range(len(added)), key=lambda k: added[k].behind)
+    lines = []
+    for k, (atom, row) in enumerate(zip(added, tokens, strict=True)):
+        changes = {"id": str(serial + 1 + k), "label_atom_id": atom.name, "auth_atom_id": atom.name,
+                   "type_symbol": chemistry.element(atom.name), "label_alt_id": ".", "pdbx_formal_charge": "?",
+                   "calc_flag": "calc"}  # fmt: skip
+        changes |= {item.lower(): f"{value:.{DECIMALS[item]}f}" for item, value in atom.numbers.items()}
+        for item, text in changes.items():
+            if item in column:
+                row[column[item]] = text.encode()
+        for item in column:
+            if item.startswith(("aniso_", "cartn_", "occupancy_esd", "b_iso_or_equiv_esd")) and item not in changes:
+                row[column[item]] = b"?"
+        lines.append(b"\n" + b" ".join(row))
+    for k in order:
+        end = int(site.ends[added[k].behind, -1])
+        pieces += [data[done:end], lines[k]]
         done = end
     return b"".join((*pieces, data[done:]))
 
@@ -177,3 +213,7 @@ def _cut(data: bytes, start: int, count: int) -> NDArray[np.int64] | None:
     if open_quotes.any() or np.isin(first, (ord("#"), ord(";"))).any():
         return None
     return np.stack((starts, ends)) + start
+
+
+def _spans(site: AtomSite, rows: list[int]) -> list[tuple[list[int], list[int]]]:
+    return [(site.starts[row].tolist(), site.ends[row].tolist()) for row in rows]

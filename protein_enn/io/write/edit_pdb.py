@@ -1,15 +1,22 @@
-"""New numbers into the lines of a PDB file; all else stays as it is."""
+"""New numbers and new atoms into the lines of a PDB file; all else stays as it is."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protein_enn import chemistry
 from protein_enn.io.errors import WriteError
+from protein_enn.io.write.added_atoms import Addition
 from protein_enn.io.write.edits import B_FACTOR, OCCUPANCY, Revision
 
 COLUMNS = {"Cartn_x": (30, 38), "Cartn_y": (38, 46), "Cartn_z": (46, 54), OCCUPANCY: (54, 60), B_FACTOR: (60, 66)}
 """Where a number stands in an atom line, from 0."""
+_RECORDS = (b"ANISOU", b"SIGATM", b"SIGUIJ")
+"""Records that belong to the atom line before them."""
+_MOST_SERIAL = 99_999
 
 
 def rewrite(data: bytes, file: str, revision: Revision, block: str | None = None) -> bytes:
@@ -24,6 +31,31 @@ def rewrite(data: bytes, file: str, revision: Revision, block: str | None = None
             line = lines[row]
             lines[row] = line.ljust(start)[:start] + text.encode() + line[end:]
     return b"\n".join(lines)
+
+
+def insert(data: bytes, file: str, added: list[Addition], block: str | None = None) -> bytes:
+    """The same lines and the new ones. Beyond 99,999 a serial number stays that: programs do not rely on it there."""
+    lines = data.split(b"\n")
+    atoms = [line for line in lines if line.startswith((b"ATOM", b"HETATM"))]
+    serial = max((int(line[6:11]) for line in atoms if line[6:11].strip().isdigit()), default=0)
+    texts = {item: fixed(np.array([a.numbers[item] for a in added]), item, file) for item in COLUMNS}
+    new = []
+    for k, atom in enumerate(added):
+        serial = min(serial + 1, _MOST_SERIAL)
+        line = bytearray(lines[atom.template].ljust(80))
+        line[6:11] = b"%5d" % serial
+        line[12:17] = b" %-3s " % atom.name.encode()  # no conformer label
+        for item, (start, end) in COLUMNS.items():
+            line[start:end] = texts[item][k].encode()
+        line[76:80] = b"%2s  " % chemistry.element(atom.name).encode()
+        new.append(bytes(line).rstrip() if len(lines[atom.template]) < 80 else bytes(line))
+
+    def end_of(row: int) -> int:
+        while row + 1 < len(lines) and lines[row + 1].startswith(_RECORDS):
+            row += 1
+        return row
+
+    return b"\n".join(_merged(lines, new, added, end_of))
 
 
 def fixed(values: NDArray[np.float64], item: str, file: str) -> list[str]:
@@ -41,3 +73,11 @@ def fixed(values: NDArray[np.float64], item: str, file: str) -> list[str]:
         )
     form = f"%{width}.{decimals}f"
     return [form % value for value in rounded.tolist()]
+
+
+def _merged(lines: list[bytes], new: list[bytes], added: list[Addition], end_of: Callable[[int], int]) -> list[bytes]:
+    """Lines with the new ones behind those that they follow."""
+    follow: dict[int, list[bytes]] = {}
+    for line, atom in zip(new, added, strict=True):
+        follow.setdefault(end_of(atom.behind), []).append(line)
+    return [text for row, line in enumerate(lines) for text in (line, *follow.get(row, ()))]

@@ -19,18 +19,19 @@ from biotite.structure.io.pdbx import (
 )
 
 from protein_enn.io.table.labels import Labels
+from protein_enn.io.write.atom_list import Listing
 from protein_enn.io.write.edit_binarycif import fixed_point
-from protein_enn.io.write.new_mmcif import Categories, Item
+from protein_enn.io.write.new_mmcif import Item, block_name, categories
 
 
-def encode(categories: Categories, name: str) -> bytes:
-    """The whole file."""
+def write(listing: Listing, name: str, plddt: bool, file: str) -> bytes:
+    """The whole file; WriteError as of `categories`."""
     block = BinaryCIFBlock({
-        category: BinaryCIFCategory({name: _column(item) for name, item in items.items()})
-        for category, items in categories.items()
+        category: BinaryCIFCategory({key: _column(item) for key, item in items.items()})
+        for category, items in categories(listing, name, plddt, file).items()
     })  # fmt: skip
     stream = io.BytesIO()
-    BinaryCIFFile({name: block}).write(stream)
+    BinaryCIFFile({block_name(name): block}).write(stream)
     return stream.getvalue()
 
 

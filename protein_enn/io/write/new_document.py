@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from protein_enn.io.errors import WriteError
-from protein_enn.io.write.atom_list import list_atoms
-from protein_enn.io.write.new_binarycif import encode
-from protein_enn.io.write.new_mmcif import block_name, categories, mmcif_text
-from protein_enn.io.write.new_pdb import pdb_text
+from protein_enn.io.formats.table import FORMATS, load
+from protein_enn.io.write.atom_list import Listing, list_atoms
 from protein_enn.structure import Structure
+
+Writer = Callable[[Listing, str, bool, str], bytes]
 
 
 def document(structure: Structure, b_factors: NDArray[np.float32] | None, format: str, file: str) -> bytes:
-    """The structure with its other atoms as a PDB, mmCIF or BinaryCIF file; `b_factors` (n, 37) replace its own.
+    """The structure with its other atoms as a file of a format; `b_factors` (n, 37) replace its own.
 
     Protein chains come first, then nucleic acids, then the rest in its order; an atom of a modified residue stands in
     that residue. WriteError for what the format cannot hold.
@@ -25,7 +27,5 @@ def document(structure: Structure, b_factors: NDArray[np.float32] | None, format
         if not np.isfinite(column).all():
             residue = table.residue_id(int(np.argmin(np.isfinite(column))))
             raise WriteError(f"{file}: residue {residue} has {what} that is not finite; give it a number")
-    if format == "pdb":
-        return pdb_text(listing, file)
-    content = categories(listing, structure.name, plddt=structure.predicted and b_factors is None, file=file)
-    return (mmcif_text if format == "mmcif" else encode)(content, block_name(structure.name))
+    writer: Writer = load(FORMATS[format].writer)
+    return writer(listing, structure.name, structure.predicted and b_factors is None, file)

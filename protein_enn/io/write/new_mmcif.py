@@ -68,17 +68,17 @@ def block_name(name: str) -> str:
     return plain or "model"
 
 
-def mmcif_text(categories: Categories, name: str) -> bytes:
-    """The document, one loop a category."""
-    parts = [f"data_{name}\n#\n"]
-    for category, items in categories.items():
+def write(listing: Listing, name: str, plddt: bool, file: str) -> bytes:
+    """The whole file, one loop per category; WriteError as of `categories`."""
+    parts = [f"data_{block_name(name)}\n#\n"]
+    for category, items in categories(listing, name, plddt, file).items():
         parts.append("loop_\n" + "".join(f"_{category}.{item}\n" for item in items))
         rows = zip(*(item.texts() for item in items.values()), strict=True)
         parts.append("\n".join(map(" ".join, rows)) + "\n#\n")
     return "".join(parts).encode()
 
 
-def categories(listing: Listing, name: str, *, plddt: bool, file: str) -> Categories:
+def categories(listing: Listing, name: str, plddt: bool, file: str) -> Categories:
     """All that is written, by category and item; WriteError for ids that are empty or hold control characters."""
     table = listing.table
     for what, labels in (

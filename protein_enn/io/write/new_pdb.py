@@ -13,8 +13,8 @@ MAX_CHAINS = 62
 _INSTEAD = "write mmCIF or BinaryCIF"
 
 
-def pdb_text(listing: Listing, file: str) -> bytes:
-    """The whole file; WriteError for what does not fit its columns."""
+def write(listing: Listing, name: str, plddt: bool, file: str) -> bytes:
+    """The whole file; WriteError for what does not fit its columns. Name and kind of B factors have no record."""
     _check(listing, file)
     table = listing.table
     columns = [fixed(table.positions[:, i], f"Cartn_{axis}", file) for i, axis in enumerate("xyz")]
@@ -30,11 +30,11 @@ def pdb_text(listing: Listing, file: str) -> bytes:
     lines = _bond_records(listing, residues, names)
     last = _last_of_polymers(listing)
     serial = 0
-    for i, (record, name, residue, x, y, z, occupancy, b_factor, element) in enumerate(
+    for i, (record, atom, residue, x, y, z, occupancy, b_factor, element) in enumerate(
         zip(records, names, residues, *columns, occupancies, b_factors, table.elements.tolist(), strict=True)
     ):
         serial += 1
-        lines.append(f"{record}{serial:5d} {name} {residue}   {x}{y}{z}{occupancy}{b_factor}          {element:>2}  ")
+        lines.append(f"{record}{serial:5d} {atom} {residue}   {x}{y}{z}{occupancy}{b_factor}          {element:>2}  ")
         if i in last:
             serial += 1
             lines.append(f"TER   {serial:5d}      {residue}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -14,16 +15,15 @@ from torch import Tensor
 
 from protein_enn.io import atomic, read
 from protein_enn.io.errors import WriteError
-from protein_enn.io.files import normalise
+from protein_enn.io.formats.table import FORMATS, format_of_suffix, load
 from protein_enn.io.table.atoms import FARTHEST
-from protein_enn.io.write import added_atoms, edit_binarycif, edit_mmcif, edit_pdb, new_document
-from protein_enn.io.write.added_atoms import find_additions
-from protein_enn.io.write.edits import revise
+from protein_enn.io.write import new_document
+from protein_enn.io.write.added_atoms import Addition, find_additions
+from protein_enn.io.write.edits import Revision, revise
 from protein_enn.structure import Source, Structure
 
-FORMATS = {".pdb": "pdb", ".ent": "pdb", ".cif": "mmcif", ".mmcif": "mmcif", ".bcif": "bcif"}
-_EDIT = {"pdb": edit_pdb.rewrite, "mmcif": edit_mmcif.rewrite, "bcif": edit_binarycif.rewrite}
-_INSERT = {"pdb": added_atoms.into_pdb, "mmcif": added_atoms.into_mmcif}
+Editor = Callable[[bytes, str, Revision, str | None], bytes]
+Inserter = Callable[[bytes, str, list[Addition], str | None], bytes]
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -60,8 +60,8 @@ def structure_bytes(
     structure: Structure, *, b_factors: Tensor | None = None, format: str, file: str = "structure"
 ) -> bytes:
     """What `write_structure` writes, before compression."""
-    if format not in _EDIT:
-        raise WriteError(f"{file}: no format {format!r}; there are {', '.join(_EDIT)}")
+    if format not in FORMATS:
+        raise WriteError(f"{file}: no format {format!r}; there are {', '.join(FORMATS)}")
     _check_finite(structure, file)
     shown = None if b_factors is None else _per_atom(structure, b_factors, file)
     source = structure.source
@@ -73,32 +73,36 @@ def structure_bytes(
 
 
 def format_of(path: str | Path) -> str:
-    """Format by suffix, .gz aside; WriteError for an unknown one."""
-    name = str(path).lower().removesuffix(".gz")
-    suffix = Path(name).suffix
-    if suffix not in FORMATS:
-        raise WriteError(f"{path}: unknown suffix {suffix!r}; use .pdb, .cif, .bcif (or with .gz), or name the format")
-    return FORMATS[suffix]
+    """The name of the format that the suffix of a file stands for, .gz aside; WriteError for an unknown suffix."""
+    suffix = Path(str(path).lower().removesuffix(".gz")).suffix
+    if (format := format_of_suffix(suffix)) is None:
+        known = ", ".join(format.suffix for format in FORMATS.values())
+        raise WriteError(f"{path}: unknown suffix {suffix!r}; use {known} (or with .gz), or name the format")
+    return format.name
 
 
 def _into_source(
     structure: Structure, source: Source, b_factors: NDArray[float32] | None, file: str
 ) -> bytes | None:  # fmt: skip
     """The source document with the numbers of the structure; None when it cannot hold them."""
-    text = source.data if source.format == "bcif" else normalise(source.data)
-    document = read.open_document(text, source.path, source.format, source.block, lenient=True)
+    format = FORMATS[source.format]
+    document = read.open_document(source.data, source.path, source.format, source.block, lenient=True)
     revision = revise(structure, document.atoms(structure.audit.model), source, b_factors)
     if revision is None:
         return None
     added = find_additions(structure, source, b_factors)
-    if added is None or (added and source.format not in _INSERT):
+    if added is None or (added and format.inserter is None):
         return None
     changed = any(len(cells.rows) for cells in revision.values())
     if not added and not changed:
         return source.data
-    new = _EDIT[source.format](text, file, revision, source.block) if changed else text
-    if added:
-        new = _INSERT[source.format](new, file, added, source.block)
+    text = new = format.content(source.data)
+    if changed:
+        editor: Editor = load(format.editor)
+        new = editor(text, file, revision, source.block)
+    if added and format.inserter is not None:
+        inserter: Inserter = load(format.inserter)
+        new = inserter(new, file, added, source.block)
     return new if text is source.data else _with_ends_of(source.data, new)
 
 

@@ -34,14 +34,14 @@ class LigandMPNN(MPNN):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.atoms_seen = config.context
+        self.context_size = config.context
         self.context = Context(config.hidden, config.context_layers)
 
     def graph(self, structure: Structure) -> BackboneGraph:
         """The backbone and the atoms around each residue: vectors from CA and atomic numbers, 0 for none."""
         graph = super().graph(structure)
         positions, numbers = context_atoms(structure)
-        count = min(self.atoms_seen, len(numbers))
+        count = min(self.context_size, len(numbers))
         near = torch.zeros(len(graph.pos), count, dtype=torch.long)
         if count:
             cb = graph.pos.double() + ideal_cb(graph.vectors.double())
@@ -54,7 +54,7 @@ class LigandMPNN(MPNN):
     def encode(self, graph: BackboneGraph) -> Encoding:
         """Features of the backbone and its context atoms."""
         encoding = super().encode(graph)
-        frame, step = self.edges.frame(graph.vectors), max(1, pieces_of(graph.pos) // max(1, self.atoms_seen // 2))
+        frame, step = self.edges.frame(graph.vectors), max(1, pieces_of(graph.pos) // max(1, self.context_size // 2))
         parts = []
         for r in slices(len(encoding.nodes), step):
             parts.append(self.context(encoding.nodes[r], frame[r], graph.context_vectors[r], graph.context_kinds[r]))

@@ -21,7 +21,7 @@ REMEDY = (
     "give v_48_002.pt to v_48_030.pt of ProteinMPNN or SolubleMPNN, ligandmpnn_v_32_005_25.pt to "
     "ligandmpnn_v_32_030_25.pt, or a .safetensors file that training wrote; other pickled checkpoints are not read"
 )
-_KNOWN = {
+_PUBLISHED = {
     "925f2ca1007bf9b02e0e7f420ff00eb91f50fcc2722f64b42e644ae95adaa131": "ProteinMPNN",
     "db866fae956a28661f926053d630610c55e9fc4bc03922f2aeeb98a37435ccce": "ProteinMPNN",
     "c9cb4a671d79604111231f8dbfc7c590e06f1197453b7a6854ac6661a642f5bd": "ProteinMPNN",
@@ -153,7 +153,7 @@ def _build(config: dict[str, int], content: dict[str, Any]) -> tuple[str, MPNN]:
 def _facts(architecture: str, name: str, data: bytes, noise: float) -> dict[str, Any]:
     """The origin of published weights."""
     digest = hashlib.sha256(data).hexdigest()
-    network = _KNOWN.get(digest, "of that shape, but not one of the published files")
+    network = _PUBLISHED.get(digest, "of that shape, but not one of the published files")
     return {
         "published": {"network": network, "file": name, "sha256": digest},
         "license": "MIT",

@@ -1,4 +1,4 @@
-"""What a name or a number chooses in a structure: among its residues and among its other atoms."""
+"""What a name or a number selects in a structure, among its residues and among its other atoms."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.structure import KINDS, Structure
-from protein_enn.structure.selection.tokens import Word, listed, meant, short
+from protein_enn.structure.selection.tokens import Token, join_names, shorten, suggest
 
 SPAN = re.compile(r"(-?[0-9]{1,9})([A-Za-z]?)(?:-(-?[0-9]{1,9})([A-Za-z]?))?")
 
 
 class Choice(NamedTuple):
-    """Part of a structure; the algebra of words is that of both."""
+    """Selected residues and other atoms. `|`, `&` and `~` act on both masks."""
 
     residues: Bool[Tensor, "n"]
     others: Bool[Tensor, "m"]
@@ -34,66 +34,65 @@ class Choice(NamedTuple):
         return Choice(~self.residues, ~self.others)
 
 
-def nothing(structure: Structure) -> Choice:
+def empty(structure: Structure) -> Choice:
     """No residue and no other atom."""
     return Choice(torch.zeros(len(structure), dtype=torch.bool), torch.zeros(len(structure.others), dtype=torch.bool))
 
 
-def chain(structure: Structure, word: Word, name: str) -> Choice:
-    """The residues of a chain; of a chain without any, its other atoms."""
+def chain(structure: Structure, token: Token, name: str) -> Choice:
+    """The residues of a chain; the other atoms of a chain that has no residues."""
     residues = _mask(c == name for c in structure.chain_ids)[structure.chains]
     if residues.any():
-        return Choice(residues, nothing(structure).others)
+        return Choice(residues, empty(structure).others)
     others = _mask(residue_id.rpartition(":")[0] == name for residue_id in structure.others.residue_ids)
     if others.any():
         return Choice(residues, others)
     names = [structure.chain_ids[k] for k in structure.chains.unique().tolist()]
-    raise word.fault(f"no chain {short(name)}; there are {listed(names)}{meant(name, names)}")
+    raise token.error(f"no chain {shorten(name)}; there are {join_names(names)}{suggest(name, names)}")
 
 
-def residue_span(structure: Structure, word: Word, name: str | None, span: str) -> Choice:
-    """A residue or a range of them, in one chain or in all; an id that is no residue's may be that of other atoms."""
-    around = ~nothing(structure) if name is None else chain(structure, word, name)
+def residue_span(structure: Structure, token: Token, name: str | None, span: str) -> Choice:
+    """A residue or a range, in one chain or in all; where no residue has the id, the other atoms with it."""
+    candidates = ~empty(structure) if name is None else chain(structure, token, name)
     if name is not None and not span:
-        return around
+        return candidates
     match = SPAN.fullmatch(span)
     if match is None:
-        raise word.fault(f"{short(span)} is no residue number or range: write 45, 52B, 45-60 or -3--1")
+        raise token.error(f"{shorten(span)} is no residue number or range: write 45, 52B, 45-60 or -3--1")
     low, high = (int(match[1]), match[2]), (int(match[3] or match[1]), match[4] or "")
     if not match[3]:
-        found = (
-            around.residues & _at_end(structure, low[0], lambda code: code == low[1]) & (structure.numbers == low[0])
-        )
+        found = candidates.residues & (structure.numbers == low[0])
+        found &= _accept_codes(structure, low[0], lambda code: code == low[1])
     elif (high[0], high[1] or "~") < low:
-        raise word.fault(
+        raise token.error(
             f"the range runs backwards: write {span.removeprefix(match[1] + match[2])[1:]}-{low[0]}{low[1]}"
         )
     else:
-        found = around.residues & (structure.numbers >= low[0]) & (structure.numbers <= high[0])
-        found &= _at_end(structure, low[0], lambda code: code >= low[1])
-        found &= _at_end(structure, high[0], lambda code: not high[1] or code <= high[1])
+        found = candidates.residues & (structure.numbers >= low[0]) & (structure.numbers <= high[0])
+        found &= _accept_codes(structure, low[0], lambda code: code >= low[1])
+        found &= _accept_codes(structure, high[0], lambda code: not high[1] or code <= high[1])
     if found.any():
-        return Choice(found, nothing(structure).others)
+        return Choice(found, empty(structure).others)
     if not match[3]:
         wanted = f"{low[0]}{low[1]}"
         parts = (residue_id.rpartition(":") for residue_id in structure.others.residue_ids)
         others = _mask(number == wanted and name in (None, chain_id) for chain_id, _, number in parts)
         if others.any():
             return Choice(found, others)
-    raise word.fault(f"no such residue; {_numbering(structure, name, around.residues, low[0])}")
+    raise token.error(f"no such residue; {_numbering(structure, name, candidates.residues, low[0])}")
 
 
-def _at_end(structure: Structure, number: int, fits: Callable[[str], bool]) -> Bool[Tensor, "n"]:
-    """Whether the insertion code fits, asked only of residues with this number."""
-    fitting = torch.ones(len(structure), dtype=torch.bool)
+def _accept_codes(structure: Structure, number: int, accepts: Callable[[str], bool]) -> Bool[Tensor, "n"]:
+    """Whether the insertion code of each residue with this number is accepted; True for other residues."""
+    accepted = torch.ones(len(structure), dtype=torch.bool)
     for i in (structure.numbers == number).nonzero()[:, 0].tolist():
-        fitting[i] = fits(structure.insertion_codes[i])
-    return fitting
+        accepted[i] = accepts(structure.insertion_codes[i])
+    return accepted
 
 
-def _numbering(structure: Structure, name: str | None, around: Bool[Tensor, "n"], near: int) -> str:
-    """Which residues there are."""
-    rows, where = around.nonzero()[:, 0], "the structure" if name is None else f"chain {short(name)}"
+def _numbering(structure: Structure, name: str | None, candidates: Bool[Tensor, "n"], near: int) -> str:
+    """A message part: which residues exist."""
+    rows, where = candidates.nonzero()[:, 0], "the structure" if name is None else f"chain {shorten(name)}"
     if not len(rows):
         return f"{where} has no protein residues"
     numbers = structure.numbers[rows]
@@ -101,44 +100,44 @@ def _numbering(structure: Structure, name: str | None, around: Bool[Tensor, "n"]
     return f"{where} has residues from {int(numbers.min())} to {int(numbers.max())}, the nearest is {nearest}"
 
 
-def residue_name(structure: Structure, word: Word) -> Choice:
-    """Residues and other atoms by the residue name in the file; one of the usual twenty need not occur."""
+def residue_name(structure: Structure, token: Token) -> Choice:
+    """Residues and other atoms by the residue name in the file; names of the standard twenty need not occur."""
     found = Choice(
-        _mask(name == word.text for name in structure.residue_names),
-        _mask(name == word.text for name in structure.others.residue_names),
+        _mask(name == token.text for name in structure.residue_names),
+        _mask(name == token.text for name in structure.others.residue_names),
     )
-    if not found.residues.any() and not found.others.any() and word.text not in chemistry.RESIDUES:
+    if not found.residues.any() and not found.others.any() and token.text not in chemistry.RESIDUES:
         names = sorted({*structure.residue_names, *structure.others.residue_names})
-        raise word.fault(f"no residue of this name; there are {listed(names)}{meant(word.text, names)}")
+        raise token.error(f"no residue of this name; there are {join_names(names)}{suggest(token.text, names)}")
     return found
 
 
-def kind(structure: Structure, word: Word) -> Choice:
+def kind(structure: Structure, token: Token) -> Choice:
     """Other atoms of one of KINDS."""
-    others = structure.others.kinds == KINDS.index(word.key)
+    others = structure.others.kinds == KINDS.index(token.key)
     if not others.any():
-        there = [KINDS[k] for k in structure.others.kinds.unique().tolist()]
-        raise word.fault(f"the structure has none; kinds of its other atoms: {listed(there)}")
-    return Choice(nothing(structure).residues, others)
+        kinds = [KINDS[k] for k in structure.others.kinds.unique().tolist()]
+        raise token.error(f"the structure has none; kinds of its other atoms: {join_names(kinds)}")
+    return Choice(empty(structure).residues, others)
 
 
-def mean_b_factor(structure: Structure, word: Word) -> Float[Tensor, "n"]:
-    """Mean over the atoms of each residue; as pLDDT only where the structure says that it is."""
-    if word.key == "plddt" and not structure.predicted:
-        raise word.fault("the B factors are not declared to be pLDDT; if they are, read with predicted=True")
+def mean_b_factor(structure: Structure, token: Token) -> Float[Tensor, "n"]:
+    """Mean B factor over the atoms of each residue (Å^2), or mean pLDDT where the structure declares it."""
+    if token.key == "plddt" and not structure.predicted:
+        raise token.error("the B factors are not declared to be pLDDT; if they are, read with predicted=True")
     return (structure.b_factors * structure.present).sum(1) / structure.present.sum(1).clamp(min=1)
 
 
-def within(structure: Structure, reach: float, target: Choice) -> Choice:
-    """Residues with an atom at most `reach` Å from an atom of the target."""
+def within(structure: Structure, cutoff: float, target: Choice) -> Choice:
+    """Residues with an atom at most `cutoff` Å from an atom of the target."""
     chosen = structure.present & target.residues[:, None]
     targets = torch.cat([structure.positions[chosen], structure.others.positions[target.others]]).double()
-    near = nothing(structure)
+    near = empty(structure)
     if len(targets):
-        bound = reach * (1 + 1e-9) + 1e-9  # the tree finds what is nearer than this
+        bound = cutoff * (1 + 1e-9) + 1e-9  # the tree finds what is nearer than this
         points = structure.positions[structure.present].double()
         distance, _ = cKDTree(targets.numpy()).query(points.numpy(), distance_upper_bound=bound)
-        near.residues[structure.present.nonzero()[torch.from_numpy(distance) <= reach, 0]] = True
+        near.residues[structure.present.nonzero()[torch.from_numpy(distance) <= cutoff, 0]] = True
     return near
 
 

@@ -1,4 +1,4 @@
-"""How words join: recursive descent over `or`, `and`, `not`, choosing as it reads."""
+"""The grammar of selections: a recursive descent over `or`, `and`, `not` that selects while it parses."""
 
 from __future__ import annotations
 
@@ -12,169 +12,193 @@ from torch import Tensor
 from protein_enn.structure import KINDS, Structure
 from protein_enn.structure.selection import choice
 from protein_enn.structure.selection.choice import Choice
-from protein_enn.structure.selection.tokens import SelectionError, Word, meant, words_of
+from protein_enn.structure.selection.tokens import SelectionError, Token, suggest, tokenize
 
 DEEPEST = 50
-"""Parentheses, `not` and `within` inside each other."""
+"""Most nested levels of parentheses, `not` and `within`."""
 NUMBER = re.compile(r"-?(?:[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})")
 COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-JOINTS = ("and", "or", "of", "(", ")", ",", *COMPARE)
-UNITS = ("å", "a", "angstrom", "angstroms")
-STARTS = ("(", "not", "all", "none", "protein", "chain", "residue", "resname", "plddt", "b", "within", *KINDS)
+SEPARATORS = ("and", "or", "of", "(", ")", ",", *COMPARE)
+ANGSTROM = ("å", "a", "angstrom", "angstroms")
+FIRST_KEYWORDS = ("(", "not", "all", "none", "protein", "chain", "residue", "resname", "plddt", "b", "within", *KINDS)
 
 
-def select(structure: Structure, words: str) -> Bool[Tensor, "n"]:
-    """Which residues the words choose: `A:45-60, chain B and within 8 of ligand`.
+def select(structure: Structure, selection: str) -> Bool[Tensor, "n"]:
+    """Residues by a text such as `A:45-60, chain B and within 8 of ligand`.
 
-        all, none, protein                  every residue, or no one
+    The terms of a selection:
+
+        all, none, protein                  every residue, or no residue
         A:45   A:52B   A:-3--1   A:45-60    author numbers, ends included; a range takes insertion codes along
         A:     chain A B                    whole chains, by author id; quote odd ids: "a (b)":45
         residue 45-60 101                   in all chains
         resname HIS MSE                     names as in the file
         plddt < 70     b >= 50              means over a residue's atoms
-        within 8 of ligand                  residues with an atom within 8 Å of one chosen, the chosen included
+        within 8 of ligand                  residues with an atom within 8 Å of a selected atom, selected ones included
         not, and, or                        binding in that order; a comma is "or"; parentheses
 
-    `within` and `not` bind to the one term that follows; after `within ... of` other atoms count too: ligand, ion,
+    `within` and `not` bind to the one term that follows. After `within ... of` other atoms count too: ligand, ion,
     nucleic, water, other, `resname HEM`, and a chain or residue id that no protein residue has, as A:201 of a ligand.
-    Keywords are read in any case, ids and names as they stand.
+    Keywords are read in any case, ids and names as they are written.
 
     What is named must exist: a chain, a residue, at least one residue of a range, a residue name other than the
-    twenty usual ones, a kind of other atoms. A comparison, `within` and `none` may choose no residue.
+    standard twenty, a kind of other atoms. A comparison, `within` and `none` may select no residue.
 
-    Raises SelectionError, which says at which word, and what there is instead.
+    Parameters
+    ----------
+    structure
+        n residues.
+    selection
+        The text.
+
+    Returns
+    -------
+    Bool[Tensor, "n"]
+        Which residues are selected.
+
+    Raises
+    ------
+    SelectionError
+        The message names the faulty word and what may be meant.
+
+    Examples
+    --------
+    >>> from protein_enn import read_structure
+    >>> structure = read_structure("examples/1bhl.pdb")
+    >>> int(select(structure, "A:60-64 or resname HIS").sum())
+    11
     """
-    reader = _Reader(structure, words)
-    chosen = reader.either()
-    if not reader.word.last:
-        raise reader.word.fault("expected 'and', 'or' or a comma before it" + reader.hint())
-    if reader.names_others and bool(chosen.others.any()) and not bool(chosen.residues.any()):
+    parser = _Parser(structure, selection)
+    chosen = parser.parse_or()
+    if not parser.token.last:
+        raise parser.token.error("expected 'and', 'or' or a comma before it" + parser.hint())
+    if parser.names_others and bool(chosen.others.any()) and not bool(chosen.residues.any()):
         raise SelectionError("no protein residue is chosen, only other atoms: write 'within 5 of' before them")
     return chosen.residues
 
 
-class _Reader:
-    """Where in the words we are."""
+class _Parser:
+    """The tokens of a selection and the index of the next one."""
 
-    def __init__(self, structure: Structure, words: str) -> None:
+    def __init__(self, structure: Structure, selection: str) -> None:
         self.structure = structure
-        self.words = list(words_of(words))
-        self.at = 0
+        self.tokens = list(tokenize(selection))
+        self.index = 0
         self.depth = 0
-        self.names_others = False  # rather than meet them in "not"
+        self.names_others = False  # whether a term names other atoms; "not" may also select some
 
     @property
-    def word(self) -> Word:
-        return self.words[self.at]
+    def token(self) -> Token:
+        return self.tokens[self.index]
 
-    def take(self) -> Word:
-        word = self.word
-        self.at += not word.last
-        return word
+    def take(self) -> Token:
+        token = self.token
+        self.index += not token.last
+        return token
 
-    def either(self) -> Choice:
-        chosen = self.both()
-        while self.word.key in ("or", ","):
+    def parse_or(self) -> Choice:
+        chosen = self.parse_and()
+        while self.token.key in ("or", ","):
             self.take()
-            chosen = chosen | self.both()
+            chosen = chosen | self.parse_and()
         return chosen
 
-    def both(self) -> Choice:
-        chosen = self.one()
-        while self.word.key == "and":
+    def parse_and(self) -> Choice:
+        chosen = self.parse_unary()
+        while self.token.key == "and":
             self.take()
-            chosen = chosen & self.one()
+            chosen = chosen & self.parse_unary()
         return chosen
 
-    def one(self) -> Choice:
+    def parse_unary(self) -> Choice:
         self.depth += 1
         if self.depth > DEEPEST:
-            raise self.word.fault(f"more than {DEEPEST} levels of parentheses, 'not' and 'within'")
-        chosen = self.term()
+            raise self.token.error(f"more than {DEEPEST} levels of parentheses, 'not' and 'within'")
+        chosen = self.parse_term()
         self.depth -= 1
         return chosen
 
-    def term(self) -> Choice:
-        structure, nothing = self.structure, choice.nothing(self.structure)
-        if self.word.chain is None and self.word.key not in STARTS:
-            raise self.word.fault("a selection is expected here" + self.hint())
-        word = self.take()
-        if word.chain is not None:
-            return self.named(choice.residue_span(structure, word, word.chain, word.span))
-        match word.key:
+    def parse_term(self) -> Choice:
+        structure, empty = self.structure, choice.empty(self.structure)
+        if self.token.chain is None and self.token.key not in FIRST_KEYWORDS:
+            raise self.token.error("a selection is expected here" + self.hint())
+        token = self.take()
+        if token.chain is not None:
+            return self.note_others(choice.residue_span(structure, token, token.chain, token.span))
+        match token.key:
             case "(":
-                chosen = self.either()
-                if self.word.key != ")":
-                    raise self.word.fault(f"the parenthesis at character {word.place} is not closed")
+                chosen = self.parse_or()
+                if self.token.key != ")":
+                    raise self.token.error(f"the parenthesis at character {token.start} is not closed")
                 self.take()
                 return chosen
             case "not":
-                return ~self.one()
+                return ~self.parse_unary()
             case "all":
-                return ~nothing
+                return ~empty
             case "protein":
-                return Choice(~nothing.residues, nothing.others)
+                return Choice(~empty.residues, empty.others)
             case "none":
-                return nothing
+                return empty
             case "chain":
-                return self.several(word, "A", lambda w: choice.chain(structure, w, w.text))
+                return self.parse_names(token, "A", lambda w: choice.chain(structure, w, w.text))
             case "residue":
-                return self.several(word, "45-60", lambda w: choice.residue_span(structure, w, None, w.text))
+                return self.parse_names(token, "45-60", lambda w: choice.residue_span(structure, w, None, w.text))
             case "resname":
-                return self.several(word, "HIS", lambda w: choice.residue_name(structure, w))
+                return self.parse_names(token, "HIS", lambda w: choice.residue_name(structure, w))
             case "plddt" | "b":
-                values, sign = choice.mean_b_factor(structure, word), self.take()
+                values, sign = choice.mean_b_factor(structure, token), self.take()
                 if sign.key not in COMPARE:
-                    raise sign.fault(f"expected <, <=, > or >= after {word.text!r}")
-                return Choice(COMPARE[sign.key](values, self.number()), nothing.others)
+                    raise sign.error(f"expected <, <=, > or >= after {token.text!r}")
+                return Choice(COMPARE[sign.key](values, self.number()), empty.others)
             case "within":
                 return self.within()
-        return self.named(choice.kind(structure, word))
+        return self.note_others(choice.kind(structure, token))
 
-    def named(self, chosen: Choice) -> Choice:
+    def note_others(self, chosen: Choice) -> Choice:
         self.names_others |= bool(chosen.others.any())
         return chosen
 
-    def several(self, word: Word, example: str, read: Callable[[Word], Choice]) -> Choice:
-        """All that stands after `chain`, `residue` or `resname`, up to a joint or the end: at least one."""
-        if self.word.last or self.word.key in JOINTS:
-            raise self.word.fault(f"expected what '{word.key}' is meant, as in '{word.key} {example}'")
-        chosen = choice.nothing(self.structure)
-        while not self.word.last and self.word.key not in JOINTS:
+    def parse_names(self, token: Token, example: str, read: Callable[[Token], Choice]) -> Choice:
+        """The names after `chain`, `residue` or `resname`, up to a separator or the end: at least one."""
+        if self.token.last or self.token.key in SEPARATORS:
+            raise self.token.error(f"expected what '{token.key}' is meant, as in '{token.key} {example}'")
+        chosen = choice.empty(self.structure)
+        while not self.token.last and self.token.key not in SEPARATORS:
             each = self.take()
             try:
-                chosen = chosen | self.named(read(each))
+                chosen = chosen | self.note_others(read(each))
             except SelectionError as error:
-                if each.key in STARTS:
+                if each.key in FIRST_KEYWORDS:
                     raise SelectionError(f"{error}; or is an 'and' missing before it?") from None
                 raise
         return chosen
 
     def within(self) -> Choice:
-        word, reach = self.word, self.number()
-        if reach < 0:
-            raise word.fault("a distance, in Å, is not negative")
-        if self.word.key in UNITS:
+        token, distance = self.token, self.number()
+        if distance < 0:
+            raise token.error("a distance, in Å, is not negative")
+        if self.token.key in ANGSTROM:
             self.take()
-        if self.word.key != "of":
-            raise self.word.fault("expected 'of', as in 'within 8 of ligand'")
+        if self.token.key != "of":
+            raise self.token.error("expected 'of', as in 'within 8 of ligand'")
         self.take()
-        return choice.within(self.structure, reach, self.one())
+        return choice.within(self.structure, distance, self.parse_unary())
 
     def number(self) -> float:
-        word = self.take()
-        if word.quoted or not NUMBER.fullmatch(word.text):
-            raise word.fault("expected a number")
-        return float(word.text)
+        token = self.take()
+        if token.quoted or not NUMBER.fullmatch(token.text):
+            raise token.error("expected a number")
+        return float(token.text)
 
     def hint(self) -> str:
-        """What may have been meant by the word we are at."""
-        text = self.word.text
+        """A message part: what may be meant by the current token."""
+        text = self.token.text
         if text in self.structure.chain_ids:
             return f"; for the chain write 'chain {text}'"
         if choice.SPAN.fullmatch(text):
             return f"; for residues of all chains write 'residue {text}', for those of chain A 'A:{text}'"
         if text in self.structure.residue_names or text in self.structure.others.residue_names:
             return f"; for the residue name write 'resname {text}'"
-        near = "" if self.word.key in JOINTS else meant(self.word.key, (*STARTS, *JOINTS))
-        return near or f"; one begins with an id such as A:45-60 or with {', '.join(STARTS[1:])}"
+        near = "" if self.token.key in SEPARATORS else suggest(self.token.key, (*FIRST_KEYWORDS, *SEPARATORS))
+        return near or f"; one begins with an id such as A:45-60 or with {', '.join(FIRST_KEYWORDS[1:])}"

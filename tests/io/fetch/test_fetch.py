@@ -219,7 +219,7 @@ def test_a_trickle_counts_as_silence(web: Any, tmp_path: Path, packed: bytes) ->
     ("body", "word"),
     [
         (b"<!DOCTYPE html><html><body>Moved</body></html>", "HTML"),
-        (b"", "nothing is in it"),
+        (b"", "is empty"),
         (b"data_1BHL\n_cell.length_a 1\n", "no _atom_site"),
         (gzip.compress(b"HEADER    HYDROLASE                               01-JAN-00   9XYZ\n", mtime=0), "no ATOM"),
     ],
@@ -412,5 +412,5 @@ def test_the_newest_alphafold_model_of_a_folder(tmp_path: Path) -> None:
 
 
 def test_an_unknown_format(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no format 'mmtf'; there are cif.gz"):
+    with pytest.raises(ValueError, match=r"no format 'mmtf'; there are pdb.gz"):
         fetch([], source_of("pdb"), tmp_path, format="mmtf")

@@ -81,8 +81,8 @@ def test_lines_out_of_their_columns_are_refused(peptide, file_of, refused, chang
 @pytest.mark.parametrize(
     ("data", "error", "says"),
     [
-        (b"", EmptyStructureError, "nothing is in it"),
-        (b" \r\n\t", EmptyStructureError, "nothing is in it"),
+        (b"", EmptyStructureError, "is empty"),
+        (b" \r\n\t", EmptyStructureError, "is empty"),
         (b"HEADER    NOTHING ELSE\nEND\n", EmptyStructureError, "no ATOM"),
         (b"data_x\n_cell.length_a 1\n", EmptyStructureError, "_atom_site"),
         (b"data_x\n", EmptyStructureError, "_atom_site"),

@@ -160,7 +160,7 @@ def test_other_suffixes_stay_closed_and_missing_files_are_named(checkpoint: Path
         load_predictor(checkpoint.with_name("none.pt"), device="cpu")
 
 
-def test_an_architecture_that_nobody_knows(checkpoint: Path) -> None:
+def test_an_unknown_architecture_is_refused(checkpoint: Path) -> None:
     load_predictor(checkpoint, device="cpu")
     path = checkpoint.with_suffix(".json")
     path.write_text(json.dumps({**json.loads(path.read_text()), "architecture": "transformer"}))
