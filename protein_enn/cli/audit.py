@@ -69,7 +69,7 @@ def audit(
 
 
 def summary(structure: Structure) -> Row:
-    """What is in a structure as read, in numbers, names and words. ValueError if its atoms do not balance."""
+    """What is in a structure as read, in numbers and names. ValueError if its atoms do not balance."""
     from protein_enn.structure import KINDS, LINKS
 
     read = structure.audit

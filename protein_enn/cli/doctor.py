@@ -40,7 +40,7 @@ def _found(device: str) -> list[dict[str, str]]:
 
 
 def _unimportable(error: ImportError | OSError) -> list[dict[str, str]]:
-    """What can be said where a library that is missing or broken keeps the package from being imported."""
+    """The finding where a missing or broken library keeps the package from being imported."""
     mend = "install the library that the error names, or all again: pip install --force-reinstall protein-enn"
     message = f"{type(error).__name__}: {' '.join(str(error).split())}"
     return [{"about": "library", "status": "broken", "message": message, "mend": mend}]

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean."""
+"""The options of several commands, each defined once."""
 
 from __future__ import annotations
 
