@@ -88,8 +88,8 @@ def test_sets_of_nodes_come_last_in_their_order(broken: Structure, pair: Pair, m
             ranks.append(m)
             theirs.append(log_probs[m])
     sets = Sets(*(torch.tensor(values) for values in (of, members, identities, ranks)))
-    for nodes in (128, 1):
-        monkeypatch.setattr("protein_enn.models.mpnn.decoding.BATCH_NODES", nodes)
+    for size in (128, 1):
+        monkeypatch.setattr("protein_enn.models.mpnn.decoding.BATCH_NODES", size)
         ours = backbone.last(sets).log_softmax(-1)
         torch.testing.assert_close(ours, torch.stack(theirs), atol=CLOSE, rtol=0)
 
