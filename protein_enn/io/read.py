@@ -144,7 +144,7 @@ class _Reading:
             in_file=document.atoms_in_file,
             copied=copied,
             protein=int(structure.present.sum()),
-            context=len(structure.others),
+            context=len(structure.hetero),
             dropped={reason: count for reason, count in record.dropped.items() if count},
         )
         audit = Audit(file, self.format, model, document.models, assembly, atoms, findings, find_gaps(structure))

@@ -161,8 +161,8 @@ def read_checked(data: Any, **options: Any) -> Structure:
     structure = read_structure(data, **options)
     atoms = structure.audit.atoms
     assert atoms.balanced, f"{atoms} does not balance"
-    assert (atoms.protein, atoms.context) == (int(structure.present.sum()), len(structure.others))
-    assert structure.positions.isfinite().all() and structure.others.positions.isfinite().all()
+    assert (atoms.protein, atoms.context) == (int(structure.present.sum()), len(structure.hetero))
+    assert structure.positions.isfinite().all() and structure.hetero.positions.isfinite().all()
     assert not structure.positions[~structure.present].any()
     return structure
 

@@ -19,7 +19,7 @@ def test_hetatm_away_from_the_chain_is_context(peptide, file_of, name):
         file_of([*peptide("GAS"), *hetero(peptide, name, start=401, origin=(30, 30, 30))], "pdb")
     )
     assert structure.residue_names == ("GLY", "ALA", "SER")
-    assert set(structure.others.residue_names) == {name}
+    assert set(structure.hetero.residue_names) == {name}
     assert not structure.audit.gaps
 
 

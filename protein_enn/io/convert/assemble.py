@@ -35,9 +35,9 @@ def assemble(table: AtomTable, name: str, file: str, source: Source, record: Rec
     if not len(table):
         raise EmptyStructureError(f"{file}: no atoms other than hydrogen and dummies; give a file with heavy atoms")
     grouping, joined = group_residues(table)
-    grouping, others, conformers = choose_conformers(grouping, file)
+    grouping, alternatives, conformers = choose_conformers(grouping, file)
     record.findings += joined
-    record.drop(OTHER_CONFORMER, "conformer-atoms-dropped", "atoms of other conformers were dropped", others)
+    record.drop(OTHER_CONFORMER, "conformer-atoms-dropped", "atoms of other conformers were dropped", alternatives)
     record.findings += conformers
     slots = _slots(grouping.table)
     protein = protein_groups(grouping, slots)
@@ -50,7 +50,7 @@ def assemble(table: AtomTable, name: str, file: str, source: Source, record: Rec
     context, rows = gather_context(grouping, protein, atoms, record)
     record.findings += describe_context(context)
     assert structure.source is not None  # _fill gives it one
-    return replace(structure, others=context, source=replace(structure.source, others=torch.from_numpy(rows)))
+    return replace(structure, hetero=context, source=replace(structure.source, hetero=torch.from_numpy(rows)))
 
 
 def _without_unplaced(table: AtomTable, record: Record) -> AtomTable:

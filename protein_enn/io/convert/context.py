@@ -11,13 +11,13 @@ from protein_enn.io.convert.conformers import Grouping
 from protein_enn.io.convert.record import Record
 from protein_enn.io.table.atoms import AtomTable
 from protein_enn.io.table.labels import combine, ranks
-from protein_enn.structure import KINDS, OtherAtoms
+from protein_enn.structure import KINDS, HeteroAtoms
 from protein_enn.structure.audit import EXAMPLES, Finding
 
 
 def gather_context(
     grouping: Grouping, protein: NDArray[np.bool_], atoms: NDArray[np.int64], record: Record
-) -> tuple[OtherAtoms, NDArray[np.int64]]:
+) -> tuple[HeteroAtoms, NDArray[np.int64]]:
     """These atoms of the table and their rows in the file; those of a protein residue are of kind "other".
 
     An atom given twice, equal to the last digit, is taken once; equal names at other places are kept, as molecules
@@ -25,7 +25,7 @@ def gather_context(
     """
     atoms = _without_duplicates(grouping.table, atoms, record)
     if not len(atoms):
-        return OtherAtoms.empty(), grouping.table.rows[atoms]
+        return HeteroAtoms.empty(), grouping.table.rows[atoms]
     part, group, starts = grouping.table.take(atoms), grouping.group[atoms], grouping.starts
     kinds = part.residue_names.map(lambda name: component(name).kind, np.int64)
     lone = (np.bincount(grouping.group, minlength=len(starts)) == 1)[group]
@@ -33,7 +33,7 @@ def gather_context(
     kinds[protein[group]] = OTHER
     owners, inverse = np.unique(group, return_inverse=True)
     ids = grouping.table.residue_ids(starts[owners])
-    others = OtherAtoms(
+    hetero = HeteroAtoms(
         positions=torch.from_numpy(part.positions.astype(np.float32)),
         elements=tuple(part.elements.tolist()),
         names=tuple(part.names.tolist()),
@@ -43,13 +43,13 @@ def gather_context(
         b_factors=torch.from_numpy(part.b_factors.astype(np.float32)),
         occupancies=torch.from_numpy(part.occupancies.astype(np.float32)),
     )
-    return others, part.rows
+    return hetero, part.rows
 
 
-def describe_context(others: OtherAtoms) -> list[Finding]:
+def describe_context(hetero: HeteroAtoms) -> list[Finding]:
     """How many atoms of each kind there are."""
     words = {**{kind: f"{kind} atoms" for kind in KINDS}, "other": "atoms of modified residues or free amino acids"}
-    counts = torch.bincount(others.kinds, minlength=len(KINDS)).tolist()
+    counts = torch.bincount(hetero.kinds, minlength=len(KINDS)).tolist()
     return [
         Finding(f"context-{kind}", "note", f"{count} {words[kind]} are context", count)
         for kind, count in zip(KINDS, counts, strict=True)

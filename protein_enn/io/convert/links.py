@@ -84,20 +84,20 @@ class _Atoms:
     """Atoms of a structure by the addresses that connections use, in all copies of a chain."""
 
     def __init__(self, structure: Structure, connections: list[gemmi.Connection]) -> None:
-        self.structure, others = structure, structure.others
+        self.structure, hetero = structure, structure.hetero
         self.kinds, self.present = structure.residues.tolist(), structure.present.numpy()
-        self.positions, self.around = structure.positions.numpy(), others.positions.numpy()
+        self.positions, self.around = structure.positions.numpy(), hetero.positions.numpy()
         self.numbers = {_number(a) for c in connections for a in (c.partner1, c.partner2)}
         self.residues = self._by_id(structure.chain_ids, structure.numbers.tolist())
         self.labelled: dict[tuple[str, str], list[int]] = {}
         if any(connection.link_id == LABEL_IDS for connection in connections):
             self.labelled = self._by_id(structure.label_chain_ids, structure.label_numbers.tolist())
-        self.others: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self.hetero: dict[tuple[str, str], list[int]] = defaultdict(list)
         chains = dict.fromkeys((*structure.chain_ids, *structure.label_chain_ids))
-        for i, name in enumerate(others.residue_ids):
+        for i, name in enumerate(hetero.residue_ids):
             chain, _, number = name.rpartition(":")
             if number in self.numbers:
-                self.others[chain, number].append(i)
+                self.hetero[chain, number].append(i)
                 chains[chain] = None
         self.copies: dict[str, list[tuple[str, str]]] = defaultdict(
             list
@@ -120,7 +120,7 @@ class _Atoms:
 
     def find(self, address: gemmi.AtomAddress, labelled: bool) -> list[tuple[End, str]]:
         """The atom in each copy of its chain, and which copy that is."""
-        name, residue_name, others = address.atom_name, address.res_id.name, self.structure.others
+        name, residue_name, hetero = address.atom_name, address.res_id.name, self.structure.hetero
         found = []
         for chain, copy in self.copies.get(address.chain_name, ()):
             place = (chain, _number(address))
@@ -128,8 +128,8 @@ class _Atoms:
                 atom = slot(self.kinds[i], name)
                 if self.structure.residue_names[i] == residue_name and atom >= 0 and self.present[i, atom]:
                     found.append((End(i, atom), copy))
-            for i in self.others.get(place, ()):
-                if others.names[i] == name and others.residue_names[i] == residue_name:
+            for i in self.hetero.get(place, ()):
+                if hetero.names[i] == name and hetero.residue_names[i] == residue_name:
                     found.append((End(-1, i), copy))
         return found
 

@@ -16,7 +16,7 @@ from protein_enn.io.components import ALIASES, component, slot
 from protein_enn.io.errors import WriteError
 from protein_enn.io.table.atoms import Columns
 from protein_enn.io.table.labels import Labels
-from protein_enn.structure import KINDS, LINKS, OtherAtoms, Structure
+from protein_enn.structure import KINDS, LINKS, HeteroAtoms, Structure
 
 PROTEIN, NUCLEIC, NON_POLYMER, WATER = "protein", "nucleic", "non-polymer", "water"
 OWN_NAMES = {("MSE", "SD"): ("SE", "SE"), ("SEC", "SG"): ("SE", "SE")}
@@ -55,7 +55,7 @@ class Listing:
     bonds: list[Bond]
 
 
-class _Others(NamedTuple):
+class _Hetero(NamedTuple):
     """Context atoms: the residue of the protein that owns each (-1: none), their own residues and molecules."""
 
     owner: NDArray[np.int64]
@@ -67,10 +67,10 @@ class _Others(NamedTuple):
 
 def list_atoms(structure: Structure, b_factors: NDArray[np.float32], file: str) -> Listing:
     """WriteError when two residues of a chain have the same number, as no reader could tell them apart."""
-    n, others = len(structure), structure.others
+    n, hetero = len(structure), structure.hetero
     _check_numbers(structure, file)
     owner_of_atom, slots = np.nonzero(structure.present.numpy())
-    context = _place(structure, others)
+    context = _place(structure, hetero)
     owned = context.owner >= 0
     chains = structure.chains.numpy()
 
@@ -79,12 +79,12 @@ def list_atoms(structure: Structure, b_factors: NDArray[np.float32], file: str) 
     rank[order_of_kind] = np.arange(len(order_of_kind))
     width = len(structure.chain_ids)
     inside = np.concatenate((owner_of_atom, np.where(owned, context.owner, n + context.residue)))
-    group_of_others = np.empty(len(others), dtype=np.int64)
-    group_of_others[owned] = chains[context.owner[owned]]
-    group_of_others[~owned] = width + rank[context.molecule[~owned]]
-    group = np.concatenate((chains[owner_of_atom], group_of_others))
+    group_of_hetero = np.empty(len(hetero), dtype=np.int64)
+    group_of_hetero[owned] = chains[context.owner[owned]]
+    group_of_hetero[~owned] = width + rank[context.molecule[~owned]]
+    group = np.concatenate((chains[owner_of_atom], group_of_hetero))
     position = np.concatenate((
-        _RANKS[structure.residues.numpy()[owner_of_atom], slots], _LEFTOVER + np.arange(len(others))
+        _RANKS[structure.residues.numpy()[owner_of_atom], slots], _LEFTOVER + np.arange(len(hetero))
     ))  # fmt: skip
     order = np.lexsort((position, inside, group))
     inside, (used, molecule) = inside[order], np.unique(group[order], return_inverse=True)
@@ -115,20 +115,20 @@ def _check_numbers(structure: Structure, file: str) -> None:
             )
 
 
-def _place(structure: Structure, others: OtherAtoms) -> _Others:
+def _place(structure: Structure, hetero: HeteroAtoms) -> _Hetero:
     home = {(structure.residue_id(i), name): i for i, name in reversed(list(enumerate(structure.residue_names)))}
     residues = structure.residues.tolist()
-    parsed = {text: _parse_id(text) for text in dict.fromkeys(others.residue_ids)}
-    owner = np.full(len(others), -1, dtype=np.int64)
-    residue, molecule = np.zeros((2, len(others)), dtype=np.int64)
+    parsed = {text: _parse_id(text) for text in dict.fromkeys(hetero.residue_ids)}
+    owner = np.full(len(hetero), -1, dtype=np.int64)
+    residue, molecule = np.zeros((2, len(hetero)), dtype=np.int64)
     shared: dict[tuple[str, str], int] = {}
     molecules: list[tuple[str, str]] = []
     current, names, k = ("", ""), set[str](), -1
-    keys = zip(others.residue_ids, others.residue_names, strict=True)
-    for a, (key, name, kind) in enumerate(zip(keys, others.names, others.kinds.tolist(), strict=True)):
+    keys = zip(hetero.residue_ids, hetero.residue_names, strict=True)
+    for a, (key, name, kind) in enumerate(zip(keys, hetero.names, hetero.kinds.tolist(), strict=True)):
         own = home.get(key)
         # An atom with a slot of its own is of another residue of that name and number: joined, it would take the slot.
-        if own is not None and KINDS[kind] == "other" and slot(residues[own], others.names[a]) < 0:
+        if own is not None and KINDS[kind] == "other" and slot(residues[own], hetero.names[a]) < 0:
             owner[a] = own
             continue
         if key != current or name in names:
@@ -141,7 +141,7 @@ def _place(structure: Structure, others: OtherAtoms) -> _Others:
                 molecules.append((what, chain))
         names.add(name)
         residue[a], molecule[a] = k, m
-    return _Others(owner, residue, molecule, molecules, [parsed[text] for text in others.residue_ids])
+    return _Hetero(owner, residue, molecule, molecules, [parsed[text] for text in hetero.residue_ids])
 
 
 def _parse_id(text: str) -> tuple[str, int, str]:
@@ -172,23 +172,23 @@ def _letters(i: int) -> str:
 
 def _table(
     structure: Structure,
-    context: _Others,
+    context: _Hetero,
     residue: NDArray[np.int64],
     slots: NDArray[np.int64],
     b_factors: NDArray[np.float32],
 ) -> Columns:
     """Protein atoms, then the others, not yet in order."""
-    others, chosen = structure.others, residue.tolist()
+    hetero, chosen = structure.hetero, residue.tolist()
     names, elements = [], []
     for i, s in zip(chosen, slots.tolist(), strict=True):
         own = OWN_NAMES.get((structure.residue_names[i], chemistry.ATOMS[s]))
         names.append(own[0] if own else chemistry.ATOMS[s])
         elements.append(own[1] if own else chemistry.element(chemistry.ATOMS[s]))
     chains = structure.chains.numpy()
-    hetero = _hetero(structure)
-    others_hetero = [
-        hetero[o] if o >= 0 else not (KINDS[kind] == NUCLEIC and gemmi.find_tabulated_residue(name).is_standard())
-        for o, kind, name in zip(context.owner.tolist(), others.kinds.tolist(), others.residue_names, strict=True)
+    hetatm = _hetero(structure)
+    hetero_flags = [
+        hetatm[o] if o >= 0 else not (KINDS[kind] == NUCLEIC and gemmi.find_tabulated_residue(name).is_standard())
+        for o, kind, name in zip(context.owner.tolist(), hetero.kinds.tolist(), hetero.residue_names, strict=True)
     ]
     owner_chain = [structure.chain_ids[c] for c in chains[residue].tolist()]
     numbers = np.array([number for _, number, _ in context.ids], dtype=np.int64)
@@ -196,23 +196,23 @@ def _table(
     label_numbers = numbers.copy()
     label_numbers[owned] = structure.label_numbers.numpy()[context.owner[owned]]
 
-    def joined(own: NDArray, of_others: NDArray) -> NDArray[np.float64]:
-        return np.concatenate((own[residue, slots], of_others)).astype(np.float64)
+    def joined(own: NDArray, of_hetero: NDArray) -> NDArray[np.float64]:
+        return np.concatenate((own[residue, slots], of_hetero)).astype(np.float64)
 
     codes = [*(structure.insertion_codes[i] for i in chosen), *(code for _, _, code in context.ids)]
     return Columns(
-        hetero=np.array([*(hetero[i] for i in chosen), *others_hetero], dtype=bool),
-        names=Labels.of_strings([*names, *others.names]),
-        elements=Labels.of_strings([*elements, *(element.upper() for element in others.elements)]),
-        residue_names=Labels.of_strings([*(structure.residue_names[i] for i in chosen), *others.residue_names]),
+        hetero=np.array([*(hetatm[i] for i in chosen), *hetero_flags], dtype=bool),
+        names=Labels.of_strings([*names, *hetero.names]),
+        elements=Labels.of_strings([*elements, *(element.upper() for element in hetero.elements)]),
+        residue_names=Labels.of_strings([*(structure.residue_names[i] for i in chosen), *hetero.residue_names]),
         chains=Labels.of_strings([*owner_chain, *(chain for chain, _, _ in context.ids)]),
         label_chains=Labels.constant("", len(codes)),
         numbers=np.concatenate((structure.numbers.numpy()[residue], numbers)),
         insertion_codes=Labels.of_strings(codes),
         label_numbers=np.concatenate((structure.label_numbers.numpy()[residue], label_numbers)),
-        positions=joined(structure.positions.detach().numpy(), others.positions.detach().numpy()),
-        occupancies=joined(structure.occupancies.numpy(), others.occupancies.numpy()),
-        b_factors=joined(b_factors, others.b_factors.numpy()),
+        positions=joined(structure.positions.detach().numpy(), hetero.positions.detach().numpy()),
+        occupancies=joined(structure.occupancies.numpy(), hetero.occupancies.numpy()),
+        b_factors=joined(b_factors, hetero.b_factors.numpy()),
     )
 
 

@@ -42,8 +42,8 @@ def revise(
         return None  # atoms were taken away
     place = np.full(int(table.rows.max(initial=-1)) + 1, -1)
     place[table.rows] = np.arange(len(table))
-    rows = np.concatenate((source.rows.numpy()[slots], source.others.numpy()))
-    if len(source.others) != len(structure.others) or len(np.unique(rows)) < len(rows):
+    rows = np.concatenate((source.rows.numpy()[slots], source.hetero.numpy()))
+    if len(source.hetero) != len(structure.hetero) or len(np.unique(rows)) < len(rows):
         return None  # other molecules, or copies that an assembly made
     if (rows >= len(place)).any() or (place[rows] < 0).any():
         return None
@@ -51,23 +51,23 @@ def revise(
     if not _same_residues(structure, table, slots, atoms):
         return None
 
-    def column(own: NDArray[np.float32], of_others: NDArray[np.float32]) -> NDArray[np.float64]:
-        return np.concatenate((own[slots], of_others)).astype(np.float64)
+    def column(own: NDArray[np.float32], of_hetero: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.concatenate((own[slots], of_hetero)).astype(np.float64)
 
-    others = structure.others
-    positions = column(structure.positions.detach().cpu().numpy(), others.positions.detach().cpu().numpy())
+    hetero = structure.hetero
+    positions = column(structure.positions.detach().cpu().numpy(), hetero.positions.detach().cpu().numpy())
     positions = np.where(_equal(positions, table.positions[atoms]), table.positions[atoms], positions)
     # Groups of modified residues are context; where nobody moved them, they follow their residue.
-    led = np.concatenate((np.zeros(int(slots.sum()), dtype=bool), others.kinds.numpy() == KINDS.index("other")))
+    led = np.concatenate((np.zeros(int(slots.sum()), dtype=bool), hetero.kinds.numpy() == KINDS.index("other")))
     lead = ~led | (positions != table.positions[atoms]).any(axis=1)
     carried = carry(table, atoms[lead], positions[lead])
     revision = {
         item: _changed(table.rows[table.placed], table.positions[table.placed, axis], carried[table.placed, axis])
         for axis, item in enumerate(COORDINATES)
     }  # fmt: skip
-    occupancies = column(structure.occupancies.numpy(), others.occupancies.numpy())
+    occupancies = column(structure.occupancies.numpy(), hetero.occupancies.numpy())
     revision[OCCUPANCY] = _changed(rows, table.occupancies[atoms], occupancies)
-    shown = column(structure.b_factors.numpy() if b_factors is None else b_factors, others.b_factors.numpy())
+    shown = column(structure.b_factors.numpy() if b_factors is None else b_factors, hetero.b_factors.numpy())
     revision[B_FACTOR] = _changed(rows, table.b_factors[atoms], shown)
     return revision
 

@@ -117,12 +117,12 @@ def _with_ends_of(old: bytes, new: bytes) -> bytes:
 
 
 def _check_finite(structure: Structure, file: str) -> None:
-    for positions, present in ((structure.positions, structure.present), (structure.others.positions, None)):
+    for positions, present in ((structure.positions, structure.present), (structure.hetero.positions, None)):
         flat = positions if present is None else positions[present]
         bad = ~torch.isfinite(flat).all(-1) | (flat.abs() > FARTHEST).any(-1)
         if bad.any():
             i = int(bad.nonzero()[0])
-            residue = structure.others.residue_ids[i] if present is None else structure.residue_id(
+            residue = structure.hetero.residue_ids[i] if present is None else structure.residue_id(
                 int(present.nonzero()[i][0])
             )  # fmt: skip
             raise WriteError(
