@@ -47,6 +47,12 @@ class Predictor:
     asked: str = ""  # the condition that was asked for, if any was
     use: str = ""  # the command it works for, which may have a condition of its own
 
+    def __repr__(self) -> str:
+        count = sum(parameter.numel() for parameter in self.model.parameters())
+        condition = f", condition {self.condition!r}" if self.condition else ""
+        origin = f"{self.task}, {count:,} parameters, sha256 {self.sha256[:12]}"
+        return f"Predictor({self.name!r}, {origin}, {self.device}{condition})"
+
     @property
     def conditions(self) -> tuple[str, ...]:
         """Those of the model: names of teachers that it can answer like."""

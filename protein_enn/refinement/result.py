@@ -53,6 +53,12 @@ class Refinement:
     steps: int  # that there was time for
     seconds: float
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{self.status.count(status)} {status}" for status in STATUS)
+        before, after = float(self.confidence_before.nanmean()), float(self.confidence_after.nanmean())
+        sizes = f"{len(self.input)} residues: {counts}"
+        return f"Refinement({self.input.name!r}, {sizes}; predicted lDDT {before:.3f} -> {after:.3f})"
+
     def record(self, output: str | Path | None = None) -> dict[str, Any]:
         """Everything for JSON; undefined numbers are None. `output` is where the structure was written, if it was."""
         source = self.input.source

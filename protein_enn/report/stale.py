@@ -14,8 +14,8 @@ def mark_stale(records: Sequence[dict], paths: Mapping[int, Path], tables: Mappi
     `paths`: the file of each record by its `id()`; `tables`: rows of the tables of refinements by their file.
     """
     listed: dict[Path, set[object]] = {}
-    for path, rows in tables.items():
-        listed.setdefault(path.parent, set()).update(row.get("name") for row in rows)
+    for table, rows in tables.items():
+        listed.setdefault(table.parent, set()).update(row.get("name") for row in rows)
     marked = []
     for record in records:
         path = paths.get(id(record))

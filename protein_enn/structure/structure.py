@@ -125,11 +125,11 @@ class Structure:
         return len(self.residues)
 
     def __repr__(self) -> str:
-        atoms = int(self.present.sum())
         chains = len(self.chain_ids)
-        size = f"{len(self)} residues in {chains} chain(s), {atoms} atoms, {len(self.others)} others"
-        wrong = "".join(f"; {finding.message}" for finding in self.audit.at_least("error"))
-        return f"Structure({self.name!r}, {size}{wrong})"
+        sizes = f"{len(self)} residues in {chains} chain{'s' * (chains != 1)}, {int(self.present.sum())} atoms"
+        hetero = f", {len(self.others)} hetero atoms" if len(self.others) else ""
+        errors = "".join(f"; {finding.message}" for finding in self.audit.at_least("error"))
+        return f"Structure({self.name!r}, {sizes}{hetero}{errors})"
 
     @property
     def sequence(self) -> str:
