@@ -47,6 +47,12 @@ class Predictor:
     requested_condition: str = ""  # empty: the default
     use: str = ""  # the command it is used for, which may have a default condition of its own
 
+    def __repr__(self) -> str:
+        count = sum(parameter.numel() for parameter in self.model.parameters())
+        condition = f", condition {self.condition!r}" if self.condition else ""
+        origin = f"{self.task}, {count:,} parameters, sha256 {self.sha256[:12]}"
+        return f"Predictor({self.name!r}, {origin}, {self.device}{condition})"
+
     @property
     def conditions(self) -> tuple[str, ...]:
         """The conditions of the model: names of teachers that it can predict like."""

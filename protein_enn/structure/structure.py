@@ -103,7 +103,7 @@ class Structure:
     >>> from protein_enn import read_structure
     >>> structure = read_structure("examples/1bhl.pdb")
     >>> structure
-    Structure('1bhl', 135 residues in 1 chain(s), 1042 atoms, 59 hetero atoms)
+    Structure('1bhl', 135 residues in 1 chain, 1042 atoms, 59 hetero atoms)
     >>> structure.sequence[:10], structure.residue_id(0)
     ('SPGIWQLDCT', 'A:57')
     """
@@ -143,11 +143,11 @@ class Structure:
         return self.hetero
 
     def __repr__(self) -> str:
-        atoms = int(self.present.sum())
         chains = len(self.chain_ids)
-        size = f"{len(self)} residues in {chains} chain(s), {atoms} atoms, {len(self.hetero)} hetero atoms"
-        wrong = "".join(f"; {finding.message}" for finding in self.audit.at_least("error"))
-        return f"Structure({self.name!r}, {size}{wrong})"
+        sizes = f"{len(self)} residues in {chains} chain{'s' * (chains != 1)}, {int(self.present.sum())} atoms"
+        hetero = f", {len(self.hetero)} hetero atoms" if len(self.hetero) else ""
+        errors = "".join(f"; {finding.message}" for finding in self.audit.at_least("error"))
+        return f"Structure({self.name!r}, {sizes}{hetero}{errors})"
 
     @property
     def sequence(self) -> str:
