@@ -16,7 +16,8 @@ import torch
 from measurement import answered, fresh_process, machine, median_seconds, peak_megabytes, report
 
 import protein_enn as pe
-from protein_enn.predictor import Predictor, choose_device, shipped, untrained
+from protein_enn.devices import choose_device
+from protein_enn.predictor import Predictor, shipped, untrained
 from protein_enn.refinement import AcceptanceCriteria
 from protein_enn.structure import HeteroAtoms
 

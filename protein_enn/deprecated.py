@@ -1,6 +1,7 @@
-"""Names of version 1 and what they are called now. They work in this version, with a DeprecationWarning.
+"""Names of version 1 and what they are called now. They work in this version, with a warning.
 
-`MODULES` are modules that stand elsewhere, `NAMES` are names in modules that are still there. A module with old names
+`MODULES` are modules that stand elsewhere, `NAMES` are names in modules that are still there, `SETTINGS` are keys of
+configuration files. A module with old names
 has `__getattr__ = renamed(__name__)`; old modules are found by `OldModules`, which the package puts behind Python's own
 finders.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
@@ -101,6 +102,9 @@ MODULES: dict[str, str] = {
     "models.local_frames": "encoders.local_frames",
     "models.so2": "encoders.so2",
     "models.tensor_field": "encoders.tensor_field",
+    "metrics.homology": "metrics.alignment",
+    "metrics.matching": "metrics.alignment",
+    "metrics.relatives": "metrics.alignment",
     "nn.representation": "nn.rotation",
     "nn.rotations": "nn.edge_rotations",
     "refinement.freedom": "refinement.mobility",
@@ -156,6 +160,7 @@ NAMES: dict[str, str] = {
     "geometry.operators.axis_and_angle": "geometry.rotations.axis_and_angle",
     "geometry.operators.nearest_rotations": "geometry.rotations.nearest_rotations",
     "geometry.operators.rotation_about": "geometry.rotations.rotation_about",
+    "metrics.matching.doubt": "metrics.alignment.match_warning",
     "nn.representation.drawn_turn": "geometry.rotations.random_rotation",
     "nn.representation.random_rotation": "geometry.rotations.random_rotation",
     "nn.representation.turned": "nn.rotation.rotated_features",
@@ -174,6 +179,37 @@ NAMES: dict[str, str] = {
     "tasks.displacement.DisplacementModel": "models.displacement.DisplacementModel",
 }
 """Old name to new one, both with their module."""
+
+SETTINGS: dict[str, dict[str, str]] = {
+    "Experiment": {
+        "pair_share": "pair_fraction",
+        "template_share": "template_fraction",
+        "designed_share": "designed_fraction",
+    },
+    "RefinementTask.Config": {"spoil_models": "perturb_models"},
+}
+"""Old key of a configuration to new one, by the class of its settings."""
+
+
+def with_new_keys(settings: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a class of settings under today's keys, in their order; each old key gives a FutureWarning.
+
+    Parameters
+    ----------
+    settings
+        Qualified name of the class, a key of `SETTINGS`; others have no old keys.
+    values
+        As a file gives them.
+
+    Examples
+    --------
+    >>> with_new_keys("Experiment", {"task": "design"})
+    {'task': 'design'}
+    """
+    names = SETTINGS.get(settings, {})
+    for old in names.keys() & values.keys():
+        warnings.warn(f"the setting {old!r} is now {names[old]!r}", FutureWarning, stacklevel=2)
+    return {names.get(key, key): value for key, value in values.items()}
 
 
 def warn(old: str, new: str) -> None:

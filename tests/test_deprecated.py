@@ -6,7 +6,11 @@ from importlib import import_module
 
 import pytest
 
-from protein_enn.deprecated import MODULES, NAMES, PACKAGE
+from protein_enn.deprecated import MODULES, NAMES, PACKAGE, SETTINGS
+from protein_enn.settings import Settings
+from protein_enn.training.checkpoints import differences
+from protein_enn.training.experiment import Experiment
+from protein_enn.training.tasks.refinement import RefinementTask
 
 
 def forget(module: str) -> None:
@@ -55,3 +59,26 @@ def test_the_warning_stands_at_the_line_that_uses_the_old_name(tmp_path) -> None
 def test_a_module_that_never_was_is_not_found() -> None:
     with pytest.raises(ModuleNotFoundError):
         import_module("protein_enn.never_was")
+
+
+@pytest.mark.parametrize(
+    ("settings", "old", "new"), [(s, o, n) for s, keys in SETTINGS.items() for o, n in keys.items()]
+)
+def test_an_old_key_is_read_as_the_new_one(settings: str, old: str, new: str) -> None:
+    kinds: dict[str, type[Settings]] = {"Experiment": Experiment, "RefinementTask.Config": RefinementTask.Config}
+    required = {"task": "refinement"} if settings == "Experiment" else {}
+    with pytest.warns(FutureWarning, match=f"^the setting '{old}' is now '{new}'$"):
+        read = kinds[settings].model_validate({**required, old: 0.125})
+    assert read == kinds[settings].model_validate({**required, new: 0.125}) and getattr(read, new) == 0.125
+
+
+@pytest.mark.filterwarnings("ignore:the setting:FutureWarning")
+def test_a_run_begun_under_old_keys_is_the_same_run() -> None:
+    experiment = Experiment(task="refinement", pair_fraction=0.25, task_settings={"perturb_models": 0.5}).model_dump()
+    before = {**experiment, "pair_share": 0.25, "task_settings": {"spoil_models": 0.5}}
+    del before["pair_fraction"]
+    run = {"experiment": experiment, "processes": 2}
+    assert differences({"run": {"experiment": before, "processes": 2}}, run) == []
+    assert differences({"run": {"experiment": {**before, "pair_share": 0.3}, "processes": 2}}, run) == [
+        "the experiment"
+    ]

@@ -166,9 +166,9 @@ def test_a_split_is_the_same_whatever_else_is_there():
 def test_batches_keep_the_budget_one_member_a_cluster_and_depend_on_the_epoch_alone():
     records = [Record(f"{i}", 40 + i, f"{i // 3}", "train", "native") for i in range(30)]
     records += [Record(f"p{i}", 50, f"p{i}", "train", "pair") for i in range(30)]
-    sampler = ResidueBudget(records, "train", budget=200, crop=100, seed=1, pair_share=0.5)
+    sampler = ResidueBudget(records, "train", budget=200, crop=100, seed=1, pair_fraction=0.5)
     batches = sampler.batches(3)
-    assert batches == ResidueBudget(records, "train", budget=200, crop=100, seed=1, pair_share=0.5).batches(3)
+    assert batches == ResidueBudget(records, "train", budget=200, crop=100, seed=1, pair_fraction=0.5).batches(3)
     assert batches != sampler.batches(4)
     drawn = [i for items in batches for _, i in items]
     assert all(sum(records[i].length for _, i in items) <= 200 for items in batches)
@@ -192,14 +192,14 @@ def test_few_clusters_of_models_give_further_members_until_their_share_is_full()
     kinds = {"native": 20, "pair": 2, "template": 3}
     names = [(f"{kind}{i}", kind) for kind, count in kinds.items() for i in range(count)]
     records = [Record(f"{name}{j}", 50, name, "train", kind) for name, kind in names for j in "ab"]
-    sampler = ResidueBudget(records, "train", budget=200, crop=100, seed=1, pair_share=0.3, template_share=0.2)
+    sampler = ResidueBudget(records, "train", budget=200, crop=100, seed=1, pair_fraction=0.3, template_fraction=0.2)
     drawn = [records[i] for items in sampler.batches(0) for _, i in items]
     counts = {kind: sum(r.kind == kind for r in drawn) for kind in kinds}
     assert counts == {"native": 20, "pair": 12, "template": 8}
     per_cluster = [sum(r.cluster == f"template{i}" for r in drawn) for i in range(3)]
     assert max(per_cluster) - min(per_cluster) <= 1
     without = [r for r in records if r.kind == "native"]
-    alone = ResidueBudget(without, "train", budget=200, crop=100, seed=1, pair_share=0.3).batches(0)
+    alone = ResidueBudget(without, "train", budget=200, crop=100, seed=1, pair_fraction=0.3).batches(0)
     assert sum(map(len, alone)) == 20
 
 

@@ -34,7 +34,7 @@ class RefinementTask(Task):
         moves: tuple[float, ...] = (0.6, 0.25, 0.15)  # probability of 0, 1, 2 ... moves before the one of the loss
         partners: float = 0.3  # probability that an example of training has residues of partner chains
         context: float = 0.5  # and that it has atoms of ligands, ions and nucleic acids
-        spoil_models: float = 0.25  # and that a real model is perturbed as well
+        perturb_models: float = 0.25  # and that a real model is perturbed as well
         neighbors: int = 8  # residues whose errors are measured in each residue's frame
         frame_weight: float = 1.0
         lddt_weight: float = 1.0
@@ -55,7 +55,7 @@ class RefinementTask(Task):
         """A real model where the chain has one, else the perturbed native; and the native."""
         chances = (self.config.partners, self.config.context) if training else (0.0, float(self.config.context > 0))
         partners, context, perturbed = torch.rand(3, generator=generator) < torch.tensor(
-            (*chances, self.config.spoil_models if training else 0.0)
+            (*chances, self.config.perturb_models if training else 0.0)
         )
         chain = chain.take(chain.own | partners).with_context(context.expand(len(chain.context)))
         positions, kinds = chain.context, chain.context_kinds
