@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.deprecated import warn
 from protein_enn.metrics import stereochemistry
 from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.refinement.acceptance import Acceptance, AcceptanceCriteria, Decision
@@ -84,6 +85,9 @@ def refine(
     True
     """
     begun = time.perf_counter()
+    if "gate" in changes:
+        warn("refine(gate=...)", "refine(acceptance=...)")
+        acceptance = changes.pop("gate")
     options = (options or RefineOptions()).changed(changes)
     options.check()
     if not structure.present[:, chemistry.CA].any():
