@@ -92,7 +92,7 @@ def test_refine_takes_the_old_name_of_its_criteria() -> None:
     structure, predictor = random_structure((12,)), untrained("refinement", {"k": 4})
     with pytest.warns(DeprecationWarning, match=r"refine\(gate=...\) is now protein_enn.refine\(acceptance=...\)"):
         old = refine(structure, predictor=predictor, steps=0, gate=AcceptanceCriteria(rounds=3))
-    assert old.record()["weights"] == predictor.name
+    assert old.record()["weights"]["name"] == predictor.name
 
 
 def test_the_old_name_of_hetero_atoms_warns() -> None:
