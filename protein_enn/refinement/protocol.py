@@ -219,7 +219,7 @@ class _Protocol:
         lddt = float(before.lddt.nanmean())
         if not best.lddt < lddt - FALL:
             return best
-        fall = f"predicted lDDT would fall from {lddt:.3f} to {best.lddt:.3f} with what was mended"
+        fall = f"predicted lDDT would fall from {lddt:.3f} to {best.lddt:.3f} with what was idealized"
         if self.options.side_chains_only and best.lddt < lddt - TOO_FAR:
             unchanged = replace(best, decision=self.acceptance.unchanged(), quality=before)
             return unchanged.noted(f"nothing moved: {fall}")
