@@ -94,7 +94,15 @@ def _listed(inputs: Sequence[str]) -> Iterator[str]:
 
 
 def in_shard(batch: Sequence[Item], sharding: Sharding) -> list[Item]:
-    """The items of the shard that is done: by the names of their files, so that every item is in one shard alone."""
+    """The items of the shard that is asked for. Each item is in one shard, which the name of its file decides.
+
+    Parameters
+    ----------
+    batch
+        The items of all shards.
+    sharding
+        The shard; all items where none is asked for.
+    """
     shard = sharding.chosen()
     chosen = [item for item in batch if shard is None or shard.holds(item.path)]
     if batch and not chosen:
