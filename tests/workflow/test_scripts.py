@@ -39,7 +39,7 @@ def test_weights_are_copied_whole_or_not_at_all(tmp_path: Path) -> None:
         copy_weights(str(target), tmp_path / "third.safetensors")
 
 
-def test_curves_tell_no_times() -> None:
+def test_curves_contain_no_times() -> None:
     made = without_times("epoch,step,minutes,train/loss,time/seconds\n0,1,0.3,2.0,9\n0,2,0.6,1.5,9\n")
     assert made == "epoch,step,train/loss\n0,1,2.0\n0,2,1.5\n"
 
