@@ -15,6 +15,7 @@ from functools import partial
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
 
@@ -168,6 +169,8 @@ NAMES: dict[str, str] = {
     "chemistry.COMPACT_WIDTH": "chemistry.ATOM14_WIDTH",
     "geometry.compact.from_compact": "geometry.atom14.from_atom14",
     "geometry.compact.to_compact": "geometry.atom14.to_atom14",
+    "refinement.Gate": "refinement.AcceptanceCriteria",
+    "report.record_with_trace": "refinement.result.Refinement.record",
     "structure.OtherAtoms": "structure.HeteroAtoms",
     "models.ENCODERS": "encoders.ENCODERS",
     "models.encoder": "encoders.encoder",
@@ -231,8 +234,7 @@ def _find(module: str, name: str) -> Any:
     if old not in NAMES:
         raise AttributeError(f"module '{PACKAGE}.{module}' has no attribute {name!r}")
     warn(old, NAMES[old])
-    where, _, new = NAMES[old].rpartition(".")
-    return getattr(import_module(f"{PACKAGE}.{where}"), new)
+    return resolve_name(f"{PACKAGE}.{NAMES[old]}")
 
 
 class OldModules(MetaPathFinder, Loader):

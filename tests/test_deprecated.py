@@ -3,11 +3,15 @@
 import subprocess
 import sys
 from importlib import import_module
+from pkgutil import resolve_name
 
 import pytest
 
 from protein_enn.deprecated import MODULES, NAMES, PACKAGE, SETTINGS
+from protein_enn.predictor import untrained
+from protein_enn.refinement import AcceptanceCriteria, refine
 from protein_enn.settings import Settings
+from protein_enn.testing import random_structure
 from protein_enn.training.checkpoints import differences
 from protein_enn.training.experiment import Experiment
 from protein_enn.training.tasks.refinement import RefinementTask
@@ -35,8 +39,8 @@ def test_an_old_module_has_the_names_of_the_new_one(old: str, new: str) -> None:
 @pytest.mark.parametrize(("old", "new"), NAMES.items())
 @pytest.mark.filterwarnings("ignore:.* is now:DeprecationWarning")  # that of its module
 def test_an_old_name_is_the_new_one(old: str, new: str) -> None:
-    (module, name), (there, now) = ((f"{PACKAGE}.{x}").rsplit(".", 1) for x in (old, new))
-    expected = getattr(import_module(there), now)
+    module, name = f"{PACKAGE}.{old}".rsplit(".", 1)
+    expected = resolve_name(f"{PACKAGE}.{new}")
     with pytest.warns(DeprecationWarning, match=f"^{PACKAGE}.{old} is now {PACKAGE}.{new}$"):
         assert getattr(import_module(module), name) is expected
 
@@ -82,3 +86,16 @@ def test_a_run_begun_under_old_keys_is_the_same_run() -> None:
     assert differences({"run": {"experiment": {**before, "pair_share": 0.3}, "processes": 2}}, run) == [
         "the experiment"
     ]
+
+
+def test_refine_takes_the_old_name_of_its_criteria() -> None:
+    structure, predictor = random_structure((12,)), untrained("refinement", {"k": 4})
+    with pytest.warns(DeprecationWarning, match=r"refine\(gate=...\) is now protein_enn.refine\(acceptance=...\)"):
+        old = refine(structure, predictor=predictor, steps=0, gate=AcceptanceCriteria(rounds=3))
+    assert old.record()["weights"]["name"] == predictor.name
+
+
+def test_the_old_name_of_hetero_atoms_warns() -> None:
+    structure = random_structure((3,))
+    with pytest.warns(DeprecationWarning, match="is now protein_enn.structure.Structure.hetero"):
+        assert structure.others is structure.hetero

@@ -1,4 +1,4 @@
-"""Restrained minimisation: what it must mend, what it must leave, and what it says when it cannot work."""
+"""Restrained minimisation: what it must correct, what it must leave, and what it says when it cannot work."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def farthest(one: Structure, two: Structure) -> float:
     return float((one.positions - two.positions).norm(dim=-1).max())
 
 
-def test_noise_is_mended(native: Structure, noisy: Structure) -> None:
+def test_noise_is_removed(native: Structure, noisy: Structure) -> None:
     result = relaxation(noisy, threads=1)
     relaxed, before = result.structure, stereochemistry(noisy)
     after = stereochemistry(relaxed)
@@ -122,7 +122,7 @@ def test_what_is_no_standard_residue_is_held_or_left_out_and_named(noisy: Struct
     assert farthest(result.structure, odd) > 0.1
 
 
-def test_a_stretched_bond_is_mended_and_a_gap_is_not(helix: Structure) -> None:
+def test_a_stretched_bond_is_corrected_and_a_gap_is_not(helix: Structure) -> None:
     positions = helix.positions.clone()
     positions[10:] += (
         1.5 * torch.nn.functional.normalize(positions[10, N] - positions[9, C], dim=0) * helix.present[10:, :, None]

@@ -120,7 +120,7 @@ def test_partners_come_with_the_labels_that_were_made_with_them(
         assert alone[(epoch, PARTNERED)][0].num_nodes == 18
 
 
-def test_a_record_is_learned_from_those_that_labeled_it(store: Path, labels: dict[str, Path]) -> None:
+def test_an_example_takes_labels_of_those_teachers_that_have_them(store: Path, labels: dict[str, Path]) -> None:
     found = examples(store, labels)
     assert {int(found[(epoch, OTHER)][0].condition[0]) for epoch in range(12)} == {1}
     neither = examples(store, {"clean": labels["clean"]})

@@ -171,7 +171,7 @@ def _numbers(line: str, where: str) -> list[float]:
     except ValueError:
         row = []
     if len(row) not in (4, 12):
-        raise ValueError(f"{where}: {stripped[:60]!r} is not a row of 4 numbers (or 12) of an operator; mend the line")
+        raise ValueError(f"{where}: {stripped[:60]!r} is not a row of 4 numbers (or 12) of an operator; fix the line")
     return row
 
 

@@ -24,7 +24,7 @@ def test_the_target_leads_back_to_the_native() -> None:
     assert 0.5 < float(target.displacement.square().mean().sqrt()) < 0.9  # about the 0.7 Å of each coordinate
 
 
-def test_predictions_turn_with_the_graph_and_the_loss_does_not_see_it() -> None:
+def test_predictions_rotate_with_the_graph_and_the_loss_stays() -> None:
     torch.manual_seed(0)
     model = build("displacement", {"encoder_settings": {"layers": 2, "lmax": 1}})
     task = DisplacementTask(DisplacementTask.Config(), model.config)

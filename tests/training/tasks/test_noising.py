@@ -36,7 +36,7 @@ def test_some_natives_are_not_perturbed():
     assert 0.03 < sum(same) / 300 < 0.15
 
 
-def test_turned_side_chains_keep_bonds_and_backbone_and_change_chi():
+def test_rotated_side_chains_keep_bonds_and_backbone_and_change_chi():
     rotated = rotate_side_chains(X, CHAIN.residues, 1.0, seeded_generator(5))
     assert torch.equal(rotated[:, :5], X[:, :5])
     for row in range(len(X)):

@@ -104,7 +104,7 @@ def test_equivalent_atoms_take_the_names_that_fit():
     assert torch.equal(closest_naming(chain.atom14, chain.atom14, chain.mask, chain.residues), chain.atom14)
 
 
-def test_foretold_errors_are_right_when_they_are_the_logarithms_of_the_true_ones():
+def test_predicted_errors_are_right_when_they_are_the_logarithms_of_the_true_ones():
     error = torch.rand(5, 3, 14, generator=seeded_generator(4))
     mask = torch.ones_like(error, dtype=torch.bool)
     mask[4] = False  # an unknown residue does not count
@@ -143,7 +143,7 @@ def chain_with_partner() -> Chain:
     return Chain.of(part(structure, first), partners=part(structure, second))
 
 
-def test_partners_are_seen_but_nothing_is_learned_of_them():
+def test_partners_are_in_the_graph_but_not_in_the_loss():
     chain = chain_with_partner()
     task = RefinementTask(RefinementTask.Config(partners=1.0), MODEL.config)
     graph, target = task.example(chain, seeded_generator(3), True)
