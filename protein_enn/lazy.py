@@ -1,4 +1,4 @@
-"""Names of a package that are loaded when they are first asked for (PEP 562): `--help` need not wait for torch."""
+"""Names of a package that are imported at their first use (PEP 562), so that `--help` does not import torch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from protein_enn.deprecated import renamed
 def lazy(package: str, modules: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
     """The `__getattr__` of a package whose `modules`, by their path inside it, define these names."""
     old = renamed(package)  # names of version 1, with a warning; AttributeError for any other
-    homes = {name: module for module, names in modules.items() for name in names}
+    module_of = {name: module for module, names in modules.items() for name in names}
 
     def find(name: str) -> Any:
-        if name in homes:
-            return getattr(import_module(f"{package}.{homes[name]}"), name)
+        if name in module_of:
+            return getattr(import_module(f"{package}.{module_of[name]}"), name)
         return old(name)
 
     return find

@@ -1,4 +1,4 @@
-"""What a structure lacks or says nothing with: occupancies and B factors."""
+"""Missing atoms, and occupancies and B factors without information."""
 
 from __future__ import annotations
 

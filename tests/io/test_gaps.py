@@ -86,7 +86,7 @@ def test_the_limit_is_that_of_the_peptide_bond(width: float, count: int) -> None
 
 @pytest.mark.parametrize(("width", "count"), [(4.4, 0), (4.6, 1)])
 @pytest.mark.parametrize(("residue", "atom"), [(4, C), (5, N)])
-def test_where_c_or_n_is_missing_the_cas_tell(residue: int, atom: int, width: float, count: int) -> None:
+def test_where_c_or_n_is_missing_the_ca_distance_decides(residue: int, atom: int, width: float, count: int) -> None:
     structure = random_structure((12,))
     positions = structure.positions.clone()
     step = positions[5, CA] - positions[4, CA]

@@ -34,8 +34,8 @@ def test_hetatm_bonded_to_the_chain_is_protein(peptide, file_of, name):
     assert structure.sequence == ("GGS" if name == "GLY" else "GXS")
 
 
-def test_modified_residues_that_the_dictionary_knows_are_protein_anywhere(peptide, file_of):
-    """MSE in a loop whose neighbours are not resolved."""
+def test_modified_residues_of_the_dictionary_are_protein_anywhere(peptide, file_of):
+    """MSE in a loop whose neighbors are not resolved."""
     structure = read_structure(
         file_of([*peptide("GAS"), *hetero(peptide, "MSE", start=40, origin=(30, 30, 30))], "pdb")
     )
@@ -70,7 +70,7 @@ def test_a_chain_of_nothing_but_hetatm_is_read(peptide, file_of):
 
 @pytest.mark.parametrize(("far", "sequence"), [(0, "GAS"), (40, "GS")])
 def test_a_trace_is_bonded_by_its_ca(peptide, file_of, far, sequence):
-    """With no C and N to tell, CAs 3.8 Å apart do."""
+    """Without C and N, CAs 3.8 Å apart count as bonded."""
     atoms = [a for a in peptide("GAS") if a["name"] == "CA"]
     atoms[1].update(record="HETATM", z=atoms[1]["z"] + far)
     assert read_structure(file_of(atoms, "pdb")).sequence == sequence

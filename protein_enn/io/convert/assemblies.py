@@ -75,8 +75,8 @@ def _find_assembly(header: gemmi.Structure, assembly: str, file: str) -> gemmi.A
     names = [a.name for a in header.assemblies]
     if assembly in names:
         return header.assemblies[names.index(assembly)]
-    known = f"there are {', '.join(names[:20])}" if names else "the file declares none"
-    raise EmptyStructureError(f"{file}: no assembly {assembly!r}; {known}")
+    available = f"there are {', '.join(names[:20])}" if names else "the file declares none"
+    raise EmptyStructureError(f"{file}: no assembly {assembly!r}; {available}")
 
 
 def _blocks(table: AtomTable, assembly: gemmi.Assembly) -> Iterator[tuple[NDArray[np.int64], gemmi.Assembly.Operator]]:

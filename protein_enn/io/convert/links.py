@@ -69,14 +69,14 @@ def find_links(structure: Structure, header: gemmi.Structure) -> tuple[Links, li
         by_label = connection.link_id == LABEL_IDS
         first, second = (atoms.find(a, by_label) for a in (connection.partner1, connection.partner2))
         kind = _kind(structure, connection, first, second)
-        bonds = [_directed(bond) for bond in atoms.bonds(connection, first, second, FARTHEST[kind])]
+        bonds = [_sort_ends(bond) for bond in atoms.bonds(connection, first, second, FARTHEST[kind])]
         if not bonds:
             lost[_reason(connection, first, second)].append(f"{connection.partner1} - {connection.partner2}")
         kinds.update({bond: kind for bond in bonds if bond not in kinds and not _along_chain(structure, bond)})
     declared = len(kinds)
     bridged = {end.residue for bond, kind in kinds.items() if kind == "disulfide" for end in bond}
-    kinds.update({bond: kinds.get(bond, "disulfide") for bond in map(_directed, _disulfides(structure, bridged))})
-    kinds.update({bond: kinds.get(bond, "peptide") for bond in map(_directed, _closures(structure))})
+    kinds.update({bond: kinds.get(bond, "disulfide") for bond in map(_sort_ends, _disulfides(structure, bridged))})
+    kinds.update({bond: kinds.get(bond, "peptide") for bond in map(_sort_ends, _closures(structure))})
     return _links(kinds), _findings(lost, len(kinds) - declared)
 
 
@@ -111,27 +111,27 @@ class _Atoms:
             self.copies[""] = [(chain, "") for chain in chains]
 
     def _by_id(self, ids: tuple[str, ...], numbers: list[int]) -> dict[tuple[str, str], list[int]]:
-        found: dict[tuple[str, str], list[int]] = defaultdict(list)
+        indices: dict[tuple[str, str], list[int]] = defaultdict(list)
         chains, codes = self.structure.chains.tolist(), self.structure.insertion_codes
         for i, (chain, number, code) in enumerate(zip(chains, numbers, codes, strict=True)):
             if f"{number}{code}" in self.numbers:
-                found[ids[chain], f"{number}{code}"].append(i)
-        return found
+                indices[ids[chain], f"{number}{code}"].append(i)
+        return indices
 
     def find(self, address: gemmi.AtomAddress, by_label: bool) -> list[tuple[End, str]]:
         """The atom in each copy of its chain, and which copy that is."""
         name, residue_name, hetero = address.atom_name, address.res_id.name, self.structure.hetero
-        found = []
+        matches = []
         for chain, copy in self.copies.get(address.chain_name, ()):
-            place = (chain, _number(address))
-            for i in (self.by_label if by_label else self.residues).get(place, ()):
+            key = (chain, _number(address))
+            for i in (self.by_label if by_label else self.residues).get(key, ()):
                 atom = slot(self.kinds[i], name)
                 if self.structure.residue_names[i] == residue_name and atom >= 0 and self.present[i, atom]:
-                    found.append((End(i, atom), copy))
-            for i in self.hetero.get(place, ()):
+                    matches.append((End(i, atom), copy))
+            for i in self.hetero.get(key, ()):
                 if hetero.names[i] == name and hetero.residue_names[i] == residue_name:
-                    found.append((End(-1, i), copy))
-        return found
+                    matches.append((End(-1, i), copy))
+        return matches
 
     def position(self, end: End) -> NDArray[np.float32]:
         """The position of an end, Å."""
@@ -182,7 +182,7 @@ def _reason(connection: gemmi.Connection, first: list[tuple[End, str]], second: 
     return "links-dangling" if conformer or not first or not second else "links-too-long"
 
 
-def _directed(bond: Bond) -> Bond:
+def _sort_ends(bond: Bond) -> Bond:
     """From C to N in a peptide bond; else in the order of residues, other atoms last."""
     atoms = tuple(end.atom if end.residue >= 0 else -1 for end in bond)
     if set(atoms) == {chemistry.C, chemistry.N}:

@@ -104,8 +104,8 @@ def _table(columns: Mapping[str, Column], rows: NDArray[np.int64], file: str, le
     count = len(rows)
 
     def text(*items: str) -> Labels:
-        given = (columns[item].labels() for item in items if item in columns)
-        return _first_given(given, count)
+        labels = (columns[item].labels() for item in items if item in columns)
+        return _first_given(labels, count)
 
     axes = [columns[item].numbers() for item in COORDINATES]
     positions, has_position = coordinates(
@@ -181,8 +181,8 @@ def _refuse_bad(states: NDArray[np.uint8], item: str, rows: NDArray[np.int64], f
 
 
 def _polymer_states(states: NDArray[np.uint8]) -> NDArray[np.int8]:
-    given = states == OK
-    return given.astype(np.int8) if given.any() else np.full(len(given), -1, dtype=np.int8)
+    numbered = states == OK
+    return numbered.astype(np.int8) if numbered.any() else np.full(len(numbered), -1, dtype=np.int8)
 
 
 def _or(

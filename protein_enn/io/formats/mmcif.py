@@ -81,12 +81,12 @@ def _columns(data: bytes, block: gemmi.cif.Block, file: str) -> dict[str, Tokens
 
 
 def _refuse_two_loops(block: gemmi.cif.Block, file: str) -> None:
-    found = 0
+    parts = 0
     for item in block:
         tags = item.loop.tags if item.loop is not None else [item.pair[0]] if item.pair is not None else []
-        found += any(tag.lower().startswith("_atom_site.") for tag in tags)
-    if found > 1:
-        raise FormatError(f"{file}: atom_site is in {found} pieces, not in one loop; join them or keep one")
+        parts += any(tag.lower().startswith("_atom_site.") for tag in tags)
+    if parts > 1:
+        raise FormatError(f"{file}: atom_site is in {parts} pieces, not in one loop; join them or keep one")
 
 
 def _compare(columns: dict[str, Tokens], loop: gemmi.cif.Loop, tags: list[str], file: str) -> None:

@@ -215,10 +215,10 @@ def _check_with_gemmi(data: bytes, file: str, lines: Lines) -> Header:
             reason = " ".join(str(error).split())[:200]
             raise FormatError(f"{file}: gemmi cannot read this PDB file ({reason}); correct that line") from error
     if not _same_counts(header, lines):
-        found = sum(model.count_atom_sites() for model in header)
+        total = sum(model.count_atom_sites() for model in header)
         count = int((lines.model >= 0).sum())
         raise FormatError(
-            f"{file}: {count} atom lines, but gemmi finds {found} atoms; the file mixes conventions, write it as mmCIF"
+            f"{file}: {count} atom lines, but gemmi finds {total} atoms; the file mixes conventions, write it as mmCIF"
         )
     return header
 

@@ -68,7 +68,7 @@ class Tokens:
     def numbers(self) -> Numbers:
         """Values and states, see `numbers.parse_numbers`."""
         if self.grid is not None:
-            return self._trimmed().numbers()
+            return self._trim().numbers()
         values, states = parse_numbers(self._cells(right=True))
         wide = self.lengths > WIDEST
         if wide.any():
@@ -82,7 +82,7 @@ class Tokens:
         values = np.array([value for value, _ in read], dtype=np.int64)
         return values[labels.codes], np.array([state for _, state in read], dtype=np.uint8)[labels.codes]
 
-    def _trimmed(self) -> Tokens:
+    def _trim(self) -> Tokens:
         """Without the blanks that follow the values."""
         columns = np.ascontiguousarray(self._cells().T)
         trailing = np.zeros(len(self), dtype=np.int64)
@@ -156,8 +156,8 @@ def _cut_columns(data: bytes, start: int, width: int, rows: int) -> list[Tokens]
 
 def _cut_anywhere(data: bytes, start: int, width: int, count: int) -> list[Tokens] | None:
     """The columns of rows in any layout."""
-    found = _ENDS_LINE.search(data, start)
-    end = len(data) if found is None else found.start()
+    match = _ENDS_LINE.search(data, start)
+    end = len(data) if match is None else match.start()
     if not data[start:end].isascii():
         return None
     text = np.frombuffer(data[start:end] + b"\n", np.uint8)

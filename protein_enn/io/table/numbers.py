@@ -19,11 +19,11 @@ def parse_numbers(cells: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArra
 
     A standard uncertainty, `1.234(5)`, is cut off; quotes around a number are taken off. What is not OK has value 0.
     """
-    aligned = _aligned(cells)
+    aligned = _parse_aligned(cells)
     return _any_notation(cells) if aligned is None else (aligned, np.zeros(len(cells), dtype=np.uint8))
 
 
-def _aligned(cells: NDArray[np.uint8]) -> NDArray[np.float64] | None:
+def _parse_aligned(cells: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     """Numbers written like `%8.3f`, with the point of all of them in one column; None when any is not."""
     count, width = cells.shape
     points = np.flatnonzero(cells[:1] == 46)

@@ -147,10 +147,10 @@ def _place_others(structure: Structure, hetero: HeteroAtoms) -> _Hetero:
 
 def _parse_id(text: str) -> tuple[str, int, str]:
     """Author chain, number and insertion code of "A:52B"."""
-    found = re.fullmatch(r"(.*):(-?[0-9]+)(.*)", text, re.DOTALL)  # a colon may stand in the chain id or the code
-    if found is None:
+    match = re.fullmatch(r"(.*):(-?[0-9]+)(.*)", text, re.DOTALL)  # a colon may stand in the chain id or the code
+    if match is None:
         raise WriteError(f"{text!r} is no id of a context residue; write chain and number as in A:52B")
-    return found[1], int(found[2]), found[3]
+    return match[1], int(match[2]), match[3]
 
 
 def _name_molecules(molecules: list[tuple[str, str, str]]) -> list[Molecule]:
@@ -244,12 +244,12 @@ def _bonds(
     structure: Structure, residue: NDArray[np.int64], slots: NDArray[np.int64], order: NDArray[np.int64]
 ) -> list[Bond]:
     """The links of the structure whose two atoms are present."""
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
+    new_index = np.empty(len(order), dtype=np.int64)
+    new_index[order] = np.arange(len(order))
     links = structure.links
     of_slot = np.full(structure.present.shape, -1)
-    of_slot[residue, slots] = place[: len(residue)]
-    of_other = place[len(residue) :]
+    of_slot[residue, slots] = new_index[: len(residue)]
+    of_other = new_index[len(residue) :]
     bonds = []
     for kind, ends, atoms in zip(links.kinds.tolist(), links.residues.tolist(), links.atoms.tolist(), strict=True):
         a, b = (int(of_slot[i, s] if i >= 0 else of_other[s]) for i, s in zip(ends, atoms, strict=True))

@@ -142,11 +142,11 @@ def _add(site: AtomSite, item: str, cells: Cells) -> _Edits:
     for row, value in zip(cells.rows.tolist(), cells.values.tolist(), strict=True):
         texts[row] = b"%.*f" % (DECIMALS[item], value)
     tag = b"\n_atom_site." + item.encode()
-    places = site.ends[:, -1]
-    if site.header_end == places[0]:
-        return _Edits(places, places, [tag + b" " + texts[0]])
-    places = np.concatenate(([site.header_end], places))
-    return _Edits(places, places, [tag, *(b" " + text for text in texts)])
+    positions = site.ends[:, -1]
+    if site.header_end == positions[0]:
+        return _Edits(positions, positions, [tag + b" " + texts[0]])
+    positions = np.concatenate(([site.header_end], positions))
+    return _Edits(positions, positions, [tag, *(b" " + text for text in texts)])
 
 
 def locate(data: bytes, file: str, name: str | None) -> AtomSite:
@@ -202,8 +202,8 @@ def _skip_to(tokens: Iterator[re.Match[bytes]], tag: str) -> int:
 
 def _split_at_blanks(data: bytes, start: int, count: int) -> NDArray[np.int64] | None:
     """Starts and ends of `count` tokens without blanks in them; None where this needs the full grammar."""
-    found = _END.search(data, start)
-    end = len(data) if found is None else found.start()
+    match = _END.search(data, start)
+    end = len(data) if match is None else match.start()
     text = np.frombuffer(data, np.uint8)[start:end]
     blank = np.concatenate(([True], text <= 32, [True]))
     edges = np.flatnonzero(blank[1:] != blank[:-1])

@@ -61,24 +61,24 @@ def residue_span(structure: Structure, token: Token, name: str | None, span: str
         raise token.error(f"{shorten(span)} is no residue number or range: write 45, 52B, 45-60 or -3--1")
     low, high = (int(match[1]), match[2]), (int(match[3] or match[1]), match[4] or "")
     if not match[3]:
-        found = candidates.residues & (structure.numbers == low[0])
-        found &= _accept_codes(structure, low[0], lambda code: code == low[1])
+        residues = candidates.residues & (structure.numbers == low[0])
+        residues &= _accept_codes(structure, low[0], lambda code: code == low[1])
     elif (high[0], high[1] or "~") < low:
         raise token.error(
             f"the range runs backwards: write {span.removeprefix(match[1] + match[2])[1:]}-{low[0]}{low[1]}"
         )
     else:
-        found = candidates.residues & (structure.numbers >= low[0]) & (structure.numbers <= high[0])
-        found &= _accept_codes(structure, low[0], lambda code: code >= low[1])
-        found &= _accept_codes(structure, high[0], lambda code: not high[1] or code <= high[1])
-    if found.any():
-        return Choice(found, empty(structure).hetero)
+        residues = candidates.residues & (structure.numbers >= low[0]) & (structure.numbers <= high[0])
+        residues &= _accept_codes(structure, low[0], lambda code: code >= low[1])
+        residues &= _accept_codes(structure, high[0], lambda code: not high[1] or code <= high[1])
+    if residues.any():
+        return Choice(residues, empty(structure).hetero)
     if not match[3]:
-        wanted = f"{low[0]}{low[1]}"
+        number_and_code = f"{low[0]}{low[1]}"
         parts = (residue_id.rpartition(":") for residue_id in structure.hetero.residue_ids)
-        hetero = _mask(number == wanted and name in (None, chain_id) for chain_id, _, number in parts)
+        hetero = _mask(number == number_and_code and name in (None, chain_id) for chain_id, _, number in parts)
         if hetero.any():
-            return Choice(found, hetero)
+            return Choice(residues, hetero)
     raise token.error(f"no such residue; {_numbering(structure, name, candidates.residues, low[0])}")
 
 
@@ -102,14 +102,14 @@ def _numbering(structure: Structure, name: str | None, candidates: Bool[Tensor, 
 
 def residue_name(structure: Structure, token: Token) -> Choice:
     """Residues and other atoms by the residue name in the file; names of the standard twenty need not occur."""
-    found = Choice(
+    selected = Choice(
         _mask(name == token.text for name in structure.residue_names),
         _mask(name == token.text for name in structure.hetero.residue_names),
     )
-    if not found.residues.any() and not found.hetero.any() and token.text not in chemistry.RESIDUES:
+    if not selected.residues.any() and not selected.hetero.any() and token.text not in chemistry.RESIDUES:
         names = sorted({*structure.residue_names, *structure.hetero.residue_names})
         raise token.error(f"no residue of this name; there are {join_names(names)}{suggest(token.text, names)}")
-    return found
+    return selected
 
 
 def kind(structure: Structure, token: Token) -> Choice:

@@ -165,7 +165,7 @@ def test_links(mixed, format):
         assert all(found[0].find_cra(end).atom for c in found.connections for end in (c.partner1, c.partner2))
 
 
-def test_chains_that_share_an_author_id_stay_two(cif, peptide, file_of):
+def test_two_chains_with_one_author_id_stay_two(cif, peptide, file_of):
     atoms = [*peptide("GAS", label_chain="A"), *peptide("GAS", start=1, label_chain="B", origin=(0, 9, 0))]
     structure = replace(read_structure(file_of(atoms, cif)), source=None)
     assert structure.chain_ids == ("A", "A")

@@ -20,7 +20,7 @@ def written(structure, format):
 
 
 @pytest.mark.parametrize(
-    ("format", "changes", "says"),
+    ("format", "changes", "message"),
     [
         ("pdb", {"chain_ids": ("AB", "b")}, "chain id 'AB'"),
         ("pdb", {"chain_ids": ("", "b")}, "chain id ''"),
@@ -45,7 +45,7 @@ def written(structure, format):
         ("any", {"numbers": 0}, "two residues of one chain are called A:0"),
     ],
 )
-def test_what_a_format_cannot_hold_is_refused(format, changes, says, mixed, tmp_path):
+def test_what_a_format_cannot_hold_is_refused(format, changes, message, mixed, tmp_path):
     suffixes = {"pdb": (".pdb",), "cif": (".cif", ".bcif"), "any": (".pdb", ".cif", ".bcif.gz")}[format]
     for name, value in changes.items():
         old = getattr(mixed, name)
@@ -56,7 +56,7 @@ def test_what_a_format_cannot_hold_is_refused(format, changes, says, mixed, tmp_
             new[(0, CA, 0)[: new.dim()]] = value
         changed = replace(mixed, **{name: new})
         for suffix in suffixes:
-            with pytest.raises(WriteError, match=f"x{suffix}: .*{re.escape(says)}.*; ".replace(". ", ". ?")):
+            with pytest.raises(WriteError, match=f"x{suffix}: .*{re.escape(message)}.*; ".replace(". ", ". ?")):
                 write_structure(changed, tmp_path / f"x{suffix}")
     assert not list(tmp_path.iterdir())
 

@@ -108,7 +108,7 @@ def test_numbers_keep_their_decimals_and_have_three(rewritten, shifted):
     assert rewritten(least).decode() == mmcif(ROWS), "less than half of the last digit"
 
 
-def test_values_that_stand_beside_each_other_stay_apart(rewritten, shifted):
+def test_adjacent_values_stay_separate(rewritten, shifted):
     rows = ROWS.replace("3.0     2.000", "3.0 2.000")
     structure = read_structure(mmcif(rows).encode())
     new = rewritten(shifted(structure, slot=chemistry.C, by=-1000.0)).decode()

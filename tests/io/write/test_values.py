@@ -52,14 +52,14 @@ def test_texts_that_look_like_nulls_are_none(mixed):
     assert {"'?'", "'.'"} <= ids and not {"?", "."} & ids
 
 
-def test_exact_coordinates_where_the_format_has_room(cif, mixed):
+def test_exact_coordinates_where_the_format_can_hold_them(cif, mixed):
     """What a file gave with four decimals, a part of it keeps; computed coordinates are kept to 0.00001 Å."""
     positions = torch.where(mixed.present[..., None], (mixed.positions + 0.0004).round(decimals=4), 0.0)
     assert read_structure(written(replace(mixed, positions=positions), cif)).positions.equal(positions)
     positions = torch.where(mixed.present[..., None], mixed.positions + torch.pi, 0.0)
     again = read_structure(written(replace(mixed, positions=positions), cif))
     assert torch.allclose(again.positions, positions, atol=6e-6)
-    assert not re.search(rb"\d\.\d{4}", written(mixed, "mmcif")), "three decimals where three say all"
+    assert not re.search(rb"\d\.\d{4}", written(mixed, "mmcif")), "three decimals where three are exact"
 
 
 def test_no_negative_zero(mixed):
