@@ -56,6 +56,7 @@ class MutantScores(MutationResult):
     kind = "mutants"
     layout = (*SOURCE, "estimator", "calibration", "seed", *ORIGIN)
     columns: ClassVar = {
+        **MutationResult.columns,
         "mutations": Column(None, None, "mutations in author numbering, all made at once: A:H18A,B:T5S"),
         "additive": Column("nats", HIGHER, "sum of the scores of the single mutations"),
         "interaction": Column(

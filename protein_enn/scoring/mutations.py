@@ -66,6 +66,7 @@ class MutationScan(MutationResult):
 
     kind = "scan"
     columns: ClassVar = {
+        **MutationResult.columns,
         "number": Column(None, None, "author residue number"),
         "icode": Column(None, None, "insertion code, empty where there is none"),
         "wt": Column(None, None, "amino acid in the structure, one letter"),
