@@ -19,7 +19,7 @@ from inference import predictor_for, tiled
 from measurement import machine, median_seconds, report, seconds_of
 
 import protein_enn as pe
-from protein_enn.evaluation.refinement.cases import perturbed
+from protein_enn.evaluation.refinement.cases import add_noise
 from protein_enn.metrics import lddt, stereochemistry
 from protein_enn.predictor import Predictor
 from protein_enn.refinement.relax import relaxation
@@ -42,7 +42,7 @@ def quality(structure: pe.Structure, native: pe.Structure) -> dict[str, float]:
 
 def compared(native: pe.Structure, noise: float, predictor: Predictor, repeats: int, threads: int) -> dict[str, float]:
     """Seconds of both (ours: median after a warm-up; OpenMM: once), what they made of the input, and the ratio."""
-    model = perturbed(native, noise, SEED)
+    model = add_noise(native, noise, SEED)
     made: dict[str, pe.Structure] = {"input": model}
 
     def ours() -> None:

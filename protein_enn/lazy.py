@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from protein_enn.deprecated import renamed
+
 
 def lazy(package: str, modules: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
     """The `__getattr__` of a package whose `modules`, by their path inside it, define these names."""
+    old = renamed(package)  # names of version 1, with a warning; AttributeError for any other
     homes = {name: module for module, names in modules.items() for name in names}
 
     def find(name: str) -> Any:
         if name in homes:
             return getattr(import_module(f"{package}.{homes[name]}"), name)
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return old(name)
 
     return find

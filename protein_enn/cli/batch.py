@@ -84,11 +84,11 @@ def items(
 
 def _listed(inputs: Sequence[str]) -> Iterator[str]:
     """The inputs with those of each @LIST in its place; typer.BadParameter for a list that cannot be read."""
-    from protein_enn.io.inputs import without_lists
+    from protein_enn.io.inputs import expand_lists
 
     for given in inputs:
         try:
-            yield from map(str, without_lists([given]))
+            yield from map(str, expand_lists([given]))
         except (ValueError, OSError) as error:
             raise typer.BadParameter(explain(error)) from error
 

@@ -43,7 +43,7 @@ class KeepBest(Callback):
         log: Callable[[str], None],
         checkpoint_minutes: float,
     ) -> None:
-        self.out, self.run, self.describe, self.log = out, run, describe, log
+        self.out, self.run, self.describe, self.log_line = out, run, describe, log
         self.checkpoint_minutes, self.saved_at = checkpoint_minutes, 0.0
         self.best = float("inf")
         self.tensors: dict[str, Tensor] = {}
@@ -84,7 +84,7 @@ class KeepBest(Callback):
         self._save(trainer, module)
         shown = ", ".join(f"{k.removeprefix('val/')} {v:.4f}" for k, v in module.metrics.items() if k[:4] == "val/")
         if trainer.is_global_zero:
-            self.log(
+            self.log_line(
                 f"step {module.global_step}, {module.minutes:.1f} min, {module.residues_seen} residues: {shown}"
                 f"{' (best)' if improved else ''}"
             )

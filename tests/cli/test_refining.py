@@ -44,7 +44,7 @@ def run(weights: dict[str, str], tmp_path: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def shaken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first 40 residues of the example: real side chains, and faults that any weights let be mended."""
+    """The first 40 residues of the example: real side chains, and faults that any weights let be idealized."""
     path = tmp_path_factory.mktemp("shaken") / "shaken.pdb"
     lines = [line for line in EXAMPLE.read_text().splitlines() if line.startswith("ATOM")]
     first = int(lines[0][22:26])

@@ -148,7 +148,7 @@ def test_related_chains_across_the_splits_of_a_table_are_an_error_that_names_bot
     assert any("not independent" in note for note in reported.notes) and reported.store.provenance["leaks"] == 1
 
 
-def test_what_was_seen_goes_to_training_unless_nothing_is_left(tmp_path: Path):
+def test_overlapping_chains_go_to_training_unless_nothing_is_left(tmp_path: Path):
     data = str(folder_of(tmp_path / "in", [("one", 1, "1", "train"), ("two", 2, "2", "val"), ("three", 3, "3", "val")]))
     two = random_structure((60,), seed=2).sequence
     some = prepare([data], tmp_path / "some", overlaps=lambda sequence: sequence == two)

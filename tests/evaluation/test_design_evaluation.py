@@ -37,7 +37,7 @@ def proteins() -> dict[str, Structure]:
 
 @pytest.fixture
 def data(tmp_path: Path, proteins: dict[str, Structure]) -> Path:
-    """Sets one (a, b) and two (b, c, a file that is not there) of a table of chains; `lost` has nothing but that."""
+    """Sets one (a, b) and two (b, c, a missing file) of a table of chains; `lost` has nothing but that."""
     rows = ["file\tchain\tsplit\tset"]
     for name, sets in (("a", "one"), ("b", "one|two"), ("c", "two"), ("absent", "two|lost")):
         if name in proteins:
@@ -71,9 +71,9 @@ def test_every_protein_is_in_one_bin_of_length() -> None:
 
 
 def test_a_protein_of_two_sets_is_measured_once(data: Path, design: Predictor, proteins: dict[str, Structure]) -> None:
-    seen: list[str] = []
-    found = measure_design(data, "one,two", design, orders=2, seed=3, progress=lambda i, n, line: seen.append(line))
-    assert len(seen) == 4 and any("absent.pdb" in line for line in seen)
+    lines: list[str] = []
+    found = measure_design(data, "one,two", design, orders=2, seed=3, progress=lambda i, n, line: lines.append(line))
+    assert len(lines) == 4 and any("absent.pdb" in line for line in lines)
     rows = {row["name"]: row for row in found.rows()}
     assert [row["set"] for row in rows.values()] == ["one", "one|two", "two", "two"]
     failed = rows[f"absent.pdb:{proteins['a'].chain_ids[0]}"]
@@ -88,7 +88,7 @@ def test_a_protein_of_two_sets_is_measured_once(data: Path, design: Predictor, p
     )
 
 
-def test_figures_are_those_of_score_and_design(data: Path, design: Predictor, proteins: dict[str, Structure]) -> None:
+def test_metrics_are_those_of_score_and_design(data: Path, design: Predictor, proteins: dict[str, Structure]) -> None:
     name, chain = "c", proteins["c"].chain_ids[0]
     found = measure_design(data, "two", design, orders=2, seed=3)
     row = next(row for row in found.rows() if row["name"] == f"c.pdb:{chain}")
@@ -96,8 +96,8 @@ def test_figures_are_those_of_score_and_design(data: Path, design: Predictor, pr
     assert row["perplexity"] == pytest.approx(reference.perplexity, rel=1e-3)  # coordinates of a file have 3 decimals
     (decoded,) = sample(proteins[name], predictor=design, temperature=0.0, seed=3)
     assert row["recovery_decoded"] == pytest.approx(decoded.recovery)
-    known = int((proteins[name].residues != chemistry.UNKNOWN).sum())
-    assert row["scored"] == known
+    count = int((proteins[name].residues != chemistry.UNKNOWN).sum())
+    assert row["scored"] == count
     bare = measure_design(data, "two", design, decode=False)
     assert all(row.get("recovery_decoded") is None for row in bare.rows())
 
@@ -112,12 +112,12 @@ def test_a_set_of_failures_is_an_error_that_names_it(data: Path, design: Predict
 def test_the_weights_say_how_they_were_trained(data: Path, design: Predictor) -> None:
     assert evaluate_design(data, "one", design, decode=False)["noise"] is None, "nobody trained it"
     info = {**design.info, "training": {"experiment": {"task_settings": {"noise": 0.02}}}}
-    told = replace(design, info={**info, "data": {"training_chains": 12}})
-    metrics = evaluate_design(data, "one", told, decode=False)
+    with_data = replace(design, info={**info, "data": {"training_chains": 12}})
+    metrics = evaluate_design(data, "one", with_data, decode=False)
     assert (metrics["k"], metrics["noise"], metrics["training_chains"]) == (8, 0.02, 12)
 
 
-def test_markdown_holds_the_figures(data: Path, design: Predictor) -> None:
+def test_markdown_has_the_metrics(data: Path, design: Predictor) -> None:
     found = measure_design(data, "one,two", design)
     text, metrics = design_markdown(found), found.metrics()
     rows = [line for line in text.splitlines() if line.startswith("|")]

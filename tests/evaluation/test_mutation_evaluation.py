@@ -79,16 +79,16 @@ def test_binding_is_what_the_partner_adds(design: Predictor, complex_of_two: Str
     mutant = parse_mutant(f"{change(complex_of_two, 2, 'W')},{change(complex_of_two, 3, 'Y')}")
     positions = complex_of_two.positions.clone()
     positions[complex_of_two.chains == 1] += 300.0
-    apart = complex_of_two.with_positions(positions * complex_of_two.present[..., None])
-    wanted = [Measurement(mutant, 1.0, ("A", "B"))]
-    here, away = (score_measurements(s, wanted, design).scores for s in (complex_of_two, apart))
-    assert away["binding"] == pytest.approx([0.0], abs=1e-5)
-    assert abs(here["binding"][0]) > 1e-4 and here["binding"] != here["single"]
+    separated = complex_of_two.with_positions(positions * complex_of_two.present[..., None])
+    measured = [Measurement(mutant, 1.0, ("A", "B"))]
+    bound, unbound = (score_measurements(s, measured, design).scores for s in (complex_of_two, separated))
+    assert unbound["binding"] == pytest.approx([0.0], abs=1e-5)
+    assert abs(bound["binding"][0]) > 1e-4 and bound["binding"] != bound["single"]
 
 
 def test_a_partner_that_is_not_there_is_skipped(design: Predictor, complex_of_two: Structure) -> None:
-    wanted = [Measurement(parse_mutant(change(complex_of_two, 2, "W")), 1.0, ("AX", "B"))]
-    assert score_measurements(complex_of_two, wanted, design).skipped == 1
+    measured = [Measurement(parse_mutant(change(complex_of_two, 2, "W")), 1.0, ("AX", "B"))]
+    assert score_measurements(complex_of_two, measured, design).skipped == 1
 
 
 def test_metrics_carry_the_name_of_their_table(data: Path, design: Predictor) -> None:
@@ -170,6 +170,6 @@ def test_real_data_has_what_the_tables_say(data_dir: Path, design: Predictor) ->
     metrics = evaluate_mutations(data_dir, "s669", design, limit=2)
     assert metrics["s669_failed"] == 0 and metrics["s669_skipped"] == 0
     folder = data_dir / "mutations"
-    file, wanted = next(iter(measurements(folder / "skempi.csv").items()))
-    found = score_measurements(read_structure(folder / file), wanted[:3], design)
+    file, measured = next(iter(measurements(folder / "skempi.csv").items()))
+    found = score_measurements(read_structure(folder / file), measured[:3], design)
     assert found.skipped == 0 and len(found.scores["binding"]) == 3

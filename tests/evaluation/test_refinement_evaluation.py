@@ -1,4 +1,4 @@
-"""Evaluations of refinement: what must hold whatever the weights, what known changes give, and resumed runs."""
+"""Evaluations of refinement: what must hold for any weights, what known changes give, and resumed runs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import torch
 
 from protein_enn.evaluation import DataError, evaluate_refinement, measure_refinement, refinement_markdown
 from protein_enn.evaluation.refinement import variants
-from protein_enn.evaluation.refinement.cases import perturbed, refinement_cases
-from protein_enn.evaluation.refinement.figures import AROUND, WEIGHT, frame_error, matched
+from protein_enn.evaluation.refinement.cases import add_noise, refinement_cases
+from protein_enn.evaluation.refinement.metrics import AROUND, WEIGHT, frame_error, match_native
 from protein_enn.evaluation.refinement.outcome import COLUMNS, Outcome
 from protein_enn.evaluation.refinement.summary import interval, summarize
 from protein_enn.geometry.neighbors import nearest_neighbors
 from protein_enn.io import read_structure, write_structure
 from protein_enn.predictor import Predictor, untrained
-from protein_enn.structure import OtherAtoms, Structure
+from protein_enn.structure import HeteroAtoms, Structure
 
-evaluated: Callable[..., dict[str, Any]] = evaluate_refinement  # figures may be None, but not where they are compared
+evaluated: Callable[..., dict[str, Any]] = evaluate_refinement  # metrics may be None, but not where they are compared
 SMALL = {"k": 8, "encoder_settings": {"channels": 4}}
 
 
@@ -34,15 +34,15 @@ def predictor() -> Predictor:
 @pytest.fixture(scope="module")
 def native(examples: Path) -> Structure:
     part = read_structure(examples / "1bhl.pdb").take(torch.arange(8, 28))
-    return replace(part, others=OtherAtoms.empty())
+    return replace(part, hetero=HeteroAtoms.empty())
 
 
 @pytest.fixture
 def data(tmp_path: Path, native: Structure) -> Path:
-    """A data directory: one native, two models of it, one file that is not there."""
+    """A data directory: one native, two models of it, one file that is missing."""
     write_structure(native, tmp_path / "native.pdb")
     for name, sigma in (("model", 0.3), ("worse", 0.6)):
-        write_structure(perturbed(native, sigma, 5), tmp_path / f"{name}.pdb")
+        write_structure(add_noise(native, sigma, 5), tmp_path / f"{name}.pdb")
     rows = [f"test\t{name}.pdb\tA\tnative.pdb\tA" for name in ("model", "worse", "absent")]
     (tmp_path / "decoys.tsv").write_text("\n".join(["split\tmodel\tmodel_chain\tnative\tnative_chain", *rows]) + "\n")
     chains = ["file\tchain\tcluster\tsplit\tset", "native.pdb\tA\t1\ttest\ttest", "absent.pdb\tA\t1\tval\tval"]
@@ -51,14 +51,14 @@ def data(tmp_path: Path, native: Structure) -> Path:
 
 
 def outcome(before: float, after: float, native: str = "n", **changes: Any) -> Outcome:
-    figures = dict.fromkeys(("ca_lddt", "gdt_ha", "chi1", "chi2", "side_chain_rmsd"), 0.5)
+    metrics = dict.fromkeys(("ca_lddt", "gdt_ha", "chi1", "chi2", "side_chain_rmsd"), 0.5)
     counts = ("clashes", "bond_outliers", "angle_outliers", "planarity_outliers", "omega_outliers", "chirality_errors",
               "ramachandran_outliers", "rotamer_outliers")  # fmt: skip
-    figures |= {**dict.fromkeys(counts, 2.0), "clashes_per_1000_atoms": 4.0}
-    figures |= {"ramachandran_evaluated": 8.0, "rotamer_evaluated": 4.0}
+    metrics |= {**dict.fromkeys(counts, 2.0), "clashes_per_1000_atoms": 4.0}
+    metrics |= {"ramachandran_evaluated": 8.0, "rotamer_evaluated": 4.0}
     made = Outcome(
         set="test", name=f"{native}{before}", native=native, variant="refine", residues=10,
-        before={**figures, "lddt": before}, after={**figures, "lddt": after, "clashes": 1.0}, moved=0.5, reverted=0.1,
+        before={**metrics, "lddt": before}, after={**metrics, "lddt": after, "clashes": 1.0}, moved=0.5, reverted=0.1,
         median_ca=0.1, max_ca=1.0, new_outliers={"clash": 1, "bond": 0}, seconds=2.0,
     )  # fmt: skip
     return replace(made, **changes)
@@ -73,16 +73,16 @@ def test_zero_steps_change_nothing_and_failures_are_counted(data: Path, predicto
     assert kept["plddt_mae"] is not None and kept["data"] == f"{data.name}/test"
 
 
-def test_harm_is_seen(data: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_harm_is_measured(data: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refinement that ruins every model: worse, by how far, with new outliers, and worst is first."""
-    honest, seen = variants.refine, []
+    refine, calls = variants.refine, []
 
     def ruin(model: Structure, **options: Any) -> Any:
-        seen.append(dict(options))
+        calls.append(dict(options))
         shifted = model.positions.clone()
         shifted[5] += torch.tensor([3.0, 0.0, 0.0]) * (2 if "worse" in model.name else 1)
         options.pop("side_chains_only", None)
-        return replace(honest(model, **{**options, "steps": 0}), structure=model.with_positions(shifted))
+        return replace(refine(model, **{**options, "steps": 0}), structure=model.with_positions(shifted))
 
     monkeypatch.setattr(variants, "refine", ruin)
     found = measure_refinement(data, "test", predictor, variants=("refine", "side-chains", "input"), with_gdt=False)
@@ -94,7 +94,7 @@ def test_harm_is_seen(data: Path, predictor: Predictor, monkeypatch: pytest.Monk
     assert metrics["refine_max_ca_shift"] == pytest.approx(6, abs=1e-4) and metrics["refine_median_ca_shift"] == 0
     assert metrics["refine_moved"] == pytest.approx(1 / 20)
     assert [row["name"] for row in found.worst()] == ["worse.pdb:A", "model.pdb:A"]
-    assert [options.get("side_chains_only", False) for options in seen[:4]] == [False, True] * 2
+    assert [options.get("side_chains_only", False) for options in calls[:4]] == [False, True] * 2
     text = refinement_markdown(found)
     assert "worse.pdb" in text and "absent.pdb" in text and "100.0" in text
     assert all(set(row) <= set(COLUMNS) for row in found.rows())
@@ -112,30 +112,30 @@ def test_natives_and_noise(data: Path, predictor: Predictor, native: Structure) 
 
 
 def test_noise_is_gaussian_seeded_and_leaves_absent_atoms(native: Structure) -> None:
-    one, again, other = (perturbed(native, 0.5, seed) for seed in (1, 1, 2))
+    one, again, other = (add_noise(native, 0.5, seed) for seed in (1, 1, 2))
     assert torch.equal(one.positions, again.positions) and not torch.equal(one.positions, other.positions)
     moves = (one.positions - native.positions)[native.present]
     assert moves.std() == pytest.approx(0.5, rel=0.1) and moves.mean() == pytest.approx(0, abs=0.1)
-    assert not one.positions[~native.present].any() and perturbed(native, 0.0, 1) is native
-    assert not torch.equal(one.positions, perturbed(replace(native, name="another"), 0.5, 1).positions)
+    assert not one.positions[~native.present].any() and add_noise(native, 0.0, 1) is native
+    assert not torch.equal(one.positions, add_noise(replace(native, name="another"), 0.5, 1).positions)
 
 
-def test_frame_error_is_seen_from_each_residue(native: Structure) -> None:
-    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(3)))[0]
-    turn = turn * torch.det(turn)
+def test_frame_error_is_in_the_frame_of_each_residue(native: Structure) -> None:
+    rotation = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(3)))[0]
+    rotation = rotation * torch.det(rotation)
     shifted = native.positions.clone()
     shifted[3, 5:] += torch.tensor([0.0, 2.0, 0.0])  # atoms of one side chain
-    model = native.with_positions(shifted).moved(turn, torch.tensor([50.0, 0.0, 0.0]))
-    error = frame_error(model, matched(model, native))
+    model = native.with_positions(shifted).moved(rotation, torch.tensor([50.0, 0.0, 0.0]))
+    error = frame_error(model, match_native(model, native))
     atoms, away = native.present.sum(1), int(native.present[3, 5:].sum())
-    rows, there = nearest_neighbors(native.ca, AROUND)
-    counted = atoms + WEIGHT * (atoms[rows] * there).sum(1)
+    rows, exists = nearest_neighbors(native.ca, AROUND)
+    counted = atoms + WEIGHT * (atoms[rows] * exists).sum(1)
     assert error[3] == pytest.approx(2 * away / float(counted[3]), abs=1e-3) and away
     other = int(rows[3, 0])
     assert 3 in rows[other].tolist()
     expected = 2 * WEIGHT * away / float(counted[other])
     assert error[other] == pytest.approx(expected, abs=1e-3)
-    assert frame_error(native, matched(native, native)).max() < 1e-4
+    assert frame_error(native, match_native(native, native)).max() < 1e-4
 
 
 def test_bins_share_all_pairs_and_counts_are_pooled() -> None:
@@ -172,9 +172,9 @@ def test_a_stopped_run_goes_on(
     calls: list[str] = []
     apply: Callable[..., Any] = variants.apply
 
-    def counted(variant: str, *given: Any, **options: Any) -> Any:
+    def counted(variant: str, *args: Any, **options: Any) -> Any:
         calls.append(variant)
-        return apply(variant, *given, **options)
+        return apply(variant, *args, **options)
 
     monkeypatch.setattr(variants, "apply", counted)
     first = evaluated(data, "test", predictor, limit=1, journal=journal)
@@ -197,16 +197,16 @@ def test_a_stopped_run_goes_on(
 def test_openmm_stands_beside_ours_on_the_same_cases(
     data: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenMM itself is tested beside its door; here a stand-in says which cases it was given."""
-    given: list[str] = []
+    """OpenMM itself is tested with `refinement.relax`; here a stand-in records its cases."""
+    names: list[str] = []
 
     def relaxed(model: Structure, threads: int) -> Any:
-        given.append(model.name)
+        names.append(model.name)
         return variants.Result(model, 7.0)
 
     monkeypatch.setattr(variants, "relaxation", relaxed)
     metrics = evaluated(data, "test", predictor, openmm=1, steps=0)
-    assert given == ["model"] and metrics["openmm_seconds"] == 7 and metrics["openmm_pairs"] == 1
+    assert names == ["model"] and metrics["openmm_seconds"] == 7 and metrics["openmm_pairs"] == 1
     assert metrics["refine_pairs"] == 2 and metrics["openmm_refine_on_the_same_pairs"] == 1
 
 

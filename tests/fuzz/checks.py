@@ -83,20 +83,20 @@ def check_message(error: StructureError) -> None:
 
 def check_structure(structure: Structure) -> None:
     """Finite numbers, an audit that balances, says so in printable lines, and fits into JSON."""
-    atoms, present, others = structure.audit.atoms, structure.present, structure.others
-    for what, positions in (("protein", structure.positions[present]), ("context", others.positions)):
+    atoms, present, hetero = structure.audit.atoms, structure.present, structure.hetero
+    for what, positions in (("protein", structure.positions[present]), ("context", hetero.positions)):
         if not bool((positions.abs() <= FARTHEST).all()):
             raise Fault(f"{what}: coordinate not finite or beyond {FARTHEST:g} Å accepted")
     for what, values in (
-        ("B factor", structure.b_factors), ("B factor of context", others.b_factors),
-        ("occupancy", structure.occupancies), ("occupancy of context", others.occupancies),
+        ("B factor", structure.b_factors), ("B factor of context", hetero.b_factors),
+        ("occupancy", structure.occupancies), ("occupancy of context", hetero.occupancies),
     ):  # fmt: skip
         if not bool(torch.isfinite(values).all()):
             raise Fault(f"{what} that is not finite accepted")
     if not atoms.balanced or min(atoms.protein, atoms.context, *atoms.dropped.values()) < 0:
         raise Fault("audit: atoms do not balance", str(atoms))
-    if (atoms.protein, atoms.context) != (int(present.sum()), len(others)):
-        raise Fault("audit: not the atoms of the structure", f"{atoms}, {int(present.sum())} + {len(others)}")
+    if (atoms.protein, atoms.context) != (int(present.sum()), len(hetero)):
+        raise Fault("audit: not the atoms of the structure", f"{atoms}, {int(present.sum())} + {len(hetero)}")
     for line in structure.audit.lines():
         if not line.isprintable():
             raise Fault("audit: a finding is not one printable line", repr(line))
@@ -105,13 +105,13 @@ def check_structure(structure: Structure) -> None:
 
 def check_rows(structure: Structure, rows: Rows) -> None:
     """Every atom of the file is accounted for, and those kept lie where their rows say."""
-    kind, atoms, source, others = structure.audit.format, structure.audit.atoms, structure.source, structure.others
+    kind, atoms, source, hetero = structure.audit.format, structure.audit.atoms, structure.source, structure.hetero
     if atoms.in_file != len(rows):
         raise Fault(f"{kind}: atoms lost or invented", f"{atoms.in_file} read, {len(rows)} counted")
     if source is None:
         raise Fault("no source")
-    numbers = source.rows[structure.present].tolist() + source.others.tolist()
-    positions = structure.positions[structure.present].tolist() + others.positions.tolist()
+    numbers = source.rows[structure.present].tolist() + source.hetero.tolist()
+    positions = structure.positions[structure.present].tolist() + hetero.positions.tolist()
     for row, position in zip(numbers, positions, strict=True):
         expected = rows.get(row, (math.nan,) * 3)
         if expected is not None and not all(abs(a - b) < 2e-3 for a, b in zip(expected, position, strict=True)):
@@ -142,8 +142,8 @@ def check_writing(structure: Structure, given: Input) -> str:
     for name in ("chain_ids", "insertion_codes", "residue_names"):
         if getattr(again, name) != getattr(structure, name):
             raise Fault(f"{way}: {name} changed by writing", f"{getattr(structure, name)} {getattr(again, name)}")
-    if len(again.others) != len(structure.others):
-        raise Fault(f"{way}: context atoms changed by writing", f"{len(structure.others)} -> {len(again.others)}")
+    if len(again.hetero) != len(structure.hetero):
+        raise Fault(f"{way}: context atoms changed by writing", f"{len(structure.hetero)} -> {len(again.hetero)}")
     if not torch.allclose(again.positions, moved.positions, atol=3e-3, rtol=0):
         off = float((again.positions - moved.positions).abs().max())
         raise Fault(f"{way}: coordinates changed by writing", f"by up to {off:.4f} Å")

@@ -86,7 +86,7 @@ def test_kinds(cif, peptide, atom, file_of, read):
     structure = read(file_of([*atoms, *base, zinc], cif, categories=connections(*rows)))
     kinds = [LINKS[k] for k in structure.links.kinds.tolist()]
     assert kinds == ["metal", "covalent"]
-    assert ends(structure, "metal") == [((1, SG), (-1, 0))] and structure.others.elements[0] == "ZN"
+    assert ends(structure, "metal") == [((1, SG), (-1, 0))] and structure.hetero.elements[0] == "ZN"
     assert ends(structure, "covalent") == [((3, chemistry.ATOM_INDEX["NZ"]), (5, N))]
     assert codes(structure) == {}
 

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from protein_enn import chemistry
 from protein_enn.geometry.dihedrals import dihedral
 from protein_enn.io import read_structure
-from protein_enn.io.checks.plausibility import SAME_PLACE, _crowded, implausible
+from protein_enn.io.checks.plausibility import SAME_PLACE, _close_pairs, find_implausible
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import EXAMPLES, Finding
 from protein_enn.testing import random_structure
@@ -23,11 +23,11 @@ N, CA, C, O, CB = chemistry.N, chemistry.CA, chemistry.C, chemistry.O, chemistry
 
 
 def codes(structure: Structure) -> dict[str, str]:
-    return {finding.code: finding.severity for finding in implausible(structure)}
+    return {finding.code: finding.severity for finding in find_implausible(structure)}
 
 
 def the(structure: Structure, code: str) -> Finding:
-    (finding,) = [finding for finding in implausible(structure) if finding.code == code]
+    (finding,) = [finding for finding in find_implausible(structure) if finding.code == code]
     return finding
 
 
@@ -84,7 +84,7 @@ def test_a_lost_column(native: Structure, columns: list[int | None], shape: str)
 )
 def test_other_units(native: Structure, scale: float, code: str) -> None:
     scaled = native.with_positions(scale * native.positions)
-    assert [finding.severity for finding in implausible(scaled)] == ["error"]  # and nothing that follows from it
+    assert [finding.severity for finding in find_implausible(scaled)] == ["error"]  # and nothing that follows from it
     assert codes(scaled) == {code: "error"}
 
 
@@ -209,7 +209,7 @@ def test_no_close_pair_escapes_the_grids(seed: int) -> None:
     points = np.random.default_rng(seed).uniform(-3, 3, (400, 3))
     points[200:] = points[:200] + np.random.default_rng(seed + 100).uniform(-0.1, 0.1, (200, 3))
     close = cKDTree(points).query_pairs(SAME_PLACE)
-    found = {(min(pair), max(pair)) for pair in _crowded(points).tolist()}
+    found = {(min(pair), max(pair)) for pair in _close_pairs(points).tolist()}
     assert len(close) > 50
     assert close <= found
 
@@ -249,7 +249,7 @@ def test_bond_lengths(native: Structure) -> None:
 def test_the_smallest_structures(native: Structure, count: int) -> None:
     part = native.take(torch.arange(count))
     assert not {"warning", "error"} & set(codes(part).values())
-    implausible(replace(part, present=torch.zeros_like(part.present)))
+    find_implausible(replace(part, present=torch.zeros_like(part.present)))
 
 
 def test_a_heap_at_one_point_needs_no_memory_for_pairs(native: Structure) -> None:
@@ -258,4 +258,4 @@ def test_a_heap_at_one_point_needs_no_memory_for_pairs(native: Structure) -> Non
     positions = many.positions.clone()
     positions[: round(0.49 * len(many))] = 1.0
     points = many.with_positions(positions).positions[many.present].double().numpy()
-    assert len(_crowded(points)) <= 12 * len(points)
+    assert len(_close_pairs(points)) <= 12 * len(points)

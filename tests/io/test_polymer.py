@@ -19,7 +19,7 @@ def test_hetatm_away_from_the_chain_is_context(peptide, file_of, name):
         file_of([*peptide("GAS"), *hetero(peptide, name, start=401, origin=(30, 30, 30))], "pdb")
     )
     assert structure.residue_names == ("GLY", "ALA", "SER")
-    assert set(structure.others.residue_names) == {name}
+    assert set(structure.hetero.residue_names) == {name}
     assert not structure.audit.gaps
 
 
@@ -42,15 +42,15 @@ def test_modified_residues_that_the_dictionary_knows_are_protein_anywhere(peptid
     assert structure.sequence == "GASM"
 
 
-@pytest.mark.parametrize(("sequenced", "names"), [(True, ("GLY", "ALA", "XYZ")), (False, ("GLY", "ALA"))])
-def test_the_sequence_of_an_mmcif_decides(peptide, file_of, sequenced, names):
+@pytest.mark.parametrize(("in_polymer", "names"), [(True, ("GLY", "ALA", "XYZ")), (False, ("GLY", "ALA"))])
+def test_the_sequence_of_an_mmcif_decides(peptide, file_of, in_polymer, names):
     """label_seq_id is given for polymers alone, however near a ligand comes to the chain."""
-    atoms = peptide("GA") if sequenced else peptide(["GLY", "ALA", "XYZ"])
-    if sequenced:  # not bonded, and yet of the chain
+    atoms = peptide("GA") if in_polymer else peptide(["GLY", "ALA", "XYZ"])
+    if in_polymer:  # not bonded, and yet of the chain
         atoms += hetero(peptide, "XYZ", start=9, origin=(30, 30, 30))
     for a in atoms:
         if a["residue"] == "XYZ":
-            a.update(record="HETATM", label_number=9 if sequenced else ".")
+            a.update(record="HETATM", label_number=9 if in_polymer else ".")
     assert read_structure(file_of(atoms, "mmcif")).residue_names == names
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from protein_enn.cli.application import app
-from protein_enn.evaluation.refinement.figures import new_outliers
+from protein_enn.evaluation.refinement.metrics import new_outliers
 from protein_enn.io import write_structure
 from protein_enn.metrics import residue_records, stereochemistry, validate
 from protein_enn.metrics.outliers import OUTLIERS, Found, Geometry, Outlier

@@ -9,7 +9,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from protein_enn.structure import KINDS, OtherAtoms, Structure
+from protein_enn.structure import KINDS, HeteroAtoms, Structure
 from protein_enn.structure.selection import SelectionError, select
 from protein_enn.testing import random_structure
 
@@ -40,7 +40,7 @@ def made() -> Structure:
         insertion_codes=tuple(n[-1] if n[-1].isalpha() else "" for n in numbers),
         residue_names=NAMES,
         b_factors=torch.arange(18.0)[:, None].expand(-1, 37).clone(),
-        others=OtherAtoms(
+        hetero=HeteroAtoms(
             positions=torch.stack(near),
             elements=("FE", "C", "ZN", "O", "C"),
             names=("FE", "C1", "ZN", "O", "C1'"),
@@ -138,16 +138,16 @@ def test_words(words: str, expected: set[str]) -> None:
     [
         ("within 4 of A:52A", atoms_of("A:52A"), 4),
         ("within 6 of (B:1-3 and not B:2)", atoms_of("B:1", "B:3"), 6),
-        ("within 5 of ligand", STRUCTURE.others.positions[:2], 5),
-        ("within 5 of resname HEM", STRUCTURE.others.positions[:2], 5),
-        ("within 5 of A:201", STRUCTURE.others.positions[:2], 5),
-        ("within 5 of residue 201", STRUCTURE.others.positions[:2], 5),
-        ("within 5 of ion", STRUCTURE.others.positions[2:3], 5),
-        ("within 5 of (ligand or ion)", STRUCTURE.others.positions[:3], 5),
-        ("within 5 of chain W", STRUCTURE.others.positions[3:4], 5),
-        ("within 5 of not protein", STRUCTURE.others.positions, 5),
-        ("within 5 of (resname HEM, A:52A)", torch.cat([STRUCTURE.others.positions[:2], atoms_of("A:52A")]), 5),
-        ("within .5 of water", STRUCTURE.others.positions[3:4], 0.5),
+        ("within 5 of ligand", STRUCTURE.hetero.positions[:2], 5),
+        ("within 5 of resname HEM", STRUCTURE.hetero.positions[:2], 5),
+        ("within 5 of A:201", STRUCTURE.hetero.positions[:2], 5),
+        ("within 5 of residue 201", STRUCTURE.hetero.positions[:2], 5),
+        ("within 5 of ion", STRUCTURE.hetero.positions[2:3], 5),
+        ("within 5 of (ligand or ion)", STRUCTURE.hetero.positions[:3], 5),
+        ("within 5 of chain W", STRUCTURE.hetero.positions[3:4], 5),
+        ("within 5 of not protein", STRUCTURE.hetero.positions, 5),
+        ("within 5 of (resname HEM, A:52A)", torch.cat([STRUCTURE.hetero.positions[:2], atoms_of("A:52A")]), 5),
+        ("within .5 of water", STRUCTURE.hetero.positions[3:4], 0.5),
     ],
 )
 def test_within(words: str, targets: torch.Tensor, reach: float) -> None:

@@ -17,7 +17,9 @@ MODELS = {
 
 
 @pytest.mark.parametrize("task", ["displacement", "refinement"])
-def test_only_the_control_learns_from_turned_examples(task: str, tmp_path: Path, store: Path, experiment: Make) -> None:
+def test_only_the_control_changes_with_rotated_examples(
+    task: str, tmp_path: Path, store: Path, experiment: Make
+) -> None:
     """Targets rotate with their graphs: else the equivariant network, too, would be trained on something else."""
     found: dict[tuple[str, str], float] = {}
     for encoder, model in MODELS.items():
@@ -38,6 +40,6 @@ def test_reflections_are_something_new_to_odd_scalars(tmp_path: Path, store: Pat
     assert found["reflections"] != pytest.approx(found["none"], rel=2e-4)
 
 
-def test_unknown_turns_are_answered(tmp_path: Path, store: Path, experiment: Make) -> None:
+def test_unknown_augmentations_are_answered(tmp_path: Path, store: Path, experiment: Make) -> None:
     with pytest.raises(ValueError, match="augment"):
         train(experiment("design", 2, augment="turns"), tmp_path / "run", data=store, log=lambda line: None)

@@ -101,7 +101,7 @@ def test_one_cluster_alone_notes_that_nothing_is_held_out(tmp_path: Path, base: 
     assert any("no chain could be held out" in note for note in found.notes)
 
 
-def test_chains_that_the_base_has_seen_are_named(tmp_path: Path):
+def test_overlap_with_the_training_of_the_base_is_noted(tmp_path: Path):
     weights = untrained("design", SMALL).save(tmp_path / "base.safetensors")
     Fingerprint.of((f"k{i}", random_structure((40,), seed=i).sequence) for i in range(4)).save(
         fingerprint_path(weights)
@@ -125,7 +125,7 @@ def measured(structure: Structure, base: str, count: int) -> list[tuple[tuple[Su
     return found
 
 
-def test_measured_mutations_are_learned_and_carry_over(tmp_path: Path, base: str):
+def test_measured_mutations_are_fitted_and_carry_over(tmp_path: Path, base: str):
     table = {}
     for i in range(4):
         structure = replace(random_structure((40,), seed=i), name=f"p{i}")
@@ -150,7 +150,7 @@ def test_measured_mutations_are_learned_and_carry_over(tmp_path: Path, base: str
         finetune_on_ddg({"p0.cif": table["p0.cif"]}, tmp_path, tmp_path / "no", base=base, log=lambda line: None)
 
 
-def test_the_score_that_is_learned_is_ddg_like(base: str):
+def test_the_score_in_the_loss_is_ddg_like(base: str):
     predictor, structure = load_predictor(base, "cpu"), random_structure((30,), seed=3)
     places, mutants = [2, 5, 9], [1, 7, 12]
     model = predictor.model

@@ -1,1 +1,1 @@
-"""Refinement measured on models with natives, natives, and natives with noise."""
+"""Evaluation of refinement on models with natives, on natives, and on natives with noise."""

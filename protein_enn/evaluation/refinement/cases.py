@@ -1,8 +1,8 @@
-"""What a refinement is measured on: models with their natives, natives as they are, natives with noise on every atom.
+"""The cases of an evaluation of refinement: models with their natives, natives, natives with noise on every atom.
 
-A set is named by what stands in `--split`: a split or source of `decoys.tsv` ("test", "train"), "natives", or
-"noise-SIGMA" (Gaussian, SIGMA Å per coordinate, on every heavy atom). The last two take the chains of `chains.tsv`
-whose split is `test`, or the one after a colon: "natives:val", "noise-0.3:val".
+The name of a set, as in `--split`, is a split or source of `decoys.tsv` ("test", "train"), "natives", or "noise-SIGMA"
+(Gaussian, SIGMA Å per coordinate, on every heavy atom). The last two take the chains of `chains.tsv` whose split is
+`test`, or the one after a colon: "natives:val", "noise-0.3:val".
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NOISE = re.compile(r"noise-(\d+(?:\.\d+)?)")
 
 @dataclass(frozen=True)
 class RefinementCase:
-    """A model to refine and its native; `load` reads both (StructureError or ValueError if they cannot be had)."""
+    """A model to refine and its native; `load` reads both (StructureError or ValueError if they cannot be read)."""
 
     name: str
     load: Callable[[], tuple[Structure, Structure]]
@@ -33,7 +33,24 @@ class RefinementCase:
 
 
 def refinement_cases(data: Path, name: str, seed: int = 0) -> list[RefinementCase]:
-    """The cases of one set; `seed` is of the noise. DataError if there are none, ValueError for a bad noise."""
+    """The cases of one set.
+
+    Parameters
+    ----------
+    data
+        Directory as in `evaluation.datasets`.
+    name
+        Of the set.
+    seed
+        Of the noise.
+
+    Raises
+    ------
+    DataError
+        There are no cases.
+    ValueError
+        The noise is not a number.
+    """
     kind, _, split = name.partition(":")
     noise = _NOISE.fullmatch(kind)
     if kind == NATIVES or noise:
@@ -44,8 +61,18 @@ def refinement_cases(data: Path, name: str, seed: int = 0) -> list[RefinementCas
     return [_pair_case(pair) for pair in decoy_pairs(data, name)]
 
 
-def perturbed(structure: Structure, sigma: float, seed: int) -> Structure:
-    """Gaussian noise of `sigma` Å on each coordinate of each heavy atom; the same for a structure of the same name."""
+def add_noise(structure: Structure, sigma: float, seed: int) -> Structure:
+    """The structure with Gaussian noise on each coordinate of each heavy atom.
+
+    Parameters
+    ----------
+    structure
+        Its name, too, decides on the noise.
+    sigma
+        Standard deviation, Å.
+    seed
+        Of the noise.
+    """
     if sigma == 0:
         return structure
     generator = torch.Generator().manual_seed(zlib.crc32(structure.name.encode()) + seed)
@@ -56,7 +83,7 @@ def perturbed(structure: Structure, sigma: float, seed: int) -> Structure:
 def _perturbed_case(case: Case, sigma: float, seed: int) -> RefinementCase:
     def load() -> tuple[Structure, Structure]:
         native = case.load()
-        return perturbed(native, sigma, seed), native
+        return add_noise(native, sigma, seed), native
 
     return RefinementCase(case.name, load, case.name)
 

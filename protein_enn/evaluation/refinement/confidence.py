@@ -30,14 +30,14 @@ class CalibrationBin:
 
 
 def agreement(pairs: Sequence[Pair]) -> dict[str, float | None]:
-    """Pearson and mean absolute error over all residues together, and the mean of each target's own.
+    """Pearson and mean absolute error over all residues together, and the means of those of each target.
 
-    None where nothing is known or one side does not vary.
+    None where no residue has both values or one side does not vary.
     """
-    known = [_known(pair) for pair in pairs]
-    pooled = torch.cat([torch.zeros(2, 0, dtype=torch.float64), *known], 1)
-    each = [value for value in map(_pearson, known) if value is not None]
-    errors = [float((k[0] - k[1]).abs().mean()) for k in known if k.shape[1]]
+    defined = [_defined(pair) for pair in pairs]
+    pooled = torch.cat([torch.zeros(2, 0, dtype=torch.float64), *defined], 1)
+    each = [value for value in map(_pearson, defined) if value is not None]
+    errors = [float((d[0] - d[1]).abs().mean()) for d in defined if d.shape[1]]
     return {
         "pearson": _pearson(pooled),
         "pearson_mean": fmean(each) if each else None,
@@ -48,8 +48,8 @@ def agreement(pairs: Sequence[Pair]) -> dict[str, float | None]:
 
 
 def calibration(pairs: Sequence[Pair]) -> list[CalibrationBin]:
-    """The bins that hold a residue, lowest first."""
-    pooled = torch.cat([torch.zeros(2, 0, dtype=torch.float64), *map(_known, pairs)], 1)
+    """The bins with residues, lowest first."""
+    pooled = torch.cat([torch.zeros(2, 0, dtype=torch.float64), *map(_defined, pairs)], 1)
     count = round(1 / WIDTH)
     index = (pooled[0] / WIDTH).floor().long().clamp(0, count - 1)
     result = []
@@ -61,8 +61,8 @@ def calibration(pairs: Sequence[Pair]) -> list[CalibrationBin]:
     return result
 
 
-def _known(pair: Pair) -> Float[Tensor, "2 m"]:
-    """Predicted and true where both are known, float64."""
+def _defined(pair: Pair) -> Float[Tensor, "2 m"]:
+    """Predicted and true where both are defined, float64."""
     values = torch.tensor([[number(v) for v in side] for side in pair], dtype=torch.float64).reshape(2, -1)
     return values[:, values.isfinite().all(0)]
 

@@ -1,8 +1,8 @@
 """Refinement of models whose native structure is known: does it bring them closer, does it ever do harm?
 
 lDDT over all heavy atoms (interchangeable atoms by the better naming) and over CA, on the residues that a sequence
-alignment pairs and the atoms both structures have. What users get is measured: the gated procedure, whole. Beside it
-stand baselines on the same cases: the input itself (`_before`), side chains alone, OpenMM's restrained minimisation.
+alignment pairs and the atoms both structures have. The whole procedure is evaluated, with its acceptance. Baselines on
+the same cases are the input (`_before`), side chains alone, and OpenMM's restrained minimization.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from protein_enn.predictor import Predictor
 
 @dataclass(frozen=True)
 class RefinementEvaluation:
-    """What was found for each case of each set, by each variant."""
+    """The outcome of each case of each set, by each variant."""
 
     outcomes: list[Outcome]
     failures: list[dict[str, Any]]  # rows with set, name, variant, failure
@@ -39,7 +39,7 @@ class RefinementEvaluation:
         return list(dict.fromkeys([(o.set, o.variant) for o in self.outcomes]))
 
     def metrics(self) -> Metrics:
-        """Flat figures; with several sets or variants their names stand before each (`natives_refine_lddt_gain`)."""
+        """Flat metrics; with several sets or variants their names are prefixes (`natives_refine_lddt_gain`)."""
         groups, result = self.groups(), Metrics()
         for set_name, variant in groups:
             prefix = ""
@@ -48,25 +48,26 @@ class RefinementEvaluation:
             if len({v for _, v in groups}) > 1:
                 prefix += f"{variant}_"
             failed = [f for f in self.failures if (f["set"], f["variant"]) == (set_name, variant)]
-            found = summarize(self.chosen(set_name, variant))
-            found |= {
+            summary = summarize(self.chosen(set_name, variant))
+            summary |= {
                 "failed": len(failed),
                 "first_failure": f"{failed[0]['name']}: {failed[0]['failure']}" if failed else None,
             }
             if variant == OPENMM:
                 both = self.paired(set_name, groups[0][1], OPENMM)
-                found |= {f"{groups[0][1]}_on_the_same_{k}": v for k, v in _beside([o for o, _ in both]).items()}
-            result |= {prefix + key: value for key, value in found.items()}
+                ours = _compared([o for o, _ in both])
+                summary |= {f"{groups[0][1]}_on_the_same_{key}": value for key, value in ours.items()}
+            result |= {prefix + key: value for key, value in summary.items()}
         return result | self.facts
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row per case and variant; a failure is a row that says why."""
+        """One row per case and variant; a failure is a row with its reason."""
         return [*(o.row() for o in self.outcomes), *self.failures]
 
     def paired(self, set_name: str, variant: str, other: str) -> list[tuple[Outcome, Outcome]]:
-        """Outcomes of two variants on the cases that both have: OpenMM is often given a part only."""
-        theirs = {o.name: o for o in self.chosen(set_name, other)}
-        return [(o, theirs[o.name]) for o in self.chosen(set_name, variant) if o.name in theirs]
+        """Outcomes of two variants on the cases that both have: OpenMM often has only a part."""
+        others = {o.name: o for o in self.chosen(set_name, other)}
+        return [(o, others[o.name]) for o in self.chosen(set_name, variant) if o.name in others]
 
     def worst(self, number: int = 10) -> list[dict[str, Any]]:
         """The cases that lost most lDDT by the first variant, worst first."""
@@ -74,12 +75,12 @@ class RefinementEvaluation:
         return [o.row() for o in sorted(self.outcomes, key=lambda o: o.gain) if o.variant == first][:number]
 
 
-def _beside(outcomes: list[Outcome]) -> Metrics:
-    """The figures of ours on the cases that OpenMM had too."""
+def _compared(outcomes: list[Outcome]) -> Metrics:
+    """Our metrics on the cases that OpenMM had too."""
     if not outcomes:
         return {}
-    found = summarize(outcomes)
-    return {key: found[key] for key in ("pairs", "lddt_after", "lddt_gain", "improved", "worse", "seconds")}
+    summary = summarize(outcomes)
+    return {key: summary[key] for key in ("pairs", "lddt_after", "lddt_gain", "improved", "worse", "seconds")}
 
 
 def evaluate_refinement(data: Path, split: str, predictor: Predictor, **options: Any) -> Metrics:
@@ -106,9 +107,9 @@ def measure_refinement(
     Parameters
     ----------
     data
-        Directory laid out as `evaluation.datasets` says.
+        Directory as in `evaluation.datasets`.
     split
-        Sets as `evaluation.refinement_cases` names them, several joined by commas.
+        Names of sets (`evaluation.refinement.cases`), joined by commas.
     limit
         Only that many cases of each set, spread evenly.
     steps
@@ -116,14 +117,21 @@ def measure_refinement(
     seed
         Of the refinement and of the noise on natives.
     variants
-        Of `VARIANTS`; each case goes through all.
+        Of `VARIANTS`; each case is measured by all.
     openmm
-        Also minimise so many cases of each set with OpenMM, spread evenly over those that are measured.
+        Also minimize so many cases of each set with OpenMM, spread evenly over those that are measured.
     with_gdt
         GDT-HA too; its search takes most of an evaluation's time.
     journal
         File of JSON lines to which each outcome is added at once, and from which those of an earlier run
-        of the same weights, steps and seed are taken: a run that was stopped goes on where it was.
+        of the same weights, steps and seed are taken: a stopped run is resumed.
+    progress
+        Called with (cases done, cases in all, a line about the case just done).
+
+    Returns
+    -------
+    RefinementEvaluation
+        With the outcome of each case; `metrics()` are flat.
 
     Raises
     ------
@@ -142,18 +150,18 @@ def measure_refinement(
         cases = subset(refinement_cases(Path(data), name, seed), limit)
         chosen = {case.name for case in subset(cases, openmm)} if openmm else set()
         work += [(name, c, [*variants, *([OPENMM] if c.name in chosen else [])]) for c in cases]
-    log = Journal(journal, weights=predictor.sha256, steps=steps, seed=seed, with_gdt=with_gdt)
+    written = Journal(journal, weights=predictor.sha256, steps=steps, seed=seed, with_gdt=with_gdt)
     outcomes: list[Outcome] = []
     failures: list[dict[str, Any]] = []
-    for done, (name, case, wanted) in enumerate(work, 1):
-        line, given = f"{name} {case.name}", None
-        for variant in dict.fromkeys(wanted):
+    for done, (name, case, case_variants) in enumerate(work, 1):
+        line, start = f"{name} {case.name}", None
+        for variant in dict.fromkeys(case_variants):
             try:
-                outcome = log.known(name, case.name, variant)
+                outcome = written.get(name, case.name, variant)
                 if outcome is None:
-                    given = given or prepare(case, with_gdt=with_gdt)
-                    outcome = measure(name, given, variant, predictor, steps=steps, seed=seed, with_gdt=with_gdt)
-                    log.add(outcome)
+                    start = start or prepare(case, with_gdt=with_gdt)
+                    outcome = measure(name, start, variant, predictor, steps=steps, seed=seed, with_gdt=with_gdt)
+                    written.add(outcome)
                 outcomes.append(outcome)
                 line += f" | {variant} {outcome.before['lddt']:.4f} {outcome.gain:+.4f}"
             except (ValueError, OSError) as error:

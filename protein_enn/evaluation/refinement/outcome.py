@@ -7,20 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from protein_enn.metrics.outliers import counted_per
+from protein_enn.evaluation.refinement.metric_table import METRICS, StructureMetrics
 
-Figures = Mapping[str, float | None]
-"""Figures of merit of one structure by name; None where one is not defined."""
 Pair = tuple[list[float | None], list[float | None]]
-WHEN = ("before", "after")
-_COUNTS = (
-    *(kind.rate for kind in counted_per("atoms")),
-    *(kind.count for kind in [*counted_per("evaluated"), *counted_per("residues")]),
-)
+_LDDT, *_OTHERS = [(f"{metric.column}_before", f"{metric.column}_after") for metric in METRICS]
 COLUMNS = (
-    "set", "name", "native", "variant", "residues", "lddt_before", "lddt_after", "lddt_gain", "ca_lddt_before",
-    "ca_lddt_after", "gdt_ha_before", "gdt_ha_after", "chi1_before", "chi1_after", "chi2_before", "chi2_after",
-    "side_chain_rmsd_before", "side_chain_rmsd_after", *(f"{name}_{when}" for name in _COUNTS for when in WHEN),
+    "set", "name", "native", "variant", "residues", *_LDDT, "lddt_gain", *(name for pair in _OTHERS for name in pair),
     "moved", "reverted", "median_ca", "max_ca", "new_outliers", "seconds", "failure",
 )  # fmt: skip
 """Of a table of cases."""
@@ -28,11 +20,11 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """A case's figures before and after: plain numbers, so that it can be kept as a line of JSON.
+    """A case's metrics before and after: plain numbers, so that it can be kept as a line of JSON.
 
     The confidence lists are of the m matched residues: lDDT (0..1) predicted and true, of the input and of the result,
-    and the displacement error (Å) of the result, predicted and true. None where one is not defined; empty for what
-    does not predict.
+    and the displacement error (Å) of the result, predicted and true. None where one is not defined; empty for variants
+    that do not predict.
     """
 
     set: str
@@ -40,13 +32,13 @@ class Outcome:
     native: str  # cases of one native are not independent of each other
     variant: str
     residues: int  # m, matched
-    before: Figures
-    after: Figures
-    moved: float  # share of all residues with an atom that moved
-    reverted: float  # share of all residues whose move was taken back
+    before: StructureMetrics
+    after: StructureMetrics
+    moved: float  # fraction of all residues with an atom that moved
+    reverted: float  # fraction of all residues whose move was reverted
     median_ca: float | None  # Å, over all CA
     max_ca: float | None
-    new_outliers: Mapping[str, int]  # kind -> residues with a new outlier of that kind; torn bonds
+    new_outliers: Mapping[str, int]  # kind -> residues with a new outlier of that kind; broken peptide bonds
     seconds: float  # of the refinement alone
     lddt_before: Pair = ([], [])
     lddt_after: Pair = ([], [])
@@ -63,7 +55,7 @@ class Outcome:
 
     @staticmethod
     def of(record: Mapping[str, Any]) -> Outcome:
-        """From what `record` gave."""
+        """From a `record`."""
         pairs = {key: tuple(record[key]) for key in ("lddt_before", "lddt_after", "error_after")}  # lists, in JSON
         return Outcome(**{**record, **pairs})
 

@@ -1,4 +1,4 @@
-"""The figures of an evaluation of refinement as Markdown, ready for a model card."""
+"""The metrics of an evaluation of refinement as Markdown, ready for a model card."""
 
 from __future__ import annotations
 
@@ -8,25 +8,10 @@ from typing import Any
 from protein_enn.evaluation.markdown import format_number, markdown_table
 from protein_enn.evaluation.refinement.confidence import calibration
 from protein_enn.evaluation.refinement.measure import RefinementEvaluation
+from protein_enn.evaluation.refinement.metric_table import METRICS, Metric
 from protein_enn.evaluation.refinement.outcome import Outcome
 from protein_enn.evaluation.refinement.summary import BINS, summarize
-from protein_enn.metrics.outliers import counted_per
 
-FIGURES = (
-    ("all-atom lDDT", "lddt", ".4f"),
-    ("CA lDDT", "ca_lddt", ".4f"),
-    ("GDT-HA", "gdt_ha", ".4f"),
-    ("chi1 within 20°, %", "chi1", "%"),
-    ("chi2 within 20°, %", "chi2", "%"),
-    ("side-chain RMSD, Å", "side_chain_rmsd", ".3f"),
-    *((f"{kind.heading} per 1,000 atoms", kind.count, ".2f") for kind in counted_per("atoms")),
-    *((f"{kind.heading}, %", kind.count, "%") for kind in counted_per("evaluated")),
-    *(
-        (f"{kind.count.replace('_', ' ')} per 1,000 residues", f"{kind.count}_per_1000", ".2f")
-        for kind in counted_per("residues")
-    ),
-)
-"""Heading, metric and form of what is shown before -> after."""
 SINGLE = (
     ("models", "pairs", "d"),
     ("mean lDDT gain", "lddt_gain", "+.4f"),
@@ -44,37 +29,35 @@ SINGLE = (
     ("the same of the result: mean absolute error", "plddt_mae_after", ".3f"),
     ("seconds in all", "seconds", ".1f"),
 )
+"""Heading, metric and format of what has one value for a set; `METRICS` have one before and one after."""
 WORST = (("set", ""), ("name", ""), ("residues", "d"), ("lddt_before", ".4f"), ("lddt_gain", "+.4f"), ("max_ca", ".2f"))
 
 
 def markdown(evaluation: RefinementEvaluation) -> str:
-    """Figures of each set and variant, gain by starting quality, calibration, worst cases, failures."""
+    """Metrics of each set and variant, gain by starting quality, calibration, worst cases, failures."""
     groups = evaluation.groups()
-    found = {group: evaluation.chosen(*group) for group in groups}
-    summaries = {group: summarize(outcomes) for group, outcomes in found.items()}
+    outcomes = {group: evaluation.chosen(*group) for group in groups}
+    summaries = {group: summarize(chosen) for group, chosen in outcomes.items()}
     facts = [f"{key} {value}" for key, value in evaluation.facts.items()]
     heads = ["", *[f"`{name}` {variant}" for name, variant in groups]]
     rows = [[head, *[_span(m, key, form) for m in summaries.values()]] for head, key, form in SINGLE]
-    rows += [
-        [
-            head,
-            *[
-                f"{format_number(m[f'{key}_before'], form)} → {format_number(m[f'{key}_after'], form)}"
-                for m in summaries.values()
-            ],
-        ]
-        for head, key, form in FIGURES
-    ]
+    rows += [[metric.heading, *[_change(m, metric) for m in summaries.values()]] for metric in METRICS]
     parts = [f"{', '.join(facts)}.", markdown_table(heads, rows)]
     bins = ["starting lDDT", "models", "mean gain", "95 % interval", "improved, %", "worse, %"]
     for group, m in summaries.items():
         lines = [_bin(m, name, low, high) for name, low, high in BINS if m[f"pairs_bin_{name}"]]
         parts += [f"`{group[0]}` {group[1]} by starting quality", markdown_table(bins, lines)]
-        parts += _calibration(group, found[group])
+        parts += _calibration(group, outcomes[group])
     worst = [[format_number(row[key], form) for key, form in WORST] for row in evaluation.worst()]
     parts += [f"Worst by {groups[0][1]}", markdown_table([key for key, _ in WORST], worst)]
     failed = [f"{f['set']} {f['name']} ({f['variant']}): {f['failure']}" for f in evaluation.failures]
     return "\n\n".join([*parts, *(["Could not be measured: " + "; ".join(failed) + "."] if failed else [])])
+
+
+def _change(m: dict[str, Any], metric: Metric) -> str:
+    """A metric before and after."""
+    before, after = (format_number(m[f"{metric.name}_{when}"], metric.form) for when in ("before", "after"))
+    return f"{before} → {after}"
 
 
 def _bin(m: dict[str, Any], name: str, low: float, high: float) -> list[str]:
@@ -103,7 +86,7 @@ def _calibration(group: tuple[str, str], outcomes: Sequence[Outcome]) -> list[st
 
 
 def _span(m: dict[str, Any], key: str | tuple[str, ...], form: str) -> str:
-    """One figure, or the two of a pair."""
+    """One metric, or the two of a pair."""
     if isinstance(key, str):
         return format_number(m[key], form)
     first, second = (format_number(m[k], form) for k in key)

@@ -1,4 +1,4 @@
-"""What is done to a model, ours and the baselines, and its measurement."""
+"""The variants, ours and the baselines, and their measurement."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from jaxtyping import Float
 from torch import Tensor
 
 from protein_enn.evaluation.refinement.cases import RefinementCase
-from protein_enn.evaluation.refinement.figures import (
+from protein_enn.evaluation.refinement.metric_table import StructureMetrics
+from protein_enn.evaluation.refinement.metrics import (
     Match,
     displacement_of_ca,
-    figures,
     frame_error,
-    matched,
+    match_native,
     new_breaks,
     new_outliers,
     pair,
+    structure_metrics,
 )
-from protein_enn.evaluation.refinement.outcome import Figures, Outcome
+from protein_enn.evaluation.refinement.outcome import Outcome
 from protein_enn.metrics import Stereochemistry, stereochemistry
 from protein_enn.predictor import Predictor
 from protein_enn.refinement import Refinement, refine
@@ -28,7 +29,7 @@ from protein_enn.refinement.relax import relaxation
 from protein_enn.structure import Structure
 
 REFINE, SIDE_CHAINS, INPUT, OPENMM = VARIANTS = ("refine", "side-chains", "input", "openmm")
-"""The whole procedure, its side-chain-only mode, nothing, OpenMM's restrained minimisation."""
+"""The whole procedure, its side-chain-only mode, nothing, OpenMM's restrained minimization."""
 NEEDS_WEIGHTS = (REFINE, SIDE_CHAINS)
 
 
@@ -42,7 +43,19 @@ class Result:
 
 
 def apply(variant: str, model: Structure, predictor: Predictor, *, steps: int, seed: int) -> Result:
-    """The model after one of `VARIANTS`; OpenMM gets as many threads as torch has."""
+    """The model after a variant.
+
+    Parameters
+    ----------
+    variant
+        One of `VARIANTS`; OpenMM gets as many threads as torch has.
+    model
+        The input.
+    predictor
+        For refinement.
+    steps, seed
+        Of the refinement.
+    """
     if variant == INPUT:
         return Result(model, 0.0)
     if variant == OPENMM:
@@ -55,54 +68,73 @@ def apply(variant: str, model: Structure, predictor: Predictor, *, steps: int, s
 
 @dataclass(frozen=True, eq=False)
 class Input:
-    """A case that was read, and all that is known of it before anything is done to it."""
+    """A case that was read, with the metrics of its model before any variant."""
 
     case: RefinementCase
     model: Structure
     match: Match
     geometry: Stereochemistry
-    figures: Figures
+    metrics: StructureMetrics
     lddt: Float[Tensor, "m"]  # true, of the matched residues
 
 
 def prepare(case: RefinementCase, *, with_gdt: bool) -> Input:
-    """Read a case and measure the input; ValueError or OSError if it cannot be read or compared."""
+    """Reads a case and measures the input; ValueError or OSError if it cannot be read or compared."""
     model, native = case.load()
-    match, geometry = matched(model, native), stereochemistry(model)
-    return Input(case, model, match, geometry, *figures(model, match, geometry, with_gdt))
+    match, geometry = match_native(model, native), stereochemistry(model)
+    return Input(case, model, match, geometry, *structure_metrics(model, match, geometry, with_gdt))
 
 
 def measure(
-    set_name: str, given: Input, variant: str, predictor: Predictor, *, steps: int, seed: int, with_gdt: bool
+    set_name: str, start: Input, variant: str, predictor: Predictor, *, steps: int, seed: int, with_gdt: bool
 ) -> Outcome:
-    """Apply a variant to a case; ValueError if it cannot be done."""
-    model, match = given.model, given.match
+    """Applies a variant to a case and measures the result.
+
+    Parameters
+    ----------
+    set_name
+        Of the case.
+    start
+        The case, read.
+    variant
+        One of `VARIANTS`.
+    predictor, steps, seed
+        Of the refinement.
+    with_gdt
+        GDT-HA too.
+
+    Raises
+    ------
+    ValueError
+        The variant cannot be applied to it.
+    """
+    model, match = start.model, start.match
     result = apply(variant, model, predictor, steps=steps, seed=seed)
-    geometry, after, true_after = given.geometry, given.figures, given.lddt
+    geometry, after, true_after = start.geometry, start.metrics, start.lddt
     if result.structure is not model:
         geometry = stereochemistry(result.structure)
-        after, true_after = figures(result.structure, match, geometry, with_gdt)
+        after, true_after = structure_metrics(result.structure, match, geometry, with_gdt)
     median, largest = displacement_of_ca(model, result.structure)
-    apart = (result.structure.positions - model.positions).square().sum(-1).amax(-1)
+    squared = (result.structure.positions - model.positions).square().sum(-1).amax(-1)
     return Outcome(
         set=set_name,
-        name=given.case.name,
-        native=given.case.native,
+        name=start.case.name,
+        native=start.case.native,
         variant=variant,
         residues=len(match.mine),
-        before=given.figures,
+        before=start.metrics,
         after=after,
-        moved=float((apart > 0).double().mean()),
+        moved=float((squared > 0).double().mean()),
         median_ca=median,
         max_ca=largest,
-        new_outliers={**new_outliers(given.geometry, geometry), "break": new_breaks(model, result.structure)},
+        new_outliers={**new_outliers(start.geometry, geometry), "break": new_breaks(model, result.structure)},
         seconds=result.seconds,
-        **_confidence(result.refinement, match, given.lddt, true_after),
+        **_confidence(result.refinement, match, start.lddt, true_after),
     )
 
 
 def _confidence(refinement: Refinement | None, match: Match, before: Tensor, after: Tensor) -> dict[str, Any]:
-    """What a refinement said of itself beside what is true."""
+    """Predicted and true quality of a refinement."""
     if refinement is None:
         return {"reverted": 0.0}
     error = frame_error(refinement.structure, match)

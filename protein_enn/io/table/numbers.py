@@ -38,17 +38,17 @@ def _aligned(cells: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     ten = np.int32(10) if width <= 10 else np.int64(10)
     mantissa: NDArray[Any] = np.zeros(count, dtype=ten.dtype)
     before = np.zeros(count, dtype=bool)  # a digit or a sign stands further left
-    for place in range(point):
-        column, digit = columns[place], is_digit[place]
+    for position in range(point):
+        column, digit = columns[position], is_digit[position]
         minus = column == 45
         blank = (column == 32) | (column == 0)
         if (before & ~digit).any() or not (digit | minus | blank).all():
             return None
-        mantissa = mantissa * ten + digits[place] * digit
+        mantissa = mantissa * ten + digits[position] * digit
         negative |= minus
         before |= ~blank
-    for place in range(point + 1, width):
-        mantissa = mantissa * ten + digits[place]
+    for position in range(point + 1, width):
+        mantissa = mantissa * ten + digits[position]
     values = mantissa / 10.0 ** (width - 1 - point)  # both exact, so the quotient is rounded as `float` rounds it
     return np.where(negative, -values, values)
 

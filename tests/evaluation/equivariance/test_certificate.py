@@ -217,8 +217,8 @@ def test_exchanged_displacements_fail_in_one_step_and_in_three(natives: list[Str
     right = type(model).forward
 
     def exchanged(self: Any, graph: Any) -> Any:
-        said = right(self, graph)
-        return replace(said, displacement=said.displacement[..., [1, 0, 2]])
+        prediction = right(self, graph)
+        return replace(prediction, displacement=prediction.displacement[..., [1, 0, 2]])
 
     model.__class__ = type("Exchanged", (type(model),), {"forward": exchanged})
     found = certify(predictor, structures=natives[:1], device="cpu")
@@ -259,15 +259,15 @@ def test_the_public_face_and_bad_names() -> None:
 
 @pytest.mark.parametrize("name", shipped())
 def test_what_is_compiled_gets_what_the_encoder_gets(name: str, natives: list[Structure]) -> None:
-    """`torch.compile` traces the encoder alone, on a graph as the whole model hands it on."""
+    """`torch.compile` traces the encoder alone, on the graph that the whole model gives it."""
     subject = subject_of(load_predictor(name, device="cpu"), "float32", torch.device("cpu"))
-    seen: list[GeometricGraph] = []
+    graphs: list[GeometricGraph] = []
     graph = graph_of(subject, natives[0], subject.residue_inputs(natives[0], 0))
-    with subject.encoder.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0])):
+    with subject.encoder.register_forward_pre_hook(lambda module, inputs: graphs.append(inputs[0])):
         subject.outputs(graph)
     encoder_input = subject.encoder_input(subject.cast(graph))
     for field in ("pos", "scalars", "pseudoscalars", "vectors", "neighbors"):
-        assert torch.equal(encoder_input[field], seen[0][field]), field
+        assert torch.equal(encoder_input[field], graphs[0][field]), field
 
 
 def test_without_a_compiler_compiling_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,21 +70,21 @@ def test_bad_words_are_answered(tmp_path: Path) -> None:
 
 
 def test_the_assembly_is_symmetric_and_its_chains_meet(chain: Chain) -> None:
-    graph, rotation = assembly(chain.compact, chain.mask, chain, 12, True)
+    graph, rotation = assembly(chain.atom14, chain.mask, chain, 12, True)
     n = len(chain)
-    copies = graph.compact.double().split(n)
+    copies = graph.atom14.double().split(n)
     for before, following in zip(copies, [*copies[1:], copies[0]], strict=True):
         assert ((before @ rotation.T - following) * chain.mask[..., None]).abs().max() < 1e-4
     torch.testing.assert_close(torch.linalg.matrix_power(rotation, FOLD), torch.eye(3, dtype=torch.float64))
     assert torch.det(rotation) > 0
     other = (graph.neighbors // n != torch.arange(FOLD * n)[:, None] // n) & graph.neighbor_mask
-    assert other.any(), "no residue sees another copy"
+    assert other.any(), "no residue has a neighbor in another copy"
 
 
 @pytest.mark.parametrize("task", ["design", "displacement", "refinement"])
 def test_symmetries_tell_the_ways_apart(study: Study, chain: Chain, task: str) -> None:
     """By architecture and by frames rotations hold; the control breaks them; frames break the mirror image; a scorer
-    without odd scalars says the same of both hands, one with them does not."""
+    without odd scalars predicts the same for both chiralities, one with them does not."""
     settings = study.tasks[task].get("task_settings", {})
     found, losses = {}, {}
     for way in ("none", "frames", "l2", "l2_even"):
@@ -98,7 +98,7 @@ def test_symmetries_tell_the_ways_apart(study: Study, chain: Chain, task: str) -
     assert found["frames"]["mirror_error"] > 0.01
     assert found["l2_even"]["mirror_error"] < 1e-5
     assert losses["l2_even"]["mirror_loss"] == pytest.approx(losses["l2_even"]["loss"], abs=1e-4)
-    if task == "design":  # in a mirrored file ideal CBs are on the wrong side, so even it sees a difference
+    if task == "design":  # in a mirrored file ideal CBs are on the wrong side, so even its predictions differ
         assert losses["l2_even"]["reflected_loss"] != pytest.approx(losses["l2_even"]["loss"], abs=1e-4)
     assert (found["l2"]["mirror_error"] > 0.01) == (task == "design")
 

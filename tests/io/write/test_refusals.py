@@ -63,10 +63,10 @@ def test_what_a_format_cannot_hold_is_refused(format, changes, says, mixed, tmp_
 
 @pytest.mark.parametrize(("field", "value"), [("names", "LONG1"), ("residue_names", "A1ABC"), ("residue_ids", "AB:1")])
 def test_context_that_pdb_cannot_hold_is_refused(field, value, mixed):
-    changed = replace(mixed.others, **{field: (*getattr(mixed.others, field)[:-1], value)})
+    changed = replace(mixed.hetero, **{field: (*getattr(mixed.hetero, field)[:-1], value)})
     with pytest.raises(WriteError, match="write mmCIF"):
-        written(replace(mixed, others=changed), "pdb")
-    read_structure(written(replace(mixed, others=changed), "mmcif"))
+        written(replace(mixed, hetero=changed), "pdb")
+    read_structure(written(replace(mixed, hetero=changed), "mmcif"))
 
 
 def test_pdb_refuses_more_atoms_and_chains_than_it_can_number(monkeypatch, many):

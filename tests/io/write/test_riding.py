@@ -13,7 +13,7 @@ import torch
 from protein_enn import chemistry
 from protein_enn.io import read_structure
 from protein_enn.io.write import structure_bytes
-from protein_enn.structure import OtherAtoms
+from protein_enn.structure import HeteroAtoms
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 FILES = ["1bhl.pdb", "2gtl_chain_a.cif", "2gtl_chain_a.bcif"]
@@ -78,9 +78,9 @@ def test_a_motion_of_the_whole_moves_everything(peptide, atom, file_of, rewritte
 def test_context_that_moved_alone_is_written(kind, peptide, atom, file_of, rewritten):
     data = file_of([*peptide("GA"), atom("ZN", 50, 5.0, residue="ZN", record="HETATM", element="ZN")], kind)
     structure = read_structure(data)
-    others = replace(structure.others, positions=structure.others.positions + 2.0)
-    again = read_structure(rewritten(replace(structure, others=others)))
-    assert again.others.positions.equal(others.positions)
+    hetero = replace(structure.hetero, positions=structure.hetero.positions + 2.0)
+    again = read_structure(rewritten(replace(structure, hetero=hetero)))
+    assert again.hetero.positions.equal(hetero.positions)
     assert again.positions.equal(structure.positions)
 
 
@@ -90,7 +90,7 @@ def test_groups_of_modified_residues_follow_them(kind, peptide, atom, file_of, r
     positions = structure.positions.clone()
     positions[1, structure.present[1]] += 2.0
     again = read_structure(rewritten(structure.with_positions(positions)))
-    assert torch.allclose(again.others.positions, structure.others.positions + 2.0, atol=1e-3)
+    assert torch.allclose(again.hetero.positions, structure.hetero.positions + 2.0, atol=1e-3)
 
 
 def test_b_factors_and_occupancies_that_changed_are_written(kind, peptide, file_of, rewritten):
@@ -113,14 +113,14 @@ def test_what_the_source_cannot_say_makes_a_new_file(kind, change, peptide, file
         "number": {"numbers": structure.numbers + 5},
         "chain": {"chain_ids": ("Q",)},
         "atom": {"present": structure.present.clone().index_fill_(1, torch.tensor([chemistry.O]), False)},
-        "context": {"others": OtherAtoms(torch.tensor([[9.0, 9.0, 9.0]]), ("ZN",), ("ZN",), ("ZN",), ("Q:1",),
+        "context": {"hetero": HeteroAtoms(torch.tensor([[9.0, 9.0, 9.0]]), ("ZN",), ("ZN",), ("ZN",), ("Q:1",),
                                          torch.tensor([1]), torch.ones(1), torch.ones(1))},
     }[change]  # fmt: skip
     edited = replace(structure, **changed)
     again = read_structure(rewritten(edited))
     assert again.residue_names == edited.residue_names and again.numbers.equal(edited.numbers)
     assert again.chain_ids == edited.chain_ids and again.present.equal(edited.present)
-    assert again.others.names == edited.others.names
+    assert again.hetero.names == edited.hetero.names
 
 
 def test_a_file_read_leniently_is_written_with_its_blanks(peptide, file_of, rewritten, noisy):

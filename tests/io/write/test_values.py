@@ -34,9 +34,9 @@ def test_many_chains_with_long_ids_in_mmcif(cif, many):
     "name", ["O5'", 'HO5"', "O5'\"", "a b", "_x", "#1", ";s", "$v", "[1]", "loop_", "data_1", "?x", "é", "'q'", '"']
 )
 def test_odd_names_are_quoted(cif, name, mixed, everything):
-    names = (name, *mixed.others.names[1:])
-    ids = ("Chain '1' #2:5", *mixed.others.residue_ids[1:])
-    odd = replace(mixed, others=replace(mixed.others, names=names, residue_ids=ids))
+    names = (name, *mixed.hetero.names[1:])
+    ids = ("Chain '1' #2:5", *mixed.hetero.residue_ids[1:])
+    odd = replace(mixed, hetero=replace(mixed.hetero, names=names, residue_ids=ids))
     data = written(odd, cif)
     assert everything(read_structure(data)) == everything(odd)
     if cif == "mmcif":

@@ -160,7 +160,7 @@ def test_an_example_carries_the_labels_of_its_residues() -> None:
     assert target.sequence.tolist() == whole.residues[places].tolist()
 
 
-def test_a_designed_backbone_is_learned_from_its_labels_alone() -> None:
+def test_the_loss_of_a_designed_backbone_is_of_its_labels_alone() -> None:
     task, model = made()
     chain = replace(labeled(chain_of(partners=False)), residues=torch.full((20,), chemistry.UNKNOWN))
     graph, target = task.example(chain, seeded_generator(0), training=True)
@@ -202,7 +202,7 @@ def test_in_a_batch_each_graph_keeps_its_condition() -> None:
     torch.testing.assert_close(together, torch.cat([model.encode(g).nodes for g in graphs]), atol=1e-5, rtol=0)
 
 
-def test_without_conditions_nothing_is_told() -> None:
+def test_without_conditions_the_graph_has_none() -> None:
     task, model = made(model={"conditions": []})
     graph, target = task.example(chain_of(), seeded_generator(0), training=True)
     assert "condition" not in graph and "condition" not in model.graph(WHOLE)

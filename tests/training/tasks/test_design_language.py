@@ -36,7 +36,7 @@ def generator() -> torch.Generator:
     return torch.Generator().manual_seed(9)
 
 
-def test_only_hidden_residues_are_learned_and_the_others_are_given() -> None:
+def test_only_masked_residues_count_in_the_loss_and_the_others_are_given() -> None:
     chain, (task, _) = speaking(10), task_and_model()
     assert chain.language is not None and chain.hidden is not None
     graph, target = task.example(chain, generator(), training=True)
@@ -44,7 +44,7 @@ def test_only_hidden_residues_are_learned_and_the_others_are_given() -> None:
     assert torch.equal(graph.language, chain.language) and not target.given[20:].any()  # nothing changes for partners
 
 
-def test_given_residues_are_seen_by_all_that_are_learned() -> None:
+def test_given_residues_are_visible_to_all_in_the_loss() -> None:
     """With one residue in the loss the loss is one conditional, whatever the drawn order."""
     chain, (task, model) = speaking(), task_and_model()
     chain = replace(chain, hidden=torch.arange(20) == 7)

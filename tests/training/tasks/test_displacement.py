@@ -20,11 +20,11 @@ def test_the_target_leads_back_to_the_native() -> None:
     task = DisplacementTask(DisplacementTask.Config(), DisplacementModel.Config())
     graph, target = task.example(CHAIN, torch.Generator().manual_seed(1), True)
     back = graph.pos + target.displacement
-    torch.testing.assert_close(back - back.mean(0), CHAIN.compact[:, 1] - CHAIN.compact[:, 1].mean(0))
+    torch.testing.assert_close(back - back.mean(0), CHAIN.atom14[:, 1] - CHAIN.atom14[:, 1].mean(0))
     assert 0.5 < float(target.displacement.square().mean().sqrt()) < 0.9  # about the 0.7 Å of each coordinate
 
 
-def test_predictions_turn_with_the_graph_and_the_loss_does_not_see_it() -> None:
+def test_predictions_rotate_with_the_graph_and_the_loss_stays() -> None:
     torch.manual_seed(0)
     model = build("displacement", {"encoder_settings": {"layers": 2, "lmax": 1}})
     task = DisplacementTask(DisplacementTask.Config(), model.config)

@@ -1,4 +1,4 @@
-"""How a structure compares with its native and how sound it is, before and after; what was predicted of it."""
+"""Metrics of a structure: similarity to its native, outliers, and errors to compare with predicted ones."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from protein_enn.metrics.lddt import best_naming
 from protein_enn.structure import Structure
 
 HA_RADIUS = 0.5
-"""Å: GDT-HA is 1 without a search where no CA is farther from the native's as the structures stand."""
+"""Å: GDT-HA is 1 without a search where no CA is farther from the native's without superposition."""
 AROUND = 24
 WEIGHT = 1 / 3
-"""Residues around one, and what each of them counts: the network learns from itself and a third of 24 neighbours."""
+"""Residues near one, and the weight of each: training counts the residue itself and a third of 24 neighbors."""
 
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """The m residues that a model and its native share, and the atoms that both have."""
+    """The m residues that a model and its native have in common, and the atoms that both have."""
 
     native: Structure
     mine: Int[Tensor, "m"]  # rows of the model
@@ -45,8 +45,8 @@ class Match:
     residues: Int[Tensor, "m"]
 
 
-def matched(model: Structure, native: Structure) -> Match:
-    """By sequence; ValueError if no residue matches or too few atoms for an lDDT are in common."""
+def match_native(model: Structure, native: Structure) -> Match:
+    """Matches residues by sequence; ValueError if none matches or too few atoms for an lDDT are in common."""
     mine, theirs = match_residues(model, native, None, None)
     if len(mine) == 0:
         raise ValueError(f"{model.name}: no residue matches one of {native.name}")
@@ -62,12 +62,27 @@ def _lddt(structure: Structure, match: Match, *, ca_only: bool) -> tuple[float, 
     return result.mean, result.per_residue
 
 
-def figures(
+def structure_metrics(
     structure: Structure, match: Match, geometry: Stereochemistry, with_gdt: bool
 ) -> tuple[dict[str, float | None], Float[Tensor, "m"]]:
-    """Metrics of a structure and the all-heavy-atom lDDT of each matched residue.
+    """Metrics of a structure.
 
-    lDDT, GDT and chi accuracies are fractions (0..1), side-chain RMSD is in Å, outliers are counts.
+    Parameters
+    ----------
+    structure
+        The model before or after a refinement.
+    match
+        Of the model and its native.
+    geometry
+        Outliers of the structure.
+    with_gdt
+        GDT-HA too.
+
+    Returns
+    -------
+    tuple
+        Metrics by column: lDDT, GDT and chi accuracies are fractions (0..1), side-chain RMSD is in Å, outliers are
+        counts. And the all-heavy-atom lDDT of each matched residue.
     """
     score, per_residue = _lddt(structure, match, ca_only=False)
     ours, theirs, present = structure.take(match.mine), match.native.take(match.theirs), match.present
@@ -98,38 +113,38 @@ def new_outliers(before: Stereochemistry, after: Stereochemistry) -> dict[str, i
 
 
 def new_breaks(before: Structure, after: Structure) -> int:
-    """Peptide bonds torn: beyond chemistry.PEPTIDE_BREAK a bond is none, so that it cannot be an outlier either."""
+    """Broken peptide bonds: one longer than chemistry.PEPTIDE_BREAK does not count as a bond, nor as an outlier."""
     joined = [peptide_bonded(s.positions, s.present, s.chains) for s in (before, after)]
     return int((joined[0] & ~joined[1]).sum())
 
 
 def displacement_of_ca(before: Structure, after: Structure) -> tuple[float | None, float | None]:
-    """Median and largest, Å, without superposition: the input's place is part of the input."""
-    there = before.present[:, chemistry.CA]
-    if not there.any():
+    """Median and largest displacement of CA atoms, Å, without superposition."""
+    present = before.present[:, chemistry.CA]
+    if not present.any():
         return None, None
-    apart = (after.ca[there] - before.ca[there]).norm(dim=-1)
-    return float(apart.median()), float(apart.max())
+    distance = (after.ca[present] - before.ca[present]).norm(dim=-1)
+    return float(distance.median()), float(distance.max())
 
 
 def frame_error(structure: Structure, match: Match) -> Float[Tensor, "m"]:
-    """Mean error (Å) of the atoms around each residue, seen from its frame: what `Refinement.error_after` foretells.
+    """Mean error (Å) of the atoms near each residue in its frame, which `Refinement.error_after` predicts.
 
-    |T_i^-1 x_a - T_i'^-1 x_a'| over its own atoms and, each counting `WEIGHT` as much, those of the `AROUND` residues
-    nearest to it; nan where N, CA or C is missing on a side.
+    |T_i^-1 x_a - T_i'^-1 x_a'| over its own atoms and, with the weight `WEIGHT`, those of the `AROUND` residues nearest
+    to it; nan where N, CA or C is missing on a side.
     """
     present, x, y = match.present, structure.positions[match.mine], match.native.positions[match.theirs]
     x = best_naming(x, y, present, match.residues)
-    neighbors, there = nearest_neighbors(x[:, chemistry.CA], AROUND)
+    neighbors, exists = nearest_neighbors(x[:, chemistry.CA], AROUND)
     itself = torch.arange(len(x))[:, None]
     rows = torch.cat([itself, neighbors], 1)
 
     def local(positions: Tensor) -> Tensor:
         n, ca, c = (positions[:, slot] for slot in (chemistry.N, chemistry.CA, chemistry.C))
-        seen = positions[rows].flatten(1, 2) - ca[:, None]
-        return (seen @ backbone_frames(n, ca, c).mT).view(*rows.shape, 37, 3)
+        offsets = positions[rows].flatten(1, 2) - ca[:, None]
+        return (offsets @ backbone_frames(n, ca, c).mT).view(*rows.shape, 37, 3)
 
-    weight = torch.cat([torch.ones_like(itself), WEIGHT * there], 1)[..., None] * present[rows]
+    weight = torch.cat([torch.ones_like(itself), WEIGHT * exists], 1)[..., None] * present[rows]
     error = ((local(x) - local(y)).norm(dim=-1) * weight).sum((1, 2)) / weight.sum((1, 2))
     whole = present[:, [chemistry.N, chemistry.CA, chemistry.C]].all(1)
     return torch.where(whole, error, torch.nan)
