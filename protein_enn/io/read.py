@@ -115,7 +115,26 @@ def read_models(
 
 
 def open_document(data: bytes, file: str, format: str, block: str | None = None, lenient: bool = False) -> Document:
-    """Parse decompressed bytes of a format; StructureError when they break its rules."""
+    """Parse decompressed bytes.
+
+    Parameters
+    ----------
+    data
+        The whole content of a file.
+    file
+        Name for messages.
+    format
+        The name of its format.
+    block
+        The mmCIF data block to read where several contain atoms.
+    lenient
+        Whether atoms may lack coordinates.
+
+    Raises
+    ------
+    StructureError
+        The bytes break the rules of the format.
+    """
     reader: Reader = load(FORMATS[format].reader)
     return reader(FORMATS[format].content(data), file, block, lenient)
 

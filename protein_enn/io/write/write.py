@@ -84,7 +84,22 @@ def write_structure(
 def structure_bytes(
     structure: Structure, *, b_factors: Tensor | None = None, format: str, file: str = "structure"
 ) -> bytes:
-    """The bytes that `write_structure` writes, before compression; `file` is the name for messages."""
+    """The bytes that `write_structure` writes, before compression.
+
+    Parameters
+    ----------
+    structure, b_factors
+        As for `write_structure`.
+    format
+        The name of a format.
+    file
+        Name for messages.
+
+    Raises
+    ------
+    WriteError
+        The format cannot hold the structure.
+    """
     if format not in FORMATS:
         raise WriteError(f"{file}: no format {format!r}; there are {', '.join(FORMATS)}")
     _check_finite(structure, file)
