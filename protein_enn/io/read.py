@@ -71,7 +71,7 @@ def read_structure(
     --------
     >>> structure = read_structure("examples/1bhl.pdb")
     >>> structure
-    Structure('1bhl', 135 residues in 1 chain(s), 1042 atoms, 59 others)
+    Structure('1bhl', 135 residues in 1 chain, 1042 atoms, 59 hetero atoms)
     >>> structure.positions.shape
     torch.Size([135, 37, 3])
     """

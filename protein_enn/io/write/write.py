@@ -69,7 +69,7 @@ def write_structure(
     >>> write_structure(structure, f"{folder}/copy.pdb")
     >>> write_structure(structure, f"{folder}/1bhl.cif.gz")
     >>> read_structure(f"{folder}/1bhl.cif.gz")
-    Structure('1bhl', 135 residues in 1 chain(s), 1042 atoms, 59 others)
+    Structure('1bhl', 135 residues in 1 chain, 1042 atoms, 59 hetero atoms)
     """
     data = structure_bytes(structure, b_factors=b_factors, format=format or format_of(path), file=str(path))
     if str(path).lower().endswith(".gz"):
