@@ -82,8 +82,15 @@ def slot(residue: int, atom: str) -> int:
 def elements_of(given: Labels, names: Labels, residue_names: Labels) -> Labels:
     """Elements in upper case: as given where they exist, else inferred from the atom and the residue name.
 
-    PDB readers pass all four columns of the names: two letters starting in the first column are a two-letter element,
-    so that ` CA ` is carbon and `CA  ` calcium.
+    Parameters
+    ----------
+    given
+        Elements in the file, "" where they are missing.
+    names
+        Atom names. PDB readers pass all four columns: two letters that start in the first column are a two-letter
+        element, so that ` CA ` is carbon and `CA  ` calcium.
+    residue_names
+        Residue names.
     """
     known = given.renamed(lambda e: e if is_element(e) or e == "X" else "")
     missing = known.are("")

@@ -71,7 +71,7 @@ def read_structure(
     --------
     >>> structure = read_structure("examples/1bhl.pdb")
     >>> structure
-    Structure('1bhl', 135 residues in 1 chain(s), 1042 atoms, 59 others)
+    Structure('1bhl', 135 residues in 1 chain, 1042 atoms, 59 hetero atoms)
     >>> structure.positions.shape
     torch.Size([135, 37, 3])
     """
@@ -115,7 +115,26 @@ def read_models(
 
 
 def open_document(data: bytes, file: str, format: str, block: str | None = None, lenient: bool = False) -> Document:
-    """Parse decompressed bytes of a format; StructureError when they break its rules."""
+    """Parse decompressed bytes.
+
+    Parameters
+    ----------
+    data
+        The whole content of a file.
+    file
+        Name for messages.
+    format
+        The name of its format.
+    block
+        The mmCIF data block to read where several contain atoms.
+    lenient
+        Whether atoms may lack coordinates.
+
+    Raises
+    ------
+    StructureError
+        The bytes break the rules of the format.
+    """
     reader: Reader = load(FORMATS[format].reader)
     return reader(FORMATS[format].content(data), file, block, lenient)
 

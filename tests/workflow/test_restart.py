@@ -15,7 +15,7 @@ from typing import Any
 from tests.workflow.conftest import ROOT
 
 NOT_RESULTS = ("logs", "benchmarks", "train")
-"""Folders whose files tell of times, or hold the state of a training run; its weights are in `weights` as well."""
+"""Folders whose files contain times, or hold the state of a training run; its weights are in `weights` as well."""
 
 
 def digests(results: Path) -> dict[str, str]:

@@ -24,9 +24,27 @@ WIDTH = len(chemistry.ATOMS)
 
 
 def assemble(table: AtomTable, name: str, file: str, source: Source, record: Record) -> Structure:
-    """The structure of one model. Fills in `source.rows`, and `record` with what was dropped.
+    """The structure of one model, with `source.rows` filled in.
 
-    Raises EmptyStructureError without a protein residue, CoordinateError and FormatError for invalid atoms.
+    Parameters
+    ----------
+    table
+        The atoms of the model.
+    name
+        Name of the structure.
+    file
+        Name for messages.
+    source
+        The file; its rows are not used.
+    record
+        Gets findings and the counts of dropped atoms.
+
+    Raises
+    ------
+    EmptyStructureError
+        There is no protein residue.
+    CoordinateError, FormatError
+        An atom is invalid.
     """
     table = _drop_unplaced(table, record)
     check_atoms(table, file)

@@ -22,6 +22,17 @@ def gather_context(
 
     An atom that is repeated exactly is taken once. Equal names at other positions are kept: several molecules may have
     one number.
+
+    Parameters
+    ----------
+    grouping
+        All atoms by residue.
+    protein
+        Which groups are protein.
+    atoms
+        Indices of the context atoms in the table.
+    record
+        Gets the count of dropped atoms.
     """
     atoms = _drop_duplicates(grouping.table, atoms, record)
     if not len(atoms):

@@ -49,9 +49,25 @@ class Column(Protocol):
 def to_document(
     columns: Mapping[str, Column], file: str, lenient: bool, header: Callable[[], Header], predicted: bool
 ) -> Document:
-    """The document of these columns: models by first appearance of their numbers.
+    """The document of these columns, with models in the order of their first rows.
 
-    Raises EmptyStructureError, CoordinateError or FormatError.
+    Parameters
+    ----------
+    columns
+        Columns of atom_site by item.
+    file
+        Name for messages.
+    lenient
+        Whether atoms may lack coordinates.
+    header
+        Gives the header of the file.
+    predicted
+        Whether the file declares its B factors as pLDDT.
+
+    Raises
+    ------
+    EmptyStructureError, CoordinateError, FormatError
+        There are no atoms, or columns are missing or invalid.
     """
     if not columns or not len(next(iter(columns.values()))):
         raise EmptyStructureError(f"{file}: no atoms (an empty or missing atom_site); give a file with coordinates")

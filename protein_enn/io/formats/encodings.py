@@ -20,7 +20,22 @@ Step = Mapping[str, Any]
 
 
 def decode(data: object, steps: Sequence[Step], most: int) -> NDArray:
-    """The one-dimensional array of numbers encoded in `data`; ValueError when it would have more than `most` values."""
+    """The one-dimensional array of numbers that is encoded in `data`.
+
+    Parameters
+    ----------
+    data
+        Bytes.
+    steps
+        The encodings, in the order in which they were applied.
+    most
+        Most values of the array.
+
+    Raises
+    ------
+    ValueError
+        The bytes are no such array, or it is longer than `most`.
+    """
     if not isinstance(data, bytes):
         raise ValueError(f"{type(data).__name__} in place of bytes")
     array: NDArray = np.frombuffer(data, np.uint8)

@@ -110,7 +110,17 @@ class Tokens:
 
 
 def cut_loop(data: bytes, tags: Sequence[str], count: int) -> list[Tokens] | None:
-    """The columns of the loop with these tags and `count` values in all; None where this needs a full parser."""
+    """The columns of a loop; None where this needs a full parser.
+
+    Parameters
+    ----------
+    data
+        The text.
+    tags
+        The tags of the loop.
+    count
+        The number of its values.
+    """
     last = tags[-1].encode()
     start = data.find(last)
     while start >= 0 and not data[start + len(last) : start + len(last) + 1].isspace():

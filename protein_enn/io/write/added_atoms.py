@@ -29,7 +29,22 @@ class Addition(NamedTuple):
 def find_additions(
     structure: Structure, source: Source, b_factors: NDArray[np.float32] | None
 ) -> list[Addition] | None:
-    """Atoms that are present but have no row, in file order; None when the residue of one has no atom in the file."""
+    """Atoms that are present but have no row in the source, in file order.
+
+    Parameters
+    ----------
+    structure
+        n residues.
+    source
+        The rows of their atoms.
+    b_factors
+        (n, 37) values of the B-factor column; None: those of the structure.
+
+    Returns
+    -------
+    list[Addition] | None
+        None when the residue of one of them has no atom in the source.
+    """
     rows, present = source.rows.numpy(), structure.present.numpy()
     new_b_factors = structure.b_factors.numpy() if b_factors is None else b_factors
     positions, occupancies = structure.positions.detach().cpu().numpy(), structure.occupancies.numpy()

@@ -66,7 +66,22 @@ class _Hetero(NamedTuple):
 
 
 def list_atoms(structure: Structure, b_factors: NDArray[np.float32], file: str) -> Listing:
-    """The atoms in writing order; WriteError when two residues of a chain have one number: readers would join them."""
+    """The atoms in writing order.
+
+    Parameters
+    ----------
+    structure
+        n residues.
+    b_factors
+        (n, 37) values of the B-factor column.
+    file
+        Name for messages.
+
+    Raises
+    ------
+    WriteError
+        Two residues of one chain have one number: readers would join them.
+    """
     n, hetero = len(structure), structure.hetero
     _check_numbers(structure, file)
     owner_of_atom, slots = np.nonzero(structure.present.numpy())

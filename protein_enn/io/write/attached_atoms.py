@@ -70,6 +70,15 @@ def find_attached_atoms(
     An attached atom is any other atom of a residue in which one of `atoms` `moved`, unless it belongs to a conformer of
     which none of `atoms` is. Its anchors are the three nearest of `atoms` in its residue; where the residue has fewer,
     the last is repeated.
+
+    Parameters
+    ----------
+    table
+        All atoms.
+    atoms
+        (k,) indices into the table.
+    moved
+        (k,) which of them moved.
     """
     residue = combine(table.label_chains, table.chains, table.numbers, table.insertion_codes, table.residue_names)
     count = int(residue.max(initial=-1)) + 1

@@ -59,7 +59,22 @@ def insert(data: bytes, file: str, added: list[Addition], block: str | None = No
 
 
 def format_column(values: NDArray[np.float64], item: str, file: str) -> list[str]:
-    """Numbers of one PDB column as text of its width; WriteError when one does not fit."""
+    """Numbers as texts of the width of their PDB column.
+
+    Parameters
+    ----------
+    values
+        The numbers.
+    item
+        A key of COLUMNS.
+    file
+        Name for messages.
+
+    Raises
+    ------
+    WriteError
+        A number does not fit.
+    """
     start, end = COLUMNS[item]
     width, decimals = end - start, 2 if item in (OCCUPANCY, B_FACTOR) else 3
     rounded = np.round(values, decimals) + 0.0  # no -0.000

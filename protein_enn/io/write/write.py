@@ -69,7 +69,7 @@ def write_structure(
     >>> write_structure(structure, f"{folder}/copy.pdb")
     >>> write_structure(structure, f"{folder}/1bhl.cif.gz")
     >>> read_structure(f"{folder}/1bhl.cif.gz")
-    Structure('1bhl', 135 residues in 1 chain(s), 1042 atoms, 59 others)
+    Structure('1bhl', 135 residues in 1 chain, 1042 atoms, 59 hetero atoms)
     """
     data = structure_bytes(structure, b_factors=b_factors, format=format or format_of(path), file=str(path))
     if str(path).lower().endswith(".gz"):
@@ -84,7 +84,22 @@ def write_structure(
 def structure_bytes(
     structure: Structure, *, b_factors: Tensor | None = None, format: str, file: str = "structure"
 ) -> bytes:
-    """The bytes that `write_structure` writes, before compression; `file` is the name for messages."""
+    """The bytes that `write_structure` writes, before compression.
+
+    Parameters
+    ----------
+    structure, b_factors
+        As for `write_structure`.
+    format
+        The name of a format.
+    file
+        Name for messages.
+
+    Raises
+    ------
+    WriteError
+        The format cannot hold the structure.
+    """
     if format not in FORMATS:
         raise WriteError(f"{file}: no format {format!r}; there are {', '.join(FORMATS)}")
     _check_finite(structure, file)
