@@ -82,7 +82,7 @@ def test_search_knows_the_pages_without_a_server(site: Path) -> None:
 
 def test_pages_made_of_other_files_are_whole(site: Path) -> None:
     assert "Unreleased" in (site / "changelog.html").read_text(encoding="utf-8")
-    card = (site / "cards" / "design.html").read_text(encoding="utf-8")
+    card = (site / "models" / "cards" / "design.html").read_text(encoding="utf-8")
     assert 'href="../certificate.html"' in card and "<table>" in card
     assert "--side-chains-only" in (site / "commands.html").read_text(encoding="utf-8")
     structure = (site / "api" / "structure.html").read_text(encoding="utf-8")
