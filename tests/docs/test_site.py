@@ -84,11 +84,11 @@ def test_pages_made_of_other_files_are_whole(site: Path) -> None:
     assert "Unreleased" in (site / "changelog.html").read_text(encoding="utf-8")
     card = (site / "models" / "cards" / "design.html").read_text(encoding="utf-8")
     assert 'href="../certificate.html"' in card and "<table>" in card
-    assert "--side-chains-only" in (site / "commands.html").read_text(encoding="utf-8")
-    structure = (site / "api" / "structure.html").read_text(encoding="utf-8")
+    assert "--side-chains-only" in (site / "reference" / "commands.html").read_text(encoding="utf-8")
+    structure = (site / "reference" / "api" / "structure.html").read_text(encoding="utf-8")
     assert "author chain ids" in structure  # the comment behind a field
     assert "\\_" not in structure
-    assert "arxiv.org/abs/1802.08219" in (site / "api" / "nn.html").read_text(encoding="utf-8")
+    assert "arxiv.org/abs/1802.08219" in (site / "reference" / "api" / "nn.html").read_text(encoding="utf-8")
 
 
 def in_navigation(entry: Any) -> Iterator[str]:
