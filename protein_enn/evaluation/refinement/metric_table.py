@@ -62,8 +62,8 @@ class Metric:
 
         Examples
         --------
-        >>> METRICS[0].over([{"lddt": 0.8}, {"lddt": 0.9}, {"lddt": None}], 300)
-        0.85
+        >>> METRICS[0].over([{"lddt": 0.75}, {"lddt": 1.0}, {"lddt": None}], 300)
+        0.875
         """
         if self.average == "mean":
             return mean([metrics[self.column] for metrics in structures])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from protein_enn.data.chain import Chain
 from protein_enn.training.tasks.design import DesignTask
 from protein_enn.training.tasks.displacement import DisplacementTask
 from protein_enn.training.tasks.refinement import RefinementTask
@@ -9,5 +10,9 @@ from protein_enn.training.tasks.task import Task
 
 __all__ = ["TASKS", "Task"]
 
-TASKS: dict[str, type[Task]] = {"design": DesignTask, "displacement": DisplacementTask, "refinement": RefinementTask}
+TASKS: dict[str, type[Task[Chain]]] = {
+    "design": DesignTask,
+    "displacement": DisplacementTask,
+    "refinement": RefinementTask,
+}
 """By the name in an experiment."""
