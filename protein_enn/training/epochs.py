@@ -94,13 +94,14 @@ def train_epochs(
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             sums = {key: sums.get(key, 0.0) + float(value.detach()) / len(order) for key, value in parts.items()}
-        found = validate(model.eval())
+        current = validate(model.eval())
         means = ", ".join(f"{key} {part:.3f}" for key, part in sums.items())
-        log(f"epoch {epoch}: {means}; held out: Spearman {found.pooled:.3f}, within proteins {found.per_protein:.3f}")
-        if found.pooled > best.pooled:
-            best = found
-        if found.pooled > kept.pooled:
-            kept, kept_epoch, weights = found, epoch, deepcopy(model.state_dict())
+        spearman = f"Spearman {current.pooled:.3f}, within proteins {current.per_protein:.3f}"
+        log(f"epoch {epoch}: {means}; held out: {spearman}")
+        if current.pooled > best.pooled:
+            best = current
+        if current.pooled > kept.pooled:
+            kept, kept_epoch, weights = current, epoch, deepcopy(model.state_dict())
         if time.monotonic() > deadline or epoch - kept_epoch >= PATIENCE:
             break
     return Trained(weights, kept_epoch, start, best)

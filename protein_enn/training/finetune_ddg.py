@@ -252,7 +252,7 @@ def _write(
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()
         try:
             store(_fit(training, replace(before, model=model), digest, f"{name} (train part)"), weights)
-        except ValueError as error:  # too few measurements: there is no slope, and best.json tells so
+        except ValueError as error:  # too few measurements: there is no slope, as best.json states
             facts["calibration"] = str(error)
             saved = json.loads(sidecar.read_text(encoding="utf-8"))
             write_text(sidecar, json.dumps({**saved, "finetuning": facts}, indent=1) + "\n")

@@ -115,7 +115,7 @@ def test_overlap_with_the_training_of_the_base_is_noted(tmp_path: Path):
 
 
 def measured(structure: Structure, base: str, count: int) -> list[tuple[tuple[Substitution, ...], float]]:
-    """Made-up ddG: hydrophobic mutants stabilise."""
+    """Made-up ddG: hydrophobic mutants stabilize."""
     found: list[tuple[tuple[Substitution, ...], float]] = []
     for i in range(count):
         wild = structure.sequence[i]
