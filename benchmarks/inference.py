@@ -16,9 +16,10 @@ import torch
 from measurement import answered, fresh_process, machine, median_seconds, peak_megabytes, report
 
 import protein_enn as pe
-from protein_enn.predictor import Predictor, choose_device, shipped, untrained
+from protein_enn.devices import choose_device
+from protein_enn.predictor import Predictor, shipped, untrained
 from protein_enn.refinement import AcceptanceCriteria
-from protein_enn.structure import OtherAtoms
+from protein_enn.structure import HeteroAtoms
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "1bhl.pdb"
 SPACING = 60.0  # Å between copies; the chain is 48 Å across
@@ -27,7 +28,7 @@ CALLS = ("score", "refine")
 
 def tiled(residues: int) -> pe.Structure:
     """Copies of 1BHL's chain, protein only, on a cubic grid 60 Å apart as chains of their own, the last one cut."""
-    one = replace(pe.read_structure(EXAMPLE), others=OtherAtoms.empty(), source=None)
+    one = replace(pe.read_structure(EXAMPLE), hetero=HeteroAtoms.empty(), source=None)
     n = len(one)
     copies = -(-residues // n)
     side = next(s for s in range(1, copies + 1) if s**3 >= copies)

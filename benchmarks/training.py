@@ -19,9 +19,9 @@ from measurement import answered, fresh_process, machine, peak_megabytes, report
 
 from protein_enn.data.batches import seeded_generator
 from protein_enn.data.chain import Chain
+from protein_enn.devices import choose_device
 from protein_enn.graph import batch
 from protein_enn.models import build
-from protein_enn.predictor import choose_device
 from protein_enn.testing import random_structure
 from protein_enn.training.experiment import read_experiment
 from protein_enn.training.memory import reuse_freed_memory

@@ -1,6 +1,7 @@
-"""Names of version 1 and what they are called now. They work in this version, with a DeprecationWarning.
+"""Names of version 1 and what they are called now. They work in this version, with a warning.
 
-`MODULES` are modules that stand elsewhere, `NAMES` are names in modules that are still there. A module with old names
+`MODULES` are modules that stand elsewhere, `NAMES` are names in modules that are still there, `SETTINGS` are keys of
+configuration files. A module with old names
 has `__getattr__ = renamed(__name__)`; old modules are found by `OldModules`, which the package puts behind Python's own
 finders.
 """
@@ -9,11 +10,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
 
@@ -101,6 +103,9 @@ MODULES: dict[str, str] = {
     "models.local_frames": "encoders.local_frames",
     "models.so2": "encoders.so2",
     "models.tensor_field": "encoders.tensor_field",
+    "metrics.homology": "metrics.alignment",
+    "metrics.matching": "metrics.alignment",
+    "metrics.relatives": "metrics.alignment",
     "nn.representation": "nn.rotation",
     "nn.rotations": "nn.edge_rotations",
     "refinement.freedom": "refinement.mobility",
@@ -148,6 +153,7 @@ MODULES: dict[str, str] = {
     "tasks.refinement": "training.tasks.refinement",
     "tasks.refinement_loss": "training.tasks.refinement_loss",
     "tasks.refinement_model": "models.refinement",
+    "workflow.plan": "workflow.jobs",
 }
 """Old module to new one, both without the package's name."""
 
@@ -155,9 +161,17 @@ NAMES: dict[str, str] = {
     "geometry.operators.axis_and_angle": "geometry.rotations.axis_and_angle",
     "geometry.operators.nearest_rotations": "geometry.rotations.nearest_rotations",
     "geometry.operators.rotation_about": "geometry.rotations.rotation_about",
+    "metrics.matching.doubt": "metrics.alignment.match_warning",
     "nn.representation.drawn_turn": "geometry.rotations.random_rotation",
     "nn.representation.random_rotation": "geometry.rotations.random_rotation",
     "nn.representation.turned": "nn.rotation.rotated_features",
+    "chemistry.COMPACT": "chemistry.ATOM14",
+    "chemistry.COMPACT_WIDTH": "chemistry.ATOM14_WIDTH",
+    "geometry.compact.from_compact": "geometry.atom14.from_atom14",
+    "geometry.compact.to_compact": "geometry.atom14.to_atom14",
+    "refinement.Gate": "refinement.AcceptanceCriteria",
+    "report.record_with_trace": "refinement.result.Refinement.record",
+    "structure.OtherAtoms": "structure.HeteroAtoms",
     "models.ENCODERS": "encoders.ENCODERS",
     "models.encoder": "encoders.encoder",
     "tasks.ARCHITECTURES": "models.ARCHITECTURES",
@@ -166,9 +180,39 @@ NAMES: dict[str, str] = {
     "finetuning.finetune_on_ddg": "training.finetune_ddg.finetune_on_ddg",
     "refinement.mending.ideal_angles.HANDS": "chemistry.ideal_geometry.CHIRAL_CENTERS",
     "tasks.displacement.DisplacementModel": "models.displacement.DisplacementModel",
-    "workflow.plan": "workflow.jobs",
 }
 """Old name to new one, both with their module."""
+
+SETTINGS: dict[str, dict[str, str]] = {
+    "Experiment": {
+        "pair_share": "pair_fraction",
+        "template_share": "template_fraction",
+        "designed_share": "designed_fraction",
+    },
+    "RefinementTask.Config": {"spoil_models": "perturb_models"},
+}
+"""Old key of a configuration to new one, by the class of its settings."""
+
+
+def with_new_keys(settings: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a class of settings under today's keys, in their order; each old key gives a FutureWarning.
+
+    Parameters
+    ----------
+    settings
+        Qualified name of the class, a key of `SETTINGS`; others have no old keys.
+    values
+        As a file gives them.
+
+    Examples
+    --------
+    >>> with_new_keys("Experiment", {"task": "design"})
+    {'task': 'design'}
+    """
+    names = SETTINGS.get(settings, {})
+    for old in names.keys() & values.keys():
+        warnings.warn(f"the setting {old!r} is now {names[old]!r}", FutureWarning, stacklevel=2)
+    return {names.get(key, key): value for key, value in values.items()}
 
 
 def warn(old: str, new: str) -> None:
@@ -190,8 +234,7 @@ def _find(module: str, name: str) -> Any:
     if old not in NAMES:
         raise AttributeError(f"module '{PACKAGE}.{module}' has no attribute {name!r}")
     warn(old, NAMES[old])
-    where, _, new = NAMES[old].rpartition(".")
-    return getattr(import_module(f"{PACKAGE}.{where}"), new)
+    return resolve_name(f"{PACKAGE}.{NAMES[old]}")
 
 
 class OldModules(MetaPathFinder, Loader):

@@ -1,4 +1,4 @@
-"""Names of a package that are loaded when they are first asked for (PEP 562): `--help` need not wait for torch."""
+"""Names of a package that are imported at their first use (PEP 562), so that `--help` does not import torch."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from protein_enn.deprecated import renamed
+
 
 def lazy(package: str, modules: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
     """The `__getattr__` of a package whose `modules`, by their path inside it, define these names."""
-    homes = {name: module for module, names in modules.items() for name in names}
+    old = renamed(package)  # names of version 1, with a warning; AttributeError for any other
+    module_of = {name: module for module, names in modules.items() for name in names}
 
     def find(name: str) -> Any:
-        if name in homes:
-            return getattr(import_module(f"{package}.{homes[name]}"), name)
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        if name in module_of:
+            return getattr(import_module(f"{package}.{module_of[name]}"), name)
+        return old(name)
 
     return find

@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from protein_enn.devices import choose_device
 from protein_enn.embedding import LanguageModel, load_language_model
 from protein_enn.io.atomic import write_bytes, write_text
 from protein_enn.models import build, frozen
@@ -46,6 +47,12 @@ class Predictor:
     language: LanguageModel | None = None  # for a model that takes features of one
     requested_condition: str = ""  # empty: the default
     use: str = ""  # the command it is used for, which may have a default condition of its own
+
+    def __repr__(self) -> str:
+        count = sum(parameter.numel() for parameter in self.model.parameters())
+        condition = f", condition {self.condition!r}" if self.condition else ""
+        origin = f"{self.task}, {count:,} parameters, sha256 {self.sha256[:12]}"
+        return f"Predictor({self.name!r}, {origin}, {self.device}{condition})"
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -111,17 +118,6 @@ def shipped() -> list[str]:
         return []
     names = (f.name.removesuffix(".safetensors") for f in folder.iterdir() if f.name.endswith(".safetensors"))
     return sorted(name for name in names if "." not in name)  # design.clusters lists the training data of design
-
-
-def choose_device(device: str) -> torch.device:
-    """The device of a name: auto (CUDA where there is a GPU), cpu or cuda. ValueError for others or without a GPU."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device not in ("cpu", "cuda"):
-        raise ValueError(f"device must be auto, cpu or cuda, not {device!r}")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device is cuda, but torch finds no GPU; use --device cpu or auto")
-    return torch.device(device)
 
 
 def load_predictor(

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from protein_enn.deprecated import with_new_keys
+
 
 class Settings(BaseModel):
     """A frozen pydantic model. The error for an unknown key names the key and the closest valid one."""
@@ -18,6 +20,7 @@ class Settings(BaseModel):
     def _refuse_unknown(cls, values: Any) -> Any:
         """ValueError for a key that is not a field."""
         if isinstance(values, dict):
+            values = with_new_keys(cls.__qualname__, values)
             for key in values:
                 if key not in cls.model_fields:
                     close = difflib.get_close_matches(str(key), cls.model_fields, n=1)

@@ -106,11 +106,11 @@ def ours(structure: Structure) -> Counter[Site]:
         [chemistry.ATOMS[a] for a in slot],
         torch.stack(measured, 1).numpy(),
     )
-    others = structure.others
-    ids = [re.fullmatch(r"(.*):(-?\d+)(.*)", residue_id, re.DOTALL) for residue_id in others.residue_ids]
+    hetero = structure.hetero
+    ids = [re.fullmatch(r"(.*):(-?\d+)(.*)", residue_id, re.DOTALL) for residue_id in hetero.residue_ids]
     chain, number, code = zip(*(m.groups() for m in ids if m), strict=True) if ids else ((), (), ())
-    measured = (*others.positions.T, others.occupancies, others.b_factors)
-    found += sites(chain, map(int, number), code, others.residue_names, others.names, torch.stack(measured, 1).numpy())
+    measured = (*hetero.positions.T, hetero.occupancies, hetero.b_factors)
+    found += sites(chain, map(int, number), code, hetero.residue_names, hetero.names, torch.stack(measured, 1).numpy())
     return Counter(found)
 
 

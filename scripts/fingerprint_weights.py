@@ -13,6 +13,7 @@ from pathlib import Path
 
 from protein_enn.data import Store
 from protein_enn.data.leakage import Fingerprint, fingerprint_path
+from protein_enn.deprecated import with_new_keys
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
     given = parser.parse_args()
     store = Store(given.store)
     info = json.loads(given.weights.with_suffix(".json").read_text(encoding="utf-8"))
-    pairs = float(info["training"]["experiment"].get("pair_share", 0.0)) > 0
+    pairs = float(with_new_keys("Experiment", info["training"]["experiment"]).get("pair_fraction", 0.0)) > 0
     found = Fingerprint.of_store(store, pairs)
     target = fingerprint_path(given.weights)
     found.save(target)

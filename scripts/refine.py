@@ -45,13 +45,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `pe.refine`, as `RefineOptions` declares them."""
     group = parser.add_argument_group("options of pe.refine")
     for option in fields(RefineOptions):
-        name, text = f"--{option.name.replace('_', '-')}", option.metadata["help"].replace("%", "%%")
+        name = option.metadata.get("option", f"--{option.name.replace('_', '-')}")
+        text = option.metadata["help"].replace("%", "%%")
         if option.default is False:
-            group.add_argument(name, action="store_true", help=text)
+            group.add_argument(name, dest=option.name, action="store_true", help=text)
         else:
             kind = option.metadata.get("type", type(option.default))
             metavar = option.metadata.get("metavar")
-            group.add_argument(name, type=kind, default=option.default, metavar=metavar, help=text)
+            group.add_argument(name, dest=option.name, type=kind, default=option.default, metavar=metavar, help=text)
 
 
 def report(refinement: pe.Refinement) -> None:

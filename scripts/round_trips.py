@@ -53,8 +53,8 @@ def round_trip(structure: Structure, data: bytes, folder: Path) -> str:
     if ((again.positions - moved.positions).abs() > EXACT).any():
         return "read again, protein atoms are not where they were put"
     # Atoms of a modified residue that have no slot ride with the residue; all other context stays.
-    shift = again.others.positions - structure.others.positions
-    rides = (structure.others.kinds == KINDS.index("other")) & (shift[:, 0] > 0.5)
+    shift = again.hetero.positions - structure.hetero.positions
+    rides = (structure.hetero.kinds == KINDS.index("other")) & (shift[:, 0] > 0.5)
     if ((shift - SHIFT * rides[:, None] * torch.tensor([1.0, 0.0, 0.0])).abs() > EXACT).any():
         return "read again, context atoms are not where they were"
     return ""

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from protein_enn.cli.application import app
 from protein_enn.io import atomic
-from protein_enn.scoring.columns import COLUMNS
+from protein_enn.scoring.columns import COLUMNS, RESULTS
 
 PAGE = Path("docs/how-to/scoring.md")
 OUT = "ranking.csv"
@@ -36,9 +36,12 @@ LINES, WIDTH = 5, 118
 
 
 def columns_table() -> str:
-    """Every column of every table of scores, in Markdown."""
+    """Every column of the tables of scores, in Markdown: those that kinds of results share, then those of each kind."""
     lines = ["| column | meaning | unit | which way is better |", "|---|---|---|---|"]
-    lines += [f"| `{name}` | {c.meaning} | {c.unit or ''} | {c.sign or ''} |" for name, c in COLUMNS.items()]
+    own = dict.fromkeys(name for kind in RESULTS.values() for name in kind.columns)
+    for name in [*(name for name in COLUMNS if name not in own), *own]:  # in whatever order the kinds were imported
+        column = COLUMNS[name]
+        lines.append(f"| `{name}` | {column.meaning} | {column.unit or ''} | {column.sign or ''} |")
     return "\n".join(lines)
 
 

@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "protein_enn"  # read, not im
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = {
-    **dict.fromkeys(("chemistry", "settings", "version", "nn", "deprecated", "lazy"), 0),
+    "deprecated": -1,  # names alone
+    **dict.fromkeys(("chemistry", "settings", "version", "nn", "lazy", "devices"), 0),
     **dict.fromkeys(("structure", "geometry"), 1),
     **dict.fromkeys(("io", "embedding", "metrics", "bonds"), 2),
     **dict.fromkeys(("graph", "workflow"), 3),
@@ -46,6 +47,7 @@ ALLOWED = {
 }
 
 IO_LAYERS = {
+    "deprecated": -1,  # names alone
     **dict.fromkeys(("errors", "atomic"), 0),
     **dict.fromkeys(("failures", "table", "files"), 1),
     "components": 2,

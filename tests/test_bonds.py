@@ -14,7 +14,7 @@ from protein_enn import chemistry
 from protein_enn.bonds import COVALENT_RADII
 from protein_enn.graph import AtomGraph, atom_graph
 from protein_enn.io import read_structure
-from protein_enn.structure import KINDS, LINKS, OtherAtoms, Structure
+from protein_enn.structure import KINDS, LINKS, HeteroAtoms, Structure
 from protein_enn.testing import random_structure
 
 WIDTH = len(chemistry.ATOMS)
@@ -31,7 +31,7 @@ def bonds(graph: AtomGraph) -> set[tuple[int, int]]:
 def with_others(*residues: tuple[str, str, str, list[str], list[str], torch.Tensor]) -> Structure:
     """Three residues far away and these: kind, id, residue name, atom names, elements, positions."""
     sizes = [len(names) for _, _, _, names, _, _ in residues]
-    others = OtherAtoms(
+    hetero = HeteroAtoms(
         torch.cat([positions for *_, positions in residues]),
         tuple(e for *_, elements, _ in residues for e in elements),
         tuple(a for *_, names, _, _ in residues for a in names),
@@ -41,7 +41,7 @@ def with_others(*residues: tuple[str, str, str, list[str], list[str], torch.Tens
         torch.zeros(sum(sizes)),
         torch.ones(sum(sizes)),
     )
-    return replace(random_structure((3,)), others=others)
+    return replace(random_structure((3,)), hetero=hetero)
 
 
 def component(name: str, kind: str = "ligand", shift: float = 100.0, residue: str = "X:1") -> tuple:
@@ -116,7 +116,7 @@ def test_atoms_of_a_modified_residue_belong_to_it(examples: Path) -> None:
     """CAS 33 of 1BHL is a cysteine with dimethylarsenic on its sulphur: As and two carbons have no slot."""
     structure = read_structure(examples / "1bhl.pdb")
     graph = atom_graph(structure)
-    others = structure.others
+    hetero = structure.hetero
     node = {row: i for i, row in enumerate(graph.rows.tolist())}
     found = bonds(graph)
     seen = 0
@@ -125,9 +125,9 @@ def test_atoms_of_a_modified_residue_belong_to_it(examples: Path) -> None:
             continue
         sulphur = node[residue * WIDTH + chemistry.ATOM_INDEX["SG"]]
         mine = {
-            others.names[i]: node[len(structure) * WIDTH + i]
-            for i in range(len(others))
-            if others.residue_ids[i] == structure.residue_id(residue)
+            hetero.names[i]: node[len(structure) * WIDTH + i]
+            for i in range(len(hetero))
+            if hetero.residue_ids[i] == structure.residue_id(residue)
         }
         assert set(mine) == {"AS", "CE1", "CE2"}
         assert {(sulphur, mine["AS"]), (mine["AS"], sulphur)} <= found
@@ -203,8 +203,8 @@ def test_every_bond_of_real_files_is_an_edge(data_dir: Path, file: str) -> None:
     for a, b in tables + [tuple(pair) for pair in ends.tolist()]:
         assert a not in node or b not in node or (node[a], node[b]) in found
     residues: dict[tuple[str, str], dict[str, int]] = {}
-    others = structure.others
-    for i, (residue, name, atom) in enumerate(zip(others.residue_ids, others.residue_names, others.names, strict=True)):
+    hetero = structure.hetero
+    for i, (residue, name, atom) in enumerate(zip(hetero.residue_ids, hetero.residue_names, hetero.names, strict=True)):
         if start + i in node:
             residues.setdefault((residue, name), {})[atom] = node[start + i]
     for (_, name), atoms in residues.items():
@@ -214,16 +214,16 @@ def test_every_bond_of_real_files_is_an_edge(data_dir: Path, file: str) -> None:
         inside = {(a, b) for a, b in found if {a, b} <= set(atoms.values())}
         extra = inside - expected - {(b, a) for a, b in expected}
         for pair in extra if known else ():
-            assert {others.elements[int(graph.rows[i]) - start].upper() for i in pair} <= METALS
+            assert {hetero.elements[int(graph.rows[i]) - start].upper() for i in pair} <= METALS
 
 
 def test_backbones_of_nucleic_acids_are_chains(data_dir: Path) -> None:
     """1LCD: two strands of 11 nucleotides, 10 phosphates each."""
     structure = read_structure(data_dir / "originals" / "biopython" / "1LCD.pdb.gz")
-    graph, names, start = atom_graph(structure), structure.others.names, len(structure) * WIDTH
+    graph, names, start = atom_graph(structure), structure.hetero.names, len(structure) * WIDTH
     other = [(int(graph.rows[a]) - start, int(graph.rows[b]) - start) for a, b in bonds(graph)]
     joints = [(a, b) for a, b in other if min(a, b) >= 0 and (names[a], names[b]) == ("O3'", "P")]
-    residues = structure.others.residue_ids
+    residues = structure.hetero.residue_ids
     steps = {
         (residues[a].split(":")[0], int(residues[b].split(":")[1]) - int(residues[a].split(":")[1])) for a, b in joints
     }

@@ -3,10 +3,18 @@
 import subprocess
 import sys
 from importlib import import_module
+from pkgutil import resolve_name
 
 import pytest
 
-from protein_enn.deprecated import MODULES, NAMES, PACKAGE
+from protein_enn.deprecated import MODULES, NAMES, PACKAGE, SETTINGS
+from protein_enn.predictor import untrained
+from protein_enn.refinement import AcceptanceCriteria, refine
+from protein_enn.settings import Settings
+from protein_enn.testing import random_structure
+from protein_enn.training.checkpoints import differences
+from protein_enn.training.experiment import Experiment
+from protein_enn.training.tasks.refinement import RefinementTask
 
 
 def forget(module: str) -> None:
@@ -31,8 +39,8 @@ def test_an_old_module_has_the_names_of_the_new_one(old: str, new: str) -> None:
 @pytest.mark.parametrize(("old", "new"), NAMES.items())
 @pytest.mark.filterwarnings("ignore:.* is now:DeprecationWarning")  # that of its module
 def test_an_old_name_is_the_new_one(old: str, new: str) -> None:
-    (module, name), (there, now) = ((f"{PACKAGE}.{x}").rsplit(".", 1) for x in (old, new))
-    expected = getattr(import_module(there), now)
+    module, name = f"{PACKAGE}.{old}".rsplit(".", 1)
+    expected = resolve_name(f"{PACKAGE}.{new}")
     with pytest.warns(DeprecationWarning, match=f"^{PACKAGE}.{old} is now {PACKAGE}.{new}$"):
         assert getattr(import_module(module), name) is expected
 
@@ -55,3 +63,39 @@ def test_the_warning_stands_at_the_line_that_uses_the_old_name(tmp_path) -> None
 def test_a_module_that_never_was_is_not_found() -> None:
     with pytest.raises(ModuleNotFoundError):
         import_module("protein_enn.never_was")
+
+
+@pytest.mark.parametrize(
+    ("settings", "old", "new"), [(s, o, n) for s, keys in SETTINGS.items() for o, n in keys.items()]
+)
+def test_an_old_key_is_read_as_the_new_one(settings: str, old: str, new: str) -> None:
+    kinds: dict[str, type[Settings]] = {"Experiment": Experiment, "RefinementTask.Config": RefinementTask.Config}
+    required = {"task": "refinement"} if settings == "Experiment" else {}
+    with pytest.warns(FutureWarning, match=f"^the setting '{old}' is now '{new}'$"):
+        read = kinds[settings].model_validate({**required, old: 0.125})
+    assert read == kinds[settings].model_validate({**required, new: 0.125}) and getattr(read, new) == 0.125
+
+
+@pytest.mark.filterwarnings("ignore:the setting:FutureWarning")
+def test_a_run_begun_under_old_keys_is_the_same_run() -> None:
+    experiment = Experiment(task="refinement", pair_fraction=0.25, task_settings={"perturb_models": 0.5}).model_dump()
+    before = {**experiment, "pair_share": 0.25, "task_settings": {"spoil_models": 0.5}}
+    del before["pair_fraction"]
+    run = {"experiment": experiment, "processes": 2}
+    assert differences({"run": {"experiment": before, "processes": 2}}, run) == []
+    assert differences({"run": {"experiment": {**before, "pair_share": 0.3}, "processes": 2}}, run) == [
+        "the experiment"
+    ]
+
+
+def test_refine_takes_the_old_name_of_its_criteria() -> None:
+    structure, predictor = random_structure((12,)), untrained("refinement", {"k": 4})
+    with pytest.warns(DeprecationWarning, match=r"refine\(gate=...\) is now protein_enn.refine\(acceptance=...\)"):
+        old = refine(structure, predictor=predictor, steps=0, gate=AcceptanceCriteria(rounds=3))
+    assert old.record()["weights"]["name"] == predictor.name
+
+
+def test_the_old_name_of_hetero_atoms_warns() -> None:
+    structure = random_structure((3,))
+    with pytest.warns(DeprecationWarning, match="is now protein_enn.structure.Structure.hetero"):
+        assert structure.others is structure.hetero

@@ -9,8 +9,9 @@ import pytest
 import torch
 from safetensors.torch import save
 
+from protein_enn.devices import choose_device
 from protein_enn.models import build
-from protein_enn.predictor import choose_device, load_predictor, shipped, untrained
+from protein_enn.predictor import load_predictor, shipped, untrained
 from protein_enn.testing import random_structure
 
 SMALL = {"k": 6, "encoder_settings": {"layers": 1, "scalars": 16, "odd": 4, "channels": 4, "edges": 8, "hidden": 8}}
@@ -100,7 +101,7 @@ def test_a_predictor_depends_only_on_models() -> None:
     loaded = {name for name in done.stdout.split() if name.startswith("protein_enn.")}
     subpackages = {name.split(".")[1] for name in loaded}
     inference = {"bonds", "chemistry", "embedding", "encoders", "geometry", "graph", "io", "models", "nn", "structure"}
-    assert subpackages <= inference | {"predictor", "settings", "version", "deprecated", "lazy"}
+    assert subpackages <= inference | {"predictor", "settings", "version", "deprecated", "lazy", "devices"}
     assert {name for name in loaded if name.startswith("protein_enn.io")} == {"protein_enn.io", "protein_enn.io.atomic"}
     assert not {"pytorch_lightning", "gemmi", "Bio", "biotite"} & {*done.stdout.split()}
     assert len(loaded) <= 80  # 145 when the predictor stood on tasks

@@ -2,6 +2,8 @@
 
 from protein_enn.chemistry.residues import (
     AMINO_ACIDS,
+    ATOM14,
+    ATOM14_WIDTH,
     ATOM_INDEX,
     ATOMS,
     BACKBONE,
@@ -10,8 +12,6 @@ from protein_enn.chemistry.residues import (
     CA,
     CB,
     CHI_ATOMS,
-    COMPACT,
-    COMPACT_WIDTH,
     EQUIVALENT_ATOMS,
     LETTERS,
     OXT,
@@ -29,9 +29,12 @@ from protein_enn.chemistry.residues import (
     O,
     element,
 )
+from protein_enn.deprecated import renamed
 
 __all__ = [
     "AMINO_ACIDS",
+    "ATOM14",
+    "ATOM14_WIDTH",
     "ATOMS",
     "ATOM_INDEX",
     "BACKBONE",
@@ -40,8 +43,6 @@ __all__ = [
     "CA",
     "CB",
     "CHI_ATOMS",
-    "COMPACT",
-    "COMPACT_WIDTH",
     "EQUIVALENT_ATOMS",
     "LETTERS",
     "OXT",
@@ -59,3 +60,5 @@ __all__ = [
     "O",
     "element",
 ]
+
+__getattr__ = renamed(__name__)

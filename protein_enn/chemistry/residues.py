@@ -147,10 +147,10 @@ def element(atom: str) -> str:
     return atom[0]
 
 
-COMPACT_WIDTH = 14
+ATOM14_WIDTH = 14
 """No residue has more heavy atoms than tryptophan's 14."""
-COMPACT: tuple[tuple[int, ...], ...] = tuple(
-    tuple(ATOM_INDEX[a] for a in RESIDUE_ATOMS[name]) + (-1,) * (COMPACT_WIDTH - len(RESIDUE_ATOMS[name]))
+ATOM14: tuple[tuple[int, ...], ...] = tuple(
+    tuple(ATOM_INDEX[a] for a in RESIDUE_ATOMS[name]) + (-1,) * (ATOM14_WIDTH - len(RESIDUE_ATOMS[name]))
     for name in RESIDUES
 )
 """For each residue, the slot in ATOMS of its heavy atoms: N, CA, C, O, side chain; -1 pads to 14."""

@@ -69,7 +69,7 @@ def audit(
 
 
 def summary(structure: Structure) -> Row:
-    """What is in a structure as read, in numbers, names and words. ValueError if its atoms do not balance."""
+    """What is in a structure as read, in numbers and names. ValueError if its atoms do not balance."""
     from protein_enn.structure import KINDS, LINKS
 
     read = structure.audit
@@ -84,13 +84,13 @@ def summary(structure: Structure) -> Row:
         "chains": len(structure.chain_ids),
         "residues": len(structure),
         "atoms": int(structure.present.sum()),
-        "others": len(structure.others),
+        "others": len(structure.hetero),
         "dropped": sum(read.atoms.dropped.values()),
         "gaps": len(read.gaps),
         **{f"{severity}_count": severities[severity] for severity in SEVERITIES},
         "notes": "; ".join(read.lines()),
         "residues_by_chain": [{"chain": name, "residues": sizes[i]} for i, name in enumerate(structure.chain_ids)],
-        "context_atoms": counts(structure.others.kinds.tolist(), KINDS),
+        "context_atoms": counts(structure.hetero.kinds.tolist(), KINDS),
         "links": counts(structure.links.kinds.tolist(), LINKS),
         "predicted": structure.predicted,
     }

@@ -84,17 +84,25 @@ def items(
 
 def _listed(inputs: Sequence[str]) -> Iterator[str]:
     """The inputs with those of each @LIST in its place; typer.BadParameter for a list that cannot be read."""
-    from protein_enn.io.inputs import without_lists
+    from protein_enn.io.inputs import expand_lists
 
     for given in inputs:
         try:
-            yield from map(str, without_lists([given]))
+            yield from map(str, expand_lists([given]))
         except (ValueError, OSError) as error:
             raise typer.BadParameter(explain(error)) from error
 
 
 def in_shard(batch: Sequence[Item], sharding: Sharding) -> list[Item]:
-    """The items of the shard that is done: by the names of their files, so that every item is in one shard alone."""
+    """The items of the shard that is asked for. Each item is in one shard, which the name of its file decides.
+
+    Parameters
+    ----------
+    batch
+        The items of all shards.
+    sharding
+        The shard; all items where none is asked for.
+    """
     shard = sharding.chosen()
     chosen = [item for item in batch if shard is None or shard.holds(item.path)]
     if batch and not chosen:

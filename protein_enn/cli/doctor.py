@@ -40,10 +40,10 @@ def _found(device: str) -> list[dict[str, str]]:
 
 
 def _unimportable(error: ImportError | OSError) -> list[dict[str, str]]:
-    """What can be said where a library that is missing or broken keeps the package from being imported."""
-    mend = "install the library that the error names, or all again: pip install --force-reinstall protein-enn"
+    """The finding where a missing or broken library keeps the package from being imported."""
+    fix = "install the library that the error names, or all again: pip install --force-reinstall protein-enn"
     message = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return [{"about": "library", "status": "broken", "message": message, "mend": mend}]
+    return [{"about": "library", "status": "broken", "message": message, "fix": fix}]
 
 
 def _show(found: list[dict[str, str]]) -> None:
@@ -51,5 +51,5 @@ def _show(found: list[dict[str, str]]) -> None:
     for one in found:
         line = Text(f"{one['status']:<7} ", style=STYLES[one["status"]])
         console.print(line.append(printable(f"{one['about']:<8} {one['message']}"), style="default"))
-        if one["mend"]:
-            console.print(Text(printable(f"{'':<17}mend: {one['mend']}")))
+        if one["fix"]:
+            console.print(Text(printable(f"{'':<17}fix: {one['fix']}")))

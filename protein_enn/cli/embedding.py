@@ -43,8 +43,8 @@ def embed(
     Sequences that the cache holds are not computed again, so a run that was stopped goes on.
     """
     from protein_enn.data.embeddings import Embeddings, write_embeddings
+    from protein_enn.devices import choose_device
     from protein_enn.embedding import load_language_model
-    from protein_enn.predictor import choose_device
 
     if failed is not None:
         check_writable(failed)

@@ -13,7 +13,7 @@ from protein_enn.cli.options import Failed
 from protein_enn.cli.output import Progress, check_writable, printable, stop, writing
 
 if TYPE_CHECKING:
-    from protein_enn.io.fetch import Identifier, Manners, Outcome
+    from protein_enn.io.fetch import Identifier, Outcome, RetryPolicy
 
 SHOWN = 20
 """Failures that are listed on standard error at the end; the rest are counted."""
@@ -75,13 +75,13 @@ def fetch(
 
     A run that was stopped goes on if it is started again: whole files in the folder are kept.
     """
-    from protein_enn.io.fetch import Manners
+    from protein_enn.io.fetch import RetryPolicy
 
     if failed is not None:
         check_writable(failed)
-    manners = Manners(connections, delay, retries, timeout, max_size << 20)
+    policy = RetryPolicy(connections, delay, retries, timeout, max_size << 20)
     entries, refused = _identifiers(ids)
-    outcome = _run(entries, source, output, format.value, manners, link)
+    outcome = _run(entries, source, output, format.value, policy, link)
     failures = {**refused, **outcome.failures}
     typer.echo(
         f"{len(outcome.fetched)} fetched, {len(outcome.kept)} kept, {len(failures)} failed: {output / 'fetched.tsv'}"
@@ -103,7 +103,7 @@ def _identifiers(ids: list[str]) -> tuple[list[Identifier], dict[str, str]]:
 
 
 def _run(
-    entries: list[Identifier], source: str | None, output: Path, format: str, manners: Manners, link: bool
+    entries: list[Identifier], source: str | None, output: Path, format: str, policy: RetryPolicy, link: bool
 ) -> Outcome:
     from protein_enn.io.fetch import fetch as fetch_all
     from protein_enn.io.fetch import source_of
@@ -115,7 +115,7 @@ def _run(
     with Progress(len(entries)) as progress, writing(output):
         try:
             return fetch_all(
-                entries, origin, output, format=format, manners=manners, link=link, progress=progress.advance
+                entries, origin, output, format=format, policy=policy, link=link, progress=progress.advance
             )
         except ValueError as error:
             stop(str(error))

@@ -111,6 +111,6 @@ def finetune(
     if as_json:
         show_json({**facts, "notes": notes})
         return
-    show_rows([{"figure": key, "value": value} for key, value in facts.items()], ("figure", "value"))
+    show_rows([{"metric": key, "value": value} for key, value in facts.items()], ("metric", "value"))
     if facts["kept"] == "base":
         say(f"fine-tuning did not help on what was held out: {facts['weights']} are the weights of {base}")

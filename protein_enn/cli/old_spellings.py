@@ -14,8 +14,14 @@ from typer.core import TyperCommand, TyperGroup
 class OldSpelling:
     """An option that was renamed.
 
-    A name with a word behind it takes a value (`--from SOURCE`). A name without dashes is an argument. An option whose
-    new name is empty had no effect.
+    Parameters
+    ----------
+    command
+        The command without the name of the program, such as `evaluate design`.
+    old
+        The old name. A word behind it stands for its value (`--from SOURCE`). A name without dashes is an argument.
+    new
+        The new name, with its value. It is empty for an option that had no effect.
     """
 
     command: str
@@ -37,7 +43,18 @@ class OldSpelling:
         return f"{self.old} is now called {self.new}" if self.new else f"{self.name} has no effect here: leave it out"
 
     def renamed(self, piece: Sequence[str]) -> list[str]:
-        """The arguments of this option, `--old`, `--old VALUE` or `--old=VALUE`, under the new name."""
+        """The same option under its new name.
+
+        Parameters
+        ----------
+        piece
+            The option as it was given: `--old`, `--old VALUE` or `--old=VALUE`.
+
+        Returns
+        -------
+        list of str
+            `--new`, `--new VALUE` or `--new=VALUE`; empty for an option that had no effect.
+        """
         name = self.new.partition(" ")[0]
         if not self.name.startswith("-"):
             return [name, *piece]
@@ -104,7 +121,13 @@ class TaskGroup(TyperGroup):
 
 
 def command_path(context: Any) -> str:
-    """The name of the command without that of the program: `evaluate design`."""
+    """The name of a command without that of the program, such as `evaluate design`.
+
+    Parameters
+    ----------
+    context
+        The context of typer in which the command is parsed.
+    """
     names: list[str] = []
     while context.parent is not None:
         names.insert(0, context.info_name)
@@ -115,7 +138,22 @@ def command_path(context: Any) -> str:
 def with_new_names(
     args: Sequence[str], parameters: Iterable[Any], spellings: Sequence[OldSpelling]
 ) -> tuple[list[str], list[str]]:
-    """The arguments under their new names, and a note for each that had an old one."""
+    """Replace old spellings in the arguments of a command.
+
+    Parameters
+    ----------
+    args
+        The arguments as given, without the name of the command.
+    parameters
+        The parameters of the command, as typer declares them.
+    spellings
+        The old spellings of this command.
+
+    Returns
+    -------
+    tuple of list of str
+        The arguments under their new names, and a note for each old spelling among them.
+    """
     by_name = {one.name: one for one in spellings}
     argument = next((one for one in spellings if not one.name.startswith("-")), None)
     words: list[str] = []
@@ -131,7 +169,22 @@ def with_new_names(
 
 
 def in_pieces(args: Sequence[str], parameters: Iterable[Any], spellings: Iterable[OldSpelling]) -> Iterator[list[str]]:
-    """The arguments in order: an option with its value if it takes one, or an argument by itself."""
+    """Group the arguments of a command, in order.
+
+    Parameters
+    ----------
+    args
+        The arguments as given.
+    parameters
+        The parameters of the command, as typer declares them.
+    spellings
+        Old spellings, some of which take a value.
+
+    Yields
+    ------
+    list of str
+        An option with its value if it takes one, an argument by itself, or `--` with all that follows.
+    """
     options = [one for one in parameters if one.param_type_name == "option"]
     flags = {name for one in options if one.is_flag for name in one.opts}
     takers = {name for one in options if not one.is_flag for name in one.opts}

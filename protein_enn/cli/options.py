@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean."""
+"""The options of several commands, each defined once."""
 
 from __future__ import annotations
 
@@ -112,7 +112,15 @@ START = typer.Option("--from", metavar="WEIGHTS", help="Weights to start from: a
 
 
 def residues_option(purpose: str, panel: str | None = None) -> Any:
-    """The option --residues of a command: which residues it works on. May be repeated."""
+    """The option --residues of a command: which residues it works on. It may be repeated.
+
+    Parameters
+    ----------
+    purpose
+        What the command does with these residues, for the help.
+    panel
+        Panel of the help.
+    """
     return typer.Option(
         "--residues",
         metavar="SELECTION",
@@ -122,7 +130,23 @@ def residues_option(purpose: str, panel: str | None = None) -> Any:
 
 
 def joined_selection(residues: list[str] | None) -> str | None:
-    """The residues of several options --residues as one selection; None for none of them."""
+    """Join the values of a repeated --residues to one selection.
+
+    Parameters
+    ----------
+    residues
+        Selections, each as `protein_enn.structure.selection.select` takes them.
+
+    Returns
+    -------
+    str or None
+        The union of all; None if there are none.
+
+    Examples
+    --------
+    >>> joined_selection(["A:45-60", "chain B"])
+    'A:45-60, chain B'
+    """
     return ", ".join(residues) if residues else None
 
 

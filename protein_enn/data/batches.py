@@ -58,7 +58,7 @@ class ResidueBudget:
         Residues of a chain at most; a longer one counts as cropped.
     seed
         Of all draws.
-    pair_share, template_share, designed_share
+    pair_fraction, template_fraction, designed_fraction
         Fractions of the examples that are real models, models on a template, and designed backbones.
     usable
         Numbers of the records that may be drawn; all by default.
@@ -83,16 +83,16 @@ class ResidueBudget:
         budget: int,
         crop: int,
         seed: int,
-        pair_share: float = 0.0,
-        template_share: float = 0.0,
-        designed_share: float = 0.0,
+        pair_fraction: float = 0.0,
+        template_fraction: float = 0.0,
+        designed_fraction: float = 0.0,
         usable: Container[int] | None = None,
         clusters: float = 1.0,
         start: int = 0,
         process: tuple[int, int] = (0, 1),
     ) -> None:
         self.budget, self.crop, self.seed = budget, min(crop, budget), seed
-        self.fractions = {"pair": pair_share, "template": template_share, "designed": designed_share}
+        self.fractions = {"pair": pair_fraction, "template": template_fraction, "designed": designed_fraction}
         self.lengths = [min(r.length, self.crop) for r in records]
         members: dict[str, dict[str, list[int]]] = {"native": {}, **{kind: {} for kind in self.fractions}}
         for i, record in enumerate(records):

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.geometry.atom14 import to_compact
+from protein_enn.geometry.atom14 import to_atom14
 from protein_enn.graph.context import Context
 from protein_enn.structure import Structure
 
@@ -28,7 +28,7 @@ class Chain:
     """
 
     name: str
-    compact: Float[Tensor, "n 14 3"]  # Å
+    atom14: Float[Tensor, "n 14 3"]  # Å
     mask: Bool[Tensor, "n 14"]
     residues: Int[Tensor, "n"]
     chains: Int[Tensor, "n"]
@@ -84,7 +84,7 @@ class Chain:
         --------
         >>> import protein_enn as pe
         >>> chain = Chain.of(pe.read_structure("examples/1bhl.pdb"))
-        >>> len(chain), tuple(chain.compact.shape)
+        >>> len(chain), tuple(chain.atom14.shape)
         (130, (130, 14, 3))
         """
         structure = replace(structure, present=observed_atoms(structure))
@@ -95,10 +95,10 @@ class Chain:
             raise ValueError(f"{structure.name}: no residue with a CA atom")
 
         def of_rows(source: Structure, rows: Tensor, residues: Tensor) -> tuple[Tensor, Tensor]:
-            return to_compact(source.positions[rows], source.present[rows], residues)
+            return to_atom14(source.positions[rows], source.present[rows], residues)
 
-        def centered(compact: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-            return (compact - compact[:, 1].mean(0)) * mask[..., None], mask
+        def centered(atom14: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+            return (atom14 - atom14[:, 1].mean(0)) * mask[..., None], mask
 
         residues = structure.residues[rows]
         native = of_rows(structure, rows, residues)
@@ -108,16 +108,16 @@ class Chain:
         if partners is not None:
             partners = replace(partners, present=observed_atoms(partners))
             rows = partners.present[:, chemistry.CA]
-            compact, mask = of_rows(partners, rows, partners.residues[rows])
-            compact = (compact - center) * mask[..., None]
-            parts.append((compact, mask, partners.residues[rows], partners.chains[rows], partners.numbers[rows]))
-        compact, mask, *columns = (torch.cat(values) for values in zip(*parts, strict=True))
-        own = torch.arange(len(compact)) < len(residues)
+            atom14, mask = of_rows(partners, rows, partners.residues[rows])
+            atom14 = (atom14 - center) * mask[..., None]
+            parts.append((atom14, mask, partners.residues[rows], partners.chains[rows], partners.numbers[rows]))
+        atom14, mask, *columns = (torch.cat(values) for values in zip(*parts, strict=True))
+        own = torch.arange(len(atom14)) < len(residues)
         positions, kinds = context or (torch.zeros(0, 3), torch.zeros(0, dtype=torch.long))
         positions = positions.to(center) - center
         residues, chains, numbers = columns
         return Chain(
-            structure.name, compact, mask, residues, chains, numbers, own, model_atoms, model_mask, positions, kinds
+            structure.name, atom14, mask, residues, chains, numbers, own, model_atoms, model_mask, positions, kinds
         )
 
     def take(self, rows: Int[Tensor, "m"] | Bool[Tensor, "n"]) -> Chain:
@@ -144,11 +144,11 @@ class Chain:
             return self
         own = self.own.nonzero()[:, 0]
         center = own[int(torch.randint(len(own), (), generator=generator))]
-        distance = (self.compact[:, 1] - self.compact[center, 1]).norm(dim=-1)
+        distance = (self.atom14[:, 1] - self.atom14[center, 1]).norm(dim=-1)
         if len(own) <= size:
             distance[own] = 0.0
         crop = self.take(distance.topk(size, largest=False).indices.sort().values)
-        return crop.with_context(near(self.context, crop.compact[:, :4][crop.mask[:, :4]], CONTEXT_OF_CROP))
+        return crop.with_context(near(self.context, crop.atom14[:, :4][crop.mask[:, :4]], CONTEXT_OF_CROP))
 
 
 def near(points: Float[Tensor, "m 3"], atoms: Float[Tensor, "a 3"], radius: float) -> Bool[Tensor, "m"]:

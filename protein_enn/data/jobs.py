@@ -201,9 +201,9 @@ def load(job: Job) -> tuple[Chain, str] | str:
 
 def _without_sequence(chain: Chain) -> Chain:
     """The backbone alone, of unknown residues: in this chain and its partners."""
-    mask = chain.mask & (torch.arange(chemistry.COMPACT_WIDTH) < len(chemistry.BACKBONE))
+    mask = chain.mask & (torch.arange(chemistry.ATOM14_WIDTH) < len(chemistry.BACKBONE))
     residues = torch.full_like(chain.residues, chemistry.UNKNOWN)
-    return replace(chain, compact=chain.compact * mask[..., None], mask=mask, residues=residues)
+    return replace(chain, atom14=chain.atom14 * mask[..., None], mask=mask, residues=residues)
 
 
 def _one_chain(structure: Structure, chain_id: str) -> Structure:

@@ -70,8 +70,8 @@ class _Shard:
         if not chain.own[: len(chain) - partners].all():
             raise ValueError(f"{chain.name}: partners must come after the own residues")
         model_mask = torch.zeros_like(chain.mask) if chain.model_mask is None else chain.model_mask
-        model = chain.compact[:0] if chain.model is None else chain.model[model_mask]
-        parts = [chain.compact[chain.mask].numpy(), model.reshape(-1, 3).numpy(), chain.context.numpy()]
+        model = chain.atom14[:0] if chain.model is None else chain.model[model_mask]
+        parts = [chain.atom14[chain.mask].numpy(), model.reshape(-1, 3).numpy(), chain.context.numpy()]
         step = max(STEP, *(float(np.abs(xyz).max(initial=0.0)) / 32_000 for xyz in parts))
         atoms, model_atoms, context = (np.round(xyz / step).astype(np.int16) for xyz in parts)
         new = {
@@ -205,7 +205,7 @@ class Store:
 
         total = record.atoms + record.model_atoms
         atoms = shard.get_slice("atoms")[record.atom_start : record.atom_start + total]
-        compact, mask = _unpack(atoms[: record.atoms], column("mask"), record.step)
+        atom14, mask = _unpack(atoms[: record.atoms], column("mask"), record.step)
         more: dict[str, Tensor] = {}
         if record.model_atoms:
             more["model"], more["model_mask"] = _unpack(atoms[record.atoms :], column("model_mask"), record.step)
@@ -215,7 +215,7 @@ class Store:
             more["context_kinds"] = torch.from_numpy(shard.get_slice("context_kinds")[rows_of_context].astype(np.int64))
         return Chain(
             record.name,
-            compact,
+            atom14,
             mask,
             own=torch.arange(record.length) < record.length - record.partners,
             **{name: torch.from_numpy(column(name).astype(np.int64)) for name in ("residues", "chains", "numbers")},
@@ -240,6 +240,6 @@ def _positions(stored: np.ndarray, step: float) -> Tensor:
 
 def _unpack(atoms: np.ndarray, bits: np.ndarray, step: float) -> tuple[Tensor, Tensor]:
     mask = torch.from_numpy((bits[:, None].astype(np.int32) & _BITS) != 0)
-    compact = torch.zeros(len(bits), 14, 3)
-    compact[mask] = _positions(atoms, step)
-    return compact, mask
+    atom14 = torch.zeros(len(bits), 14, 3)
+    atom14[mask] = _positions(atoms, step)
+    return atom14, mask

@@ -1,7 +1,7 @@
 """Zero-shot prediction of the effect of mutations: rank correlation of a design predictor's scores with -ddG.
 
 Every estimator of `scoring.estimators` is measured in one run; several mutations at once are scored with their
-interaction (`scoring.multimutants`), `additive` is `ddg_like` without it. Where a table names the partners of a
+interaction (`scoring.interactions`), `additive` is `ddg_like` without it. Where a table names the partners of a
 complex, `binding` is the log-odds (`single`) in the complex less that in the mutated partner alone. ddG (kcal/mol) is
 positive where a mutation destabilizes or weakens binding, so scores are compared with -ddG; `ddg_median` shows whether
 a table has this sign: most mutations destabilize. Choose between estimators, and calibrate, on one table (`s2648`);
@@ -29,7 +29,8 @@ from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone
 from protein_enn.scoring.calibration import Calibration, calibration_of, fit
 from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
-from protein_enn.scoring.multimutants import Mutant, interactions, ways_back
+from protein_enn.scoring.interactions import interactions, ways_back
+from protein_enn.scoring.multimutants import Mutant
 from protein_enn.scoring.mutations import log_odds
 from protein_enn.scoring.substitutions import parse_mutant, places, residue_index
 from protein_enn.structure import Structure

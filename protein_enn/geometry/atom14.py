@@ -9,13 +9,13 @@ from torch import Tensor
 from protein_enn import chemistry
 
 
-def compact_slots(residues: Int[Tensor, "n"]) -> tuple[Int[Tensor, "n 14"], Bool[Tensor, "n 14"]]:
+def atom14_slots(residues: Int[Tensor, "n"]) -> tuple[Int[Tensor, "n 14"], Bool[Tensor, "n 14"]]:
     """The slot in `chemistry.ATOMS` of each of the 14 atoms of each residue, and whether the residue has that atom."""
-    slots = torch.tensor(chemistry.COMPACT, device=residues.device)[residues]
+    slots = torch.tensor(chemistry.ATOM14, device=residues.device)[residues]
     return slots.clamp_min(0), slots >= 0
 
 
-def to_compact(
+def to_atom14(
     positions: Float[Tensor, "n 37 3"], present: Bool[Tensor, "n 37"], residues: Int[Tensor, "n"]
 ) -> tuple[Float[Tensor, "n 14 3"], Bool[Tensor, "n 14"]]:
     """Atoms in atom14 from atom37.
@@ -36,19 +36,19 @@ def to_compact(
     present
         Which of the 14 atoms exist.
     """
-    slots, exists = compact_slots(residues)
+    slots, exists = atom14_slots(residues)
     mask = present.gather(1, slots) & exists
     return positions.gather(1, slots[..., None].expand(-1, -1, 3)) * mask[..., None], mask
 
 
-def from_compact(
-    compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], positions: Float[Tensor, "n 37 3"]
+def from_atom14(
+    atom14: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], positions: Float[Tensor, "n 37 3"]
 ) -> Float[Tensor, "n 37 3"]:
     """Atoms in atom37 from atom14.
 
     Parameters
     ----------
-    compact
+    atom14
         Atoms in atom14, Å.
     residues
         Index into `chemistry.RESIDUES`.
@@ -60,18 +60,18 @@ def from_compact(
     Float[Tensor, "n 37 3"]
         A copy of `positions` with the 14 atoms of each residue in their slots.
     """
-    slots, exists = compact_slots(residues)
+    slots, exists = atom14_slots(residues)
     result = positions.clone()
     row, column = exists.nonzero(as_tuple=True)
-    result[row, slots[row, column]] = compact[row, column].to(positions.dtype)
+    result[row, slots[row, column]] = atom14[row, column].to(positions.dtype)
     return result
 
 
 def exchange_equivalent(
-    compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"]
+    atom14: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"]
 ) -> tuple[Float[Tensor, "n 14 3"], Bool[Tensor, "n"]]:
     """The same molecules with the names of equivalent atoms exchanged, and which residues have such atoms."""
-    order = torch.arange(chemistry.COMPACT_WIDTH).repeat(len(chemistry.RESIDUES), 1)
+    order = torch.arange(chemistry.ATOM14_WIDTH).repeat(len(chemistry.RESIDUES), 1)
     for name, pairs in chemistry.EQUIVALENT_ATOMS.items():
         atoms = chemistry.RESIDUE_ATOMS[name]
         for first, second in pairs:
@@ -79,5 +79,5 @@ def exchange_equivalent(
             row = chemistry.RESIDUE_INDEX[name]
             order[row, i], order[row, j] = j, i
     order = order.to(residues.device)[residues]
-    exchanged = (order != torch.arange(chemistry.COMPACT_WIDTH, device=residues.device)).any(1)
-    return compact.gather(1, order[..., None].expand(-1, -1, 3)), exchanged
+    exchanged = (order != torch.arange(chemistry.ATOM14_WIDTH, device=residues.device)).any(1)
+    return atom14.gather(1, order[..., None].expand(-1, -1, 3)), exchanged

@@ -16,7 +16,7 @@ from protein_enn.geometry.dihedrals import dihedral
 
 FIRST = 4
 """Column of CB in atom14: the first atom of a side chain."""
-WIDTH = chemistry.COMPACT_WIDTH - FIRST
+WIDTH = chemistry.ATOM14_WIDTH - FIRST
 _ON_AXIS = math.sin(math.radians(10))
 """Å from an axis; an atom nearer to it does not determine the rotation about it."""
 
@@ -45,7 +45,7 @@ class Topology:
     @cached_property
     def is_beta(self) -> Bool[Tensor, "14"]:
         """The atom14 column of CB."""
-        return torch.arange(chemistry.COMPACT_WIDTH, device=self.level.device) == FIRST
+        return torch.arange(chemistry.ATOM14_WIDTH, device=self.level.device) == FIRST
 
 
 @cache

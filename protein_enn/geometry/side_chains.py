@@ -21,7 +21,7 @@ _SHORTEST = 1e-6
 
 
 def build_side_chains(
-    compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], chi: Float[Tensor, "n 4"]
+    atom14: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], chi: Float[Tensor, "n 4"]
 ) -> Float[Tensor, "n 14 3"]:
     """The same backbones with ideal side chains.
 
@@ -29,7 +29,7 @@ def build_side_chains(
 
     Parameters
     ----------
-    compact
+    atom14
         Atoms in atom14, Å. Only the backbone is used.
     residues
         Index into `chemistry.RESIDUES`.
@@ -46,13 +46,13 @@ def build_side_chains(
     ValueError
         A chi angle that a residue has is not finite.
     """
-    backbone = torch.zeros(compact.shape[:2], dtype=torch.bool, device=compact.device)
+    backbone = torch.zeros(atom14.shape[:2], dtype=torch.bool, device=atom14.device)
     backbone[:, :FIRST] = True
-    return complete_side_chains(compact, backbone, residues, chi)
+    return complete_side_chains(atom14, backbone, residues, chi)
 
 
 def complete_side_chains(
-    compact: Float[Tensor, "n 14 3"],
+    atom14: Float[Tensor, "n 14 3"],
     mask: Bool[Tensor, "n 14"],
     residues: Int[Tensor, "n"],
     chi: Float[Tensor, "n 4"],
@@ -61,7 +61,7 @@ def complete_side_chains(
 
     Parameters
     ----------
-    compact
+    atom14
         Atoms in atom14, Å. N, CA and C of every residue must be present.
     mask
         Which atoms are present.
@@ -80,16 +80,16 @@ def complete_side_chains(
     ValueError
         A chi angle that a residue has is not finite.
     """
-    table = topology(compact.device)
+    table = topology(atom14.device)
     needed = table.has_chi[residues]
     if bad := (needed & ~torch.isfinite(chi)).any(1).nonzero()[:, 0].tolist():
         raise ValueError(f"chi of residue {bad[0]} (of {len(residues)}) is not finite: give every chi of the residue")
     local = _in_frames(residues, torch.where(needed, chi, 0.0))
     after, level = table.after[residues], table.level[residues]
     added = (level >= 0) & ~mask[:, FIRST:]
-    after = after + chemistry.COMPACT_WIDTH * torch.arange(len(compact), device=compact.device)[:, None, None]
-    x = torch.where(mask[..., None], compact, 0.0)
-    x = torch.where((added & (level == 0))[:, :1, None] & table.is_beta[:, None], _beta(compact, residues)[:, None], x)
+    after = after + chemistry.ATOM14_WIDTH * torch.arange(len(atom14), device=atom14.device)[:, None, None]
+    x = torch.where(mask[..., None], atom14, 0.0)
+    x = torch.where((added & (level == 0))[:, :1, None] & table.is_beta[:, None], _beta(atom14, residues)[:, None], x)
     for step, columns in enumerate(table.columns, 1):
         a, b, c = x.flatten(0, 1).index_select(0, after[:, columns].flatten()).view(-1, len(columns), 3, 3).unbind(2)
         forward = _unit(c - b)
@@ -110,7 +110,7 @@ def _in_frames(residues: Int[Tensor, "n"], chi: Float[Tensor, "n 4"]) -> Float[T
 
 
 def rotate_chi(
-    compact: Float[Tensor, "n 14 3"],
+    atom14: Float[Tensor, "n 14 3"],
     residues: Int[Tensor, "n"],
     by: Float[Tensor, "n 4"],
     mask: Bool[Tensor, "n 14"] | None = None,
@@ -122,7 +122,7 @@ def rotate_chi(
 
     Parameters
     ----------
-    compact
+    atom14
         Atoms in atom14, Å.
     residues
         Index into `chemistry.RESIDUES`.
@@ -136,16 +136,16 @@ def rotate_chi(
     Float[Tensor, "n 14 3"]
         Atoms, Å; missing atoms stay at the origin.
     """
-    table = topology(compact.device)
+    table = topology(atom14.device)
     kinds = table.chi_atoms[residues]
     rotatable = table.rotatable[residues] & ~by.isnan()
     if mask is not None:
         rotatable = rotatable & mask.gather(1, kinds.flatten(1)).view(kinds.shape).all(-1)
     angle = torch.where(rotatable, by, 0.0)
-    center = compact[:, 1:2]
-    x = compact - center  # near the origin, where float32 is more accurate
+    center = atom14[:, 1:2]
+    x = atom14 - center  # near the origin, where float32 is more accurate
     rows = torch.arange(len(x), device=x.device)[:, None]
-    axis = kinds[..., 1:3] + chemistry.COMPACT_WIDTH * rows[..., None]
+    axis = kinds[..., 1:3] + chemistry.ATOM14_WIDTH * rows[..., None]
     start, pivot = x.flatten(0, 1).index_select(0, axis.flatten()).view(-1, 4, 2, 3).unbind(2)  # (n, 4, 3)
     rotation = rotations_about(_unit(pivot - start), angle)
     shift = pivot - (rotation @ pivot[..., None])[..., 0]
@@ -159,11 +159,11 @@ def rotate_chi(
     rotation, shift = torch.stack(rotations, 1)[rows, index], torch.stack(shifts, 1)[rows, index]
     moved = (rotation @ side[..., None])[..., 0] + shift
     fixed = (group == 0) if mask is None else (group == 0) | ~mask[:, FIRST:]
-    return torch.cat([compact[:, :FIRST], torch.where(fixed[..., None], compact[:, FIRST:], moved + center)], 1)
+    return torch.cat([atom14[:, :FIRST], torch.where(fixed[..., None], atom14[:, FIRST:], moved + center)], 1)
 
 
 def set_chi(
-    compact: Float[Tensor, "n 14 3"],
+    atom14: Float[Tensor, "n 14 3"],
     residues: Int[Tensor, "n"],
     to: Float[Tensor, "n 4"],
     mask: Bool[Tensor, "n 14"] | None = None,
@@ -172,7 +172,7 @@ def set_chi(
 
     Parameters
     ----------
-    compact, residues, mask
+    atom14, residues, mask
         As in `rotate_chi`.
     to
         Radians. nan leaves an angle as it is.
@@ -182,17 +182,17 @@ def set_chi(
     Float[Tensor, "n 14 3"]
         As in `rotate_chi`.
     """
-    return rotate_chi(compact, residues, to - compact_chi(compact, residues, mask), mask)
+    return rotate_chi(atom14, residues, to - atom14_chi(atom14, residues, mask), mask)
 
 
-def compact_chi(
-    compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], mask: Bool[Tensor, "n 14"] | None = None
+def atom14_chi(
+    atom14: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], mask: Bool[Tensor, "n 14"] | None = None
 ) -> Float[Tensor, "n 4"]:
     """chi1 to chi4 as in `dihedrals.chi_angles`, from atom14 and with a finite gradient.
 
     Parameters
     ----------
-    compact
+    atom14
         Atoms in atom14, Å.
     residues
         Index into `chemistry.RESIDUES`.
@@ -204,15 +204,15 @@ def compact_chi(
     Float[Tensor, "n 4"]
         Radians, nan where a residue has no such angle or an atom is missing.
     """
-    table = topology(compact.device)
+    table = topology(atom14.device)
     atoms, defined = table.chi_atoms[residues], table.has_chi[residues]
     if mask is not None:
         defined = defined & mask.gather(1, atoms.flatten(1)).view(atoms.shape).all(-1)
-    return _dihedrals(compact, atoms, defined)
+    return _dihedrals(atom14, atoms, defined)
 
 
 def known_chi(
-    compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], mask: Bool[Tensor, "n 14"]
+    atom14: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], mask: Bool[Tensor, "n 14"]
 ) -> Float[Tensor, "n 4"]:
     """chi angles from any atom that determines them, such as CG2 of a valine without CG1. nan where no atom does.
 
@@ -221,7 +221,7 @@ def known_chi(
 
     Parameters
     ----------
-    compact
+    atom14
         Atoms in atom14, Å.
     residues
         Index into `chemistry.RESIDUES`.
@@ -233,31 +233,31 @@ def known_chi(
     Float[Tensor, "n 4"]
         Radians, in [-pi, pi).
     """
-    table = topology(compact.device)
+    table = topology(atom14.device)
     atoms = table.chi_atoms[residues]  # (n, 4, 4)
     determining = table.determines_chi[residues] & mask[:, None, FIRST:]  # (n, 4, 10)
     determining &= mask.gather(1, atoms[..., :3].flatten(1)).view(*atoms.shape[:2], 3).all(-1)[..., None]
     determined, first = determining.any(-1), determining.long().argmax(-1)
     points = torch.cat([atoms[..., :3], first[..., None] + FIRST], -1)
-    chi = _dihedrals(compact, points, determined) - table.chi_offset[residues].to(compact.dtype).gather(1, first)
+    chi = _dihedrals(atom14, points, determined) - table.chi_offset[residues].to(atom14.dtype).gather(1, first)
     return torch.remainder(chi + torch.pi, 2 * torch.pi) - torch.pi
 
 
-def _dihedrals(compact: Tensor, atoms: Int[Tensor, "n 4 4"], defined: Bool[Tensor, "n 4"]) -> Float[Tensor, "n 4"]:
+def _dihedrals(atom14: Tensor, atoms: Int[Tensor, "n 4 4"], defined: Bool[Tensor, "n 4"]) -> Float[Tensor, "n 4"]:
     """Dihedrals of these atoms, nan where they are not defined."""
-    every = torch.arange(len(compact), device=compact.device)[:, None, None]
+    every = torch.arange(len(atom14), device=atom14.device)[:, None, None]
     # Any four points with a dihedral stand in for undefined ones, so that no gradient is nan.
-    substitute = compact.new_tensor([[1.0, 0, 0], [0, 0, 0], [0, 1, 0], [0, 1, 1]])
-    points = torch.where(defined[..., None, None], compact[every, atoms], substitute)
+    substitute = atom14.new_tensor([[1.0, 0, 0], [0, 0, 0], [0, 1, 0], [0, 1, 1]])
+    points = torch.where(defined[..., None, None], atom14[every, atoms], substitute)
     return torch.where(defined, dihedral(*points.unbind(-2)), torch.nan)
 
 
-def _beta(compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"]) -> Float[Tensor, "n 3"]:
+def _beta(atom14: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"]) -> Float[Tensor, "n 3"]:
     """CB in the frame of the bisector of N-CA-C: an unusual angle N-CA-C then changes N-CA-CB and C-CA-CB equally."""
-    n, ca, c = compact[:, :3].unbind(1)
+    n, ca, c = atom14[:, :3].unbind(1)
     to_n, to_c = _unit(n - ca), _unit(c - ca)
     middle, normal = _unit(to_n + to_c), _unit(torch.linalg.cross(to_n, to_c))
-    x, y, z = topology(compact.device).beta[residues].to(compact.dtype).split(1, -1)
+    x, y, z = topology(atom14.device).beta[residues].to(atom14.dtype).split(1, -1)
     return ca + x * middle + y * torch.linalg.cross(normal, middle) + z * normal
 
 

@@ -11,10 +11,10 @@ from protein_enn import chemistry
 from protein_enn.graph.features import EDGE_TYPES, Backbone
 from protein_enn.graph.fields import Widths
 
-_FIRST, _SECOND = torch.triu_indices(chemistry.COMPACT_WIDTH, chemistry.COMPACT_WIDTH, 1)
+_FIRST, _SECOND = torch.triu_indices(chemistry.ATOM14_WIDTH, chemistry.ATOM14_WIDTH, 1)
 _SHAPE = len(_FIRST) + 2 * 3
 """Distances between the atoms of a residue, and from N, CA, C to the next N and the previous C."""
-SIDE_CHAIN = chemistry.COMPACT_WIDTH - 4
+SIDE_CHAIN = chemistry.ATOM14_WIDTH - 4
 ALL_ATOM_WIDTHS = Widths(
     scalars=8 + len(chemistry.RESIDUES) + SIDE_CHAIN + _SHAPE,
     pseudoscalars=3,
@@ -25,7 +25,7 @@ ALL_ATOM_WIDTHS = Widths(
 
 
 def all_atom_features(
-    compact: Float[Tensor, "n 14 3"], mask: Bool[Tensor, "n 14"], residues: Int[Tensor, "n"], backbone: Backbone
+    atom14: Float[Tensor, "n 14 3"], mask: Bool[Tensor, "n 14"], residues: Int[Tensor, "n"], backbone: Backbone
 ) -> tuple[Float[Tensor, "n s"], Float[Tensor, "n v 3"]]:
     """Scalars and vectors of `ALL_ATOM_WIDTHS`; features of missing atoms are zero.
 
@@ -35,7 +35,7 @@ def all_atom_features(
 
     Parameters
     ----------
-    compact
+    atom14
         Atoms in atom14, Å.
     mask
         Which atoms are present.
@@ -51,17 +51,17 @@ def all_atom_features(
     vectors
         Å.
     """
-    kind = one_hot(residues, len(chemistry.RESIDUES)).to(compact.dtype)
-    atoms = (compact - compact[:, 1:2]) * mask[..., None]
+    kind = one_hot(residues, len(chemistry.RESIDUES)).to(atom14.dtype)
+    atoms = (atom14 - atom14[:, 1:2]) * mask[..., None]
     beyond, count = atoms[:, 5:], mask[:, 5:].sum(1)
     tip = beyond.sum(1) / count.clamp_min(1)[:, None]
     n, c, o, *bonds = backbone.vectors.unbind(1)
     vectors = torch.cat([torch.stack([n, c, o, atoms[:, 4], tip, *bonds], 1), backbone.junctions, beyond], 1)
     both_present = mask[:, _FIRST] & mask[:, _SECOND]
-    inside = _length(compact[:, _FIRST] - compact[:, _SECOND]) * both_present
+    inside = _length(atom14[:, _FIRST] - atom14[:, _SECOND]) * both_present
     defined = (backbone.junctions != 0).any(-1)[:, :, None] & mask[:, None, :3]
     across = _length(backbone.junctions[:, :, None] - atoms[:, None, :3]) * defined
-    scalars = torch.cat([backbone.scalars, kind, mask[:, 4:].to(compact.dtype), inside, across.flatten(1)], 1)
+    scalars = torch.cat([backbone.scalars, kind, mask[:, 4:].to(atom14.dtype), inside, across.flatten(1)], 1)
     return scalars, vectors
 
 

@@ -77,22 +77,22 @@ def atom_graph(structure: Structure, k: int = 16, waters: bool = False, radius: 
     """
     n = len(structure)
     residue, slot = structure.present.nonzero(as_tuple=True)
-    others = structure.others
-    kept = torch.arange(len(others)) if waters else (others.kinds != KINDS.index("water")).nonzero()[:, 0]
+    hetero = structure.hetero
+    kept = torch.arange(len(hetero)) if waters else (hetero.kinds != KINDS.index("water")).nonzero()[:, 0]
     if len(residue) + len(kept) == 0:
         raise ValueError(f"{structure.name}: no heavy atom to make a graph of")
     elements = [chemistry.element(chemistry.ATOMS[s]) for s in slot.tolist()]
-    elements += [others.elements[i].upper() for i in kept.tolist()]
+    elements += [hetero.elements[i].upper() for i in kept.tolist()]
     number = {name: i for i, name in enumerate(ELEMENTS)}
     element = torch.tensor([number.get(e, len(ELEMENTS)) for e in elements])
-    kind = torch.cat([torch.full((len(residue),), len(KINDS)), others.kinds[kept]])
-    pos = torch.cat([structure.positions[residue, slot], others.positions[kept].to(structure.positions)])
+    kind = torch.cat([torch.full((len(residue),), len(KINDS)), hetero.kinds[kept]])
+    pos = torch.cat([structure.positions[residue, slot], hetero.positions[kept].to(structure.positions)])
     rows = torch.cat([residue * len(chemistry.ATOMS) + slot, n * len(chemistry.ATOMS) + kept])
     molecule = torch.cat([residue, _hetero_residues(structure)[kept]])
     neighbors, neighbor_mask = nearest_neighbors(pos, k)
     square = squared_distances(pos, neighbors)
     same = molecule[:, None] == molecule[neighbors]
-    names = [""] * len(residue) + [others.names[i] for i in kept.tolist()]
+    names = [""] * len(residue) + [hetero.names[i] for i in kept.tolist()]
     bonded = (
         (same & table_bonds(structure, rows, neighbors))
         | (same & ~_both(rows < n * len(chemistry.ATOMS), neighbors) & distance_bonds(elements, neighbors, square))
@@ -118,10 +118,10 @@ def atom_graph(structure: Structure, k: int = 16, waters: bool = False, radius: 
 def _hetero_residues(structure: Structure) -> Int[Tensor, "m"]:
     """A number for the residue of each hetero atom, from the number of protein residues on. Atoms that a modified
     residue has beyond its parent get the number of that residue."""
-    others, odd = structure.others, KINDS.index("other")
-    modified = {structure.residue_id(i): i for i in range(len(structure))} if (others.kinds == odd).any() else {}
-    numbers = {name: len(structure) + i for i, name in enumerate(dict.fromkeys(others.residue_ids))}
-    pairs = zip(others.residue_ids, others.kinds.tolist(), strict=True)
+    hetero, odd = structure.hetero, KINDS.index("other")
+    modified = {structure.residue_id(i): i for i in range(len(structure))} if (hetero.kinds == odd).any() else {}
+    numbers = {name: len(structure) + i for i, name in enumerate(dict.fromkeys(hetero.residue_ids))}
+    pairs = zip(hetero.residue_ids, hetero.kinds.tolist(), strict=True)
     return torch.tensor([modified.get(i, numbers[i]) if k == odd else numbers[i] for i, k in pairs]).long()
 
 

@@ -62,14 +62,14 @@ def context_of(structure: Structure) -> Context:
 
     Atoms of kind "other" are left out: atoms that a modified residue has beyond its parent would reveal its identity.
     """
-    others = structure.others
-    used = (others.kinds != KINDS.index("water")) & (others.kinds != KINDS.index("other"))
-    elements = [others.elements[i] for i in used.nonzero()[:, 0].tolist()]
-    return others.positions[used], element_kinds(elements)
+    hetero = structure.hetero
+    used = (hetero.kinds != KINDS.index("water")) & (hetero.kinds != KINDS.index("other"))
+    elements = [hetero.elements[i] for i in used.nonzero()[:, 0].tolist()]
+    return hetero.positions[used], element_kinds(elements)
 
 
 def context_features(
-    compact: Float[Tensor, "n a 3"], mask: Bool[Tensor, "n a"], context: Context | None
+    atom14: Float[Tensor, "n a 3"], mask: Bool[Tensor, "n a"], context: Context | None
 ) -> tuple[Float[Tensor, "n c 3"], Int[Tensor, "n c"]]:
     """The context atoms within `CONTEXT_RADIUS` of each CA.
 
@@ -78,7 +78,7 @@ def context_features(
 
     Parameters
     ----------
-    compact
+    atom14
         Atoms of the residues in atom14 or atom4, Å.
     mask
         Which of them are present.
@@ -92,26 +92,26 @@ def context_features(
     kinds
         0 where there is no atom.
     """
-    n, slots = len(compact), CONTEXT_ATOMS if context is not None and len(context[0]) else 0
-    vectors = compact.new_zeros(n, slots, 3)
-    kinds = torch.zeros(n, slots, dtype=torch.long, device=compact.device)
+    n, slots = len(atom14), CONTEXT_ATOMS if context is not None and len(context[0]) else 0
+    vectors = atom14.new_zeros(n, slots, 3)
+    kinds = torch.zeros(n, slots, dtype=torch.long, device=atom14.device)
     if context is None or not slots:
         return vectors, kinds
-    positions, classes = (values.to(compact.device) for values in context)
-    origin = compact[:, 1].double()
+    positions, classes = (values.to(atom14.device) for values in context)
+    origin = atom14[:, 1].double()
     count = min(_CANDIDATES, len(positions))
     tree = cKDTree(positions.double().cpu().numpy())
     nearest = tree.query(origin.cpu().numpy(), k=range(1, count + 1), distance_upper_bound=CONTEXT_RADIUS)[1]
-    index = torch.from_numpy(nearest).to(compact.device)
+    index = torch.from_numpy(nearest).to(atom14.device)
     exists = index < len(positions)  # where there are no more atoms the tree returns their number
     index = index.clamp(max=len(positions) - 1)
     offset = positions[index].double() - origin[:, None]
-    n_and_c = unit(compact[:, 0].double() - origin) + unit(compact[:, 2].double() - origin)
+    n_and_c = unit(atom14[:, 0].double() - origin) + unit(atom14[:, 2].double() - origin)
     side = -SIDE * unit(n_and_c) * (mask[:, 0] & mask[:, 2])[:, None]
     distance = (offset - side[:, None]).norm(dim=-1).masked_fill(~exists, torch.inf)
     selected = distance.topk(min(CONTEXT_ATOMS, count), largest=False).indices
     kept = exists.gather(1, selected)
     width = selected.shape[1]
-    vectors[:, :width] = (offset.gather(1, selected[..., None].expand(-1, -1, 3)) * kept[..., None]).to(compact.dtype)
+    vectors[:, :width] = (offset.gather(1, selected[..., None].expand(-1, -1, 3)) * kept[..., None]).to(atom14.dtype)
     kinds[:, :width] = classes[index.gather(1, selected)] * kept
     return vectors, kinds

@@ -28,7 +28,7 @@ class Backbone:
 
 
 def bonded_to_next(
-    compact: Float[Tensor, "n a 3"], mask: Bool[Tensor, "n a"], chains: Int[Tensor, "n"]
+    atom14: Float[Tensor, "n a 3"], mask: Bool[Tensor, "n a"], chains: Int[Tensor, "n"]
 ) -> Bool[Tensor, "n"]:
     """Whether residue i is bonded to i + 1: same chain and C-N within `chemistry.PEPTIDE_BREAK`.
 
@@ -36,7 +36,7 @@ def bonded_to_next(
 
     Parameters
     ----------
-    compact
+    atom14
         Atoms in atom14 or its first four, Å.
     mask
         Which atoms are present.
@@ -48,11 +48,11 @@ def bonded_to_next(
     Bool[Tensor, "n"]
         False for the last residue.
     """
-    bonded = torch.zeros(len(compact), dtype=torch.bool, device=compact.device)
-    c, n = compact[:-1, C], compact[1:, N]
+    bonded = torch.zeros(len(atom14), dtype=torch.bool, device=atom14.device)
+    c, n = atom14[:-1, C], atom14[1:, N]
     peptide = (c - n).norm(dim=-1) < chemistry.PEPTIDE_BREAK
     both = mask[:-1, C] & mask[1:, N]
-    near = (compact[:-1, CA] - compact[1:, CA]).norm(dim=-1) < 4.5
+    near = (atom14[:-1, CA] - atom14[1:, CA]).norm(dim=-1) < 4.5
     bonded[:-1] = (chains[:-1] == chains[1:]) & torch.where(both, peptide, near)
     return bonded
 
@@ -80,7 +80,7 @@ def rings(closures: Int[Tensor, "c 2"], chains: Int[Tensor, "n"], bonded: Bool[T
 
 
 def backbone_features(
-    compact: Float[Tensor, "n a 3"],
+    atom14: Float[Tensor, "n a 3"],
     mask: Bool[Tensor, "n a"],
     bonded: Bool[Tensor, "n"],
     closures: Int[Tensor, "r 2"] | None = None,
@@ -89,7 +89,7 @@ def backbone_features(
 
     Parameters
     ----------
-    compact
+    atom14
         Atoms in atom14 or its first four, Å.
     mask
         Which atoms are present.
@@ -103,8 +103,8 @@ def backbone_features(
     Backbone
         The features.
     """
-    n = len(compact)
-    row = torch.arange(n, device=compact.device)
+    n = len(atom14)
+    row = torch.arange(n, device=atom14.device)
     following, preceding = (row + 1).clamp_(max=n - 1), (row - 1).clamp_(min=0)
     after, before = bonded, torch.cat([bonded.new_zeros(1), bonded[:-1]])
     if closures is not None:
@@ -112,14 +112,14 @@ def backbone_features(
         after = after.index_fill(0, tail, True)
         before[head] = True
         following[tail], preceding[head] = head, tail
-    backbone, present = compact[:, :4], mask[:, :4]
+    backbone, present = atom14[:, :4], mask[:, :4]
     # C of the preceding residue, N, CA, C, then N and CA of the following one: a path with the three dihedrals
-    path = torch.cat([compact[preceding, C, None], backbone[:, :3], backbone[following, :2]], 1)
+    path = torch.cat([atom14[preceding, C, None], backbone[:, :3], backbone[following, :2]], 1)
     vectors = torch.cat(
         [
             (backbone[:, [N, C, O]] - backbone[:, CA, None]) * present[:, [N, C, O], None],
             ((path[:, 5] - path[:, 2]) * after[:, None])[:, None],
-            ((compact[preceding, CA] - path[:, 2]) * before[:, None])[:, None],
+            ((atom14[preceding, CA] - path[:, 2]) * before[:, None])[:, None],
         ],
         1,
     )
@@ -131,7 +131,7 @@ def backbone_features(
     has_both = has_n & has_c
     defined = torch.stack([has_both & previous_c, has_both & next_n, has_c & next_n], 1)
     cos, sin = _cos_sin(path.diff(dim=1))
-    presence = torch.stack([has_n, has_c, present[:, O], before, after], 1).to(compact.dtype)
+    presence = torch.stack([has_n, has_c, present[:, O], before, after], 1).to(atom14.dtype)
     return Backbone(torch.cat([presence, cos * defined], 1), sin * defined, vectors, junctions)
 
 

@@ -68,6 +68,14 @@ class GeometricGraph(Data):
     node_numbers: ClassVar[frozenset[str]] = frozenset({"neighbors"})
     """Fields that hold numbers of nodes. They are shifted when graphs are joined to a batch."""
 
+    def __repr__(self) -> str:
+        if not {"scalars", "pseudoscalars", "vectors", "neighbors"} <= {*self.keys()}:
+            return super().__repr__()
+        graphs = f"{self.num_graphs} graphs, " if hasattr(self, "num_graphs") else ""
+        scalars, pseudoscalars, vectors = self.widths
+        widths = f"{scalars} scalars, {pseudoscalars} pseudoscalars, {vectors} vectors"
+        return f"{type(self).__name__}({graphs}{len(self.neighbors)} nodes with {self.k} neighbors, {widths})"
+
     def moved(self, rotation: Float[Tensor, "3 3"], shift: Float[Tensor, "3"]) -> GeometricGraph:
         """The graph of the moved molecule.
 

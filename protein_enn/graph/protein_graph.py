@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 from torch_geometric.data import Batch
 
 from protein_enn import chemistry
-from protein_enn.geometry.atom14 import to_compact
+from protein_enn.geometry.atom14 import to_atom14
 from protein_enn.geometry.frames import ideal_cb
 from protein_enn.geometry.neighbors import nearest_neighbors
 from protein_enn.graph.all_atoms import all_atom_features
@@ -47,7 +47,7 @@ class ProteinGraph(GeometricGraph):
 
     # Only in refinement, which rebuilds the graph after each step: all atoms, which of them are present, their
     # residues, peptide bonds that close a ring (pairs of nodes), and all atoms of ligands, ions and nucleic acids.
-    compact: Float[Tensor, "n 14 3"]
+    atom14: Float[Tensor, "n 14 3"]
     mask: Bool[Tensor, "n 14"]
     residues: Int[Tensor, "n"]
     chains: Int[Tensor, "n"]
@@ -60,7 +60,7 @@ class ProteinGraph(GeometricGraph):
         **GeometricGraph.transforms,
         "context_vectors": Transform.VECTOR,
         "language": Transform.SCALAR,
-        "compact": Transform.POSITION,
+        "atom14": Transform.POSITION,
         "context_atoms": Transform.POSITION,
     }
     node_numbers: ClassVar[frozenset[str]] = GeometricGraph.node_numbers | {"closures"}
@@ -105,18 +105,18 @@ def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGra
     residues, chains, numbers = structure.residues[rows], structure.chains[rows], structure.numbers[rows]
     if side_chains:
         positions = (structure.positions[rows].double() - center).to(structure.positions.dtype)
-        compact, mask = to_compact(positions, structure.present[rows], residues)
+        atom14, mask = to_atom14(positions, structure.present[rows], residues)
     else:
         backbone = torch.tensor(chemistry.BACKBONE)
         mask = structure.present[rows[:, None], backbone]
         positions = structure.positions[rows[:, None], backbone].double() - center
-        compact = positions.to(structure.positions.dtype) * mask[..., None]
-        if len(structure.others):
+        atom14 = positions.to(structure.positions.dtype) * mask[..., None]
+        if len(structure.hetero):
             context_positions, kinds = context_of(structure)
             context = context_positions.double() - center, kinds
     closures = closures_of(structure, rows) if len(structure.links) else None
-    graph = graph_of_atoms(compact, mask, residues, chains, numbers, k, side_chains, closures, context)
-    graph.pos = structure.ca[rows]  # not compact + center, which would be rounded
+    graph = graph_of_atoms(atom14, mask, residues, chains, numbers, k, side_chains, closures, context)
+    graph.pos = structure.ca[rows]  # not atom14 + center, which would be rounded
     graph.rows = rows
     return graph
 
@@ -130,7 +130,7 @@ def closures_of(structure: Structure, rows: Int[Tensor, "n"]) -> Int[Tensor, "c 
 
 
 def graph_of_atoms(
-    compact: Float[Tensor, "n a 3"],
+    atom14: Float[Tensor, "n a 3"],
     mask: Bool[Tensor, "n a"],
     residues: Int[Tensor, "n"],
     chains: Int[Tensor, "n"],
@@ -144,7 +144,7 @@ def graph_of_atoms(
 
     Parameters
     ----------
-    compact
+    atom14
         Atoms, Å. Without side chains the first four are enough.
     mask
         Which atoms are present.
@@ -167,21 +167,21 @@ def graph_of_atoms(
     ProteinGraph
         The graph.
     """
-    bonded = bonded_to_next(compact, mask, chains)
+    bonded = bonded_to_next(atom14, mask, chains)
     closures = None if closures is None or not len(closures) else rings(closures, chains, bonded)
-    neighbors, neighbor_mask = nearest_neighbors(compact[:, 1], k)
-    scalars, vectors, backbone = node_features(compact, mask, residues, bonded, side_chains, closures)
-    context_vectors, context_kinds = context_features(compact, mask, context)
+    neighbors, neighbor_mask = nearest_neighbors(atom14[:, 1], k)
+    scalars, vectors, backbone = node_features(atom14, mask, residues, bonded, side_chains, closures)
+    context_vectors, context_kinds = context_features(atom14, mask, context)
     index = sequence_index(numbers, bonded)
     return ProteinGraph(
-        pos=compact[:, 1],
+        pos=atom14[:, 1],
         scalars=scalars,
         pseudoscalars=backbone.pseudoscalars,
         vectors=vectors,
         neighbors=neighbors,
         neighbor_mask=neighbor_mask,
         edge_types=pair_types(index, chains, neighbors, closures),
-        rows=torch.arange(len(compact), device=compact.device),
+        rows=torch.arange(len(atom14), device=atom14.device),
         bonded=bonded,
         context_vectors=context_vectors,
         context_kinds=context_kinds,
@@ -189,7 +189,7 @@ def graph_of_atoms(
 
 
 def node_features(
-    compact: Float[Tensor, "n a 3"],
+    atom14: Float[Tensor, "n a 3"],
     mask: Bool[Tensor, "n a"],
     residues: Int[Tensor, "n"],
     bonded: Bool[Tensor, "n"],
@@ -200,7 +200,7 @@ def node_features(
 
     Parameters
     ----------
-    compact, mask, residues
+    atom14, mask, residues
         Atoms in atom14 (Å), which of them are present, and the types of the residues.
     bonded
         Whether residues i and i + 1 are bonded.
@@ -214,12 +214,12 @@ def node_features(
     scalars, vectors, backbone
         Even scalars, vectors (Å), and all features of the backbone.
     """
-    backbone = backbone_features(compact, mask, bonded, closures)
+    backbone = backbone_features(atom14, mask, bonded, closures)
     if not side_chains:
         n, c, o, *bonds = backbone.vectors.unbind(1)
         cb = ideal_cb(n, c) * (mask[:, 0] & mask[:, 2])[:, None]
         return backbone.scalars, torch.stack([n, c, o, cb, *bonds], 1), backbone
-    return *all_atom_features(compact, mask, residues, backbone), backbone
+    return *all_atom_features(atom14, mask, residues, backbone), backbone
 
 
 def batch(graphs: Sequence[GeometricGraph]) -> GeometricGraph:

@@ -1,6 +1,6 @@
-"""Files to `Structure` and back: PDB, mmCIF and BinaryCIF, plain or gzipped.
+"""Read and write structure files: PDB, mmCIF and BinaryCIF, plain or gzipped.
 
-The only subpackage that sees gemmi, biotite and (in tests) Biopython. Every failure is a `StructureError`.
+The only subpackage that imports gemmi and biotite. Every failure is a `StructureError`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files that are either the old one or the new one, never half of each."""
+"""Atomic writing: after a failure a file is the old one or the new one, never a mixture."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write `data` to a temporary name in the same folder, fsync it, rename it to `path`, and fsync the folder.
+    """Write `data` to a temporary file in the same folder, fsync it, rename it to `path`, and fsync the folder.
 
-    The folder is made if need be. Where `path` is a symbolic link, the file that it leads to is replaced and the link
-    stays. Of several writers at once the last one wins, whole. A failure (OSError) leaves an older file as it was and
-    no temporary file behind.
+    The folder is made if need be. Where `path` is a symbolic link, its target is replaced and the link stays. Of
+    several writers at the same time the last one wins. A failure (OSError) leaves an older file unchanged and no
+    temporary file.
     """
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A short name of its own: that of the file, with more around it, could be longer than file systems allow.
+    # A short name: the name of the file with a suffix could be longer than file systems allow.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, _mode(path))
+        os.chmod(temporary, _permissions(path))
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -32,25 +32,25 @@ def write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """`write_bytes` of UTF-8 text; line ends are written as given."""
+    """`write_bytes` of UTF-8 text; line ends stay as given."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name last through a power cut, where the system can: the file itself is already whole."""
+    """Make the new name survive a power cut, where the system supports it. The file itself is already synced."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:  # Windows opens no folders
         return
     try:
         os.fsync(handle)
-    except OSError:  # nor do some network file systems sync them
+    except OSError:  # some network file systems do not sync them
         pass
     finally:
         os.close(handle)
 
 
-def _mode(path: Path) -> int:
+def _permissions(path: Path) -> int:
     """Permissions of the file being replaced, else rw for the owner and r for others (mkstemp: owner only)."""
     try:
         return path.stat().st_mode & 0o777

@@ -1,4 +1,4 @@
-"""What a residue name means: amino acid or not, its parent among the twenty, and where its atoms go."""
+"""The meaning of residue names: amino acid or not, parent among the standard twenty, and the slots of the atoms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIGAND, ION, NUCLEIC, WATER, OTHER = (KINDS.index(kind) for kind in ("ligand", "
 
 WATERS = frozenset({"HOH", "WAT", "DOD", "H2O", "TIP", "TIP3", "TIP4", "TIP5", "SOL"})
 DUMMY = "DUM"
-"""The Chemical Component Dictionary's name for points that stand for no atom."""
+"""Name in the Chemical Component Dictionary for points that are not atoms."""
 ALIASES: dict[str, str] = {
     "HID": "HIS", "HIE": "HIS", "HIP": "HIS", "HSD": "HIS", "HSE": "HIS", "HSP": "HIS", "CYX": "CYS", "CYM": "CYS",
     "ASH": "ASP", "GLH": "GLU", "LYN": "LYS", "SEC": "CYS", "PYL": "LYS", "LYSH": "LYS", "ARGN": "ARG", "ASPH": "ASP",
@@ -24,52 +24,52 @@ ALIASES: dict[str, str] = {
     "HISE": "HIS", "HISP": "HIS", "HIS1": "HIS", "HIS2": "HIS",
     **{end + name: name for end in "NC" for name in chemistry.RESIDUES if name != "UNK"},
 }  # fmt: skip
-"""Protonation names of the force fields, and the two rare amino acids by their nearest of the twenty."""
+"""Protonation names of force fields, and the two rare amino acids, to the most similar of the standard twenty."""
 FOUR_LETTER_NAMES = frozenset({*(name for name in ALIASES if len(name) == 4), "TIP3", "TIP4", "TIP5"})
-"""Names that force fields write into columns 18-21 of a PDB file, where column 21 is blank by rights."""
+"""Names that force fields write into columns 18-21 of a PDB file, although the format leaves column 21 blank."""
 OLD_ATOM_NAMES: dict[tuple[str, str], str] = {
     ("ILE", "CD"): "CD1", ("MET", "SE"): "SD", ("CYS", "SE"): "SG",
     **{(name, old): new for name in chemistry.RESIDUES for old, new in (("OT1", "O"), ("OT2", "OXT"))},
 }  # fmt: skip
-"""(Parent, atom name in the file) -> name in the Chemical Component Dictionary; selenium stands for sulphur."""
+"""(Parent, atom name in the file) -> name in the Chemical Component Dictionary; selenium takes the place of sulfur."""
 
 
 @dataclass(frozen=True)
 class Component:
-    """One residue name: its index in chemistry.RESIDUES when it is an amino acid, else its kind of context."""
+    """A residue name: its index in chemistry.RESIDUES for an amino acid, else its kind of context."""
 
     amino: bool
     known: bool  # tabulated in gemmi's extract of the Chemical Component Dictionary
-    residue: int  # parent; UNKNOWN for D-amino acids, UNK and what has no parent
+    residue: int  # parent; UNKNOWN for D-amino acids, UNK and names without a parent
     mirrored: bool  # a D-amino acid
     kind: int  # of structure.KINDS, when it is not in the protein
 
 
 @lru_cache(maxsize=4096)
 def component(name: str) -> Component:
-    """Look a residue name up."""
+    """The component of a residue name."""
     unknown = chemistry.UNKNOWN
     if name in chemistry.RESIDUE_INDEX:
         return Component(True, True, chemistry.RESIDUE_INDEX[name], False, OTHER)
     if name in ALIASES:
         return Component(True, True, chemistry.RESIDUE_INDEX[ALIASES[name]], False, OTHER)
-    found = gemmi.find_tabulated_residue(name)
-    if name in WATERS or found.is_water():
+    tabulated = gemmi.find_tabulated_residue(name)
+    if name in WATERS or tabulated.is_water():
         return Component(False, True, unknown, False, WATER)
-    if not found.found():
+    if not tabulated.found():
         return Component(False, False, unknown, False, LIGAND)
-    if found.is_amino_acid():
-        mirrored = found.kind == gemmi.ResidueKind.AAD
-        parent = chemistry.AMINO_ACIDS.find(found.one_letter_code.upper().strip() or "?")
+    if tabulated.is_amino_acid():
+        mirrored = tabulated.kind == gemmi.ResidueKind.AAD
+        parent = chemistry.AMINO_ACIDS.find(tabulated.one_letter_code.upper().strip() or "?")
         return Component(True, True, unknown if mirrored or parent < 0 else parent, mirrored, OTHER)
-    return Component(False, True, unknown, False, NUCLEIC if found.is_nucleic_acid() else LIGAND)
+    return Component(False, True, unknown, False, NUCLEIC if tabulated.is_nucleic_acid() else LIGAND)
 
 
 @lru_cache(maxsize=8192)
 def slot(residue: int, atom: str) -> int:
-    """Index in chemistry.ATOMS of an atom of a residue, -1 when the residue has no such atom.
+    """Index in chemistry.ATOMS of an atom of a residue; -1 when the residue has no such atom.
 
-    An unknown residue may hold any of the 37; the others only the atoms of their own (or parent's) side chain.
+    An unknown residue may have any of the 37 atoms, the others only the backbone and the side chain of their type.
     """
     name = chemistry.RESIDUES[residue]
     if atom not in chemistry.RESIDUE_ATOMS[name]:
@@ -82,8 +82,15 @@ def slot(residue: int, atom: str) -> int:
 def elements_of(given: Labels, names: Labels, residue_names: Labels) -> Labels:
     """Elements in upper case: as given where they exist, else inferred from the atom and the residue name.
 
-    PDB readers pass all four columns of the names: two letters starting in the first column are a two-letter element,
-    so that ` CA ` is carbon and `CA  ` calcium.
+    Parameters
+    ----------
+    given
+        Elements in the file, "" where they are missing.
+    names
+        Atom names. PDB readers pass all four columns: two letters that start in the first column are a two-letter
+        element, so that ` CA ` is carbon and `CA  ` calcium.
+    residue_names
+        Residue names.
     """
     known = given.renamed(lambda e: e if is_element(e) or e == "X" else "")
     missing = known.are("")
@@ -91,9 +98,9 @@ def elements_of(given: Labels, names: Labels, residue_names: Labels) -> Labels:
         return known
     pairs = combine(names, residue_names)
     _, first, inverse = np.unique(pairs, return_index=True, return_inverse=True)
-    found = Labels.of_strings(_element_of(names[i], residue_names[i]) for i in first.tolist()).take(inverse)
-    codes = np.where(missing, found.codes + len(known.values), known.codes)
-    return Labels(known.values + found.values, codes).renamed(str)
+    inferred = Labels.of_strings(_element_of(names[i], residue_names[i]) for i in first.tolist()).take(inverse)
+    codes = np.where(missing, inferred.codes + len(known.values), known.codes)
+    return Labels(known.values + inferred.values, codes).renamed(str)
 
 
 @lru_cache(maxsize=512)
@@ -114,7 +121,7 @@ def _element_of(atom: str, residue: str) -> str:
         return two.upper()
     first = bare.lstrip("0123456789")[:1].upper()
     if first == "D" and not (amino or component(residue).kind in (WATER, NUCLEIC)):
-        return "X"  # deuterium is not told by a name alone
+        return "X"  # a name alone does not identify deuterium
     return first if is_element(first) else "X"
 
 

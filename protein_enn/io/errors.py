@@ -1,6 +1,6 @@
-"""The one family of errors that reading and writing structures can raise.
+"""The errors of reading and writing structures.
 
-Each message names the file, the line or row where there is one, what is wrong, and what to do about it.
+Each message contains the file, the line or row if there is one, what is wrong, and how to fix it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ LONGEST_MESSAGE = 2000
 
 
 class StructureError(ValueError):
-    """A structure could not be read or written. The message is one printable line, whatever it quotes."""
+    """A structure could not be read or written. The message is one printable line."""
 
     def __init__(self, message: str) -> None:
         line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
@@ -19,24 +19,24 @@ class StructureError(ValueError):
 
 
 class UnreadableFileError(StructureError):
-    """No such file, a folder, a pipe, not permitted, or larger than the cap."""
+    """A file that does not exist, is a folder or a pipe, is not permitted, or is larger than the cap."""
 
 
 class CompressionError(StructureError):
-    """A compressed file that is damaged, cut short, of an unsupported kind, or grows past the cap."""
+    """A compressed file that is damaged, cut short, of an unsupported kind, or larger than the cap when unpacked."""
 
 
 class FormatError(StructureError):
-    """The bytes are not PDB, mmCIF or BinaryCIF, or break the rules of the format."""
+    """The bytes are of no supported format, or break the rules of their format."""
 
 
 class EmptyStructureError(StructureError):
-    """A readable file without atoms, without the model asked for, or without protein."""
+    """A readable file without atoms, without the requested model, or without protein."""
 
 
 class CoordinateError(StructureError):
-    """A coordinate that is blank, not a number, not finite, or impossibly far out."""
+    """A coordinate that is blank, not a number, not finite, or too large."""
 
 
 class WriteError(StructureError):
-    """A structure that the wanted format cannot hold, or a place that cannot be written."""
+    """A structure that the format cannot hold, or a path that cannot be written."""

@@ -1,4 +1,4 @@
-"""The table of files that could not be done: one form for every command that leaves one."""
+"""The table of failed files, in the same form for every command."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ HEADER = ("file", "reason")
 
 
 def write_failures(path: str | Path, failures: Iterable[tuple[str, str]]) -> None:
-    """Write (file, reason) rows as tab-separated text, each once, below a header that is written in any case.
+    """Write (file, reason) rows as tab-separated text, each once, below a header.
 
-    Reasons stand on one line; a tab, a line end or what is no text in the name of a file is written as an escape.
+    The header is written without any row too. Reasons are put on one line. A character of a file name that is not
+    printable is written as an escape.
     """
-    rows = dict.fromkeys((_escaped(file), _escaped(" ".join(reason.split()))) for file, reason in failures)
+    rows = dict.fromkeys((_escape(file), _escape(" ".join(reason.split()))) for file, reason in failures)
     atomic.write_text(path, "".join("\t".join(row) + "\n" for row in (HEADER, *rows)))
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

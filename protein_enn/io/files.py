@@ -49,38 +49,38 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def decompress(data: bytes, file: str) -> bytes:
-    """Gunzip when the magic bytes say so, checking the CRC of every member; CompressionError when damaged."""
+    """Gunzip data that begin like gzip data, with the CRC of every member checked; CompressionError when damaged."""
     if not data.startswith(b"\x1f\x8b"):
         return data
     limit = min(MAX_DECOMPRESSED, max(MAX_RATIO * len(data), _SMALL))
     parts: list[bytes] = []
-    size = place = 0
+    size = position = 0
     view = memoryview(data)
-    while place < len(data):
+    while position < len(data):
         stream = zlib.decompressobj(wbits=31)  # gzip alone, CRC and length verified
         while not stream.eof:
-            if place >= len(data):
+            if position >= len(data):
                 raise CompressionError(f"{file}: gzip data cut short; fetch the file again")
-            chunk = view[place : place + _CHUNK]
+            chunk = view[position : position + _CHUNK]
             try:
                 parts.append(stream.decompress(chunk, limit - size + 1))
             except zlib.error as error:
                 raise CompressionError(f"{file}: damaged gzip data ({error}); fetch the file again") from error
             size += len(parts[-1])
-            place += len(chunk)
+            position += len(chunk)
             if size > limit:
                 raise CompressionError(
                     f"{file}: {len(data)} compressed bytes unpack to more than {limit}, as no structure does;"
                     " check where it comes from, or unpack it yourself"
                 )
-        place -= len(stream.unused_data)
-        while place < len(data) and data[place] == 0:  # padding after a member
-            place += 1
+        position -= len(stream.unused_data)
+        while position < len(data) and data[position] == 0:  # padding after a member
+            position += 1
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def normalize(text: bytes) -> bytes:
-    """Text without byte order mark and with Unix line ends, whatever it came with."""
+    """Text without a byte order mark and with Unix line ends."""
     text = text.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

@@ -1,4 +1,4 @@
-"""From what a user types to a list of files."""
+"""A list of files from names, folders, globs and lists."""
 
 from __future__ import annotations
 
@@ -12,14 +12,31 @@ from protein_enn.io.formats.table import is_structure_name, suffixes
 
 
 def find_structures(inputs: Sequence[str | Path]) -> list[Path]:
-    """Files as named, structure files anywhere below folders, matches of globs (`**` too), and what stands in @LIST.
+    """The files that inputs stand for, sorted, each once.
 
-    Sorted, each once.
+    Parameters
+    ----------
+    inputs
+        File names, folders, globs (also with `**`), and `@LIST`: a text file with one input per line. A named file is
+        taken with any suffix. Folders are searched with all their subfolders for names with the suffix of a format.
 
-    A file named outright is taken whatever its suffix. An input that matches nothing is an UnreadableFileError.
+    Returns
+    -------
+    list[Path]
+        The files.
+
+    Raises
+    ------
+    UnreadableFileError
+        An input matches no file.
+
+    Examples
+    --------
+    >>> [path.name for path in find_structures(["examples/1b*"])]
+    ['1bhl.pdb', '1bhl_perturbed.pdb']
     """
-    found: set[Path] = set()
-    for item in without_lists(inputs):
+    paths: set[Path] = set()
+    for item in expand_lists(inputs):
         path = Path(item)
         if path.is_dir():
             matches = [p for p in path.rglob("*") if is_structure_name(p.name) and p.is_file()]
@@ -33,20 +50,20 @@ def find_structures(inputs: Sequence[str | Path]) -> list[Path]:
             matches = [p for p in hits if p.is_file()]
             if not matches:
                 raise UnreadableFileError(f"{item}: no such file or folder, and no match as a pattern; check the path")
-        found.update(matches)
-    return sorted(found)
+        paths.update(matches)
+    return sorted(paths)
 
 
-def without_lists(inputs: Sequence[str | Path]) -> list[str | Path]:
-    """The inputs, with each `@LIST` replaced by the lines of the file LIST: one input a line, blank lines aside.
+def expand_lists(inputs: Sequence[str | Path]) -> list[str | Path]:
+    """The inputs, with each `@LIST` replaced by the lines of the file LIST: one input per line, without blank lines.
 
-    What such a line names is seen from the current folder. A file that is itself called @... goes before a list.
-    UnreadableFileError if there is no such list, or it is not a list of paths.
+    Relative paths in a list start from the current folder. Where a file has the name @LIST itself, that file is taken.
+    UnreadableFileError for a list that does not exist or is not a list of paths.
     """
-    found: list[str | Path] = []
+    paths: list[str | Path] = []
     for item in inputs:
         if not str(item).startswith("@") or os.path.exists(item):
-            found.append(item)
+            paths.append(item)
             continue
         try:
             data = Path(str(item)[1:]).read_bytes()
@@ -58,5 +75,5 @@ def without_lists(inputs: Sequence[str | Path]) -> list[str | Path]:
         if not lines:
             raise UnreadableFileError(f"{item}: the list names no file; write one path a line")
         # In a list "-" and "@" have no meaning of their own.
-        found += [os.path.join(os.curdir, line) if line.startswith(("@", "-")) else line for line in lines]
-    return found
+        paths += [os.path.join(os.curdir, line) if line.startswith(("@", "-")) else line for line in lines]
+    return paths

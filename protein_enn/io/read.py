@@ -1,4 +1,4 @@
-"""Read a structure from a file or from bytes, whatever of the three formats they are in."""
+"""Read a structure from a file or from bytes of any format in `formats.table`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from protein_enn.io.checks.gaps import find_gaps
-from protein_enn.io.checks.plausibility import implausible
+from protein_enn.io.checks.plausibility import find_implausible
 from protein_enn.io.checks.residues import describe_residues
 from protein_enn.io.convert.assemble import assemble
 from protein_enn.io.convert.assemblies import build_assembly
@@ -37,35 +37,43 @@ def read_structure(
     predicted: bool | None = None,
     name: str | None = None,
 ) -> Structure:
-    """The protein and its context in a PDB, mmCIF or BinaryCIF file, plain or gzipped, or in the bytes of one.
+    """Read the protein and its context from a PDB, mmCIF or BinaryCIF file, plain or gzipped.
 
     Parameters
     ----------
     path
-        A file, the bytes of one, or "-" for standard input. The format is told by the content.
+        A file, the bytes of a file, or "-" for standard input. The format is recognized by the content.
     model
-        Counted from 1 in file order, whatever the models' numbers.
+        Number of the model, counted from 1 in file order.
     assembly
-        Id of the biological assembly to build; copies of chain A are called A-2, A-3, ... The default is
-        the atoms as they stand in the file.
+        Id of the biological assembly to build. Copies of chain A are called A-2, A-3, ... The default is the atoms in
+        the file.
     block
-        The mmCIF data block to read where several hold atoms.
+        Name of the mmCIF data block to read where several contain atoms.
     lenient
-        Leave out atoms without coordinates (blank, ?, NaN) and count them, where the default is to refuse.
+        Leave out atoms without coordinates (blank, ?, NaN) and count them. By default they are an error.
     predicted
-        Whether the B-factor column holds pLDDT; by default what the file declares.
+        Whether the B-factor column contains pLDDT (0 to 100). By default what the file declares.
     name
-        The structure's name, by default the file's without its suffix.
+        Name of the structure. By default the file name without its suffix.
 
     Returns
     -------
     Structure
-        The structure; what was chosen, changed or dropped is in its `audit`.
+        n residues, positions in Å. Its `audit` records what was chosen, changed or dropped.
 
     Raises
     ------
     StructureError
-        Always a subclass that says what is wrong and how to mend it.
+        Always a subclass. The message contains what is wrong and how to fix it.
+
+    Examples
+    --------
+    >>> structure = read_structure("examples/1bhl.pdb")
+    >>> structure
+    Structure('1bhl', 135 residues in 1 chain, 1042 atoms, 59 hetero atoms)
+    >>> structure.positions.shape
+    torch.Size([135, 37, 3])
     """
     reading = _Reading(path, block, lenient, name)
     return reading.structure(model, assembly, predicted)
@@ -80,13 +88,53 @@ def read_models(
     predicted: bool | None = None,
     name: str | None = None,
 ) -> list[Structure]:
-    """All models of a file, as `read_structure` gives each; they need not have the same atoms."""
+    """Read all models of a file.
+
+    Parameters
+    ----------
+    path, assembly, block, lenient, predicted, name
+        As for `read_structure`.
+
+    Returns
+    -------
+    list[Structure]
+        One structure per model; they need not have the same atoms.
+
+    Raises
+    ------
+    StructureError
+        As for `read_structure`.
+
+    Examples
+    --------
+    >>> len(read_models("examples/2gtl_chain_a.cif"))
+    1
+    """
     reading = _Reading(path, block, lenient, name)
     return [reading.structure(i + 1, assembly, predicted) for i in range(reading.document.models)]
 
 
 def open_document(data: bytes, file: str, format: str, block: str | None = None, lenient: bool = False) -> Document:
-    """Parse decompressed bytes of a format; StructureError when they break its rules."""
+    """Parse decompressed bytes.
+
+    Parameters
+    ----------
+    data
+        The whole content of a file.
+    file
+        Name for messages.
+    format
+        The name of its format.
+    block
+        The mmCIF data block to read where several contain atoms.
+    lenient
+        Whether atoms may lack coordinates.
+
+    Raises
+    ------
+    StructureError
+        The bytes break the rules of the format.
+    """
     reader: Reader = load(FORMATS[format].reader)
     return reader(FORMATS[format].content(data), file, block, lenient)
 
@@ -133,31 +181,31 @@ class _Reading:
             source=structure.source if assembly is None else None,
         )
         findings = (
-            *_about_models(document, model),
-            *_about_b_factors(table.without_b_factor),
+            *_model_findings(document, model),
+            *_b_factor_findings(table.without_b_factor),
             *record.findings,
             *describe_residues(structure),
             *link_findings,
-            *implausible(structure),
+            *find_implausible(structure),
         )
         atoms = AtomBalance(
             in_file=document.atoms_in_file,
             copied=copied,
             protein=int(structure.present.sum()),
-            context=len(structure.others),
+            context=len(structure.hetero),
             dropped={reason: count for reason, count in record.dropped.items() if count},
         )
         audit = Audit(file, self.format, model, document.models, assembly, atoms, findings, find_gaps(structure))
         return replace(structure, audit=audit)
 
 
-def _about_models(document: Document, model: int) -> list[Finding]:
+def _model_findings(document: Document, model: int) -> list[Finding]:
     if document.models == 1:
         return []
     return [Finding("model-chosen", "note", f"model {model} of {document.models} was read", document.models - 1)]
 
 
-def _about_b_factors(absent: int) -> list[Finding]:
+def _b_factor_findings(absent: int) -> list[Finding]:
     return (
         [Finding("b-factors-absent", "note", f"{absent} B factors are not given: taken as 0", absent)] if absent else []
     )

@@ -111,7 +111,7 @@ class Outlier:
     needs_sound_bonds: bool = False
     must_not_grow: Literal["count", "fraction"] = "count"
     in_total: bool = True
-    resolved: str = "mended"
+    resolved: str = "idealized"
 
     @property
     def flag(self) -> str:

@@ -16,7 +16,7 @@ from torch.nn.functional import silu
 from protein_enn import chemistry
 from protein_enn.encoders import encoder
 from protein_enn.encoders.context import ContextEmbedding
-from protein_enn.geometry.atom14 import to_compact
+from protein_enn.geometry.atom14 import to_atom14
 from protein_enn.graph import ProteinGraph
 from protein_enn.graph.all_atoms import ALL_ATOM_WIDTHS
 from protein_enn.graph.context import CONTEXT_KINDS, CONTEXT_RADIUS, context_of
@@ -62,7 +62,7 @@ class RefinementModel(nn.Module):
         self.directions = layout.channels + widths.vectors
         self.norm = nn.LayerNorm(layout.scalars)
         self.inner = nn.Linear(layout.scalars, config.mixed)
-        self.coefficients = nn.Linear(config.mixed, chemistry.COMPACT_WIDTH * self.directions)
+        self.coefficients = nn.Linear(config.mixed, chemistry.ATOM14_WIDTH * self.directions)
         self.quality = nn.Sequential(nn.Linear(layout.scalars, 128), nn.SiLU(), nn.Linear(128, 3))
         with torch.no_grad():
             self.coefficients.weight.mul_(0.1)
@@ -76,7 +76,7 @@ class RefinementModel(nn.Module):
         rows = structure.present[:, chemistry.CA].nonzero()[:, 0]
         if len(rows) == 0:
             raise ValueError(f"{structure.name}: no residue with a CA atom; refinement needs one at least")
-        compact, mask = to_compact(structure.positions[rows], structure.present[rows], structure.residues[rows])
+        atom14, mask = to_atom14(structure.positions[rows], structure.present[rows], structure.residues[rows])
         state = ProteinGraph(
             mask=mask,
             residues=structure.residues[rows],
@@ -86,14 +86,14 @@ class RefinementModel(nn.Module):
             closures=closures_of(structure, rows) if len(structure.links) else torch.zeros(0, 2, dtype=torch.long),
         )
         state.context_atoms, state.context_atom_kinds = context_of(structure)
-        return self.with_atoms(state, compact)
+        return self.with_atoms(state, atom14)
 
-    def with_atoms(self, state: ProteinGraph, compact: Float[Tensor, "n 14 3"]) -> ProteinGraph:
+    def with_atoms(self, state: ProteinGraph, atom14: Float[Tensor, "n 14 3"]) -> ProteinGraph:
         """The graph of the same structure with moved atoms; neighbors and features are computed again."""
         # Atoms are taken relative to the center: far from the origin float32 is not accurate enough.
-        center = compact[:, 1].double().mean(0)
+        center = atom14[:, 1].double().mean(0)
         graph = graph_of_atoms(
-            (compact.double() - center).to(compact.dtype) * state.mask[..., None],
+            (atom14.double() - center).to(atom14.dtype) * state.mask[..., None],
             state.mask,
             state.residues,
             state.chains,
@@ -103,8 +103,8 @@ class RefinementModel(nn.Module):
             state.closures if len(state.closures) else None,
             (state.context_atoms.double() - center, state.context_atom_kinds) if len(state.context_atoms) else None,
         )
-        graph.pos = compact[:, 1]  # not relative to the center, which would be rounded
-        graph.compact = compact
+        graph.pos = atom14[:, 1]  # not relative to the center, which would be rounded
+        graph.atom14 = atom14
         carried = ("mask", "residues", "chains", "numbers", "rows", "closures", "context_atoms", "context_atom_kinds")
         return graph.update({name: state[name] for name in carried})
 
@@ -136,17 +136,17 @@ class RefinementModel(nn.Module):
         yield state, prediction
         for _ in range(steps):
             step = prediction.displacement
-            state = self.with_atoms(state, state.compact + step if update is None else update(state, step))
+            state = self.with_atoms(state, state.atom14 + step if update is None else update(state, step))
             prediction = self(state)
             yield state, prediction
 
-    def with_same_neighbors(self, graph: ProteinGraph, compact: Float[Tensor, "n 14 3"]) -> ProteinGraph:
+    def with_same_neighbors(self, graph: ProteinGraph, atom14: Float[Tensor, "n 14 3"]) -> ProteinGraph:
         """The graph after a small move, with unchanged neighbors; of one structure or of a batch without rings."""
         moved = copy(graph)
-        moved.pos, moved.compact = compact[:, 1], compact
-        scalars, vectors, backbone = node_features(compact, graph.mask, graph.residues, graph.bonded, True)
+        moved.pos, moved.atom14 = atom14[:, 1], atom14
+        scalars, vectors, backbone = node_features(atom14, graph.mask, graph.residues, graph.bonded, True)
         moved.scalars, moved.vectors, moved.pseudoscalars = scalars, vectors, backbone.pseudoscalars
-        shift = (compact[:, 1] - graph.pos)[:, None]
+        shift = (atom14[:, 1] - graph.pos)[:, None]
         moved.context_vectors = (graph.context_vectors - shift) * (graph.context_kinds > 0)[..., None]
         return moved
 
@@ -158,7 +158,7 @@ class RefinementModel(nn.Module):
             lddt, *error = self.quality(normed).unbind(-1)
             table = self.coefficients(silu(self.inner(normed)))
             vectors = torch.cat([features.vectors.to(graph.vectors).transpose(1, 2), graph.vectors], 1)
-            displacement = table.view(len(vectors), chemistry.COMPACT_WIDTH, self.directions) @ vectors
+            displacement = table.view(len(vectors), chemistry.ATOM14_WIDTH, self.directions) @ vectors
         return Prediction(displacement * graph.mask[..., None], lddt, torch.stack(error, -1))
 
     def with_context(self, graph: ProteinGraph) -> ProteinGraph:

@@ -22,7 +22,7 @@ from protein_enn.geometry.dihedrals import peptide_bonded
 from protein_enn.geometry.symmetry.symmetry import Symmetry
 from protein_enn.metrics import Stereochemistry, stereochemistry
 from protein_enn.metrics.outliers import OUTLIERS, Outlier, by_group
-from protein_enn.refinement.idealize.contacts import beside, near, touches_others
+from protein_enn.refinement.idealize.contacts import beside, near, touches_hetero
 from protein_enn.refinement.idealize.projection import Projector
 from protein_enn.settings import Settings
 from protein_enn.structure import Structure
@@ -149,7 +149,7 @@ class Acceptance:
         """Per kind, which residues have an outlier; `OTHERS` are two more kinds."""
         found = {kind.name: geometry.masks[kind.name] for kind in by_group()}
         joined = peptide_bonded(structure.positions, structure.present, structure.chains)
-        return {**found, "contact": touches_others(structure, self.criteria.contact), "break": ~joined}
+        return {**found, "contact": touches_hetero(structure, self.criteria.contact), "break": ~joined}
 
 
 @dataclass(eq=False)

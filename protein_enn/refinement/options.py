@@ -52,7 +52,7 @@ class RefineOptions:
     )
     seed: int = field(
         default=0,
-        metadata={"min": 0, "help": "Seed of every random choice; recorded in the output."},
+        metadata={"min": 0, "help": "Seed of every random choice. It is recorded in the output."},
     )
     region: str | Bool[Tensor, "n"] | None = field(
         default=None,

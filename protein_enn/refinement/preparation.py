@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from protein_enn.geometry.symmetry.operators import Operators
 from protein_enn.geometry.symmetry.symmetry import Symmetry
-from protein_enn.refinement.idealize.contacts import touches_others
+from protein_enn.refinement.idealize.contacts import touches_hetero
 from protein_enn.refinement.mobility import Mobility, mobility
 from protein_enn.refinement.options import RefineOptions
 from protein_enn.refinement.side_chains.rebuild import rebuild
@@ -53,7 +53,7 @@ def prepare(structure: Structure, options: RefineOptions, contact: float) -> Pre
     base, notes = (base, ()) if symmetry is None else made_symmetric(base, symmetry)
     may_move = mobility(
         base,
-        touches_others(base, contact),
+        touches_hetero(base, contact),
         region=options.region,
         fixed=options.fixed,
         hold=options.hold,

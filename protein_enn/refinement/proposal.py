@@ -13,7 +13,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.chemistry import OXT, O
-from protein_enn.geometry.atom14 import compact_slots, from_compact, to_compact
+from protein_enn.geometry.atom14 import atom14_slots, from_atom14, to_atom14
 from protein_enn.geometry.frames import backbone_frames
 from protein_enn.geometry.symmetry.symmetry import Symmetry
 from protein_enn.models.refinement import LEAST_ERROR, Prediction
@@ -58,22 +58,22 @@ def propose(
     base = structure if start is None else structure.with_positions(start)
     graph = model.graph(base).to(predictor.device)
     rows, residues = graph.rows.cpu(), structure.residues[graph.rows.cpu()]
-    slots, exists = compact_slots(residues)
-    followed = (mobility[rows].gather(1, slots) * exists).to(graph.compact)[..., None]
+    slots, exists = atom14_slots(residues)
+    followed = (mobility[rows].gather(1, slots) * exists).to(graph.atom14)[..., None]
 
-    def placed(compact: Tensor) -> Float[Tensor, "n 37 3"]:
+    def placed(atom14: Tensor) -> Float[Tensor, "n 37 3"]:
         positions = base.positions.clone()
-        positions[rows] = from_compact(compact.cpu(), residues, positions[rows])
+        positions[rows] = from_atom14(atom14.cpu(), residues, positions[rows])
         # OXT is none of the fourteen: it goes where O goes.
         positions[:, OXT] += (positions[:, O] - base.positions[:, O]) * (mobility[:, OXT] > 0)[:, None]
         positions = torch.where(structure.present[..., None], positions, base.positions)
         return positions if symmetry is None else symmetry.symmetrized(positions)
 
     def moved(state: Any, displacement: Tensor) -> Tensor:
-        compact = state.compact + displacement * followed
+        atom14 = state.atom14 + displacement * followed
         if symmetry is None:
-            return compact
-        return to_compact(placed(compact)[rows], structure.present[rows], residues)[0].to(compact)
+            return atom14
+        return to_atom14(placed(atom14)[rows], structure.present[rows], residues)[0].to(atom14)
 
     states = model.iterate(graph, steps, moved)
     state, prediction = next(states)
@@ -82,7 +82,7 @@ def propose(
     while done < steps and time.perf_counter() < deadline:
         state, prediction = next(states)
         after, done = _quality(prediction, rows, len(structure)), done + 1
-    positions = placed(state.compact) if done or start is not None else structure.positions
+    positions = placed(state.atom14) if done or start is not None else structure.positions
     return Proposal(positions, before, after, done)
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.deprecated import warn
 from protein_enn.metrics import stereochemistry
 from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.refinement.acceptance import Acceptance, AcceptanceCriteria, Decision
@@ -84,6 +85,9 @@ def refine(
     True
     """
     begun = time.perf_counter()
+    if "gate" in changes:
+        warn("refine(gate=...)", "refine(acceptance=...)")
+        acceptance = changes.pop("gate")
     options = (options or RefineOptions()).changed(changes)
     options.check()
     if not structure.present[:, chemistry.CA].any():
@@ -215,7 +219,7 @@ class _Protocol:
         lddt = float(before.lddt.nanmean())
         if not best.lddt < lddt - FALL:
             return best
-        fall = f"predicted lDDT would fall from {lddt:.3f} to {best.lddt:.3f} with what was mended"
+        fall = f"predicted lDDT would fall from {lddt:.3f} to {best.lddt:.3f} with what was idealized"
         if self.options.side_chains_only and best.lddt < lddt - TOO_FAR:
             unchanged = replace(best, decision=self.acceptance.unchanged(), quality=before)
             return unchanged.noted(f"nothing moved: {fall}")

@@ -117,6 +117,6 @@ def _ids(structure: Structure, mask: Bool[Tensor, "n"]) -> tuple[str, ...]:
 
 def _outside(structure: Structure) -> tuple[str, ...]:
     """Residues of the other atoms, water apart, in file order."""
-    others = structure.others
-    kinds = (KINDS[kind] for kind in others.kinds.tolist())
-    return tuple(dict.fromkeys(i for i, kind in zip(others.residue_ids, kinds, strict=True) if kind != "water"))
+    hetero = structure.hetero
+    kinds = (KINDS[kind] for kind in hetero.kinds.tolist())
+    return tuple(dict.fromkeys(i for i, kind in zip(hetero.residue_ids, kinds, strict=True) if kind != "water"))

@@ -56,6 +56,12 @@ class Refinement:
     seconds: float
     controls: dict[str, Any]  # what was asked: `RefineOptions.to_dict`
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{self.status.count(status)} {status}" for status in STATUS)
+        before, after = float(self.confidence_before.nanmean()), float(self.confidence_after.nanmean())
+        sizes = f"{len(self.input)} residues: {counts}"
+        return f"Refinement({self.input.name!r}, {sizes}; predicted lDDT {before:.3f} -> {after:.3f})"
+
     def record(self, output: str | Path | None = None) -> dict[str, Any]:
         """Everything for JSON: what was asked, and what was done to each residue, CA traces and heavy atoms.
 

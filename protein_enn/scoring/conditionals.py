@@ -13,7 +13,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.models.decoding import SequenceModel
-from protein_enn.structure import OtherAtoms, Structure
+from protein_enn.structure import HeteroAtoms, Structure
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def graph_alone(structure: Structure, graph_of: Callable[[Structure], Any], *, b
     No other residue, ligand or ion is there. With `bonded` a residue still has its torsions and the direction of the
     residues it is bonded to; without, it is a chain of one residue.
     """
-    alone = replace(structure, others=OtherAtoms.empty(), links=structure.links.of_kind("peptide"))
+    alone = replace(structure, hetero=HeteroAtoms.empty(), links=structure.links.of_kind("peptide"))
     if not bonded:
         n = len(structure)
         ids = tuple(str(i) for i in range(n))

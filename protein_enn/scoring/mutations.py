@@ -32,7 +32,7 @@ _NAMES = list(ESTIMATORS)
 class MutationResult(Result):
     """Scores of mutations of one structure under an estimator; `rows` has one for each."""
 
-    layout = (*SOURCE, "estimator", "calibration", *ORIGIN)
+    layout: ClassVar[tuple[str, ...]] = (*SOURCE, "estimator", "calibration", *ORIGIN)
     columns: ClassVar = {
         "estimator": Column(None, None, f"what a mutation's score is: {', '.join(_NAMES[:-1])} or {_NAMES[-1]}"),
         "calibration": Column(None, None, "where the slope from score to ddg_like is from, or why there is none"),
@@ -66,6 +66,7 @@ class MutationScan(MutationResult):
 
     kind = "scan"
     columns: ClassVar = {
+        **MutationResult.columns,
         "number": Column(None, None, "author residue number"),
         "icode": Column(None, None, "insertion code, empty where there is none"),
         "wt": Column(None, None, "amino acid in the structure, one letter"),

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.structure import KINDS, OtherAtoms, Structure
+from protein_enn.structure import KINDS, HeteroAtoms, Structure
 
 GLYCINE = chemistry.RESIDUE_INDEX["GLY"]
 KEPT = (*chemistry.BACKBONE, chemistry.OXT, chemistry.CB)
@@ -60,21 +60,21 @@ def _without_modifications(
 ) -> Structure:
     """Without the other atoms that belong to changed residues, and without links that lost an end."""
     changed_ids = {structure.residue_id(i) for i in changed.nonzero()[:, 0].tolist()}
-    others, links = structure.others, structure.links
-    modifying = others.kinds == KINDS.index("other")
-    unchanged = torch.tensor([residue_id not in changed_ids for residue_id in others.residue_ids], dtype=torch.bool)
+    hetero, links = structure.hetero, structure.links
+    modifying = hetero.kinds == KINDS.index("other")
+    unchanged = torch.tensor([residue_id not in changed_ids for residue_id in hetero.residue_ids], dtype=torch.bool)
     stays = ~modifying | unchanged
     rows = stays.nonzero()[:, 0].tolist()
     new_row = torch.where(stays, stays.long().cumsum(0) - 1, -1)
-    kept = OtherAtoms(
-        positions=others.positions[stays],
-        elements=tuple(others.elements[i] for i in rows),
-        names=tuple(others.names[i] for i in rows),
-        residue_names=tuple(others.residue_names[i] for i in rows),
-        residue_ids=tuple(others.residue_ids[i] for i in rows),
-        kinds=others.kinds[stays],
-        b_factors=others.b_factors[stays],
-        occupancies=others.occupancies[stays],
+    kept = HeteroAtoms(
+        positions=hetero.positions[stays],
+        elements=tuple(hetero.elements[i] for i in rows),
+        names=tuple(hetero.names[i] for i in rows),
+        residue_names=tuple(hetero.residue_names[i] for i in rows),
+        residue_ids=tuple(hetero.residue_ids[i] for i in rows),
+        kinds=hetero.kinds[stays],
+        b_factors=hetero.b_factors[stays],
+        occupancies=hetero.occupancies[stays],
     )
     protein = links.residues >= 0
     inside = present[links.residues.clamp(min=0), torch.where(protein, links.atoms, 0)]
@@ -82,4 +82,4 @@ def _without_modifications(
     atoms[~protein] = new_row[links.atoms[~protein]]
     whole = torch.where(protein, inside, atoms >= 0).all(1)
     links = replace(links, kinds=links.kinds[whole], residues=links.residues[whole], atoms=atoms[whole])
-    return replace(structure, others=kept, links=links)
+    return replace(structure, hetero=kept, links=links)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from protein_enn.lazy import lazy
 
 if TYPE_CHECKING:
-    from protein_enn.structure.structure import KINDS, LINKS, Links, OtherAtoms, Source, Structure
+    from protein_enn.structure.structure import KINDS, LINKS, HeteroAtoms, Links, Source, Structure
 
-__all__ = ["KINDS", "LINKS", "Links", "OtherAtoms", "Source", "Structure"]
+__all__ = ["KINDS", "LINKS", "HeteroAtoms", "Links", "Source", "Structure"]
 
-__getattr__ = lazy(__name__, {"structure": ("KINDS", "LINKS", "Links", "OtherAtoms", "Source", "Structure")})
+__getattr__ = lazy(__name__, {"structure": ("KINDS", "LINKS", "Links", "HeteroAtoms", "Source", "Structure")})

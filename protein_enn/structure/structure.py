@@ -13,13 +13,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.deprecated import warn
 from protein_enn.structure.audit import Audit
 
 KINDS = ("ligand", "ion", "nucleic", "water", "other")
 
 
 @dataclass(frozen=True, eq=False)
-class OtherAtoms:
+class HeteroAtoms:
     """m heavy atoms that are not protein: ligands, ions, nucleic acids, water. They serve as context."""
 
     positions: Float[Tensor, "m 3"]  # Å
@@ -32,10 +33,10 @@ class OtherAtoms:
     occupancies: Float[Tensor, "m"]
 
     @staticmethod
-    def empty() -> OtherAtoms:
+    def empty() -> HeteroAtoms:
         """No atoms."""
         none = torch.zeros(0)
-        return OtherAtoms(torch.zeros(0, 3), (), (), (), (), none.long(), none, none)
+        return HeteroAtoms(torch.zeros(0, 3), (), (), (), (), none.long(), none, none)
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -86,7 +87,7 @@ class Source:
     format: str  # a name in `io.formats.table.FORMATS`: "pdb", "mmcif" or "bcif"
     path: str
     rows: Int[Tensor, "n 37"]  # PDB: line number; mmCIF, BinaryCIF: row of atom_site; from 0; -1: not in the file
-    others: Int[Tensor, "m"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))  # rows of other atoms
+    hetero: Int[Tensor, "m"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))  # rows of other atoms
     block: str | None = None  # the data block that was chosen by name
 
 
@@ -102,7 +103,7 @@ class Structure:
     >>> from protein_enn import read_structure
     >>> structure = read_structure("examples/1bhl.pdb")
     >>> structure
-    Structure('1bhl', 135 residues in 1 chain(s), 1042 atoms, 59 others)
+    Structure('1bhl', 135 residues in 1 chain, 1042 atoms, 59 hetero atoms)
     >>> structure.sequence[:10], structure.residue_id(0)
     ('SPGIWQLDCT', 'A:57')
     """
@@ -120,7 +121,7 @@ class Structure:
     residue_names: tuple[str, ...]  # as in the file: "MSE"
     b_factors: Float[Tensor, "n 37"]  # Å^2, or pLDDT where `predicted`
     occupancies: Float[Tensor, "n 37"]
-    others: OtherAtoms = field(default_factory=OtherAtoms.empty)
+    hetero: HeteroAtoms = field(default_factory=HeteroAtoms.empty)
     links: Links = field(default_factory=Links.empty)
     predicted: bool = False  # declared, by the file or its reader, to hold pLDDT (0 to 100) in place of B factors
     audit: Audit = field(default_factory=Audit)
@@ -135,12 +136,18 @@ class Structure:
     def __len__(self) -> int:
         return len(self.residues)
 
+    @property
+    def others(self) -> HeteroAtoms:
+        """The name of `hetero` in version 1."""
+        warn("structure.Structure.others", "structure.Structure.hetero")
+        return self.hetero
+
     def __repr__(self) -> str:
-        atoms = int(self.present.sum())
         chains = len(self.chain_ids)
-        size = f"{len(self)} residues in {chains} chain(s), {atoms} atoms, {len(self.others)} others"
-        wrong = "".join(f"; {finding.message}" for finding in self.audit.at_least("error"))
-        return f"Structure({self.name!r}, {size}{wrong})"
+        sizes = f"{len(self)} residues in {chains} chain{'s' * (chains != 1)}, {int(self.present.sum())} atoms"
+        hetero = f", {len(self.hetero)} hetero atoms" if len(self.hetero) else ""
+        errors = "".join(f"; {finding.message}" for finding in self.audit.at_least("error"))
+        return f"Structure({self.name!r}, {sizes}{hetero}{errors})"
 
     @property
     def sequence(self) -> str:
@@ -175,9 +182,9 @@ class Structure:
         shift
             Å.
         """
-        around = self.others.positions
-        others = replace(self.others, positions=around @ rotation.T.to(around.dtype) + shift.to(around.dtype))
-        return replace(self.with_positions(self.positions @ rotation.T + shift), others=others)
+        around = self.hetero.positions
+        hetero = replace(self.hetero, positions=around @ rotation.T.to(around.dtype) + shift.to(around.dtype))
+        return replace(self.with_positions(self.positions @ rotation.T + shift), hetero=hetero)
 
     def take(self, index: Int[Tensor, "m"] | Bool[Tensor, "n"]) -> Structure:
         """The chosen residues, in the order of the index.

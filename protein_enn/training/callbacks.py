@@ -43,7 +43,7 @@ class KeepBest(Callback):
         log: Callable[[str], None],
         checkpoint_minutes: float,
     ) -> None:
-        self.out, self.run, self.describe, self.log = out, run, describe, log
+        self.out, self.run, self.describe, self.log_line = out, run, describe, log
         self.checkpoint_minutes, self.saved_at = checkpoint_minutes, 0.0
         self.best = float("inf")
         self.tensors: dict[str, Tensor] = {}

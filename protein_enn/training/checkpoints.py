@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from protein_enn.deprecated import with_new_keys
 from protein_enn.io import atomic
 
 NAME = "last.ckpt"
@@ -52,8 +53,18 @@ def differences(checkpoint: Mapping[str, Any], run: Mapping[str, Any]) -> list[s
     other = checkpoint.get("run")
     if not isinstance(other, dict):
         return ["the run: it is not recorded"]
+    if "experiment" in other:
+        other = {**other, "experiment": _with_new_keys(other["experiment"])}
     names = sorted(other.keys() | run.keys(), key=lambda name: (name not in COMPARED, name))
     return [COMPARED.get(name, name) for name in names if other.get(name) != run.get(name)]
+
+
+def _with_new_keys(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """The experiment of a run that was begun before keys were renamed."""
+    values = with_new_keys("Experiment", experiment)
+    if "task_settings" in values:
+        values["task_settings"] = with_new_keys("RefinementTask.Config", values["task_settings"])
+    return values
 
 
 def matching_checkpoint(path: Path, run: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:

@@ -22,9 +22,11 @@ class Experiment(Settings):
     accumulate: int = Field(default=1, ge=1)  # batches in a step of each process: one with 2 does the same as two
     crop: int = 300  # residues of one chain at most
     clusters: float = Field(default=1.0, gt=0, le=1)  # fraction of the training clusters that is used: learning curves
-    pair_share: float = Field(default=0.0, ge=0, lt=1)  # fraction of the examples: real models with their natives
-    template_share: float = Field(default=0.0, ge=0, lt=1)  # and models on a relative; both together below 1
-    designed_share: float = Field(default=0.0, ge=0, lt=1)  # and designed backbones; only teachers have labels for them
+    pair_fraction: float = Field(default=0.0, ge=0, lt=1)  # fraction of the examples: real models with their natives
+    template_fraction: float = Field(default=0.0, ge=0, lt=1)  # and models on a relative; both together below 1
+    designed_fraction: float = Field(
+        default=0.0, ge=0, lt=1
+    )  # and designed backbones, of which only teachers have labels
     augment: Literal["none", "rotations", "reflections"] = "none"  # rotates batches; or mirrors half of them as well
     optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 2e-3

@@ -122,7 +122,7 @@ def finetune(
     experiment = Experiment(
         task=before.task, max_steps=max_steps, learning_rate=learning_rate, budget=800, crop=400, ema=0.98,
         warmup=min(20, max_steps), validate_every=max(1, max_steps // VALIDATIONS), seed=seed,
-        template_share=0.2 if templates else 0.0,
+        template_fraction=0.2 if templates else 0.0,
     )  # fmt: skip
     settings = experiment.model_dump(exclude_defaults=True)
     write_text(out / "experiment.yaml", yaml.safe_dump(settings, sort_keys=False))

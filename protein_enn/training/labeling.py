@@ -178,7 +178,7 @@ def _label(number: int) -> EncodedLabels | str:
 @torch.inference_mode()
 def views(network: MPNN, chain: Chain, generator: torch.Generator) -> Iterator[View]:
     """The three views of a chain, in the order of `data.labels.VIEWS`."""
-    graph = graph_of_backbone(chain.compact[:, :4], chain.mask[:, :4], chain.chains, chain.numbers, network.config.k)
+    graph = graph_of_backbone(chain.atom14[:, :4], chain.mask[:, :4], chain.chains, chain.numbers, network.config.k)
     if not len(graph.rows):
         raise ValueError(f"{chain.name}: no residue with N, CA, C and O")
     encoding = network.encode(graph)

@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 
-from protein_enn.predictor import choose_device
+from protein_enn.devices import choose_device
 from protein_enn.training.callbacks import KeepBest
 from protein_enn.training.checkpoints import WholeCheckpoints
 from protein_enn.training.experiment import Experiment

@@ -150,6 +150,6 @@ def validation_batches(store: Store, experiment: Experiment) -> list[list[tuple[
 
 def sampling(experiment: Experiment) -> dict[str, Any]:
     """How batches are drawn, in training and in validation."""
-    names = ("pair_share", "template_share", "designed_share")
+    names = ("pair_fraction", "template_fraction", "designed_fraction")
     fractions = {name: getattr(experiment, name) for name in names}
     return {"budget": experiment.budget, "crop": experiment.crop, "seed": experiment.seed, **fractions}

@@ -181,7 +181,7 @@ def train(
 
 def _fingerprint(store: Store, experiment: Experiment, from_weights: str | Path | None) -> Fingerprint:
     """Of the training chains, and of those of the start weights."""
-    own = Fingerprint.of_store(store, experiment.pair_share > 0)
+    own = Fingerprint.of_store(store, experiment.pair_fraction > 0)
     base = None if from_weights is None else load_fingerprint(fingerprint_path(from_weights))
     return own if base is None else own.union(base)
 

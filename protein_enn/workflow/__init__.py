@@ -1,6 +1,6 @@
-"""What the Snakefile is told: settings, what is wrong with them, and which job works on which files.
+"""What the Snakefile uses: settings, their faults, and which job works on which files.
 
-Snakemake imports this each time it reads the Snakefile, so nothing heavy is imported here.
+Snakemake imports this each time it reads the Snakefile, so it imports no large library.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which job works on which files, and what is wrong with a configuration although its keys and types are right."""
+"""Which job works on which files, and the faults of a configuration whose keys and types are right."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TASKS = ("design", "refinement")
 
 @dataclass(frozen=True)
 class Plan:
-    """Which files the jobs of a workflow work on. A shard is named "/3-of-8", or "" where there is but one."""
+    """Which files the jobs of a workflow work on. A shard is named "/3-of-8", or "" where there is only one."""
 
     settings: Workflow
     structures: tuple[str, ...]  # files to learn from
@@ -45,7 +45,7 @@ class Plan:
         return [entry for task in TASKS if (entry := self.training(task)) is not None]
 
     def shards(self, kind: str) -> list[str]:
-        """The shards that hold something of a kind; one that holds nothing makes no job."""
+        """The shards with files of a kind; a shard without any has no job."""
         return [name for name in self._names() if self.files(kind, name) or self.fetched(kind, name)]
 
     def files(self, kind: str, shard: str = "") -> list[str]:
@@ -53,21 +53,21 @@ class Plan:
 
         The kind "ids" stands for what is to be fetched.
         """
-        learned = self.structures if self.learns and not self.settings.prepare.data else ()
-        found: dict[str, Sequence[str]] = {
+        training = self.structures if self.learns and not self.settings.prepare.data else ()
+        by_kind: dict[str, Sequence[str]] = {
             "structures": self.structures,
             "targets": self.targets,
-            "inputs": sorted({*self.targets, *learned}),
+            "inputs": sorted({*self.targets, *training}),
             "ids": self.ids,
         }
-        return [file for file in found[kind] if not shard or self._shard(file) == shard]
+        return [file for file in by_kind[kind] if not shard or self._shard(file) == shard]
 
     def fetched(self, kind: str, shard: str = "") -> list[str]:
         """Shards in which files of a kind are fetched, among them one shard or ("") all."""
-        shown = self.settings.targets is None  # what is fetched to be refined and scored
-        learned = self.learns and not self.settings.prepare.data
-        wanted = {"structures": True, "targets": shown, "inputs": shown or learned, "ids": False}[kind]
-        return [s for s in self._names() if wanted and shard in ("", s) and self.files("ids", s)]
+        as_targets = self.settings.targets is None  # fetched structures are refined and scored too
+        for_training = self.learns and not self.settings.prepare.data
+        included = {"structures": True, "targets": as_targets, "inputs": as_targets or for_training, "ids": False}[kind]
+        return [s for s in self._names() if included and shard in ("", s) and self.files("ids", s)]
 
     @property
     def stages(self) -> list[tuple[str, str]]:
@@ -78,53 +78,58 @@ class Plan:
 
     def training(self, task: str) -> Training | None:
         """The training of a task, if there is one."""
-        found: Training | None = getattr(self.settings.train, task)
-        return found
+        training: Training | None = getattr(self.settings.train, task)
+        return training
 
     def training_inputs(self, task: str) -> dict[str, str | list[str]]:
-        """What the training of a task reads."""
+        """The files that the training of a task reads."""
         training, results = self.training(task), self.settings.results
         assert training is not None
-        found: dict[str, str | list[str]] = {}
+        inputs: dict[str, str | list[str]] = {}
         if training.start.endswith(".safetensors"):
-            found["start"] = training.start
+            inputs["start"] = training.start
         if training.method == "finetune":
             data = self.settings.prepare.data
             if data:
-                return {**found, "table": f"{data}/chains.tsv"}
-            return {**found, "list": f"{results}/lists/structures.txt", "structures": self.files("structures")}
-        found |= {"store": training.data or f"{results}/store", "experiment": training.experiment}
+                return {**inputs, "table": f"{data}/chains.tsv"}
+            return {**inputs, "list": f"{results}/lists/structures.txt", "structures": self.files("structures")}
+        inputs |= {"store": training.data or f"{results}/store", "experiment": training.experiment}
         if self.settings.embed.weights:
-            found["embeddings"] = f"{results}/embeddings.finished"
+            inputs["embeddings"] = f"{results}/embeddings.finished"
         if task == "design" and self.settings.label.teachers:
-            found["labels"] = [f"{results}/labels/{name}.finished" for name in self.settings.label.teachers]
-        return found
+            inputs["labels"] = [f"{results}/labels/{name}.finished" for name in self.settings.label.teachers]
+        return inputs
 
     def training_command(self, task: str) -> str:
         """The `protein-enn` command that trains a task, without its output."""
         training, read, prepare = self.training(task), self.training_inputs(task), self.settings.prepare
         assert training is not None
         if training.method == "train":
-            words = ["train", str(read["experiment"]), "--store", str(read["store"]), "--resume-if-any"]
-            words += ["--embeddings", f"{self.settings.results}/embeddings"] if "embeddings" in read else []
+            arguments = ["train", str(read["experiment"]), "--store", str(read["store"]), "--resume-if-any"]
+            arguments += ["--embeddings", f"{self.settings.results}/embeddings"] if "embeddings" in read else []
             for finished in read.get("labels", ()):
-                words += ["--labels", finished.removesuffix(".finished")]
+                arguments += ["--labels", finished.removesuffix(".finished")]
         else:
-            words = ["finetune", prepare.data or f"@{read['list']}", "--valid-fraction", str(prepare.valid_fraction)]
-            words += ["--cluster", prepare.cluster, "--templates", str(prepare.templates)]
-        words += ["--from", training.start] if training.start else []
-        words += ["--max-steps", str(training.max_steps)] if training.max_steps else []
-        return " ".join([shlex.join(words), training.options]).strip()
+            arguments = [
+                "finetune",
+                prepare.data or f"@{read['list']}",
+                "--valid-fraction",
+                str(prepare.valid_fraction),
+            ]
+            arguments += ["--cluster", prepare.cluster, "--templates", str(prepare.templates)]
+        arguments += ["--from", training.start] if training.start else []
+        arguments += ["--max-steps", str(training.max_steps)] if training.max_steps else []
+        return " ".join([shlex.join(arguments), training.options]).strip()
 
     def weights(self, task: str) -> str:
         """The weights of a task: those trained here, else those of the settings."""
         if self.training(task) is not None:
             return f"{self.settings.results}/train/{task}/best.safetensors"
-        found: str = getattr(self.settings.weights, task)
-        return found
+        weights: str = getattr(self.settings.weights, task)
+        return weights
 
     def weights_input(self, task: str) -> list[str]:
-        """The file which says that the weights of a task are there; none for shipped ones."""
+        """The file that marks the weights of a task as complete; none for shipped weights."""
         if self.training(task) is not None:
             return [f"{self.settings.results}/train/{task}.finished"]
         weights = self.weights(task)
@@ -137,7 +142,7 @@ class Plan:
 
     @property
     def evaluations(self) -> dict[str, Measurement]:
-        """The evaluations that are asked for."""
+        """The requested evaluations."""
         every = {name: getattr(self.settings.evaluate, name) for name in ("design", "refinement", "mutations")}
         return {name: entry for name, entry in every.items() if entry is not None}
 
@@ -152,26 +157,26 @@ class Plan:
 
 
 def plan(config: Mapping[str, Any]) -> Plan:
-    """The plan for a configuration; WorkflowSettingsError for one that cannot work, files that are missing included."""
+    """The plan for a configuration; WorkflowSettingsError for faults, among them missing files."""
     settings = read_settings(config)
     problems = list(_problems(settings))
     structures, faults = find_files(settings.structures, "structures")
     targets, more = (structures, []) if settings.targets is None else find_files(settings.targets, "targets")
     ids, missing = _ids(settings.fetch)
     problems += [*faults, *more, *missing]
-    made = Plan(settings, tuple(structures), tuple(targets), tuple(ids))
-    if not problems and not (targets or made.fetched("targets")):
+    result = Plan(settings, tuple(structures), tuple(targets), tuple(ids))
+    if not problems and not (targets or result.fetched("targets")):
         problems.append("nothing to work on: give `structures`, `targets` or `fetch.ids`")
-    if not problems and made.learns and not (structures or ids or settings.prepare.data):
+    if not problems and result.learns and not (structures or ids or settings.prepare.data):
         problems.append("nothing to learn from: give `structures`, `fetch.ids` or `prepare.data`")
     if problems:
         raise WorkflowSettingsError("\n".join(problems))
-    return made
+    return result
 
 
 def find_files(entries: Sequence[str], key: str) -> tuple[list[str], list[str]]:
-    """Files behind entries, sorted, each once; and a line for every entry that leads to none or to a name of no use."""
-    found: set[str] = set()
+    """The files of entries, sorted, each once; and a message for every entry without files or with an invalid name."""
+    names: set[str] = set()
     problems = []
     for entry in _lines(entries):
         path = Path(entry)
@@ -181,18 +186,18 @@ def find_files(entries: Sequence[str], key: str) -> tuple[list[str], list[str]]:
             hits = [path] if path.is_file() else [Path(p) for p in glob.glob(entry, recursive=True)]
         files = {str(p) for p in hits if p.is_file()}
         if not files:
-            problems.append(f"{key}: {entry} leads to no structure file; check the path, seen from {Path.cwd()}")
-        found |= files
+            problems.append(f"{key}: {entry} matches no structure file; check the path, relative to {Path.cwd()}")
+        names |= files
     problems += [
         f"{key}: {name!r}: rename this file; Snakemake takes no braces, line breaks or quotes in names"
-        for name in sorted(found)
+        for name in sorted(names)
         if any(letter in name for letter in "{}\n\r\"'")
     ]
-    return sorted(found), problems
+    return sorted(names), problems
 
 
 def _lines(entries: Iterable[str]) -> list[str]:
-    """The entries, those of `@FILE` in its place; a missing one stays as it is, and leads to no file."""
+    """The entries, with each `@FILE` replaced by its lines; the entry of a missing file stays and matches no file."""
     lines: list[str] = []
     for entry in entries:
         file = Path(entry[1:])
@@ -207,13 +212,13 @@ def _ids(fetch: Fetch) -> tuple[list[str], list[str]]:
         if not Path(fetch.ids_file).is_file():
             return ids, [f"fetch.ids_file: {fetch.ids_file}: no such file"]
         text = Path(fetch.ids_file).read_text(encoding="utf-8")
-        ids += [word for line in text.splitlines() for word in re.split(r"[\s,]+", line.partition("#")[0]) if word]
+        ids += [name for line in text.splitlines() for name in re.split(r"[\s,]+", line.partition("#")[0]) if name]
     strange = [name for name in ids if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)]
     return list(dict.fromkeys(ids)), [f"fetch: {name!r} is no id, such as 1abc or AF-P12345-F1" for name in strange]
 
 
 def _problems(settings: Workflow) -> Iterable[str]:
-    """What is wrong although every key and type is right: what must go together, and files that are not there."""
+    """Faults beyond keys and types: settings that do not fit together, and missing files."""
     fetch, train, evaluate = settings.fetch, settings.train, settings.evaluate
     address = any(mark in fetch.source for mark in ("://", "{")) or fetch.source in ("", "pdb", "afdb")
     if not address and not Path(fetch.source).is_dir():

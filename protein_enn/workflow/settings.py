@@ -32,9 +32,9 @@ class Fetch(Section):
     ids: list[str] = Field(default_factory=list)
     """Ids of the Protein Data Bank (1abc) or the AlphaFold DB (AF-P12345-F1). They are added to `structures`."""
     ids_file: str = ""
-    """File with further ids, divided by blanks, commas or line ends; # begins a comment."""
+    """File with further ids, separated by blanks, commas or line ends; # begins a comment."""
     source: str = ""
-    """Where they are fetched from: pdb, afdb, the address of a mirror, or a folder. Empty: each id's own database."""
+    """Source of the files: pdb, afdb, the address of a server, or a folder. Empty: the database of each id."""
     format: Annotated[str, AfterValidator(_known_ending)] = Field(
         default="cif.gz", json_schema_extra=lambda schema: schema.update(enum=list(endings()))
     )
@@ -54,13 +54,13 @@ class Prepare(Section):
     """The store of training examples. Made only where something learns from it or is measured on it."""
 
     data: str = ""
-    """Folder with chains.tsv (and decoys.tsv), which is taken in place of `structures`."""
+    """Folder with chains.tsv (and decoys.tsv), used instead of `structures`."""
     valid_fraction: float = Field(default=0.1, ge=0, le=1)
-    """Share of the clusters held back to choose the best weights."""
+    """Fraction of the clusters held out to choose the best weights."""
     templates: int = Field(default=0, ge=0)
-    """Models a cluster of one of its chains on another, which refinement learns from."""
+    """Models per cluster of one of its chains built on another as template; refinement learns from them."""
     cluster: Literal["auto", "words", "mmseqs"] = "auto"
-    """How related chains are found: MMseqs2, shared words, or MMseqs2 where it is installed (auto)."""
+    """How chains are clustered: by MMseqs2, by shared k-mers (words), or by MMseqs2 where it is installed (auto)."""
     options: str = ""
     """Further options of `protein-enn prepare`."""
 
@@ -75,10 +75,10 @@ class Embed(Section):
 
 
 class Label(Section):
-    """Answers of teachers for the chains of the store, which the design model learns from. Off without `teachers`."""
+    """Predictions of teachers for the chains of the store, for training the design model. Off without `teachers`."""
 
     teachers: dict[str, str] = Field(default_factory=dict)
-    """Published weights (.pt) by the condition they stand for. The experiment names these in `conditions`."""
+    """Published weights (.pt) by condition. The experiment names the conditions in `conditions`."""
     options: str = ""
     """Further options of `protein-enn label`."""
 
@@ -87,15 +87,15 @@ class Training(Section):
     """The training of one task. `protein-enn train` from an experiment, or `protein-enn finetune`."""
 
     method: Literal["train", "finetune"] = "train"
-    """`train` follows `experiment` on the store; `finetune` adapts `start`, and keeps it where that does not help."""
+    """`train` runs `experiment` on the store; `finetune` adapts `start`, and keeps it where that is no improvement."""
     experiment: str = ""
     """Experiment file of `train`."""
     start: str = ""
     """Weights to start from: a shipped name or a .safetensors file. Empty: random weights."""
     data: str = ""
-    """A store that is there already. Empty: the store made here."""
+    """An existing store. Empty: the store made here."""
     max_steps: int | None = Field(default=None, ge=1)
-    """Optimiser steps. Empty: as many as the experiment says."""
+    """Optimizer steps. Empty: the number in the experiment."""
     options: str = ""
     """Further options of the command."""
 
@@ -139,12 +139,12 @@ class Measurement(Section):
 
 
 class Evaluate(Section):
-    """On which data the weights are measured. A task without an entry is not."""
+    """The data on which the weights are evaluated. A task without an entry is not evaluated."""
 
     design: Measurement | None = None
     """Inverse folding: perplexity and recovery."""
     refinement: Measurement | None = None
-    """Refinement: gain in lDDT, clashes, the predicted lDDT against the true one."""
+    """Refinement: gain in lDDT, clashes, predicted against true lDDT."""
     mutations: Measurement | None = None
     """Scores of mutations against measured effects."""
 
@@ -171,15 +171,15 @@ class Workflow(Section):
     """The configuration of the Snakefile; YAML files hold what differs from these defaults."""
 
     structures: list[str] = Field(default_factory=list)
-    """Structures to learn from: files, folders (searched through), globs (`**` too), `@FILE` with one a line."""
+    """Structures for training: files, folders (searched), globs (also `**`), `@FILE` with one per line."""
     targets: list[str] | None = None
     """Structures to refine and score, given like `structures`. Empty: the same ones."""
     results: str = "results"
-    """Folder of everything that is made."""
+    """Folder of all results."""
     shards: int = Field(default=1, ge=1, le=9999)
-    """Jobs into which audit, refine and score are divided; thousands of structures a job are fine."""
+    """Number of jobs into which audit, refine and score are divided; one job can process thousands of structures."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where networks run. `cuda` also asks the scheduler for a GPU a job."""
+    """Where networks run. `cuda` also requests a GPU per job from the scheduler."""
     threads: int = Field(default=2, ge=1)
     """CPU threads of each job that runs a network."""
     fetch: Fetch = Fetch()
@@ -197,33 +197,33 @@ class Workflow(Section):
     """The scores of the refined targets."""
     report: Report = Report()
     symmetry_study: str = "configs/study/symmetry.yaml"
-    """Plan of the study that the target `symmetry_study` trains and measures, on the store made here."""
+    """Plan of the study that the target `symmetry_study` trains and evaluates, on the store made here."""
 
 
 class WorkflowSettingsError(ValueError):
-    """Everything that is wrong with a configuration, one line each."""
+    """The faults of a configuration, one line each."""
 
 
 def read_settings(config: Mapping[str, Any]) -> Workflow:
-    """The settings in a configuration; WorkflowSettingsError names every unknown key, wrong type and value."""
-    lines = list(_unknown(config, Workflow))
+    """The settings of a configuration; WorkflowSettingsError lists every unknown key, wrong type and value."""
+    lines = list(_unknown_keys(config, Workflow))
     known = {key: value for key, value in config.items() if key in Workflow.model_fields}
     try:
-        found = Workflow.model_validate(known)
+        settings = Workflow.model_validate(known)
         if not lines:
-            return found
+            return settings
         raise WorkflowSettingsError("\n".join(lines))
     except ValidationError as error:
         for fault in error.errors():
             if fault["type"] == "value_error" and str(fault["ctx"]["error"]).startswith("unknown setting"):
-                continue  # told already, by its whole name
+                continue  # listed already, by its full name
             where = ".".join(str(part) for part in fault["loc"])
             lines.append(f"{where}: {_message(fault)}" if where else _message(fault))
         raise WorkflowSettingsError("\n".join(lines)) from None
 
 
-def _unknown(values: Mapping[str, Any], section: type[Settings], inside: str = "") -> Iterator[str]:
-    """A line for each key that there is not, at any depth."""
+def _unknown_keys(values: Mapping[str, Any], section: type[Settings], inside: str = "") -> Iterator[str]:
+    """A message for each unknown key, at any depth."""
     for key, value in values.items():
         field = section.model_fields.get(key)
         if field is None:
@@ -233,16 +233,16 @@ def _unknown(values: Mapping[str, Any], section: type[Settings], inside: str = "
         elif isinstance(value, Mapping):
             for kind in (field.annotation, *get_args(field.annotation)):
                 if isinstance(kind, type) and issubclass(kind, Settings):
-                    yield from _unknown(value, kind, f"{inside}{key}.")
+                    yield from _unknown_keys(value, kind, f"{inside}{key}.")
 
 
 def _message(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "value_error":
         return str(fault["ctx"]["error"])
     if fault["type"] == "list_type" and isinstance(fault["input"], str):
-        return f"a list is wanted: write [{fault['input']}]"
+        return f"must be a list: write [{fault['input']}]"
     if fault["type"] in ("model_type", "dict_type"):
-        return f"keys of its own are wanted below it, not {fault['input']!r}; docs/how-to/pipeline.md has them"
+        return f"must have keys of its own, not {fault['input']!r}; docs/how-to/pipeline.md has them"
     return f"{fault['msg'][:1].lower()}{fault['msg'][1:]}, not {fault['input']!r}"
 
 

@@ -43,7 +43,7 @@ def test_this_installation_is_sound() -> None:
     found = [Finding(**one) for one in answer["findings"]]
     assert of(found, "weights") == ["ok"] * len(shipped()) and of(found, "trial") == ["ok", "ok"]
     assert {"package", "python", "library", "extra", "device", "threads", "loops", "place"} <= {x.about for x in found}
-    assert all(one.mend for one in found if one.status != "ok")
+    assert all(one.fix for one in found if one.status != "ok")
 
 
 def test_damaged_weights_are_broken_and_nothing_is_tried(own_weights: Path) -> None:
@@ -53,8 +53,8 @@ def test_damaged_weights_are_broken_and_nothing_is_tried(own_weights: Path) -> N
     file.write_bytes(bytes(data))
     result = RUNNER.invoke(app, ["doctor", "--device", "cpu"])
     assert result.exit_code == 1
-    assert "design: sha256 is" in result.stdout and "mend: install the package again" in result.stdout
-    assert "left out: mend what is broken first" in result.stdout and "1 broken" in result.stdout
+    assert "design: sha256 is" in result.stdout and "fix: install the package again" in result.stdout
+    assert "left out: fix what is broken first" in result.stdout and "1 broken" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_damaged_weights_are_broken_and_nothing_is_tried(own_weights: Path) -> N
 def test_weights_that_are_not_all_there(own_weights: Path, harm: Any, words: str) -> None:
     harm(own_weights)
     (bad,) = [one for one in weights.weights() if one.status == "broken"]
-    assert bad.message.startswith(words) and bad.mend
+    assert bad.message.startswith(words) and bad.fix
 
 
 def test_libraries_missing_and_old(monkeypatch: Patch) -> None:
@@ -79,7 +79,7 @@ def test_libraries_missing_and_old(monkeypatch: Patch) -> None:
     assert {name: one.status for name, one in found.items()} == {
         "gemmi": "ok", "numpy": "broken", "rich": "broken", "no-such": "broken"
     }  # fmt: skip
-    assert "needs >=99.1" in found["numpy"].message and found["numpy"].mend == "pip install 'numpy>=99.1'"
+    assert "needs >=99.1" in found["numpy"].message and found["numpy"].fix == "pip install 'numpy>=99.1'"
     assert found["no-such"].message == "no-such is not installed"
 
 
@@ -108,7 +108,7 @@ def test_extras_missing(monkeypatch: Patch) -> None:
     monkeypatch.setattr(installed, "find_spec", lambda name: None)
     esm, relax = installed.extras()
     assert (esm.status, relax.status) == ("note", "note") and "restrained relax" in relax.message
-    assert relax.message.startswith("relax: openmm, pdbfixer not installed") and "protein-enn[relax]" in relax.mend
+    assert relax.message.startswith("relax: openmm, pdbfixer not installed") and "protein-enn[relax]" in relax.fix
     assert esm.message.startswith("esm: not installed")
 
 
@@ -132,7 +132,7 @@ def test_whose_esm(monkeypatch: Patch, have: dict[str, str], status: str, words:
 def test_loops_that_were_not_compiled(monkeypatch: Patch) -> None:
     monkeypatch.setattr(compiled, "library", lambda: None)
     (loops,) = [one for one in computing.computing() if one.about == "loops"]
-    assert loops.status == "note" and "GCC" in loops.mend
+    assert loops.status == "note" and "GCC" in loops.fix
 
 
 def test_more_threads_than_cpus(monkeypatch: Patch, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_more_threads_than_cpus(monkeypatch: Patch, tmp_path: Path) -> None:
     monkeypatch.setattr(computing, "QUOTA", quota)
     assert computing.cpus() == 0.5
     (threads,) = [one for one in computing.computing() if one.about == "threads"]
-    assert threads.status == "note" and threads.mend == "--threads 1"
+    assert threads.status == "note" and threads.fix == "--threads 1"
     quota.write_text("max 100000\n")
     assert computing.cpus() >= 1
 
@@ -157,7 +157,7 @@ def test_a_model_that_does_not_turn_is_broken(monkeypatch: Patch) -> None:
     moved = trial._moved
     monkeypatch.setattr(trial, "_moved", lambda s: moved(s.with_positions(s.positions * 1.05)))
     found = trial.trial("cpu")
-    assert [one.status for one in found] == ["broken", "broken"] and "certify" in found[0].mend
+    assert [one.status for one in found] == ["broken", "broken"] and "certify" in found[0].fix
 
 
 def test_a_refinement_that_does_not_help_is_broken(monkeypatch: Patch) -> None:
@@ -188,4 +188,4 @@ def test_a_library_that_cannot_be_imported(monkeypatch: Patch, error: Exception)
     monkeypatch.delitem(sys.modules, "protein_enn.cli.self_test", raising=False)
     monkeypatch.setattr(builtins, "__import__", broken)
     result = RUNNER.invoke(app, ["doctor"])
-    assert result.exit_code == 1 and str(error) in result.stdout and "mend: " in result.stdout
+    assert result.exit_code == 1 and str(error) in result.stdout and "fix: " in result.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import hashlib
 import json
@@ -19,7 +20,7 @@ from typer.testing import CliRunner
 
 from protein_enn.chemistry import BACKBONE
 from protein_enn.cli import app
-from protein_enn.cli.options_from import options_from
+from protein_enn.cli.options_from import dashes, options_from
 from protein_enn.cli.refinement import COLUMNS
 from protein_enn.io import read_structure
 from protein_enn.predictor import load_predictor
@@ -43,7 +44,7 @@ def run(weights: dict[str, str], tmp_path: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def shaken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first 40 residues of the example: real side chains, and faults that any weights let be mended."""
+    """The first 40 residues of the example: real side chains, and faults that any weights let be idealized."""
     path = tmp_path_factory.mktemp("shaken") / "shaken.pdb"
     lines = [line for line in EXAMPLE.read_text().splitlines() if line.startswith("ATOM")]
     first = int(lines[0][22:26])
@@ -251,12 +252,25 @@ def test_the_record_of_the_command_is_that_of_the_api(
     assert made == json.loads(json.dumps(expected))
 
 
+def test_the_script_takes_the_options_of_the_command() -> None:
+    import refine as script
+
+    parser = argparse.ArgumentParser()
+    script.add_options(parser)
+    defaults = {option.name: option.default for option in fields(RefineOptions)}
+    assert vars(parser.parse_args([])) == defaults
+    assert set(parser.format_usage().replace("]", " ").replace("[", " ").split()) >= set(
+        map(dashes, fields(RefineOptions))
+    )
+    assert vars(parser.parse_args(["--residues", "A:1"])) == {**defaults, "region": "A:1"}
+
+
 def test_the_options_of_the_command_are_those_of_the_class() -> None:
     command = typer.main.get_command(app).commands["refine"]  # type: ignore[attr-defined]
     shown = {param.name: param for param in command.params}
     for option in fields(RefineOptions):
         param = shown[option.name]
-        assert param.opts == [f"--{option.name.replace('_', '-')}"] and not param.secondary_opts
+        assert param.opts == [dashes(option)] and not param.secondary_opts
         assert param.help == option.metadata["help"] and param.default == option.default
         assert param.rich_help_panel == option.metadata.get("panel")
 

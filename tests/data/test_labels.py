@@ -124,7 +124,7 @@ def test_each_view_of_each_record_comes_back(tmp_path: Path, store: Store) -> No
             assert (shown.labels - view.log_probs.clamp(min=-12.75)).abs().max() < labels.STEP
             for name, value in (("labeled", view.labeled), ("rank", view.rank), ("shown", view.sequence)):
                 assert torch.equal(getattr(shown, name), value)
-            assert torch.equal(shown.compact, chain.compact)
+            assert torch.equal(shown.atom14, chain.atom14)
 
 
 def test_a_run_that_was_killed_goes_on_and_leaves_the_same_bytes(

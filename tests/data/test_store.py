@@ -12,7 +12,7 @@ from protein_enn.data.splits import check_leaks, split_of
 from protein_enn.data.store import STEP, Record, write_store
 from protein_enn.data.surroundings import with_surroundings
 from protein_enn.graph.context import element_kinds
-from protein_enn.structure import KINDS, OtherAtoms
+from protein_enn.structure import KINDS, HeteroAtoms
 from protein_enn.testing import random_structure
 
 
@@ -27,7 +27,7 @@ def chains(count: int = 6) -> list[tuple[Chain, Record]]:
 
 def test_chains_come_back_to_half_a_step(tmp_path):
     given = chains()
-    pair = replace(given[3][0], model=given[3][0].compact + 0.3, model_mask=given[3][0].mask.clone())
+    pair = replace(given[3][0], model=given[3][0].atom14 + 0.3, model_mask=given[3][0].mask.clone())
     given[3] = (replace(pair, model=pair.model * pair.model_mask[..., None]), replace(given[3][1], kind="pair"))
     store = write_store(tmp_path / "store", given, {})
     for (chain, record), restored in zip(given, Store(store.folder), strict=True):
@@ -35,7 +35,7 @@ def test_chains_come_back_to_half_a_step(tmp_path):
         assert torch.equal(restored.mask, chain.mask)
         assert torch.equal(restored.residues, chain.residues)
         assert torch.equal(restored.numbers, chain.numbers)
-        assert (restored.compact - chain.compact).abs().max() <= STEP / 2 + 1e-4
+        assert (restored.atom14 - chain.atom14).abs().max() <= STEP / 2 + 1e-4
         assert (restored.model is None) == (chain.model is None)
         if chain.model is not None:
             assert (restored.model - chain.model).abs().max() <= STEP / 2 + 1e-4
@@ -58,7 +58,7 @@ def test_partners_and_context_come_back(tmp_path):
     for chain, restored in zip(given, store, strict=True):
         for name in ("own", "chains", "residues", "numbers", "context_kinds", "mask"):
             assert torch.equal(getattr(restored, name), getattr(chain, name)), name
-        assert (restored.compact - chain.compact).abs().max() <= STEP / 2 + 1e-4
+        assert (restored.atom14 - chain.atom14).abs().max() <= STEP / 2 + 1e-4
         assert restored.context.shape == chain.context.shape
         torch.testing.assert_close(restored.context, chain.context, atol=STEP / 2 + 1e-4, rtol=0)
 
@@ -76,11 +76,11 @@ def test_partners_and_context_keep_their_place_about_the_chain():
     chain = Chain.of(whole.chain("A"), partners=whole.chain("B"), context=(whole.ca[:2] + 1.0, torch.tensor([1, 10])))
     assert chain.own.tolist() == [True] * 30 + [False] * 12
     center = whole.ca[:30].mean(0)
-    torch.testing.assert_close(chain.compact[:, 1], whole.ca - center)
+    torch.testing.assert_close(chain.atom14[:, 1], whole.ca - center)
     torch.testing.assert_close(chain.context, whole.ca[:2] + 1.0 - center)
     alone = chain.alone()
     plain = Chain.of(whole.chain("A"))
-    assert torch.equal(alone.compact, plain.compact) and alone.own.all() and len(alone.context) == 0
+    assert torch.equal(alone.atom14, plain.atom14) and alone.own.all() and len(alone.context) == 0
 
 
 def test_a_crop_keeps_own_residues_and_near_context_only():
@@ -90,9 +90,9 @@ def test_a_crop_keeps_own_residues_and_near_context_only():
     for seed in range(5):
         crop = chain.cropped(20, seeded_generator(seed))
         assert len(crop) == 20 and crop.own.any() and len(crop.context)
-        distances = (crop.context[:, None, None] - crop.compact[:, :4]).norm(dim=-1).masked_fill(~crop.mask[:, :4], 1e9)
+        distances = (crop.context[:, None, None] - crop.atom14[:, :4]).norm(dim=-1).masked_fill(~crop.mask[:, :4], 1e9)
         assert distances.flatten(1).min(1).values.max() <= 10.0
-        near = (chain.context[:, None, None] - crop.compact[:, :4]).norm(dim=-1).masked_fill(~crop.mask[:, :4], 1e9)
+        near = (chain.context[:, None, None] - crop.atom14[:, :4]).norm(dim=-1).masked_fill(~crop.mask[:, :4], 1e9)
         assert int((near.flatten(1).min(1).values <= 10.0).sum()) == len(crop.context)
     whole_chain = chain.cropped(80, seeded_generator(1))
     assert int(whole_chain.own.sum()) == 60 and len(whole_chain) == 80, "own residues come first"
@@ -110,12 +110,12 @@ def test_surroundings_are_what_is_near_in_the_file():
     ]
     names = ("ZN", "O", "C", "P")
     kinds = torch.tensor([KINDS.index(k) for k in ("ion", "water", "ligand", "other")])
-    others = OtherAtoms(
+    hetero = HeteroAtoms(
         torch.stack([first.ca[4], first.ca[5], first.ca[6] + 90.0, first.ca[7]]) + 3.0, names, names,
         ("ZN", "HOH", "LIG", "SEP"), ("A:90", "A:91", "A:92", "A:8"), kinds, torch.zeros(4), torch.ones(4),
     )  # fmt: skip
     whole = replace(
-        whole, positions=positions, present=first.present.repeat(3, 1), residues=first.residues.repeat(3), others=others
+        whole, positions=positions, present=first.present.repeat(3, 1), residues=first.residues.repeat(3), hetero=hetero
     )
     chain = with_surroundings(whole, "A")
     assert set(chain.chains[~chain.own].tolist()) == {1}
@@ -131,11 +131,11 @@ def test_surroundings_are_what_is_near_in_the_file():
 
 def test_a_wide_chain_is_stored_with_a_coarser_step(tmp_path):
     chain = Chain.of(random_structure((30,)))
-    compact = chain.compact.clone()
-    compact[0] += 400.0 * chain.mask[0, :, None]
+    atom14 = chain.atom14.clone()
+    atom14[0] += 400.0 * chain.mask[0, :, None]
     record = Record("wide", 30, "0", "train", "native")
-    restored = write_store(tmp_path, [(replace(chain, compact=compact), record)], {})[0]
-    assert (restored.compact - compact).abs().max() < 0.01
+    restored = write_store(tmp_path, [(replace(chain, atom14=atom14), record)], {})[0]
+    assert (restored.atom14 - atom14).abs().max() < 0.01
 
 
 def test_a_flipped_bit_is_noticed(tmp_path):
@@ -166,9 +166,9 @@ def test_a_split_is_the_same_whatever_else_is_there():
 def test_batches_keep_the_budget_one_member_a_cluster_and_depend_on_the_epoch_alone():
     records = [Record(f"{i}", 40 + i, f"{i // 3}", "train", "native") for i in range(30)]
     records += [Record(f"p{i}", 50, f"p{i}", "train", "pair") for i in range(30)]
-    sampler = ResidueBudget(records, "train", budget=200, crop=100, seed=1, pair_share=0.5)
+    sampler = ResidueBudget(records, "train", budget=200, crop=100, seed=1, pair_fraction=0.5)
     batches = sampler.batches(3)
-    assert batches == ResidueBudget(records, "train", budget=200, crop=100, seed=1, pair_share=0.5).batches(3)
+    assert batches == ResidueBudget(records, "train", budget=200, crop=100, seed=1, pair_fraction=0.5).batches(3)
     assert batches != sampler.batches(4)
     drawn = [i for items in batches for _, i in items]
     assert all(sum(records[i].length for _, i in items) <= 200 for items in batches)
@@ -192,14 +192,14 @@ def test_few_clusters_of_models_give_further_members_until_their_share_is_full()
     kinds = {"native": 20, "pair": 2, "template": 3}
     names = [(f"{kind}{i}", kind) for kind, count in kinds.items() for i in range(count)]
     records = [Record(f"{name}{j}", 50, name, "train", kind) for name, kind in names for j in "ab"]
-    sampler = ResidueBudget(records, "train", budget=200, crop=100, seed=1, pair_share=0.3, template_share=0.2)
+    sampler = ResidueBudget(records, "train", budget=200, crop=100, seed=1, pair_fraction=0.3, template_fraction=0.2)
     drawn = [records[i] for items in sampler.batches(0) for _, i in items]
     counts = {kind: sum(r.kind == kind for r in drawn) for kind in kinds}
     assert counts == {"native": 20, "pair": 12, "template": 8}
     per_cluster = [sum(r.cluster == f"template{i}" for r in drawn) for i in range(3)]
     assert max(per_cluster) - min(per_cluster) <= 1
     without = [r for r in records if r.kind == "native"]
-    alone = ResidueBudget(without, "train", budget=200, crop=100, seed=1, pair_share=0.3).batches(0)
+    alone = ResidueBudget(without, "train", budget=200, crop=100, seed=1, pair_fraction=0.3).batches(0)
     assert sum(map(len, alone)) == 20
 
 

@@ -20,7 +20,7 @@ from protein_enn.evaluation.refinement.summary import interval, summarize
 from protein_enn.geometry.neighbors import nearest_neighbors
 from protein_enn.io import read_structure, write_structure
 from protein_enn.predictor import Predictor, untrained
-from protein_enn.structure import OtherAtoms, Structure
+from protein_enn.structure import HeteroAtoms, Structure
 
 evaluated: Callable[..., dict[str, Any]] = evaluate_refinement  # metrics may be None, but not where they are compared
 SMALL = {"k": 8, "encoder_settings": {"channels": 4}}
@@ -34,7 +34,7 @@ def predictor() -> Predictor:
 @pytest.fixture(scope="module")
 def native(examples: Path) -> Structure:
     part = read_structure(examples / "1bhl.pdb").take(torch.arange(8, 28))
-    return replace(part, others=OtherAtoms.empty())
+    return replace(part, hetero=HeteroAtoms.empty())
 
 
 @pytest.fixture

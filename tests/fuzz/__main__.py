@@ -1,10 +1,10 @@
-"""Read damaged structure files by the ten thousand and check that the reader keeps its promises.
+"""Read tens of thousands of damaged structure files and check what the reader guarantees.
 
     python -m tests.fuzz --count 20000 --seed 0 --keep found/ --json fuzz.json
 
-Whatever the bytes: nothing but a StructureError with a proper message, no crash, no hang, no runaway memory; what is
-accepted has finite coordinates, those of the file, and accounts for every atom of it; what is written can be read
-again. Input i depends on --seed, --format and i alone. Exit status 1 when a promise was broken.
+For all bytes: no error except a StructureError with a proper message, no crash, no hang, bounded memory. An accepted
+file gives its own finite coordinates and accounts for each of its atoms. A written file can be read again. Input i
+depends on --seed, --format and i alone. Exit status 1 when a check failed.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ class Tally:
         self.inputs = 0
 
     def add(self, lane: int, result: Result) -> None:
-        """Count one result; say and keep what failed."""
+        """Count one result; print and keep a failure."""
         self.inputs += 1
         format = self.format or FORMATS[result.i % len(FORMATS)]
-        self.outcomes[format][result.verdict.outcome] += 1
+        self.outcomes[format][result.check.outcome] += 1
         if result.seconds > self.slowest["seconds"]:
             self.slowest = {"seconds": round(result.seconds, 3), "input": result.i, "format": format}
         if result.memory is not None:
             self.memory[lane].append(result.memory)
-        if problem := result.verdict.problem:
+        if problem := result.check.problem:
             self.problems[f"{format}: {problem}"].append(result.i)
             if len(self.problems[f"{format}: {problem}"]) <= EXAMPLES:
                 self._show(format, result)
 
     def _show(self, format: str, result: Result) -> None:
         given = make_input(self.seed, result.i, format)
-        print(f"FAILED input {result.i} ({', '.join(given.history)}): {format}: {result.verdict.problem}", flush=True)
+        print(f"FAILED input {result.i} ({', '.join(given.history)}): {format}: {result.check.problem}", flush=True)
         if self.keep is None:
             return
         self.keep.mkdir(parents=True, exist_ok=True)
@@ -65,11 +65,11 @@ class Tally:
         if result.small:
             stem.with_suffix(".small").write_bytes(result.small)
         stem.with_suffix(".txt").write_text(
-            f"{result.verdict.problem}\n{', '.join(given.history)}\n{result.verdict.detail}\n", encoding="utf-8"
+            f"{result.check.problem}\n{', '.join(given.history)}\n{result.check.detail}\n", encoding="utf-8"
         )
 
     def slope(self) -> float | None:
-        """MiB that a child gains by 10,000 inputs, by least squares over the second half of the longest series."""
+        """MiB that a child grows per 10,000 inputs, by least squares over the second half of the longest series."""
         series = max(self.memory.values(), key=len, default=[])
         late = series[len(series) // 2 :]
         if len(late) < 3:
@@ -98,12 +98,12 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=2000, help="inputs")
     parser.add_argument("--start", type=int, default=0, help="first input, to repeat one or to go on")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--format", choices=FORMATS, help="of every input; formats take turns by default")
+    parser.add_argument("--format", choices=FORMATS, help="of every input; in rotation by default")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e6, help="stop after so long")
     parser.add_argument("--timeout", type=float, default=5.0, help="seconds of CPU time an input may take")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="write failing inputs here, also cut down")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, also while running")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the metrics here, also while running")
     options = parser.parse_args()
 
     tally = Tally(options.seed, options.format, options.keep)
@@ -118,26 +118,26 @@ def main() -> int:
 
     for lane in range(options.processes):
         threading.Thread(target=feed, args=(lane,), daemon=True).start()
-    running, shown = options.processes, time.monotonic()
+    running, reported_at = options.processes, time.monotonic()
     while running and time.monotonic() - tally.begin < 60 * options.minutes:
         lane, result = found.get()
         if result is None:
             running -= 1
         else:
             tally.add(lane, result)
-        if time.monotonic() - shown > REPORT or not running:
-            shown = time.monotonic()
+        if time.monotonic() - reported_at > REPORT or not running:
+            reported_at = time.monotonic()
             _report(tally, options.json)
     _report(tally, options.json)
     return int(bool(tally.problems))
 
 
 def _report(tally: Tally, file: Path | None) -> None:
-    figures = tally.to_dict()
+    metrics = tally.to_dict()
     failed = sum(map(len, tally.problems.values()))
-    print(f"{figures['inputs']} inputs, {figures['inputs_per_second']} a second, {failed} failed", flush=True)
+    print(f"{metrics['inputs']} inputs, {metrics['inputs_per_second']} a second, {failed} failed", flush=True)
     if file:
-        file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What must hold for every input, whatever its bytes."""
+"""What must hold for every input."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ from tests.fuzz.tables import Rows, atom_rows
 
 NAME = "fuzzed"
 FARTHEST = 1e4
-"""Å; farther out, no coordinate may be accepted."""
+"""Å; no larger coordinate may be accepted."""
 LONGEST = 2000
 """Characters of a message."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """How reading ended: "accepted" or the name of a StructureError; and what is wrong with that, if anything."""
+class CheckResult:
+    """The outcome of reading, "accepted" or the name of a StructureError; and the problem, if there is one."""
 
     outcome: str
-    problem: str = ""  # a short class of fault, the same for inputs that fail alike
+    problem: str = ""  # a short class of fault, equal for similar failures
     detail: str = ""
 
 
 class Fault(Exception):
-    """A promise of the reader or the writer that an input broke."""
+    """A guarantee of the reader or the writer that does not hold for an input."""
 
     def __init__(self, problem: str, detail: str = "") -> None:
         super().__init__(problem)
         self.problem, self.detail = problem, detail
 
 
-def judge(given: Input) -> Verdict:
-    """Read, check all promises, and, where the input says so, write with moved coordinates and read again."""
+def check_input(given: Input) -> CheckResult:
+    """Read, check all guarantees, and, where the input requires it, write with moved coordinates and read again."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a warning is a foreign exception too
-            return Verdict(_outcome(given))
+            return CheckResult(_outcome(given))
     except Fault as fault:
-        return Verdict("failed", fault.problem, fault.detail)
+        return CheckResult("failed", fault.problem, fault.detail)
     except Exception as error:
-        return Verdict("failed", _place(error), "".join(traceback.format_exception(error))[-3000:])
+        return CheckResult("failed", _place(error), "".join(traceback.format_exception(error))[-3000:])
 
 
 def _outcome(given: Input) -> str:
@@ -68,11 +68,11 @@ def _outcome(given: Input) -> str:
 
 
 def check_message(error: StructureError) -> None:
-    """One printable line of bounded length that names the file, and not for want of memory."""
+    """One printable line of bounded length that names the file, and not caused by lack of memory."""
     text = str(error)
     kind = type(error).__name__
     if isinstance(error.__cause__ or error.__context__, MemoryError):
-        raise Fault(f"{kind}: for want of memory", text)
+        raise Fault(f"{kind}: lack of memory", text)
     if len(text.splitlines()) != 1 or not text.isprintable():
         raise Fault(f"{kind}: message is not one printable line", repr(text))
     if NAME not in text:
@@ -82,21 +82,21 @@ def check_message(error: StructureError) -> None:
 
 
 def check_structure(structure: Structure) -> None:
-    """Finite numbers, an audit that balances, says so in printable lines, and fits into JSON."""
-    atoms, present, others = structure.audit.atoms, structure.present, structure.others
-    for what, positions in (("protein", structure.positions[present]), ("context", others.positions)):
+    """Finite numbers, and an audit that balances, has printable lines, and can be written as JSON."""
+    atoms, present, hetero = structure.audit.atoms, structure.present, structure.hetero
+    for what, positions in (("protein", structure.positions[present]), ("context", hetero.positions)):
         if not bool((positions.abs() <= FARTHEST).all()):
             raise Fault(f"{what}: coordinate not finite or beyond {FARTHEST:g} Å accepted")
     for what, values in (
-        ("B factor", structure.b_factors), ("B factor of context", others.b_factors),
-        ("occupancy", structure.occupancies), ("occupancy of context", others.occupancies),
+        ("B factor", structure.b_factors), ("B factor of context", hetero.b_factors),
+        ("occupancy", structure.occupancies), ("occupancy of context", hetero.occupancies),
     ):  # fmt: skip
         if not bool(torch.isfinite(values).all()):
             raise Fault(f"{what} that is not finite accepted")
     if not atoms.balanced or min(atoms.protein, atoms.context, *atoms.dropped.values()) < 0:
         raise Fault("audit: atoms do not balance", str(atoms))
-    if (atoms.protein, atoms.context) != (int(present.sum()), len(others)):
-        raise Fault("audit: not the atoms of the structure", f"{atoms}, {int(present.sum())} + {len(others)}")
+    if (atoms.protein, atoms.context) != (int(present.sum()), len(hetero)):
+        raise Fault("audit: not the atoms of the structure", f"{atoms}, {int(present.sum())} + {len(hetero)}")
     for line in structure.audit.lines():
         if not line.isprintable():
             raise Fault("audit: a finding is not one printable line", repr(line))
@@ -104,14 +104,14 @@ def check_structure(structure: Structure) -> None:
 
 
 def check_rows(structure: Structure, rows: Rows) -> None:
-    """Every atom of the file is accounted for, and those kept lie where their rows say."""
-    kind, atoms, source, others = structure.audit.format, structure.audit.atoms, structure.source, structure.others
+    """Every atom of the file is accounted for, and kept ones have the coordinates of their rows."""
+    kind, atoms, source, hetero = structure.audit.format, structure.audit.atoms, structure.source, structure.hetero
     if atoms.in_file != len(rows):
         raise Fault(f"{kind}: atoms lost or invented", f"{atoms.in_file} read, {len(rows)} counted")
     if source is None:
         raise Fault("no source")
-    numbers = source.rows[structure.present].tolist() + source.others.tolist()
-    positions = structure.positions[structure.present].tolist() + others.positions.tolist()
+    numbers = source.rows[structure.present].tolist() + source.hetero.tolist()
+    positions = structure.positions[structure.present].tolist() + hetero.positions.tolist()
     for row, position in zip(numbers, positions, strict=True):
         expected = rows.get(row, (math.nan,) * 3)
         if expected is not None and not all(abs(a - b) < 2e-3 for a, b in zip(expected, position, strict=True)):
@@ -119,7 +119,7 @@ def check_rows(structure: Structure, rows: Rows) -> None:
 
 
 def check_writing(structure: Structure, given: Input) -> str:
-    """Moved by 1 Å, written and read again, it is the same structure elsewhere.
+    """Moved by 1 Å, written and read again, it is the same structure at other coordinates.
 
     Returns "accepted", or "accepted, not written" when the writer refused with a proper message.
     """
@@ -142,8 +142,8 @@ def check_writing(structure: Structure, given: Input) -> str:
     for name in ("chain_ids", "insertion_codes", "residue_names"):
         if getattr(again, name) != getattr(structure, name):
             raise Fault(f"{way}: {name} changed by writing", f"{getattr(structure, name)} {getattr(again, name)}")
-    if len(again.others) != len(structure.others):
-        raise Fault(f"{way}: context atoms changed by writing", f"{len(structure.others)} -> {len(again.others)}")
+    if len(again.hetero) != len(structure.hetero):
+        raise Fault(f"{way}: context atoms changed by writing", f"{len(structure.hetero)} -> {len(again.hetero)}")
     if not torch.allclose(again.positions, moved.positions, atol=3e-3, rtol=0):
         off = float((again.positions - moved.positions).abs().max())
         raise Fault(f"{way}: coordinates changed by writing", f"by up to {off:.4f} Å")
@@ -151,14 +151,14 @@ def check_writing(structure: Structure, given: Input) -> str:
 
 
 def _place(error: Exception) -> str:
-    """Type of a foreign exception and the innermost line of the package that it came through."""
+    """Type of a foreign exception and the innermost line of the package in its traceback."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "protein_enn" in Path(f.filename).parts]
     where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{where}"
 
 
 def resident() -> float:
-    """MiB of memory this process holds now."""
+    """MiB of resident memory of this process."""
     if sys.platform != "linux":
         return math.nan
     fields = Path("/proc/self/status").read_text().split("VmRSS:")[1].split()

@@ -34,7 +34,7 @@ class Input:
 
 
 def make_input(seed: int, i: int, format: str | None = None) -> Input:
-    """The i-th input; formats take turns unless one is named."""
+    """The i-th input; the formats alternate unless one is named."""
     format = format or FORMATS[i % len(FORMATS)]
     rng = Random(f"{seed}/{i}/{format}")
     keywords, write = rng.choice(READINGS), rng.choice(WRITINGS)

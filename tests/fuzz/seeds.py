@@ -1,6 +1,6 @@
 """Small documents to start from: the package's examples cut short, and made-up ones full of what real files hold.
 
-The made-up atoms are listed once, as words, and shown as PDB, mmCIF and BinaryCIF.
+The made-up atoms are listed once, as text, and written as PDB, mmCIF and BinaryCIF.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ def atoms_of(listing: str) -> list[Atom]:
 def pdb_line(atom: Atom) -> str:
     """80 columns."""
     name = atom["label_atom_id"]
-    shown = name if len(name) > 3 or len(atom["type_symbol"]) > 1 else f" {name}"
+    text = name if len(name) > 3 or len(atom["type_symbol"]) > 1 else f" {name}"
     alternate, icode = (atom[item].replace(".", " ") for item in ("label_alt_id", "pdbx_PDB_ins_code"))
     return (
-        f"{atom['group_PDB']:<6}{atom['id']:>5} {shown:<4}{alternate}{atom['auth_comp_id']:>3}"
+        f"{atom['group_PDB']:<6}{atom['id']:>5} {text:<4}{alternate}{atom['auth_comp_id']:>3}"
         f"{atom['auth_asym_id']:>2}{atom['auth_seq_id']:>4}{icode}   {atom['Cartn_x']:>8}{atom['Cartn_y']:>8}"
         f"{atom['Cartn_z']:>8}{float(atom['occupancy']):6.2f}{atom['B_iso_or_equiv']:>6}{'':10}"
         f"{atom['type_symbol']:>2}  "
@@ -77,7 +77,7 @@ def pdb_line(atom: Atom) -> str:
 
 
 def pdb_document(atoms: Sequence[Atom], *, models: bool = False) -> bytes:
-    """Header, atoms and what stands around them."""
+    """Header, atoms and other records."""
     lines = [
         "HEADER    HYDROLASE                               01-JAN-00   9XYZ", "TITLE     MADE UP",
         "REMARK 350 BIOMOLECULE: 1", "REMARK 350 APPLY THE FOLLOWING TO CHAINS: A, B",
@@ -134,7 +134,7 @@ _pdbx_struct_oper_list.vector[3]
 
 
 def cif_document(atoms: Sequence[Atom], *, order: Sequence[str] = ITEMS) -> bytes:
-    """Quotes (which end before a blank only), text fields, pairs, comments and other categories beside the atoms."""
+    """Quotes (which end before a blank only), text fields, pairs, comments and categories other than the atoms."""
     head = [
         "data_9XYZ", "_entry.id 9XYZ", "# a comment with data_ and loop_", "_struct.title", ";a text field", "loop_",
         "_not.a_tag", ";", "_struct.note 'it's quoted'", "loop_", "_struct_conn.id", "_struct_conn.conn_type_id",

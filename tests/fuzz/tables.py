@@ -1,4 +1,4 @@
-"""A second opinion on what a document holds: its atom rows and their coordinates, read without the package."""
+"""A second reading of a document, without the package: its atom rows and their coordinates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from biotite.structure.io import pdbx
 
 Rows = dict[int, tuple[float, float, float] | None]
-"""Line (PDB) or atom_site row, from 0, to coordinates; None where this reading does not know them."""
+"""Line (PDB) or atom_site row, from 0, to coordinates; None where this reading cannot decode them."""
 
 NAN = float("nan")
 CIF_TOKEN = re.compile(
@@ -23,12 +23,12 @@ CIF_TOKEN = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 INDENTED = re.compile(rb"[ \t]+(?:ATOM|HETATM).*\d\.\d+ .*\d\.\d", re.IGNORECASE)
-"""An atom line of PDB that does not start in column 1: its atom must not be passed over without a word."""
+"""An atom line of PDB that does not start in column 1: its atom must not be ignored silently."""
 AXES = (b"_atom_site.cartn_x", b"_atom_site.cartn_y", b"_atom_site.cartn_z")
 
 
 def atom_rows(data: bytes, format: str) -> Rows:
-    """The atoms of all models, by a reading that shares nothing with the package's."""
+    """The atoms of all models, by a reading independent of the package."""
     if data.startswith(b"\x1f\x8b"):
         data = gzip.decompress(data)
     if format == "bcif":
@@ -67,10 +67,10 @@ def _cif_rows(text: bytes) -> Rows:
             tables.append({tag: values[i :: len(tags)] for i, tag in enumerate(tags)})
 
     for match in CIF_TOKEN.finditer(text):
-        kind, word = match.lastgroup, match[match.lastgroup or 0]
+        kind, token = match.lastgroup, match[match.lastgroup or 0]
         if kind == "comment":
             continue
-        bare = word.lower() if kind == "bare" else b""
+        bare = token.lower() if kind == "bare" else b""
         if bare == b"loop_" or bare.startswith((b"data_", b"save_", b"global_")):
             close()
             state, pending, tags, values = "tags" if bare == b"loop_" else "", b"", [], []
@@ -85,9 +85,9 @@ def _cif_rows(text: bytes) -> Rows:
                 state, pending = "", bare
         elif state:
             state = "values"
-            values.append(word)
+            values.append(token)
         elif pending.startswith(b"_atom_site."):
-            pairs[pending] = [word]
+            pairs[pending] = [token]
     close()
     tables += [pairs] if pairs else []
     rows: Rows = {}

@@ -1,6 +1,6 @@
-"""Damage to bytes, to lines and to the words of PDB and mmCIF files.
+"""Damage to bytes, to lines and to the tokens of PDB and mmCIF files.
 
-Each function takes a source of chance and a document and gives another; nothing else decides what it does.
+Each function takes a random generator and a document and returns another one; nothing else determines its result.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def shuffle_lines(rng: Random, data: bytes) -> bytes:
 
 
 def move_lines(rng: Random, data: bytes) -> bytes:
-    """Some lines go, come twice, or stand elsewhere."""
+    """Some lines are deleted, repeated or moved."""
     lines = data.split(b"\n")
     i, to = rng.randrange(len(lines)), rng.randrange(len(lines))
     part = lines[i : i + rng.choice((1, 1, 3, 15))]
@@ -165,26 +165,26 @@ def insert_record(rng: Random, data: bytes) -> bytes:
     return b"\n".join(lines)
 
 
-def _words(data: bytes) -> list[bytes]:
-    """Blanks at even places, words at odd ones."""
+def _tokens(data: bytes) -> list[bytes]:
+    """Blanks at even indices, tokens at odd ones."""
     return re.split(rb"([^ \t\n]+)", data)
 
 
-def change_words(rng: Random, data: bytes) -> bytes:
-    """Words of an mmCIF file change places, come twice, go, or become hostile."""
-    words = _words(data)
-    for _ in range(rng.choice((1, 1, 1, 3)) if len(words) > 2 else 0):
-        i, j = (2 * rng.randrange(len(words) // 2) + 1 for _ in range(2))
+def change_tokens(rng: Random, data: bytes) -> bytes:
+    """Tokens of an mmCIF file are swapped, repeated, deleted, or become hostile."""
+    tokens = _tokens(data)
+    for _ in range(rng.choice((1, 1, 1, 3)) if len(tokens) > 2 else 0):
+        i, j = (2 * rng.randrange(len(tokens) // 2) + 1 for _ in range(2))
         kind = rng.randrange(10)
         if kind == 0:
-            words[i] += b" " + words[j]
+            tokens[i] += b" " + tokens[j]
         elif kind == 1:
-            words[i] = b""
+            tokens[i] = b""
         elif kind < 5:
-            words[i], words[j] = words[j], words[i]
+            tokens[i], tokens[j] = tokens[j], tokens[i]
         else:
-            words[i] = rng.choice(NUMBERS if kind < 9 else TOKENS) or b"?"
-    return b"".join(words)
+            tokens[i] = rng.choice(NUMBERS if kind < 9 else TOKENS) or b"?"
+    return b"".join(tokens)
 
 
 def change_tags(rng: Random, data: bytes) -> bytes:
@@ -219,16 +219,16 @@ def change_column(rng: Random, data: bytes) -> bytes:
     chosen = _some_atoms(rng, lines)
     column, new = rng.randrange(20), rng.choice(NUMBERS + TOKENS) or b"."
     if chosen and rng.random() < 0.5:
-        new = rng.choice(_words(lines[rng.choice(chosen)])[1::2])
+        new = rng.choice(_tokens(lines[rng.choice(chosen)])[1::2])
     for i in chosen:
-        words = _words(lines[i])
-        if 2 * column + 1 < len(words):
-            words[2 * column + 1] = new
-        lines[i] = b"".join(words)
+        tokens = _tokens(lines[i])
+        if 2 * column + 1 < len(tokens):
+            tokens[2 * column + 1] = new
+        lines[i] = b"".join(tokens)
     return b"\n".join(lines)
 
 
 BYTES: tuple[Mutation, ...] = (flip_bits, replace_byte, insert_piece, delete_span, repeat_span, truncate)
 LINES: tuple[Mutation, ...] = (line_ends, shuffle_lines, move_lines, break_line, insert_record)
 PDB: tuple[Mutation, ...] = (*BYTES, *LINES, *(set_field, shift_columns) * 4)
-CIF: tuple[Mutation, ...] = (*BYTES, *LINES, *(change_words, change_tags) * 2, *(change_column,) * 9)
+CIF: tuple[Mutation, ...] = (*BYTES, *LINES, *(change_tokens, change_tags) * 2, *(change_column,) * 9)

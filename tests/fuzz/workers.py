@@ -1,4 +1,4 @@
-"""Child processes that judge inputs, so that a crash, a hang or a runaway allocation ends one child and is counted."""
+"""Child processes that check inputs, so that a crash, a hang or an excessive allocation ends one child alone."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from typing import Any
 
 import torch
 
-from tests.fuzz.checks import Verdict, judge, resident
-from tests.fuzz.inputs import make_input
-from tests.fuzz.minimise import minimise
+from tests.fuzz.checks import CheckResult, check_input, resident
+from tests.fuzz.inputs import Input, make_input
+from tests.fuzz.minimize import minimize
 
 MEMORY = 1 << 30
-"""Bytes a child may allocate beyond what it starts with: more for an input of some kB is a fault (MemoryError)."""
+"""Bytes that a child may allocate after its start; an input of some kB that needs more is a fault (MemoryError)."""
 SAMPLE = 5000
-"""Inputs of one child between two looks at its memory."""
+"""Inputs of one child between two measurements of its memory."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """One input judged; `small` is a failing input cut down, once for each problem and child."""
+    """The check of one input; `small` is a minimized failing input, once for each problem and child."""
 
     i: int
-    verdict: Verdict
+    check: CheckResult
     seconds: float
     memory: float | None = None  # MiB resident, sampled
     small: bytes = b""
 
 
 def results(job: Job) -> Iterator[Result]:
-    """Judge the inputs of a job in a child, and in another one from there on whenever it dies or hangs."""
+    """Check the inputs of a job in a child; whenever it dies or hangs, continue in another one."""
     context = multiprocessing.get_context("spawn")
     while job.start < job.count:
         ours, theirs = context.Pipe(duplex=False)
@@ -67,7 +67,9 @@ def results(job: Job) -> Iterator[Result]:
                 died = True
                 child.join()
                 problem = _death(child.exitcode)
-                result = Result(i, Verdict("failed", problem, f"the child ended with {child.exitcode}"), job.timeout)
+                result = Result(
+                    i, CheckResult("failed", problem, f"the child ended with {child.exitcode}"), job.timeout
+                )
             yield result
             i += job.step
         child.join(timeout=10)
@@ -81,24 +83,29 @@ def _death(code: int | None) -> str:
     return f"crash: {signal.Signals(-code).name}" if code is not None and code < 0 else f"crash: exit status {code}"
 
 
+def _minimize(given: Input, problem: str) -> bytes:
+    """A smaller input with the same problem."""
+    return minimize(given.data, lambda data: check_input(replace(given, data=data)).problem == problem)
+
+
 def _work(job: Job, answers: Connection) -> None:
     torch.set_num_threads(1)
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
-    seen: set[str] = set()
+    reported: set[str] = set()
     for done, i in enumerate(range(job.start, job.count, job.step), start=1):
         given = make_input(job.seed, i, job.format)
         signal.setitimer(signal.ITIMER_PROF, job.timeout)  # its signal ends the process, wherever it is
         begin = time.perf_counter()
-        verdict = judge(given)
+        check = check_input(given)
         seconds = time.perf_counter() - begin
         signal.setitimer(signal.ITIMER_PROF, 0)
         extra: dict[str, Any] = {}
-        if verdict.problem and verdict.problem not in seen:
-            seen.add(verdict.problem)
-            extra["small"] = minimise(given.data, lambda d: judge(replace(given, data=d)).problem == verdict.problem)  # noqa: B023
+        if check.problem and check.problem not in reported:
+            reported.add(check.problem)
+            extra["small"] = _minimize(given, check.problem)
         if done % SAMPLE == 0:
             gc.collect()
             extra["memory"] = resident()
-        answers.send(Result(i, verdict, seconds, **extra))
+        answers.send(Result(i, check, seconds, **extra))
     answers.close()

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.chemistry.ideal_geometry import SIDE_CHAIN_BONDS
-from protein_enn.geometry.atom14 import compact_slots, from_compact
+from protein_enn.geometry.atom14 import atom14_slots, from_atom14
 from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.geometry.side_chains import (
+    atom14_chi,
     build_side_chains,
-    compact_chi,
     complete_side_chains,
     known_chi,
     rotate_chi,
@@ -28,7 +28,7 @@ from protein_enn.testing import random_rotation
 COPIES = 6
 RESIDUES = torch.arange(20).repeat(COPIES)
 PROLINE = torch.eq(RESIDUES, chemistry.RESIDUE_INDEX["PRO"])
-EXISTS = compact_slots(RESIDUES)[1]
+EXISTS = atom14_slots(RESIDUES)[1]
 
 
 def backbones(n: int, seed: int = 0) -> Tensor:
@@ -60,13 +60,13 @@ def off(a: Tensor, b: Tensor) -> Tensor:
     return torch.atan2((a - b).sin(), (a - b).cos()).nan_to_num().abs()
 
 
-def chi_of(compact: Tensor, residues: Tensor = RESIDUES) -> Tensor:
+def chi_of(atom14: Tensor, residues: Tensor = RESIDUES) -> Tensor:
     """chi angles by the other implementation."""
-    slots, exists = compact_slots(residues)
+    slots, exists = atom14_slots(residues)
     present = torch.zeros(len(residues), 37, dtype=torch.bool)
     rows, columns = exists.nonzero(as_tuple=True)
     present[rows, slots[rows, columns]] = True
-    return chi_angles(from_compact(compact, residues, compact.new_zeros(len(residues), 37, 3)), present, residues)
+    return chi_angles(from_atom14(atom14, residues, atom14.new_zeros(len(residues), 37, 3)), present, residues)
 
 
 def bonded(name: str) -> list[tuple[int, int]]:
@@ -90,7 +90,7 @@ def covalent(name: str) -> list[tuple[int, int]]:
 def test_chi_angles_are_those_that_were_built(built: Tensor) -> None:
     expected = torch.where(chi_of(built).isnan(), torch.nan, random_chi())
     assert off(chi_of(built), expected).max() < 1e-9
-    assert off(compact_chi(built, RESIDUES), expected).max() < 1e-9
+    assert off(atom14_chi(built, RESIDUES), expected).max() < 1e-9
 
 
 def test_atoms_a_residue_lacks_are_at_the_origin_and_the_backbone_stays(built: Tensor) -> None:
@@ -191,7 +191,7 @@ def test_missing_atoms_stay_missing_and_do_not_rotate_others(built: Tensor) -> N
     assert moved.tolist() == [False] * 5 + [True, False, True, True]  # by chi1 alone: CG, CE and NZ
     distances = [(y[lysine, 5] - y[lysine, 8]).norm() for y in (x, rotated)]
     torch.testing.assert_close(*distances)
-    chi = compact_chi(x, RESIDUES, mask)
+    chi = atom14_chi(x, RESIDUES, mask)
     assert chi[lysine].isnan().tolist() == [False, True, True, True] and bool(chi[valine].isnan().all())
 
 
@@ -248,7 +248,7 @@ def test_gradients() -> None:
     assert torch.autograd.gradcheck(lambda a, b: build_side_chains(a, chosen, b), (x, chi), fast_mode=True)
     full = build_side_chains(x, chosen, chi).detach().requires_grad_()
     assert torch.autograd.gradcheck(lambda a, b: rotate_chi(a, chosen, b), (full, chi), fast_mode=True)
-    assert torch.autograd.gradcheck(lambda a: compact_chi(a, chosen).nan_to_num(), (full,), fast_mode=True)
+    assert torch.autograd.gradcheck(lambda a: atom14_chi(a, chosen).nan_to_num(), (full,), fast_mode=True)
     nothing = torch.zeros(5, 14, 3, dtype=torch.float64, requires_grad=True)  # all atoms coincide
     for result in (set_chi(nothing, chosen, goal), build_side_chains(nothing, chosen, chi)):
         (gradient,) = torch.autograd.grad(result.sum(), nothing)

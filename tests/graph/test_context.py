@@ -14,18 +14,18 @@ from protein_enn.graph.context import (
     context_features,
     element_kinds,
 )
-from protein_enn.structure import KINDS, OtherAtoms, Structure
+from protein_enn.structure import KINDS, HeteroAtoms, Structure
 from protein_enn.testing import random_rotation, random_structure
 
 
 def with_atoms(structure: Structure, positions, elements, kind="ligand", ids=None) -> Structure:
     m = len(positions)
     elements = tuple(elements)
-    others = OtherAtoms(
+    hetero = HeteroAtoms(
         positions.to(structure.positions), elements, elements, ("LIG",) * m, ids or ("Z:1",) * m,
         torch.full((m,), KINDS.index(kind)), torch.zeros(m), torch.ones(m),
     )  # fmt: skip
-    return replace(structure, others=others)
+    return replace(structure, hetero=hetero)
 
 
 def ligand(structure: Structure, m: int = 40, seed: int = 0) -> Structure:
@@ -48,7 +48,7 @@ def zinc_site() -> Structure:
 def test_a_zinc_is_context_of_the_residues_within_reach_and_no_other():
     structure = zinc_site()
     graph = protein_graph(structure, 8, False)
-    offset = structure.others.positions - structure.ca
+    offset = structure.hetero.positions - structure.ca
     in_reach = offset.norm(dim=1) <= CONTEXT_RADIUS
     assert in_reach[3] and not in_reach.all()
     assert torch.equal(graph.context_kinds[:, 0], element_kinds(["ZN"])[0] * in_reach)
@@ -98,7 +98,7 @@ def test_the_order_of_context_atoms_does_not_matter():
     structure = ligand(STRUCTURE)
     order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
     shuffled = with_atoms(
-        STRUCTURE, structure.others.positions[order], [structure.others.elements[i] for i in order.tolist()]
+        STRUCTURE, structure.hetero.positions[order], [structure.hetero.elements[i] for i in order.tolist()]
     )
     ours, theirs = protein_graph(structure, 8, False), protein_graph(shuffled, 8, False)
     assert torch.equal(ours.context_vectors, theirs.context_vectors)
@@ -107,15 +107,15 @@ def test_the_order_of_context_atoms_does_not_matter():
 
 def test_of_many_atoms_those_on_the_side_of_the_side_chain_are_used():
     """An N-CA-C corner and two clouds of atoms at similar distance: one on the side of CB, one on that of N and C."""
-    compact = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]])
+    atom14 = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]])
     mask = torch.tensor([[True, True, True, False]])
     cloud = torch.randn(CONTEXT_ATOMS, 3, generator=torch.Generator().manual_seed(0)) * 0.3
     behind = cloud - torch.tensor([0.0, 6.0, 0.0])
     before = cloud + torch.tensor([0.0, 5.0, 0.0])  # nearer to CA
     context = torch.cat([before, behind]), torch.tensor([2] * CONTEXT_ATOMS + [1] * CONTEXT_ATOMS)
-    assert context_features(compact, mask, context)[1].tolist() == [[1] * CONTEXT_ATOMS]
+    assert context_features(atom14, mask, context)[1].tolist() == [[1] * CONTEXT_ATOMS]
     nothing = torch.tensor([[False, True, False, False]])
-    assert context_features(compact, nothing, context)[1].tolist() == [[2] * CONTEXT_ATOMS]
+    assert context_features(atom14, nothing, context)[1].tolist() == [[2] * CONTEXT_ATOMS]
 
 
 def test_a_batch_keeps_the_context_of_each_graph():

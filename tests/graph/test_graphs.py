@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from protein_enn import chemistry
-from protein_enn.geometry.atom14 import to_compact
+from protein_enn.geometry.atom14 import to_atom14
 from protein_enn.geometry.neighbors.search import DENSE_LIMIT, nearest_neighbors
 from protein_enn.graph import ProteinGraph, atom_graph, protein_graph
 from protein_enn.graph.features import EDGE_TYPES, MAX_OFFSET
 from protein_enn.graph.fields import Transform
 from protein_enn.graph.protein_graph import graph_of_atoms
-from protein_enn.structure import KINDS, LINKS, Links, OtherAtoms, Structure
+from protein_enn.structure import KINDS, LINKS, HeteroAtoms, Links, Structure
 from protein_enn.testing import random_rotation, random_structure
 
 CB = 3  # index among the vectors of a backbone
@@ -114,15 +114,15 @@ def test_numbering_is_not_trusted_where_residues_are_bonded():
 
 def test_atom_graph_has_ligands_bonds_and_no_waters():
     structure = random_structure((5,))
-    ligand = OtherAtoms(
+    ligand = HeteroAtoms(
         torch.tensor([[1.0, 0, 0], [2.0, 0, 0], [9.0, 0, 0]]), ("ZN", "C", "O"), ("ZN", "C1", "O"),
         ("ZN", "LIG", "HOH"), ("A:90", "A:91", "A:92"),
         torch.tensor([KINDS.index("ion"), KINDS.index("ligand"), KINDS.index("water")]), torch.zeros(3), torch.ones(3),
     )  # fmt: skip
-    graph = atom_graph(replace(structure, others=ligand), k=12)
+    graph = atom_graph(replace(structure, hetero=ligand), k=12)
     atoms = int(structure.present.sum())
     assert graph.num_nodes == atoms + 2
-    assert atom_graph(replace(structure, others=ligand), k=12, waters=True).num_nodes == atoms + 3
+    assert atom_graph(replace(structure, hetero=ligand), k=12, waters=True).num_nodes == atoms + 3
     rows = graph.rows.tolist()
     i, j = rows.index(chemistry.N), rows.index(chemistry.CA)
     column = graph.neighbors[i].tolist().index(j)
@@ -255,8 +255,8 @@ def test_the_backbone_alone_makes_the_graph_of_all_atoms():
     graph = protein_graph(structure, 12, False)
     center = structure.ca.double().mean(0)
     positions = (structure.positions.double() - center).float()
-    compact, mask = to_compact(positions, structure.present, structure.residues)
-    whole = graph_of_atoms(compact, mask, structure.residues, structure.chains, structure.numbers, 12, False)
+    atom14, mask = to_atom14(positions, structure.present, structure.residues)
+    whole = graph_of_atoms(atom14, mask, structure.residues, structure.chains, structure.numbers, 12, False)
     for key in ("scalars", "pseudoscalars", "vectors", "neighbors", "edge_types", "bonded"):
         assert torch.equal(graph[key], whole[key]), key
 
@@ -268,7 +268,7 @@ def test_links_are_bonds_of_the_atom_graph():
     present, positions = structure.present.clone(), structure.positions.clone()
     present[[0, 4], sg] = True
     positions[0, sg], positions[4, sg] = torch.tensor([50.0, 0, 0]), torch.tensor([52.0, 0, 0])
-    hetero = OtherAtoms(
+    hetero = HeteroAtoms(
         torch.tensor([[50.0, 3, 0], [50.0, -2, 0]]), ("O", "ZN"), ("O", "ZN"), ("HOH", "ZN"), ("A:91", "A:90"),
         torch.tensor([KINDS.index("water"), KINDS.index("ion")]), torch.zeros(2), torch.ones(2),
     )  # fmt: skip
@@ -276,7 +276,7 @@ def test_links_are_bonds_of_the_atom_graph():
         torch.tensor([LINKS.index("disulfide"), LINKS.index("metal"), LINKS.index("metal")]),
         torch.tensor([[0, 4], [0, -1], [0, -1]]), torch.tensor([[sg, sg], [sg, 1], [sg, 0]]),
     )  # fmt: skip
-    whole = replace(structure, present=present, positions=positions, others=hetero, links=links)
+    whole = replace(structure, present=present, positions=positions, hetero=hetero, links=links)
     graph, cut = atom_graph(whole, k=6), atom_graph(replace(whole, links=Links.empty()), k=6)
     width = len(chemistry.ATOMS)
     node = {row: i for i, row in enumerate(graph.rows.tolist())}

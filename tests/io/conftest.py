@@ -157,27 +157,27 @@ def encode(atoms: list[Atom], kind: str, *, drop: Iterable[str] = (), categories
 
 
 def read_checked(data: Any, **options: Any) -> Structure:
-    """`read_structure`, and that no atom went missing and none is made up, whatever the file."""
+    """`read_structure`, and a check that no atom was lost or invented."""
     structure = read_structure(data, **options)
     atoms = structure.audit.atoms
     assert atoms.balanced, f"{atoms} does not balance"
-    assert (atoms.protein, atoms.context) == (int(structure.present.sum()), len(structure.others))
-    assert structure.positions.isfinite().all() and structure.others.positions.isfinite().all()
+    assert (atoms.protein, atoms.context) == (int(structure.present.sum()), len(structure.hetero))
+    assert structure.positions.isfinite().all() and structure.hetero.positions.isfinite().all()
     assert not structure.positions[~structure.present].any()
     return structure
 
 
-def refuse(data: Any, error: type[StructureError], *says: str, **options: Any) -> str:
-    """That reading raises this error, and that it names the file, says these words and how to mend the file."""
+def refuse(data: Any, error: type[StructureError], *parts: str, **options: Any) -> str:
+    """Check that reading raises this error; its message has the file, these parts and how to fix the file."""
     if isinstance(data, bytes):
         options.setdefault("name", "tiny")
     with pytest.raises(error) as caught:
         read_structure(data, **options)
     message = str(caught.value)
     assert message.startswith(str(options.get("name", data))), f"no file is named: {message}"
-    assert ";" in message or "," in message.split(":", 1)[-1], f"no way to mend it: {message}"
-    for words in says:
-        assert words in message, f"{words!r} is not in: {message}"
+    assert ";" in message or "," in message.split(":", 1)[-1], f"no way to fix it: {message}"
+    for part in parts:
+        assert part in message, f"{part!r} is not in: {message}"
     return message
 
 
@@ -219,7 +219,7 @@ def read() -> Callable[..., Structure]:
 
 @pytest.fixture
 def refused() -> Callable[..., str]:
-    """`refused(data, error, *says, **options)`: see refuse."""
+    """`refused(data, error, *parts, **options)`: see refuse."""
     return refuse
 
 

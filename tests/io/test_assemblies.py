@@ -17,11 +17,11 @@ from protein_enn.io.convert.assemblies import build_assembly
 from protein_enn.io.formats import mmcif, pdb
 from protein_enn.io.formats.header import MOST_OPERATORS, expand, read_header
 
-TURN = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])  # a quarter about z
+ROTATION = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])  # a quarter about z
 OPERATORS = {
     "1": (np.eye(3), (0.0, 0.0, 0.0)),
     "2": (np.diag([-1.0, -1.0, 1.0]), (0.0, 0.0, 30.0)),
-    "X0": (TURN, (5.0, 0.0, 0.0)),
+    "X0": (ROTATION, (5.0, 0.0, 0.0)),
     "mirror": (np.diag([-1.0, 1.0, 1.0]), (0.0, 0.0, 0.0)),
     "shear": (np.array([[1.0, 0.5, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), (0.0, 0.0, 0.0)),
     "nan": (np.eye(3), (0.0, math.nan, 0.0)),
@@ -100,9 +100,9 @@ def test_the_right_factor_of_a_product_acts_first(cif, peptide, file_of, read):
     data = file_of(peptide("AMA"), cif, categories=categories(("(1,2)(X0)", "A")))
     structure = read(data, assembly="1")
     here = read(data).positions.double().numpy()[:, 1]
-    turned = here @ TURN.T + [5.0, 0.0, 0.0]
+    rotated = here @ ROTATION.T + [5.0, 0.0, 0.0]
     matrix, shift = OPERATORS["2"]
-    expected = np.concatenate([turned, turned @ matrix.T + shift])
+    expected = np.concatenate([rotated, rotated @ matrix.T + shift])
     np.testing.assert_allclose(structure.positions.numpy()[:, 1], expected, atol=1e-4)
     assert structure.chain_ids == ("A", "A-2")
 
@@ -161,14 +161,14 @@ def test_a_chain_named_twice_is_copied_once(built):
 
 
 @pytest.mark.parametrize(
-    "expression, says",
+    "expression, message",
     [("mirror", "determinant -1"), ("shear", "no rotation"), ("nan", "finite"), ("1,99", "operator 99"),
      ("1-99999999", "not defined"), ("?", "not defined")],
 )  # fmt: skip
-def test_what_is_no_rotation_is_refused(cif, peptide, file_of, refused, read, expression, says):
+def test_what_is_no_rotation_is_refused(cif, peptide, file_of, refused, read, expression, message):
     """A mirror image is another molecule, an operator that is not there no operator; the file itself reads on."""
     data = file_of(peptide("AMA"), cif, categories=categories((expression, "A")))
-    refused(data, FormatError, says, "assembly 1", assembly="1")
+    refused(data, FormatError, message, "assembly 1", assembly="1")
     assert len(read(data)) == 3
 
 
@@ -198,12 +198,12 @@ def test_groups_of_chains_in_remark_350(peptide, file_of):
 def test_a_capsid(built, peptide):
     """60 operators on 5,000 atoms."""
     angles = {str(i): 2 * math.pi * i / 60 for i in range(1, 61)}
-    turns = {
+    operators_by_id = {
         name: (np.array([[math.cos(a), -math.sin(a), 0], [math.sin(a), math.cos(a), 0], [0, 0, 1]]), (0.0, 0.0, 1.0))
         for name, a in angles.items()
     }
-    document, original = built(("1", "A"), operators=turns)
-    header = read_header(gemmi.cif.read_string(_text(categories(("(1-60)", "A"), operators=turns)))[0])
+    document, original = built(("1", "A"), operators=operators_by_id)
+    header = read_header(gemmi.cif.read_string(_text(categories(("(1-60)", "A"), operators=operators_by_id)))[0])
     unit = original.take(np.arange(5000) % len(original))
     table = build_assembly(unit, header, "1", "tiny")
     assert len(table) == 300_000 and len(ids(table.chains)) == 60 and len(document) == len(original)
@@ -235,7 +235,7 @@ def test_the_same_atoms_as_gemmi_makes(data_dir, path):
         np.testing.assert_allclose(ours.positions[order[0]], places[order[1]], atol=2e-3)
 
 
-def test_the_audit_says_what_the_assembly_made(peptide, file_of):
+def test_the_audit_counts_the_copies_of_an_assembly(peptide, file_of):
     """The file's atoms stay the file's; copies are counted by themselves."""
     data = remark((["A"], ["1", "2"])) + file_of(peptide("AG"), "pdb")
     audit = read_structure(data, assembly="1").audit

@@ -1,4 +1,4 @@
-"""What a structure lacks or says nothing with: occupancies and B factors."""
+"""Missing atoms, and occupancies and B factors without information."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from protein_enn import chemistry
-from protein_enn.io.checks.plausibility import implausible
+from protein_enn.io.checks.plausibility import find_implausible
 from protein_enn.structure import Structure
 
 N, CA, C, O, CB = chemistry.N, chemistry.CA, chemistry.C, chemistry.O, chemistry.CB  # noqa: E741 - oxygen
 
 
 def codes(structure: Structure) -> dict[str, str]:
-    return {finding.code: finding.severity for finding in implausible(structure)}
+    return {finding.code: finding.severity for finding in find_implausible(structure)}
 
 
 def test_occupancies_all_zero(native: Structure) -> None:

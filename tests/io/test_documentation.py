@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-WORD = re.compile(r'"([a-z]+(?:-[a-z]+)+|conformers|microheterogeneity|flat|scale|nanometres)"')
+CODE = re.compile(r'"([a-z]+(?:-[a-z]+)+|conformers|microheterogeneity|flat|scale|nanometres)"')
 
 
 def test_every_finding_is_documented_and_every_documented_one_exists():
@@ -18,4 +18,4 @@ def test_every_finding_is_documented_and_every_documented_one_exists():
     raised = set(re.findall(r'(?:Finding|_finding)\(\s*(?:structure, )?"([a-z-]+)"', sources))
     assert raised and not raised - documented, raised - documented
     contexts = {code for code in documented if code.startswith("context-")}
-    assert not documented - contexts - set(WORD.findall(sources))
+    assert not documented - contexts - set(CODE.findall(sources))

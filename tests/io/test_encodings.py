@@ -106,10 +106,10 @@ def test_arrays_that_are_not_what_they_claim(data, steps):
 
 
 @pytest.mark.parametrize(
-    ("offsets", "index", "says"),
+    ("offsets", "index", "message"),
     [([0, 1, 3], [0, 2], "range"), ([0, 2, 1, 3], [0], "order"), ([0, 1], [0], "order"), ([0, 1, 3], [-2], "range")],
 )
-def test_strings_that_are_out_of_bounds(offsets, index, says):
+def test_strings_that_are_out_of_bounds(offsets, index, message):
     numbers = [{"kind": "ByteArray", "type": 3}]
     step = {
         "stringData": "abc",
@@ -117,5 +117,5 @@ def test_strings_that_are_out_of_bounds(offsets, index, says):
         "offsetEncoding": numbers,
         "dataEncoding": numbers,
     }
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=message):
         decode_strings(np.array(index, "<i4").tobytes(), step, 10)

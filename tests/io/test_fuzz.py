@@ -25,7 +25,7 @@ from protein_enn.structure import Structure
 from tests.fuzz import checks
 from tests.fuzz.binary_mutations import promise_rows
 from tests.fuzz.inputs import FORMATS, PLAIN, Input, make_input
-from tests.fuzz.minimise import minimise
+from tests.fuzz.minimize import minimize
 from tests.fuzz.seeds import ITEMS, MODELS, atoms_of, binary_document, cif_document, pdb_document, seeds
 from tests.fuzz.tables import atom_rows
 from tests.fuzz.text_mutations import NUMBERS, PIECES, RECORDS, TOKENS
@@ -41,8 +41,8 @@ HEADS = (b"", b"ATOM  ", b"HETATM", b"data_x\nloop_\n_atom_site.Cartn_x\n", b"\x
 
 def assert_promises_kept(given: Input | bytes) -> None:
     given = Input("", given, (), write="same") if isinstance(given, bytes) else given
-    verdict = checks.judge(given)
-    assert not verdict.problem, f"{verdict.problem}\n{verdict.detail}\n{given.data[:2000]!r}"
+    check = checks.check_input(given)
+    assert not check.problem, f"{check.problem}\n{check.detail}\n{given.data[:2000]!r}"
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -82,7 +82,7 @@ def test_any_value_of_mmcif_rows(data: st.DataObject) -> None:
 @pytest.mark.parametrize("format", PLAIN)
 def test_seeds_are_accepted_and_counted(format: str) -> None:
     for data in seeds(format):
-        assert checks.judge(Input("gz", gzip.compress(data), (), write="same")) == checks.Verdict("accepted")
+        assert checks.check_input(Input("gz", gzip.compress(data), (), write="same")) == checks.CheckResult("accepted")
     assert_promises_kept(Input(format, seeds(format)[2], (), write=PLAIN[PLAIN.index(format) - 1]))
     show: dict[str, Callable[..., bytes]] = {"pdb": pdb_document, "mmcif": cif_document, "bcif": binary_document}
     made = show[format](ATOMS)
@@ -118,7 +118,7 @@ def test_a_planted_fault_is_found(
     format: str, fault: Callable[[Structure], Structure], problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checks, "read_structure", lambda data, **_: fault(read_structure(data)))
-    assert problem in checks.judge(Input(format, seeds(format)[-1], ())).problem
+    assert problem in checks.check_input(Input(format, seeds(format)[-1], ())).problem
 
 
 class Unescaped(FormatError):
@@ -149,7 +149,7 @@ def test_a_foreign_exception_or_a_bad_message_is_found(
         raise error
 
     monkeypatch.setattr(checks, "read_structure", fail)
-    assert problem in checks.judge(Input("", b"", ())).problem
+    assert problem in checks.check_input(Input("", b"", ())).problem
 
 
 def test_inputs_repeat_and_differ() -> None:
@@ -161,7 +161,7 @@ def test_inputs_repeat_and_differ() -> None:
 
 def test_a_failure_is_cut_down() -> None:
     document = seeds("pdb")[0].replace(b"19.777", b"   nan")
-    assert minimise(document, lambda d: b"nan" in d and b"ATOM" in d).split() in ([b"ATOMnan"], [b"ATOM", b"nan"])
+    assert minimize(document, lambda d: b"nan" in d and b"ATOM" in d).split() in ([b"ATOMnan"], [b"ATOM", b"nan"])
 
 
 def cif_with(item: str, value: str, row: int = 2, document: Callable[..., bytes] = cif_document) -> bytes:
@@ -236,9 +236,9 @@ FOUND: dict[str, tuple[bytes, str]] = {
 def test_what_once_failed(what: str) -> None:
     data, outcome = FOUND[what]
     for write in ("same", "pdb", "mmcif"):
-        verdict = checks.judge(Input("", data, (), write=write))
-        assert not verdict.problem, verdict.detail
-        assert verdict.outcome.startswith(outcome)
+        check = checks.check_input(Input("", data, (), write=write))
+        assert not check.problem, check.detail
+        assert check.outcome.startswith(outcome)
 
 
 def test_atom_site_in_two_loops_is_refused(peptide, file_of):
@@ -249,7 +249,7 @@ def test_atom_site_in_two_loops_is_refused(peptide, file_of):
 
 
 def test_unknown_residues_stay_protein_when_written(peptide, file_of):
-    """As HETATM a residue that no dictionary knows would come back as a ligand."""
+    """As HETATM a residue that is in no dictionary would be read as a ligand."""
     atoms = [{**a, "residue": "AkA"} if a["number"] == 1 else a for a in peptide("AG")]
     structure = read_structure(file_of([{**a, "number": 3 * a["number"], "x": a["x"] * 3} for a in atoms], "mmcif"))
     again = read_structure(structure_bytes(structure, format="pdb"))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from protein_enn import chemistry
-from protein_enn.geometry.atom14 import to_compact
+from protein_enn.geometry.atom14 import to_atom14
 from protein_enn.graph.features import bonded_to_next
 from protein_enn.io.checks.gaps import find_gaps
 from protein_enn.structure import Structure
@@ -86,7 +86,7 @@ def test_the_limit_is_that_of_the_peptide_bond(width: float, count: int) -> None
 
 @pytest.mark.parametrize(("width", "count"), [(4.4, 0), (4.6, 1)])
 @pytest.mark.parametrize(("residue", "atom"), [(4, C), (5, N)])
-def test_where_c_or_n_is_missing_the_cas_tell(residue: int, atom: int, width: float, count: int) -> None:
+def test_where_c_or_n_is_missing_the_ca_distance_decides(residue: int, atom: int, width: float, count: int) -> None:
     structure = random_structure((12,))
     positions = structure.positions.clone()
     step = positions[5, CA] - positions[4, CA]
@@ -110,8 +110,8 @@ def test_agrees_with_the_bonds_of_the_graph(seed: int) -> None:
         structure = broken(after, 3.0, structure)
     for residue in torch.randperm(50, generator=generator)[:8].tolist():
         structure = without(structure, residue, N if residue % 2 else C)
-    compact, mask = to_compact(structure.positions, structure.present, structure.residues)
-    bonded = bonded_to_next(compact, mask, structure.chains)
+    atom14, mask = to_atom14(structure.positions, structure.present, structure.residues)
+    bonded = bonded_to_next(atom14, mask, structure.chains)
     same = structure.chains[:-1] == structure.chains[1:]
     expected = [structure.residue_id(i) for i in (~bonded[:-1] & same).nonzero()[:, 0].tolist()]
     assert [gap.after for gap in find_gaps(structure)] == expected

@@ -1,4 +1,4 @@
-"""Links: what files declare, what distances tell, and what is no link."""
+"""Links: declared by files, found by distance, and what is no link."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from protein_enn.structure import LINKS
 SG, C, N = chemistry.ATOM_INDEX["SG"], chemistry.C, chemistry.N
 
 
-def sulphur(atom, number, x, chain="A", y=9.0, **fields):
+def sulfur(atom, number, x, chain="A", y=9.0, **fields):
     return atom("SG", number, x, y=y, z=1.5, residue="CYS", chain=chain, element="S", **fields)
 
 
@@ -47,25 +47,25 @@ def ends(structure, kind):
 
 
 def test_bridges_that_no_record_declares(kind, peptide, atom, file_of, read):
-    """2.05 Å between two SG is a bond whatever the header says; 2.6 Å is none, nor are two copies on one spot."""
+    """2.05 Å between two SG is a bond with any header; 2.6 Å is none, nor are two copies at one position."""
     base = peptide("ACACACACAC")
-    sulphurs = [sulphur(atom, 2, 0.0), sulphur(atom, 4, 2.05), sulphur(atom, 6, 20.0), sulphur(atom, 8, 22.6),
-                sulphur(atom, 10, 22.61)]  # fmt: skip
-    structure = read(file_of(joined(base, sulphurs), kind))
+    sulfurs = [sulfur(atom, 2, 0.0), sulfur(atom, 4, 2.05), sulfur(atom, 6, 20.0), sulfur(atom, 8, 22.6),
+                sulfur(atom, 10, 22.61)]  # fmt: skip
+    structure = read(file_of(joined(base, sulfurs), kind))
     assert ends(structure, "disulfide") == [((1, SG), (3, SG))] and len(structure.links) == 1
     assert codes(structure) == {"links-by-distance": 1}
 
 
-def test_a_sulphur_has_one_partner(peptide, atom, file_of, read):
+def test_a_sulfur_has_one_partner(peptide, atom, file_of, read):
     """Of three in a row the nearest two are bonded."""
     base = peptide("CACAC")
-    atoms = joined(base, [sulphur(atom, 1, 0.0), sulphur(atom, 3, 2.4), sulphur(atom, 5, 4.4)])
+    atoms = joined(base, [sulfur(atom, 1, 0.0), sulfur(atom, 3, 2.4), sulfur(atom, 5, 4.4)])
     assert ends(read(file_of(atoms, "pdb")), "disulfide") == [((2, SG), (4, SG))]
 
 
 def test_each_link_is_there_once(peptide, atom, file_of, read):
     """Declared in both directions and plain by distance: one link."""
-    atoms = joined(peptide("CAC"), [sulphur(atom, 1, 0.0), sulphur(atom, 3, 2.05)])
+    atoms = joined(peptide("CAC"), [sulfur(atom, 1, 0.0), sulfur(atom, 3, 2.05)])
     first, second = ("A", "CYS", 1, "SG"), ("A", "CYS", 3, "SG")
     data = file_of(atoms, "mmcif", categories=connections(("disulf", second, first), ("disulf", first, second)))
     structure = read(data)
@@ -75,7 +75,7 @@ def test_each_link_is_there_once(peptide, atom, file_of, read):
 def test_kinds(cif, peptide, atom, file_of, read):
     """A zinc and an isopeptide bond, in the order of residues; no hydrogen bond, no peptide bond of the chain."""
     zinc = atom("ZN", 301, 6.0, y=11.0, z=1.5, residue="ZN", record="HETATM", element="ZN", label_number=301)
-    atoms = joined(peptide("ACGKA"), [sulphur(atom, 2, 6.0), atom("NZ", 4, 30.0, residue="LYS")], [])
+    atoms = joined(peptide("ACGKA"), [sulfur(atom, 2, 6.0), atom("NZ", 4, 30.0, residue="LYS")], [])
     base = peptide("GG", chain="B", origin=(31.3, 0.0, 2.0))
     rows = (
         ("hydrog", ("A", "ALA", 1, "O"), ("A", "LYS", 4, "N")),
@@ -86,7 +86,7 @@ def test_kinds(cif, peptide, atom, file_of, read):
     structure = read(file_of([*atoms, *base, zinc], cif, categories=connections(*rows)))
     kinds = [LINKS[k] for k in structure.links.kinds.tolist()]
     assert kinds == ["metal", "covalent"]
-    assert ends(structure, "metal") == [((1, SG), (-1, 0))] and structure.others.elements[0] == "ZN"
+    assert ends(structure, "metal") == [((1, SG), (-1, 0))] and structure.hetero.elements[0] == "ZN"
     assert ends(structure, "covalent") == [((3, chemistry.ATOM_INDEX["NZ"]), (5, N))]
     assert codes(structure) == {}
 
@@ -114,16 +114,16 @@ def test_rings_by_distance_have_three_residues_at_least(ring, peptide, file_of, 
 @pytest.fixture
 def ring(atom):
     """Eight glycines whose last C is 1.33 Å from the first N."""
-    turn = np.cumsum([0.0, *([1.458, 1.525, 1.329] * 8)])
-    radius = turn[-1] / (2 * np.pi)
-    at = [(round(radius * np.cos(t / radius), 3), round(radius * np.sin(t / radius), 3)) for t in turn[:-1]]
+    angle = np.cumsum([0.0, *([1.458, 1.525, 1.329] * 8)])
+    radius = angle[-1] / (2 * np.pi)
+    at = [(round(radius * np.cos(t / radius), 3), round(radius * np.sin(t / radius), 3)) for t in angle[:-1]]
     names = ("N", "CA", "C")
     return [atom(names[i % 3], i // 3 + 1, x, y=y, z=1.0, residue="GLY") for i, (x, y) in enumerate(at)]
 
 
 def test_what_is_declared_but_not_there(cif, peptide, atom, file_of, read):
-    """No such residue, another residue name, an atom that is missing: told, not added; too far apart: a warning."""
-    atoms = joined(peptide("CAC"), [sulphur(atom, 1, 0.0), sulphur(atom, 3, 8.0)])
+    """No such residue, another residue name or a missing atom is a note; too large a distance is a warning."""
+    atoms = joined(peptide("CAC"), [sulfur(atom, 1, 0.0), sulfur(atom, 3, 8.0)])
     first, second = ("A", "CYS", 1, "SG"), ("A", "CYS", 3, "SG")
     rows = (
         ("disulf", first, ("A", "CYS", 77, "SG")),
@@ -142,7 +142,7 @@ def test_what_is_declared_but_not_there(cif, peptide, atom, file_of, read):
 def test_ions_may_lie_farther_than_covalent_bonds(peptide, atom, file_of, read):
     """4 Å: loose for a metal, absurd for a bond."""
     metal = atom("NA", 301, 6.0, y=13.0, z=1.5, residue="NA", record="HETATM", element="NA", label_number=301)
-    atoms = [*joined(peptide("ACA"), [sulphur(atom, 2, 6.0)]), metal]
+    atoms = [*joined(peptide("ACA"), [sulfur(atom, 2, 6.0)]), metal]
     place = (("A", "CYS", 2, "SG"), ("A", "NA", 301, "NA"))
     for kind, count in (("metalc", 1), ("covale", 0)):
         assert len(read(file_of(atoms, "mmcif", categories=connections((kind, *place)))).links) == count
@@ -150,8 +150,8 @@ def test_ions_may_lie_farther_than_covalent_bonds(peptide, atom, file_of, read):
 
 def test_a_conformer_that_was_not_kept_is_no_mistake(peptide, atom, file_of, read):
     """A link of conformer B, where A was kept 6 Å away: a note, no warning."""
-    two = [sulphur(atom, 1, 2.05, y=15.0, alt="A", occ=0.7), sulphur(atom, 1, 2.05, alt="B", occ=0.3)]
-    atoms = joined(peptide("CAC"), two, [sulphur(atom, 3, 0.0)])
+    two = [sulfur(atom, 1, 2.05, y=15.0, alt="A", occ=0.7), sulfur(atom, 1, 2.05, alt="B", occ=0.3)]
+    atoms = joined(peptide("CAC"), two, [sulfur(atom, 3, 0.0)])
     table = connections(("disulf", ("A", "CYS", 1, "SG"), ("A", "CYS", 3, "SG")))
     table["struct_conn"]["pdbx_ptnr1_label_alt_id"] = ["B"]
     assert codes(read(file_of(atoms, "mmcif", categories=table))) == {"links-dangling": 1}
@@ -160,30 +160,30 @@ def test_a_conformer_that_was_not_kept_is_no_mistake(peptide, atom, file_of, rea
 def test_label_ids_alone(cif, peptide, atom, file_of, read):
     """Label chain and number, where author ids differ: gemmi cannot place these without atoms."""
     base = [{**a, "label_chain": "Q"} for a in peptide("CAC", start=50)]
-    more = [sulphur(atom, 50, 0.0, label_chain="Q"), sulphur(atom, 52, 3.1, label_chain="Q")]
+    more = [sulfur(atom, 50, 0.0, label_chain="Q"), sulfur(atom, 52, 3.1, label_chain="Q")]
     row = ("covale", ("Q", "CYS", 1, "SG"), ("Q", "CYS", 3, "SG"))
     structure = read(file_of(joined(base, more), cif, categories=connections(row, auth=False)))
     assert structure.chain_ids == ("A",) and structure.label_chain_ids == ("Q",)
     assert ends(structure, "disulfide") == [((0, SG), (2, SG))]
 
 
-def test_insertion_codes_tell_residues_apart(peptide, atom, file_of, read):
-    atoms = [*peptide("C", start=5), sulphur(atom, 5, 0.0), *peptide("C", start=5, origin=(20.0, 0, 0), icode="A"),
-             sulphur(atom, 5, 40.0, icode="A"), *peptide("C", start=9, origin=(40.0, 0, 0)),
-             sulphur(atom, 9, 43.0)]  # fmt: skip
+def test_insertion_codes_distinguish_residues(peptide, atom, file_of, read):
+    atoms = [*peptide("C", start=5), sulfur(atom, 5, 0.0), *peptide("C", start=5, origin=(20.0, 0, 0), icode="A"),
+             sulfur(atom, 5, 40.0, icode="A"), *peptide("C", start=9, origin=(40.0, 0, 0)),
+             sulfur(atom, 9, 43.0)]  # fmt: skip
     line = b"SSBOND   1 CYS A    5A   CYS A    9                          1555   1555  3.00  \n"
     assert ends(read(line + file_of(atoms, "pdb")), "disulfide") == [((1, SG), (2, SG))]
 
 
 def test_a_chain_without_an_id(peptide, atom, file_of, read):
-    atoms = joined(peptide("CAC", chain=""), [sulphur(atom, 1, 0.0, chain=""), sulphur(atom, 3, 3.0, chain="")])
+    atoms = joined(peptide("CAC", chain=""), [sulfur(atom, 1, 0.0, chain=""), sulfur(atom, 3, 3.0, chain="")])
     line = b"SSBOND   1 CYS      1    CYS      3                          1555   1555  3.00  \n"
     assert ends(read(line + file_of(atoms, "pdb")), "disulfide") == [((0, SG), (2, SG))]
 
 
 def dimer(atom, peptide, symmetry):
     """A chain with one bridge inside (declared, 3 Å) and one to its copy across the axis at x = 0, y = 0."""
-    sulphurs = [sulphur(atom, 1, 20.0), sulphur(atom, 3, 23.0), sulphur(atom, 5, 1.0, y=0.2)]
+    sulfurs = [sulfur(atom, 1, 20.0), sulfur(atom, 3, 23.0), sulfur(atom, 5, 1.0, y=0.2)]
     operators = {
         "pdbx_struct_assembly_gen": {"assembly_id": ["1"], "oper_expression": ["1,2"], "asym_id_list": ["A"]},
         "pdbx_struct_oper_list": {
@@ -195,7 +195,7 @@ def dimer(atom, peptide, symmetry):
     }  # fmt: skip
     inside = ("disulf", ("A", "CYS", 1, "SG"), ("A", "CYS", 3, "SG"))
     across = ("disulf", ("A", "CYS", 5, "SG"), ("A", "CYS", 5, "SG"), symmetry)
-    return joined(peptide("CACAC"), sulphurs), {**operators, **connections(inside, across)}
+    return joined(peptide("CACAC"), sulfurs), {**operators, **connections(inside, across)}
 
 
 @pytest.mark.parametrize("symmetry", ["2_555", "1_555"])
@@ -231,7 +231,7 @@ def test_without_connections_a_header_is_not_needed(peptide, file_of, read):
 
 
 def test_header_of_a_block_without_atoms():
-    """What gemmi refuses to read without atoms, or reads into kinds that it does not know."""
+    """What gemmi refuses to read without atoms, or reads as unknown kinds."""
     text = "data_x\nloop_\n" + "".join(f"_struct_conn.{item}\n" for item in (
         "id", "conn_type_id", "ptnr1_label_asym_id", "ptnr1_label_comp_id", "ptnr1_label_seq_id", "ptnr1_label_atom_id",
         "ptnr2_label_asym_id", "ptnr2_label_comp_id", "ptnr2_label_seq_id", "ptnr2_label_atom_id"))  # fmt: skip

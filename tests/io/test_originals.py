@@ -1,4 +1,4 @@
-"""349 files in which other structure libraries test themselves: what becomes of each, and how it fares beside them.
+"""349 test files of other structure libraries: how each is read, compared with these libraries.
 
 They are no part of the repository; `originals_refused.tsv` names those of them that must be refused, and why. The
 scripts that compare are tested on faults planted in an example.
@@ -100,7 +100,7 @@ def test_the_comparison_of_atoms_finds_planted_faults(name: str, examples: Path)
     moved[3, 1, 2] += 0.002
     absent[3, 1] = False
     numbers[-1] += 1
-    for faulty, word in (
+    for faulty, message in (
         (replace(structure, positions=moved), "that it has not"),
         (replace(structure, present=absent), "lost without a word"),
         (replace(structure, numbers=numbers), "that it has not"),
@@ -108,10 +108,10 @@ def test_the_comparison_of_atoms_finds_planted_faults(name: str, examples: Path)
         (replace(structure, occupancies=structure.occupancies * 0.99), "that it has not"),
     ):
         row = readers.agreement(faulty, data)
-        assert all(word in row[key] for key in theirs)
+        assert all(message in row[key] for key in theirs)
 
 
-def test_the_ledger_must_have_the_right_reasons(lines, atom_line, as_bytes) -> None:
+def test_the_atom_balance_must_have_the_right_reasons(lines, atom_line, as_bytes) -> None:
     other = atom_line("CB", 2, 9.0, alt="B", occ=0.4)
     data = as_bytes([*lines[:9], atom_line("CB", 2, 8.0, alt="A", occ=0.6), other, atom_line("H", 2, 8.5)])
     structure = read_structure(data)

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from protein_enn import chemistry
 from protein_enn.geometry.dihedrals import dihedral
 from protein_enn.io import read_structure
-from protein_enn.io.checks.plausibility import SAME_PLACE, _crowded, implausible
+from protein_enn.io.checks.plausibility import SAME_PLACE, _close_pairs, find_implausible
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import EXAMPLES, Finding
 from protein_enn.testing import random_structure
@@ -23,11 +23,11 @@ N, CA, C, O, CB = chemistry.N, chemistry.CA, chemistry.C, chemistry.O, chemistry
 
 
 def codes(structure: Structure) -> dict[str, str]:
-    return {finding.code: finding.severity for finding in implausible(structure)}
+    return {finding.code: finding.severity for finding in find_implausible(structure)}
 
 
 def the(structure: Structure, code: str) -> Finding:
-    (finding,) = [finding for finding in implausible(structure) if finding.code == code]
+    (finding,) = [finding for finding in find_implausible(structure) if finding.code == code]
     return finding
 
 
@@ -84,7 +84,7 @@ def test_a_lost_column(native: Structure, columns: list[int | None], shape: str)
 )
 def test_other_units(native: Structure, scale: float, code: str) -> None:
     scaled = native.with_positions(scale * native.positions)
-    assert [finding.severity for finding in implausible(scaled)] == ["error"]  # and nothing that follows from it
+    assert [finding.severity for finding in find_implausible(scaled)] == ["error"]  # and nothing that follows from it
     assert codes(scaled) == {code: "error"}
 
 
@@ -101,8 +101,8 @@ def test_mirror_image(native: Structure, atoms: list[int] | None) -> None:
 
 def trace(angle: float, torsion: float, count: int = 24) -> Structure:
     """CAs 3.8 Å apart with one angle and one torsion, degrees."""
-    bend, turn = math.radians(180 - angle), math.radians(torsion)
-    step = torch.tensor([math.cos(bend), math.sin(bend) * math.cos(turn), math.sin(bend) * math.sin(turn)])
+    bend, twist = math.radians(180 - angle), math.radians(torsion)
+    step = torch.tensor([math.cos(bend), math.sin(bend) * math.cos(twist), math.sin(bend) * math.sin(twist)])
     ca = [
         torch.zeros(3),
         torch.tensor([3.8, 0, 0]),
@@ -123,7 +123,7 @@ def trace(angle: float, torsion: float, count: int = 24) -> Structure:
     [(91, 50, False), (91, -50, True), (80, -75, False), (125, -50, False), (125, -170, False), (125, 170, False)],
     ids=["helix", "left-handed helix", "left-handed turn", "left-handed spiral", "strand", "twisted strand"],
 )
-def test_only_helices_tell_the_hand_of_a_trace(angle: float, torsion: float, mirrored: bool) -> None:
+def test_only_helices_show_the_handedness_of_a_trace(angle: float, torsion: float, mirrored: bool) -> None:
     structure = trace(angle, torsion)
     ca = structure.ca
     assert (ca[3] - ca[0]).norm() < 6 or angle > 120
@@ -131,12 +131,12 @@ def test_only_helices_tell_the_hand_of_a_trace(angle: float, torsion: float, mir
     assert ("mirror-image" in codes(structure)) == mirrored
 
 
-def test_glycines_have_no_hand(native: Structure) -> None:
+def test_glycines_have_no_chirality(native: Structure) -> None:
     glycines = replace(native, residues=torch.full_like(native.residues, chemistry.RESIDUE_INDEX["GLY"]))
     assert "mirror-image" not in codes(only(glycines.with_positions(-native.positions), [N, CA, C, O]))
 
 
-def test_few_d_handed_residues_are_named(native: Structure) -> None:
+def test_few_d_amino_acids_are_named(native: Structure) -> None:
     rows = [i for i in range(len(native)) if native.residues[i] != chemistry.RESIDUE_INDEX["GLY"]][10:13]
     positions = native.positions.clone()
     for i in rows:
@@ -148,7 +148,7 @@ def test_few_d_handed_residues_are_named(native: Structure) -> None:
     assert finding.places == tuple(native.residue_id(i) for i in rows)
 
 
-def test_residues_of_unknown_hand_are_not_judged(native: Structure) -> None:
+def test_residues_of_unknown_chirality_are_not_checked(native: Structure) -> None:
     """As D-amino acids under their own names are read."""
     unknown = replace(native, residues=torch.full_like(native.residues, chemistry.UNKNOWN))
     assert codes(unknown.with_positions(-unknown.positions)).keys() <= {"equal-b"}
@@ -209,7 +209,7 @@ def test_no_close_pair_escapes_the_grids(seed: int) -> None:
     points = np.random.default_rng(seed).uniform(-3, 3, (400, 3))
     points[200:] = points[:200] + np.random.default_rng(seed + 100).uniform(-0.1, 0.1, (200, 3))
     close = cKDTree(points).query_pairs(SAME_PLACE)
-    found = {(min(pair), max(pair)) for pair in _crowded(points).tolist()}
+    found = {(min(pair), max(pair)) for pair in _close_pairs(points).tolist()}
     assert len(close) > 50
     assert close <= found
 
@@ -220,7 +220,7 @@ def test_no_close_pair_escapes_the_grids(seed: int) -> None:
 )
 def test_side_chains_absent(native: Structure, atoms: list[int], code: str) -> None:
     assert codes(only(native, atoms)).get(code) == "warning"
-    assert "atoms-missing" not in codes(only(native, atoms))  # said already
+    assert "atoms-missing" not in codes(only(native, atoms))  # reported already
     both = two_copies(native, 100.0)
     assert the(only(both, atoms, slice(len(native), None)), code).places == ("B",)
 
@@ -249,7 +249,7 @@ def test_bond_lengths(native: Structure) -> None:
 def test_the_smallest_structures(native: Structure, count: int) -> None:
     part = native.take(torch.arange(count))
     assert not {"warning", "error"} & set(codes(part).values())
-    implausible(replace(part, present=torch.zeros_like(part.present)))
+    find_implausible(replace(part, present=torch.zeros_like(part.present)))
 
 
 def test_a_heap_at_one_point_needs_no_memory_for_pairs(native: Structure) -> None:
@@ -258,4 +258,4 @@ def test_a_heap_at_one_point_needs_no_memory_for_pairs(native: Structure) -> Non
     positions = many.positions.clone()
     positions[: round(0.49 * len(many))] = 1.0
     points = many.with_positions(positions).positions[many.present].double().numpy()
-    assert len(_crowded(points)) <= 12 * len(points)
+    assert len(_close_pairs(points)) <= 12 * len(points)

@@ -19,7 +19,7 @@ def test_hetatm_away_from_the_chain_is_context(peptide, file_of, name):
         file_of([*peptide("GAS"), *hetero(peptide, name, start=401, origin=(30, 30, 30))], "pdb")
     )
     assert structure.residue_names == ("GLY", "ALA", "SER")
-    assert set(structure.others.residue_names) == {name}
+    assert set(structure.hetero.residue_names) == {name}
     assert not structure.audit.gaps
 
 
@@ -34,23 +34,23 @@ def test_hetatm_bonded_to_the_chain_is_protein(peptide, file_of, name):
     assert structure.sequence == ("GGS" if name == "GLY" else "GXS")
 
 
-def test_modified_residues_that_the_dictionary_knows_are_protein_anywhere(peptide, file_of):
-    """MSE in a loop whose neighbours are not resolved."""
+def test_modified_residues_of_the_dictionary_are_protein_anywhere(peptide, file_of):
+    """MSE in a loop whose neighbors are not resolved."""
     structure = read_structure(
         file_of([*peptide("GAS"), *hetero(peptide, "MSE", start=40, origin=(30, 30, 30))], "pdb")
     )
     assert structure.sequence == "GASM"
 
 
-@pytest.mark.parametrize(("sequenced", "names"), [(True, ("GLY", "ALA", "XYZ")), (False, ("GLY", "ALA"))])
-def test_the_sequence_of_an_mmcif_decides(peptide, file_of, sequenced, names):
+@pytest.mark.parametrize(("in_polymer", "names"), [(True, ("GLY", "ALA", "XYZ")), (False, ("GLY", "ALA"))])
+def test_the_sequence_of_an_mmcif_decides(peptide, file_of, in_polymer, names):
     """label_seq_id is given for polymers alone, however near a ligand comes to the chain."""
-    atoms = peptide("GA") if sequenced else peptide(["GLY", "ALA", "XYZ"])
-    if sequenced:  # not bonded, and yet of the chain
+    atoms = peptide("GA") if in_polymer else peptide(["GLY", "ALA", "XYZ"])
+    if in_polymer:  # not bonded, and yet of the chain
         atoms += hetero(peptide, "XYZ", start=9, origin=(30, 30, 30))
     for a in atoms:
         if a["residue"] == "XYZ":
-            a.update(record="HETATM", label_number=9 if sequenced else ".")
+            a.update(record="HETATM", label_number=9 if in_polymer else ".")
     assert read_structure(file_of(atoms, "mmcif")).residue_names == names
 
 
@@ -70,7 +70,7 @@ def test_a_chain_of_nothing_but_hetatm_is_read(peptide, file_of):
 
 @pytest.mark.parametrize(("far", "sequence"), [(0, "GAS"), (40, "GS")])
 def test_a_trace_is_bonded_by_its_ca(peptide, file_of, far, sequence):
-    """With no C and N to tell, CAs 3.8 Å apart do."""
+    """Without C and N, CAs 3.8 Å apart count as bonded."""
     atoms = [a for a in peptide("GAS") if a["name"] == "CA"]
     atoms[1].update(record="HETATM", z=atoms[1]["z"] + far)
     assert read_structure(file_of(atoms, "pdb")).sequence == sequence

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from protein_enn.geometry.atom14 import from_compact, to_compact
+from protein_enn.geometry.atom14 import from_atom14, to_atom14
 from protein_enn.predictor import untrained
-from protein_enn.structure import KINDS, OtherAtoms
+from protein_enn.structure import KINDS, HeteroAtoms
 from protein_enn.testing import random_rotation, random_structure
 
 SETTINGS = {"k": 8, "encoder_settings": {"layers": 2, "channels": 8}}
@@ -23,8 +23,8 @@ def run(structure, steps):
 def with_ion(structure):
     near = structure.ca[3] + torch.tensor([2.0, 1.0, 0.5], dtype=structure.positions.dtype)
     kinds = torch.tensor([KINDS.index("ion")])
-    ion = OtherAtoms(near[None], ("ZN",), ("ZN",), ("ZN",), ("A:99",), kinds, torch.zeros(1), torch.ones(1))
-    return replace(structure, others=ion)
+    ion = HeteroAtoms(near[None], ("ZN",), ("ZN",), ("ZN",), ("A:99",), kinds, torch.zeros(1), torch.ones(1))
+    return replace(structure, hetero=ion)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -33,12 +33,12 @@ def test_a_rotated_or_mirrored_structure_gets_rotated_or_mirrored_displacements(
     structure = with_ion(STRUCTURE)
     ours, prediction = run(structure, 2)
     theirs, prediction_moved = run(structure.moved(rotation, shift), 2)
-    expected = (ours.compact @ rotation.T + shift)[ours.mask]
-    torch.testing.assert_close(theirs.compact[ours.mask], expected, atol=1e-8, rtol=0)
+    expected = (ours.atom14 @ rotation.T + shift)[ours.mask]
+    torch.testing.assert_close(theirs.atom14[ours.mask], expected, atol=1e-8, rtol=0)
     torch.testing.assert_close(prediction_moved.lddt, prediction.lddt, atol=1e-9, rtol=0)
     torch.testing.assert_close(prediction_moved.error, prediction.error, atol=1e-9, rtol=0)
-    start = MODEL.graph(structure).compact
-    assert (ours.compact - start)[ours.mask].norm(dim=-1).max() > 1e-3
+    start = MODEL.graph(structure).atom14
+    assert (ours.atom14 - start)[ours.mask].norm(dim=-1).max() > 1e-3
 
 
 def test_steps_from_a_rotated_graph_are_the_rotated_steps():
@@ -47,21 +47,21 @@ def test_steps_from_a_rotated_graph_are_the_rotated_steps():
     graph = MODEL.graph(with_ion(STRUCTURE))
     *_, (ours, _) = MODEL.iterate(graph, 2)
     *_, (theirs, _) = MODEL.iterate(graph.moved(rotation, shift), 2)
-    expected = (ours.compact @ rotation.T + shift)[ours.mask]
-    torch.testing.assert_close(theirs.compact[ours.mask], expected, atol=1e-8, rtol=0)
+    expected = (ours.atom14 @ rotation.T + shift)[ours.mask]
+    torch.testing.assert_close(theirs.atom14[ours.mask], expected, atol=1e-8, rtol=0)
 
 
 def test_absent_atoms_do_not_move_and_no_steps_are_no_moves():
     state, _ = run(STRUCTURE, 2)
-    assert (state.compact[~state.mask] == 0).all()
+    assert (state.atom14[~state.mask] == 0).all()
     states = list(MODEL.iterate(MODEL.graph(STRUCTURE), 0))
-    assert len(states) == 1 and torch.equal(states[0][0].compact, MODEL.graph(STRUCTURE).compact)
+    assert len(states) == 1 and torch.equal(states[0][0].atom14, MODEL.graph(STRUCTURE).atom14)
 
 
 def test_an_ion_changes_residues_near_it_and_no_others():
-    far = replace(with_ion(STRUCTURE).others, positions=STRUCTURE.ca[3][None] + 500.0)
+    far = replace(with_ion(STRUCTURE).hetero, positions=STRUCTURE.ca[3][None] + 500.0)
     near, far_away, without = (MODEL(MODEL.graph(s)).lddt for s in (
-        with_ion(STRUCTURE), replace(STRUCTURE, others=far), STRUCTURE
+        with_ion(STRUCTURE), replace(STRUCTURE, hetero=far), STRUCTURE
     ))  # fmt: skip
     assert (near - without).abs().max() > 1e-6
     torch.testing.assert_close(far_away, without, atol=1e-12, rtol=0)
@@ -69,9 +69,9 @@ def test_an_ion_changes_residues_near_it_and_no_others():
 
 def test_after_a_small_move_the_graph_with_the_same_neighbors_is_the_new_graph():
     graph = MODEL.graph(with_ion(STRUCTURE))
-    moved = graph.compact + 1e-3 * torch.randn_like(graph.compact) * graph.mask[..., None]
+    moved = graph.atom14 + 1e-3 * torch.randn_like(graph.atom14) * graph.mask[..., None]
     same, new = MODEL.with_same_neighbors(graph, moved), MODEL.with_atoms(graph, moved)
-    for name in ("pos", "scalars", "vectors", "pseudoscalars", "compact"):
+    for name in ("pos", "scalars", "vectors", "pseudoscalars", "atom14"):
         torch.testing.assert_close(same[name], new[name], atol=1e-9, rtol=0)
     near = (graph.context_kinds > 0) & (new.context_kinds > 0)
     assert near.any()
@@ -80,12 +80,12 @@ def test_after_a_small_move_the_graph_with_the_same_neighbors_is_the_new_graph()
 
 def test_steps_may_be_replaced():
     graph = MODEL.graph(STRUCTURE)
-    kept = [state.compact for state, _ in MODEL.iterate(graph, 2, lambda state, step: state.compact + 0 * step)]
-    assert all(torch.equal(compact, graph.compact) for compact in kept) and len(kept) == 3
+    kept = [state.atom14 for state, _ in MODEL.iterate(graph, 2, lambda state, step: state.atom14 + 0 * step)]
+    assert all(torch.equal(atom14, graph.atom14) for atom14 in kept) and len(kept) == 3
 
 
 def test_conversion_to_atom14_and_back_restores_positions():
-    compact, mask = to_compact(STRUCTURE.positions, STRUCTURE.present, STRUCTURE.residues)
+    atom14, mask = to_atom14(STRUCTURE.positions, STRUCTURE.present, STRUCTURE.residues)
     assert int(mask.sum()) == int(STRUCTURE.present.sum())
-    back = from_compact(compact, STRUCTURE.residues, torch.zeros_like(STRUCTURE.positions))
+    back = from_atom14(atom14, STRUCTURE.residues, torch.zeros_like(STRUCTURE.positions))
     assert torch.equal(back[STRUCTURE.present], STRUCTURE.positions[STRUCTURE.present])

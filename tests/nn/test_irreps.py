@@ -151,6 +151,6 @@ def test_features_transform_by_the_irreps_of_the_layer(name: str, sign: float) -
 
 
 def test_features_that_a_layer_has_none_of_are_left_out() -> None:
-    assert GVP((3, 5), (4, 0)).irreps_out == "5x0e"
+    assert irreps_of((5, 0, "e"), (0, 1, "o")) == "5x0e"
     assert TensorConvolution(3, 1, HIDDEN).irreps_in == irreps_of((3, 0, "e"), (3, 1, "o")) == "3x0e + 3x1o"
     assert DegreewiseLinear(0, 4, 2).irreps_in == "" and TensorNorm(0).irreps_out == ""

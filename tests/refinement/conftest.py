@@ -13,7 +13,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.chemistry import CA, CB, C, N, O
-from protein_enn.geometry.atom14 import to_compact
+from protein_enn.geometry.atom14 import to_atom14
 from protein_enn.models.refinement import Prediction
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.structure import Structure
@@ -91,18 +91,18 @@ class Proposing(torch.nn.Module):
     def graph(self, structure: Structure) -> Any:
         graph = self.real.graph(structure)
         slots = structure.positions[graph.rows]
-        proposed, _ = to_compact(self.move(slots), structure.present[graph.rows], graph.residues)
+        proposed, _ = to_atom14(self.move(slots), structure.present[graph.rows], graph.residues)
         graph.proposed = proposed
-        self.first = graph.compact if self.first is None else self.first
+        self.first = graph.atom14 if self.first is None else self.first
         return graph
 
     def forward(self, graph: Any) -> Prediction:
         assert self.first is not None
-        return self.said(graph, bool((graph.compact - self.first).abs().max() > 1e-6))
+        return self.said(graph, bool((graph.atom14 - self.first).abs().max() > 1e-6))
 
     def said(self, graph: Any, better: bool) -> Prediction:
         lddt = torch.full((len(graph.rows),), 0.5) + self.gain[graph.rows] * better
-        return Prediction(torch.zeros_like(graph.compact), lddt.logit(), torch.zeros(len(graph.rows), 2))
+        return Prediction(torch.zeros_like(graph.atom14), lddt.logit(), torch.zeros(len(graph.rows), 2))
 
     def iterate(
         self, graph: Any, steps: int, moved: Callable[[Any, Tensor], Tensor]
@@ -110,7 +110,7 @@ class Proposing(torch.nn.Module):
         yield graph, self.said(graph, better=False)
         for _ in range(steps):
             state = graph.clone()
-            state.compact = moved(graph, graph.proposed - graph.compact)
+            state.atom14 = moved(graph, graph.proposed - graph.atom14)
             yield state, self.said(state, better=True)
 
 

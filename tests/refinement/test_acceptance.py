@@ -59,7 +59,7 @@ def test_outliers_are_idealized_though_no_gain_is_predicted(helix: Structure, sc
     assert_not_worse(blurred, decision)
     if scale < 1:
         assert decision.after.bond_outliers + decision.after.angle_outliers + decision.after.clashes == 0
-        assert any("bond length outlier mended" in reason for reason in decision.reason)
+        assert any("bond length outlier idealized" in reason for reason in decision.reason)
     assert torch.equal(decision.fraction, torch.zeros(20))
 
 

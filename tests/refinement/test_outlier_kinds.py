@@ -82,7 +82,7 @@ def test_a_refinement_does_not_bring_a_new_one(helix: Structure, proposing: Prop
 def test_validate_and_refine_write_it(helix: Structure, kind: Outlier, tmp_path: Path) -> None:
     model, out = tmp_path / "helix.pdb", tmp_path / "out"
     write_structure(helix, model)
-    told = CliRunner().invoke(app, ["validate", str(model), "--per-residue", str(tmp_path / "rows.csv")])
+    told = CliRunner().invoke(app, ["validate", str(model), "--records", str(tmp_path / "rows.csv")])
     assert told.exit_code == 0 and "above_plane" in told.stdout.splitlines()[0], told.output
     rows = csv.DictReader((tmp_path / "rows.csv").read_text().splitlines())
     assert [row["is_above"] == "1" for row in rows] == raised(helix)

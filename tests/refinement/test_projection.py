@@ -14,7 +14,7 @@ from protein_enn.refinement.idealize.gauss_newton import Band, _normal_step, _Sy
 from protein_enn.refinement.idealize.projection import project
 from protein_enn.refinement.idealize.residuals import ONSET, Quads, Terms, one_sided
 from protein_enn.refinement.idealize.restraints import covalent
-from protein_enn.structure import OtherAtoms, Structure
+from protein_enn.structure import HeteroAtoms, Structure
 
 ALL = torch.ones(20, 37)
 
@@ -102,12 +102,12 @@ def beside(helix: Structure, apart: float) -> Structure:
 
 def test_what_is_not_protein_is_an_obstacle(helix: Structure) -> None:
     at = helix.positions[10:11, CB] + torch.tensor([[1.0, 1.0, 1.0]])
-    ligand = OtherAtoms(at, ("C",), ("C1",), ("LIG",), ("A:99",), torch.tensor([0]), torch.zeros(1), torch.ones(1))
-    held = replace(helix, others=ligand)
+    ligand = HeteroAtoms(at, ("C",), ("C1",), ("LIG",), ("A:99",), torch.tensor([0]), torch.zeros(1), torch.ones(1))
+    held = replace(helix, hetero=ligand)
     away = helix.positions.clone()
     away[10, CB] += at[0] / 1e3  # a proposal hardly different: the input's own distance counts
     assert (project(held, away, ALL)[10, CB] - at[0]).norm() > 1.7
-    free = replace(helix.moved(torch.eye(3), torch.tensor([20.0, 0.0, 0.0])), others=ligand)
+    free = replace(helix.moved(torch.eye(3), torch.tensor([20.0, 0.0, 0.0])), hetero=ligand)
     result = project(free, helix.positions, ALL)
     assert (result - at[0]).norm(dim=-1)[helix.present].min() > 2.6
 

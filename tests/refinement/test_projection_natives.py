@@ -97,7 +97,7 @@ def test_chirality_and_planes_of_a_perturbed_native_come_back(native: Structure,
     chiral_volumes = volumes(idealized, CHIRAL_CENTERS)
     assert len(chiral_volumes) > 20
     assert (chiral_volumes > 1.5).all()
-    flat = {name: tuple((*base, other) for other in others) for name, (base, others) in PLANES.items()}
+    flat = {name: tuple((*base, other) for other in hetero) for name, (base, hetero) in PLANES.items()}
     assert volumes(idealized, flat).abs().max() < 0.6
 
 
@@ -158,7 +158,7 @@ def test_ideal_angles_are_those_of_natives(examples: Path) -> None:
 @pytest.mark.parametrize("scale", [0.05, 0.3, 1.0])
 def test_a_turn_turns_the_result_to_rounding(native: Structure, scale: float) -> None:
     piece = native.take(torch.arange(40))
-    piece = replace(piece, others=replace(piece.others, positions=piece.others.positions.double()))
+    piece = replace(piece, hetero=replace(piece.hetero, positions=piece.hetero.positions.double()))
     here = noisy(replace(piece, positions=piece.positions.double()), scale)
     here = replace(here, positions=here.positions * here.present[..., None])
     turn, shift = random_rotation(3).double(), torch.tensor([10.0, -20.0, 5.0]).double()

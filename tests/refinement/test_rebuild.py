@@ -12,14 +12,14 @@ import torch
 
 from protein_enn import chemistry
 from protein_enn.chemistry import OXT, C, O
-from protein_enn.geometry.atom14 import compact_slots
+from protein_enn.geometry.atom14 import atom14_slots
 from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.geometry.rotations import random_rotation
 from protein_enn.io import read_structure, write_structure
 from protein_enn.metrics import stereochemistry
 from protein_enn.refinement.side_chains.packing import BRIDGE_ENERGY, Atoms, Pairs, contacts, lowest, repulsion
 from protein_enn.refinement.side_chains.rebuild import rebuild
-from protein_enn.structure import OtherAtoms, Structure
+from protein_enn.structure import HeteroAtoms, Structure
 
 MODIFIED = [8, 73]
 """Rows of the example's modified residues, CAF 65 and CAS 130: left as they are."""
@@ -45,7 +45,7 @@ def bare(structure: Structure, rows: torch.Tensor) -> Structure:
 
 
 def complete(structure: Structure) -> torch.Tensor:
-    slots, exists = compact_slots(structure.residues)
+    slots, exists = atom14_slots(structure.residues)
     return (structure.present.gather(1, slots) | ~exists).all(1)
 
 
@@ -114,8 +114,8 @@ def test_ligands_are_in_the_way_and_water_is_not(native: Structure, name: str) -
     one = torch.zeros(1)
     results = {}
     for kind in (0, 3):  # ligand, water
-        atom = OtherAtoms(tip[None], (name,), (name,), ("LIG",), ("X:1",), torch.tensor([kind]), one, one + 1)
-        results[kind] = rebuild(replace(cut, others=atom))[0].positions[row, chemistry.ATOM_INDEX["CG"]]
+        atom = HeteroAtoms(tip[None], (name,), (name,), ("LIG",), ("X:1",), torch.tensor([kind]), one, one + 1)
+        results[kind] = rebuild(replace(cut, hetero=atom))[0].positions[row, chemistry.ATOM_INDEX["CG"]]
     assert float((results[0] - tip).norm()) > 1.0
     assert torch.equal(results[3], tip)
 

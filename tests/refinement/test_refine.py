@@ -22,7 +22,7 @@ from protein_enn.predictor import Predictor, untrained
 from protein_enn.refinement import Refinement, refine
 from protein_enn.refinement.mobility import restraint_weights
 from protein_enn.refinement.proposal import quality
-from protein_enn.structure import KINDS, OtherAtoms, Structure
+from protein_enn.structure import KINDS, HeteroAtoms, Structure
 
 Proposing = Callable[[Callable[[Tensor], Tensor], Tensor], Predictor]
 GAIN = torch.full((20,), 0.1)
@@ -109,7 +109,7 @@ def test_incomplete_modified_and_bound_residues_stay(helix: Structure, proposing
     present = helix.present.clone()
     present[2, N] = False
     names = ("ALA",) * 5 + ("SEP",) + ("ALA",) * 14
-    ion = OtherAtoms(
+    ion = HeteroAtoms(
         helix.positions[10:11, CB] + 1.9,
         ("ZN",),
         ("ZN",),
@@ -121,7 +121,7 @@ def test_incomplete_modified_and_bound_residues_stay(helix: Structure, proposing
     )
     ion = replace(ion, positions=helix.positions[10:11, CB] + torch.tensor([1.2, 1.2, 1.2]))
     mixed = replace(
-        helix, present=present, positions=helix.positions * present[..., None], residue_names=names, others=ion
+        helix, present=present, positions=helix.positions * present[..., None], residue_names=names, hetero=ion
     )
     result = refine(mixed, predictor=proposing(wave, GAIN))
     assert result.reason[2] == "backbone incomplete"

@@ -1,4 +1,4 @@
-"""Restrained minimisation: what it must mend, what it must leave, and what it says when it cannot work."""
+"""Restrained minimisation: what it must correct, what it must leave, and what it says when it cannot work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from protein_enn.metrics import lddt, stereochemistry
 from protein_enn.refinement import relax as relaxing
 from protein_enn.refinement.relax import relax, relaxation
 from protein_enn.refinement.relax_model import segments
-from protein_enn.structure import KINDS, OtherAtoms, Structure
+from protein_enn.structure import KINDS, HeteroAtoms, Structure
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")  # of OpenMM's own imports
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")  # of Op
 def native(examples: Path) -> Structure:
     """Thirty residues of a crystal structure, none modified, no ligand."""
     part = read_structure(examples / "1bhl.pdb").take(torch.arange(9, 39))
-    return replace(part, others=OtherAtoms.empty())
+    return replace(part, hetero=HeteroAtoms.empty())
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def farthest(one: Structure, two: Structure) -> float:
     return float((one.positions - two.positions).norm(dim=-1).max())
 
 
-def test_noise_is_mended(native: Structure, noisy: Structure) -> None:
+def test_noise_is_removed(native: Structure, noisy: Structure) -> None:
     result = relaxation(noisy, threads=1)
     relaxed, before = result.structure, stereochemistry(noisy)
     after = stereochemistry(relaxed)
@@ -107,22 +107,22 @@ def test_what_is_no_standard_residue_is_held_or_left_out_and_named(noisy: Struct
     present = noisy.present.clone()
     present[-1, C] = False
     one = torch.zeros(2)
-    ligand = OtherAtoms(
+    ligand = HeteroAtoms(
         noisy.ca[:2] + 1.0, ("ZN", "O"), ("ZN", "O"), ("ZN", "HOH"), ("Z:1", "W:1"),
         torch.tensor([KINDS.index("ion"), KINDS.index("water")]), one, one,
     )  # fmt: skip
-    odd = replace(noisy, residue_names=tuple(names), residues=residues, present=present, others=ligand)
+    odd = replace(noisy, residue_names=tuple(names), residues=residues, present=present, hetero=ligand)
     odd = odd.with_positions(noisy.positions)
     result = relaxation(odd, threads=1)
     assert result.held == (odd.residue_id(4), odd.residue_id(20))
     assert result.left_out == (odd.residue_id(len(odd) - 1), "Z:1")
     for i in (4, 20, len(odd) - 1):
         assert torch.equal(result.structure.positions[i], odd.positions[i])
-    assert torch.equal(result.structure.others.positions, ligand.positions)
+    assert torch.equal(result.structure.hetero.positions, ligand.positions)
     assert farthest(result.structure, odd) > 0.1
 
 
-def test_a_stretched_bond_is_mended_and_a_gap_is_not(helix: Structure) -> None:
+def test_a_stretched_bond_is_corrected_and_a_gap_is_not(helix: Structure) -> None:
     positions = helix.positions.clone()
     positions[10:] += (
         1.5 * torch.nn.functional.normalize(positions[10, N] - positions[9, C], dim=0) * helix.present[10:, :, None]

@@ -18,7 +18,7 @@ from protein_enn.metrics import stereochemistry
 from protein_enn.refinement.symmetry.base import made_symmetric
 from protein_enn.refinement.symmetry.choice import detect, symmetry_of
 from protein_enn.refinement.symmetry.copies import with_copies
-from protein_enn.structure import Links, OtherAtoms, Structure
+from protein_enn.structure import HeteroAtoms, Links, Structure
 from protein_enn.testing import random_structure
 
 TILT = torch.tensor(Rotation.from_euler("xyz", [0.4, -1.1, 2.0]).as_matrix())
@@ -212,17 +212,17 @@ def test_helical_copies_are_recognised_by_their_operators() -> None:
 def test_copies_carry_context_links_and_names(tmp_path: Path) -> None:
     structure = unit()
     on_axis = (CENTRE + 3 * TILT[:, 2]).float()
-    others = OtherAtoms(
+    hetero = HeteroAtoms(
         torch.stack([on_axis, structure.ca[3] + 2.5]), ("ZN", "O"), ("ZN", "O"), ("ZN", "HOH"), ("A:101", "A:102"),
         torch.tensor([1, 3]), torch.zeros(2), torch.ones(2),
     )  # fmt: skip
     links = Links(torch.tensor([3, 2]), torch.tensor([[3, -1], [4, -1]]), torch.tensor([[0, 0], [0, 1]]))
-    structure = replace(structure, others=others, links=links)
+    structure = replace(structure, hetero=hetero, links=links)
     whole, _ = with_copies(structure, group("C3"))
     assert whole.chain_ids == ("A", "A-2", "A-3") and whole.residue_id(24) == "A-2:1"
     assert torch.equal(whole.positions[:24], structure.positions)
-    assert whole.others.names == ("ZN", "O", "O", "O"), "the ion on the axis is there once"
-    assert whole.others.residue_ids == ("A:101", "A:102", "A-2:102", "A-3:102")
+    assert whole.hetero.names == ("ZN", "O", "O", "O"), "the ion on the axis is there once"
+    assert whole.hetero.residue_ids == ("A:101", "A:102", "A-2:102", "A-3:102")
     assert whole.links.residues.tolist() == [[3, -1], [4, -1], [27, -1], [28, -1], [51, -1], [52, -1]]
     assert whole.links.atoms[:, 1].tolist() == [0, 1, 0, 2, 0, 3]
     assert whole.audit.findings[-1].code == "copies-made" and whole.source is None

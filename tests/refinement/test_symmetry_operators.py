@@ -36,7 +36,7 @@ def test_operators_of_a_text_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [("1 0 0 0\n0 1 0 0\n", "8 numbers are no whole"), ("1 0 0\n", "operators.txt:1: '1 0 0' is not a row"),
-     ("", "0 numbers"), ("1 0 0 x", "mend the line"), ("2 0 0 0\n0 2 0 0\n0 0 2 0", "no rotation")],
+     ("", "0 numbers"), ("1 0 0 x", "fix the line"), ("2 0 0 0\n0 2 0 0\n0 0 2 0", "no rotation")],
 )  # fmt: skip
 def test_damaged_operator_files_are_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "operators.txt"

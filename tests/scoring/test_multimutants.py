@@ -11,9 +11,9 @@ import torch
 
 from protein_enn import chemistry
 from protein_enn.predictor import Predictor
-from protein_enn.scoring import multimutants, scan, score_mutants
+from protein_enn.scoring import interactions, scan, score_mutants
 from protein_enn.scoring.backbone import Backbone
-from protein_enn.scoring.multimutants import orders_of
+from protein_enn.scoring.interactions import orders_of
 from protein_enn.scoring.substitutions import parse_mutant, places
 from protein_enn.structure import Structure
 
@@ -94,7 +94,7 @@ def test_mutants_do_not_depend_on_their_batch(
     wanted = [named(bundle, rows) for rows in ([1, 2], [2, 3, 4], [30], [7, 40], [1, 2])]
     together = [m.score for m in score_mutants(bundle, wanted, predictor=predictor).mutants]
     alone = [score_mutants(bundle, [mutant], predictor=predictor).mutants[0].score for mutant in wanted]
-    monkeypatch.setattr(multimutants, "_COPIES", 5)
+    monkeypatch.setattr(interactions, "_COPIES", 5)
     small = [m.score for m in score_mutants(bundle, wanted, predictor=predictor).mutants]
     assert together == pytest.approx(alone, abs=1e-5) and small == pytest.approx(alone, abs=1e-5)
     assert together[0] == together[-1]

@@ -13,7 +13,7 @@ from protein_enn.encoders import ENCODERS
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.scoring import ESTIMATORS, scan, score
 from protein_enn.scoring.backbone import Backbone
-from protein_enn.structure import OtherAtoms, Structure
+from protein_enn.structure import HeteroAtoms, Structure
 
 
 def mutated(structure: Structure, i: int, to: int) -> Structure:
@@ -104,7 +104,7 @@ def test_the_isolated_term_knows_nothing_but_its_own_residue(bundle: Structure, 
     moved = bundle.positions.clone()
     moved[:i] += 3.0
     moved[i + 1 :] -= 5.0
-    zinc = OtherAtoms(
+    zinc = HeteroAtoms(
         bundle.ca[i : i + 1] + 3.0,
         ("ZN",),
         ("ZN",),
@@ -114,7 +114,7 @@ def test_the_isolated_term_knows_nothing_but_its_own_residue(bundle: Structure, 
         torch.ones(1),
         torch.ones(1),
     )
-    other = mutated(replace(bundle, positions=moved * bundle.present[..., None], others=zinc), i + 1, 3)
+    other = mutated(replace(bundle, positions=moved * bundle.present[..., None], hetero=zinc), i + 1, 3)
     here, there = (context_free(s, predictor, bonded=False)[i] for s in (bundle, other))
     torch.testing.assert_close(here, there, atol=1e-5, rtol=0)
     own = bundle.positions.clone()

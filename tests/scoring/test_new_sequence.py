@@ -13,7 +13,7 @@ from protein_enn.io import read_structure, write_structure
 from protein_enn.predictor import Predictor
 from protein_enn.scoring import design
 from protein_enn.scoring.new_sequence import beta_carbons, with_sequence
-from protein_enn.structure import KINDS, LINKS, Links, OtherAtoms, Structure
+from protein_enn.structure import KINDS, LINKS, HeteroAtoms, Links, Structure
 
 BACKBONE = list(chemistry.BACKBONE)
 
@@ -39,12 +39,12 @@ def test_files_read_back(structure: Structure, predictor: Predictor, tmp_path: P
     torch.testing.assert_close(back.positions[:, BACKBONE], structure.positions[:, BACKBONE], atol=6e-4, rtol=0)
     same = one.residues == structure.residues
     assert torch.equal(back.present[same], structure.present[same]) and (~same).any() and same.any()
-    others = [n for n, kind in enumerate(chemistry.ATOMS) if n not in BACKBONE and kind not in ("CB", "OXT")]
-    assert not back.present[~same][:, others].any()
+    hetero = [n for n, kind in enumerate(chemistry.ATOMS) if n not in BACKBONE and kind not in ("CB", "OXT")]
+    assert not back.present[~same][:, hetero].any()
     glycine = one.residues == chemistry.RESIDUE_INDEX["GLY"]
     assert torch.equal(back.present[~same, chemistry.CB], ~glycine[~same])
     torch.testing.assert_close(back.b_factors[:, chemistry.CA], one.probabilities, atol=5.1e-3, rtol=0)
-    assert len(back.others) == len(structure.others)
+    assert len(back.hetero) == len(structure.hetero)
 
 
 def test_the_same_sequence_is_the_same_structure(structure: Structure) -> None:
@@ -75,7 +75,7 @@ def test_links_and_modifications_of_changed_residues_go(bundle: Structure) -> No
     residues[[0, 1, 2, 3]] = chemistry.RESIDUE_INDEX["CYS"]
     present = bundle.present.clone()
     present[[0, 1, 2, 3], sulfur] = True
-    others = OtherAtoms(
+    hetero = HeteroAtoms(
         positions=torch.ones(3, 3),
         elements=("P", "C", "O"),
         names=("P", "C1", "O1"),
@@ -91,9 +91,9 @@ def test_links_and_modifications_of_changed_residues_go(bundle: Structure) -> No
         torch.tensor([[0, 1], [2, -1], [3, -1]]),
         torch.tensor([[sulfur, sulfur], [sulfur, 0], [sulfur, 2]]),
     )
-    structure = replace(bundle, residues=residues, present=present, others=others, links=links)
+    structure = replace(bundle, residues=residues, present=present, hetero=hetero, links=links)
     new = changed_to(structure, "ALA", [0, 2])
-    assert new.others.names == ("C1", "O1")
+    assert new.hetero.names == ("C1", "O1")
     assert new.links.kinds.tolist() == [covalent] and new.links.residues.tolist() == [[3, -1]]
     assert new.links.atoms.tolist() == [[sulfur, 1]]
     assert new.residue_names[0] == "ALA" and new.source is None

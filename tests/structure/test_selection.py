@@ -1,4 +1,4 @@
-"""Selections in words: each word against what it means, and errors that say what there is."""
+"""Selections: each token against its meaning, and errors with the alternatives."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from protein_enn.structure import KINDS, OtherAtoms, Structure
+from protein_enn.structure import KINDS, HeteroAtoms, Structure
 from protein_enn.structure.selection import SelectionError, select
 from protein_enn.testing import random_structure
 
@@ -40,7 +40,7 @@ def made() -> Structure:
         insertion_codes=tuple(n[-1] if n[-1].isalpha() else "" for n in numbers),
         residue_names=NAMES,
         b_factors=torch.arange(18.0)[:, None].expand(-1, 37).clone(),
-        others=OtherAtoms(
+        hetero=HeteroAtoms(
             positions=torch.stack(near),
             elements=("FE", "C", "ZN", "O", "C"),
             names=("FE", "C1", "ZN", "O", "C1'"),
@@ -56,8 +56,8 @@ def made() -> Structure:
 STRUCTURE = made()
 
 
-def chosen(words: str, structure: Structure = STRUCTURE) -> set[str]:
-    return {structure.residue_id(i) for i in select(structure, words).nonzero()[:, 0].tolist()}
+def chosen(selection: str, structure: Structure = STRUCTURE) -> set[str]:
+    return {structure.residue_id(i) for i in select(structure, selection).nonzero()[:, 0].tolist()}
 
 
 def near(targets: torch.Tensor, reach: float) -> set[str]:
@@ -80,7 +80,7 @@ def starting(prefix: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("selection", "expected"),
     [
         ("A:2", {"A:2"}),
         ("A:52", {"A:52"}),
@@ -129,32 +129,32 @@ def starting(prefix: str) -> set[str]:
         ("chain A and not resname SER HIS and b > 1 or AA-2:", {"A:0", "A:2", "A:53"} | starting("AA")),
     ],
 )
-def test_words(words: str, expected: set[str]) -> None:
-    assert chosen(words) == expected
+def test_selections(selection: str, expected: set[str]) -> None:
+    assert chosen(selection) == expected
 
 
 @pytest.mark.parametrize(
-    ("words", "targets", "reach"),
+    ("selection", "targets", "reach"),
     [
         ("within 4 of A:52A", atoms_of("A:52A"), 4),
         ("within 6 of (B:1-3 and not B:2)", atoms_of("B:1", "B:3"), 6),
-        ("within 5 of ligand", STRUCTURE.others.positions[:2], 5),
-        ("within 5 of resname HEM", STRUCTURE.others.positions[:2], 5),
-        ("within 5 of A:201", STRUCTURE.others.positions[:2], 5),
-        ("within 5 of residue 201", STRUCTURE.others.positions[:2], 5),
-        ("within 5 of ion", STRUCTURE.others.positions[2:3], 5),
-        ("within 5 of (ligand or ion)", STRUCTURE.others.positions[:3], 5),
-        ("within 5 of chain W", STRUCTURE.others.positions[3:4], 5),
-        ("within 5 of not protein", STRUCTURE.others.positions, 5),
-        ("within 5 of (resname HEM, A:52A)", torch.cat([STRUCTURE.others.positions[:2], atoms_of("A:52A")]), 5),
-        ("within .5 of water", STRUCTURE.others.positions[3:4], 0.5),
+        ("within 5 of ligand", STRUCTURE.hetero.positions[:2], 5),
+        ("within 5 of resname HEM", STRUCTURE.hetero.positions[:2], 5),
+        ("within 5 of A:201", STRUCTURE.hetero.positions[:2], 5),
+        ("within 5 of residue 201", STRUCTURE.hetero.positions[:2], 5),
+        ("within 5 of ion", STRUCTURE.hetero.positions[2:3], 5),
+        ("within 5 of (ligand or ion)", STRUCTURE.hetero.positions[:3], 5),
+        ("within 5 of chain W", STRUCTURE.hetero.positions[3:4], 5),
+        ("within 5 of not protein", STRUCTURE.hetero.positions, 5),
+        ("within 5 of (resname HEM, A:52A)", torch.cat([STRUCTURE.hetero.positions[:2], atoms_of("A:52A")]), 5),
+        ("within .5 of water", STRUCTURE.hetero.positions[3:4], 0.5),
     ],
 )
-def test_within(words: str, targets: torch.Tensor, reach: float) -> None:
-    assert chosen(words) == near(targets, reach)
+def test_within(selection: str, targets: torch.Tensor, reach: float) -> None:
+    assert chosen(selection) == near(targets, reach)
 
 
-def test_within_tells_something() -> None:
+def test_within_selects_a_part() -> None:
     assert 0 < len(chosen("within 5 of ligand")) < len(IDS)
     assert chosen("within 5 of nucleic") == set()  # far away, but there
     assert chosen("within 0 of A:2") == {"A:2"}
@@ -198,7 +198,7 @@ def test_two_parts_of_one_author_chain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("selection", "message"),
     [
         ("", "at the end, character 1: a selection is expected"),
         ("A:2 and", "at the end, character 8: a selection is expected"),
@@ -250,9 +250,9 @@ def test_two_parts_of_one_author_chain() -> None:
         ("all," * 50_000 + "all", "at most 100000 are read"),
     ],
 )
-def test_errors_name_the_word_and_what_there_is(words: str, message: str) -> None:
+def test_errors_name_the_token_and_the_alternatives(selection: str, message: str) -> None:
     with pytest.raises(SelectionError, match=message) as caught:
-        select(STRUCTURE, words)
+        select(STRUCTURE, selection)
     assert len(str(caught.value)) < 300
 
 
@@ -265,27 +265,27 @@ def test_an_empty_chain_is_none() -> None:
         select(STRUCTURE.take(torch.arange(12)), "chain AA-2")
 
 
-def test_other_atoms_met_in_a_negation_are_no_mistake() -> None:
+def test_other_atoms_in_a_negation_are_no_error() -> None:
     assert chosen("not b < 100") == set()
     assert chosen("not ligand") == ALL
 
 
-WORDS = st.sampled_from(
+TERMS = st.sampled_from(
     [*"(),:<>\"'-", "<=", "and", "or", "not", "all", "none", "chain", "residue", "resname", "within", "of", "b",
      "plddt", "A", "A:", "A:2", "A:-3--1", "HIS", "5", "-2", "1e9", "ligand", "water", "other", "\x00", "٣", "\ud800"]
 )  # fmt: skip
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.one_of(st.text(), st.lists(WORDS, max_size=14).map(" ".join), st.lists(WORDS, max_size=14).map("".join)))
+@given(st.one_of(st.text(), st.lists(TERMS, max_size=14).map(" ".join), st.lists(TERMS, max_size=14).map("".join)))
 @example("A:" + "9" * 5000)
 @example("b > " + "9" * 5000)
 @example("\x85'")
 @example("A:٣")
 @example("resname " + "A" * 50_000)
-def test_whatever_is_written_gives_a_mask_or_its_one_error(words: str) -> None:
+def test_whatever_is_written_gives_a_mask_or_its_one_error(selection: str) -> None:
     try:
-        mask = select(STRUCTURE, words)
+        mask = select(STRUCTURE, selection)
     except SelectionError as error:
         assert str(error)
     else:

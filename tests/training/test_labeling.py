@@ -36,7 +36,7 @@ def chain_of(name: str, own: int, partner: int = 0, seed: int = 0) -> Chain:
 def without_oxygen(chain: Chain, rows: Any) -> Chain:
     mask = chain.mask.clone()
     mask[rows, OXYGEN] = False
-    return replace(chain, mask=mask, compact=chain.compact * mask[..., None])
+    return replace(chain, mask=mask, atom14=chain.atom14 * mask[..., None])
 
 
 def unknown(chain: Chain) -> Chain:
@@ -80,7 +80,7 @@ def label(store: Store, teacher: Path, out: Path, **changes: Any) -> LabelSet:
 
 
 def graph_of(chain: Chain, network: MPNN) -> BackboneGraph:
-    return graph_of_backbone(chain.compact[:, :4], chain.mask[:, :4], chain.chains, chain.numbers, network.config.k)
+    return graph_of_backbone(chain.atom14[:, :4], chain.mask[:, :4], chain.chains, chain.numbers, network.config.k)
 
 
 def predicted(network: MPNN, chain: Chain, sequence: Tensor, rank: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ def labels(store: Path, make_teacher: Callable[..., Path]) -> dict[str, Path]:
 
 @pytest.fixture
 def config(tmp_path: Path, experiment: Callable[..., Path]) -> Path:
-    return experiment("design", 4, model=MODEL, designed_share=0.3)
+    return experiment("design", 4, model=MODEL, designed_fraction=0.3)
 
 
 def sets(labels: dict[str, Path]) -> list[LabelSet]:
@@ -151,10 +151,10 @@ def test_batches_hold_usable_records_and_their_share_of_designs() -> None:
     options: dict[str, Any] = {"budget": 40, "crop": 10, "seed": 0}
     records = records_of(12, 3)
     usable = {0, 3, 5, 7, 8, 9, 12, 14}
-    some = drawn_of(ResidueBudget(records, "train", usable=usable, designed_share=0.25, **options))
+    some = drawn_of(ResidueBudget(records, "train", usable=usable, designed_fraction=0.25, **options))
     assert {*some} == usable and len(some) == 3 * 8  # six natives and two designs an epoch
     assert sum(i >= 12 for i in some) == 6
-    every = drawn_of(ResidueBudget(records, "train", designed_share=0.5, **options))
+    every = drawn_of(ResidueBudget(records, "train", designed_fraction=0.5, **options))
     assert sum(i >= 12 for i in every) == 36 and {*every} == {*range(15)}
     assert {*drawn_of(ResidueBudget(records, "train", **options))} == {*range(12)}
     with pytest.raises(ValueError, match="no chain in split 'train'"):
@@ -162,7 +162,7 @@ def test_batches_hold_usable_records_and_their_share_of_designs() -> None:
 
 
 def test_loaders_draw_what_any_teacher_has_labeled(store: Path, labels: dict[str, Path]) -> None:
-    experiment = Experiment(task="design", budget=60, crop=30, designed_share=0.3)
+    experiment = Experiment(task="design", budget=60, crop=30, designed_fraction=0.3)
     one = {"clean": labels["clean"]}
     for folders, natives in ((labels, {1, 2, 3, 4}), (one, {1, 2, 3})):
         training, validation = loaders(Store(store), task(), experiment, labels=sets(folders))

@@ -46,11 +46,11 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
 
 @pytest.fixture
 def run(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., tuple[int, str]]:
-    """Runs Snakemake to its end: exit status and all it said."""
+    """Runs Snakemake to its end: exit status and output."""
 
     def to_the_end(config: dict[str, Any] | None, *options: str) -> tuple[int, str]:
         process = start(config, *options)
-        said, _ = process.communicate(timeout=280)
-        return process.returncode, said
+        output, _ = process.communicate(timeout=280)
+        return process.returncode, output
 
     return to_the_end

@@ -20,14 +20,14 @@ def test_schema_and_table_are_current() -> None:
     assert table() in (ROOT / "docs" / "how-to" / "pipeline.md").read_text(encoding="utf-8"), again
 
 
-def test_the_schema_knows_the_example_and_refuses_what_is_unknown() -> None:
+def test_the_schema_accepts_the_example_and_refuses_unknown_keys() -> None:
     checker = jsonschema.Draft202012Validator(schema())
     assert checker.is_valid(yaml.safe_load((ROOT / "configs/workflow.yaml").read_text()))
     assert not checker.is_valid({"train": {"design": {"experiments": "x"}}})
     assert not checker.is_valid({"shards": 0})
 
 
-def test_every_key_says_what_it_is() -> None:
+def test_every_key_has_a_description() -> None:
     rows = [line for line in table().splitlines() if line.startswith("| `")]
     assert len(rows) > 40 and all(line.count("|") == 4 and line.split("|")[3].strip() for line in rows)
 

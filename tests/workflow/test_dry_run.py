@@ -1,4 +1,4 @@
-"""The jobs that Snakemake would run for several configurations, and what it says of those it cannot run."""
+"""The jobs that Snakemake would run for several configurations, and its messages for faulty ones."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Run = Callable[..., tuple[int, str]]
 ALWAYS = {"provenance": 1, "gather": 1, "report": 1, "all": 1}
 
 
-def jobs(said: str) -> dict[str, int]:
+def jobs(output: str) -> dict[str, int]:
     """Rules with the number of their jobs, as a dry run lists them."""
-    listed = said.split("Job stats:")[1].split("\n\n")[0]
+    listed = output.split("Job stats:")[1].split("\n\n")[0]
     counts = dict(re.findall(r"^(\w+) +(\d+)$", listed, re.MULTILINE))
     return {rule: int(count) for rule, count in counts.items() if rule != "total"}
 
@@ -81,56 +81,56 @@ def inputs(tmp_path: Path) -> Path:
     ],
 )  # fmt: skip
 def test_jobs(inputs: Path, run: Run, config: dict[str, Any], expected: dict[str, int]) -> None:
-    status, said = run(config, "-n", "--quiet", "rules")
-    assert status == 0, said
-    assert jobs(said) == {**expected, **ALWAYS}
+    status, output = run(config, "-n", "--quiet", "rules")
+    assert status == 0, output
+    assert jobs(output) == {**expected, **ALWAYS}
 
 
 def test_the_symmetry_study_has_a_job_for_each_cell_and_step(tmp_path: Path, run: Run) -> None:
     for name in ("examples", "configs"):
         (tmp_path / name).symlink_to(ROOT / name)
     plan = {"structures": ["examples"], "symmetry_study": "configs/study/smoke.yaml"}
-    status, said = run(plan, "-n", "--quiet", "rules", "--", "symmetry_study")
-    assert status == 0, said
+    status, output = run(plan, "-n", "--quiet", "rules", "--", "symmetry_study")
+    assert status == 0, output
     six = dict.fromkeys(("study_experiment", "study_train", "study_measure"), 6)
-    assert jobs(said) == {"list_files": 1, "prepare": 1, **six, "symmetry_study": 1}
-    status, said = run({"structures": ["examples"]}, "-n", "--", "symmetry_study")
-    assert status == 1 and "measures on 'test', which only a data folder has: give prepare.data" in said
+    assert jobs(output) == {"list_files": 1, "prepare": 1, **six, "symmetry_study": 1}
+    status, output = run({"structures": ["examples"]}, "-n", "--", "symmetry_study")
+    assert status == 1 and "measures on 'test', which only a data folder has: give prepare.data" in output
     (tmp_path / "bad.yaml").write_text("tasks: {folding: {}}\nways: {}\n")
-    status, said = run({**plan, "symmetry_study": "bad.yaml"}, "-n", "--", "symmetry_study")
-    assert status == 1 and "bad.yaml: no task 'folding'; there are design, displacement, refinement" in said
+    status, output = run({**plan, "symmetry_study": "bad.yaml"}, "-n", "--", "symmetry_study")
+    assert status == 1 and "bad.yaml: no task 'folding'; there are design, displacement, refinement" in output
 
 
 def test_the_example_trains_and_evaluates(tmp_path: Path, run: Run) -> None:
     for name in ("examples", "configs"):
         (tmp_path / name).symlink_to(ROOT / name)
-    status, said = run(None, "-n", "--quiet", "rules")
-    assert status == 0, said
-    assert {"prepare": 1, "train": 2, "evaluate": 1}.items() <= jobs(said).items()
+    status, output = run(None, "-n", "--quiet", "rules")
+    assert status == 0, output
+    assert {"prepare": 1, "train": 2, "evaluate": 1}.items() <= jobs(output).items()
 
 
 def test_a_calibration_stands_between_training_and_scores(inputs: Path, run: Run) -> None:
     table = inputs.parent / "measured" / "mutations" / "s2648.csv"
     table.parent.mkdir(parents=True)
     table.write_text("")
-    status, said = run({"targets": ["in"], "calibrate": {"data": "measured"}}, "-n", "--quiet", "progress")
-    assert status == 0, said
-    score = said.split("rule score:")[1].split("rule ")[0]
+    status, output = run({"targets": ["in"], "calibrate": {"data": "measured"}}, "-n", "--quiet", "progress")
+    assert status == 0, output
+    score = output.split("rule score:")[1].split("rule ")[0]
     assert "results/weights/design.safetensors" in score
-    calibrate = said.split("rule calibrate:")[1].split("rule ")[0]
+    calibrate = output.split("rule calibrate:")[1].split("rule ")[0]
     assert "output: results/weights/design.safetensors" in calibrate
 
 
 def test_a_bad_configuration_ends_in_a_few_lines(inputs: Path, run: Run) -> None:
-    status, said = run({"targets": ["in"], "train": {"desing": {}}, "shard": 2}, "-n")
-    assert status == 1 and "Traceback" not in said
-    assert "train.desing: unknown setting; did you mean train.design?" in said
-    assert "shard: unknown setting; did you mean shards?" in said
-    assert len(said.splitlines()) < 10
+    status, output = run({"targets": ["in"], "train": {"desing": {}}, "shard": 2}, "-n")
+    assert status == 1 and "Traceback" not in output
+    assert "train.desing: unknown setting; did you mean train.design?" in output
+    assert "shard: unknown setting; did you mean shards?" in output
+    assert len(output.splitlines()) < 10
 
 
 def test_two_runs_do_not_get_in_each_others_way(inputs: Path, run: Run) -> None:
     with one_run(inputs.parent / "results"):
-        status, said = run({"targets": ["in"]}, "--quiet", "rules")
-    assert status == 1 and "another run is at work in this folder" in said and "Traceback" not in said
+        status, output = run({"targets": ["in"]}, "--quiet", "rules")
+    assert status == 1 and "another run is at work in this folder" in output and "Traceback" not in output
     assert not (inputs.parent / "results" / "lists").exists()

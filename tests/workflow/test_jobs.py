@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fault(config: dict[str, Any]) -> str:
-    """What is said of a configuration that cannot be used."""
+    """The messages for a configuration that cannot be used."""
     with pytest.raises(WorkflowSettingsError) as error:
         plan(config)
     return str(error.value)
@@ -46,13 +46,13 @@ def fault(config: dict[str, Any]) -> str:
         ({"shards": "4"}, "shards: input should be a valid integer, not '4'"),
         ({"device": "gpu"}, "device: input should be 'auto', 'cpu' or 'cuda', not 'gpu'"),
         ({"prepare": {"valid_fraction": 2}}, "prepare.valid_fraction: input should be less than or equal to 1, not 2"),
-        ({"structures": "in"}, "structures: a list is wanted: write [in]"),
-        ({"fetch": ["1abc"]}, "fetch: keys of its own are wanted below it, not ['1abc']"),
+        ({"structures": "in"}, "structures: must be a list: write [in]"),
+        ({"fetch": ["1abc"]}, "fetch: must have keys of its own, not ['1abc']"),
         ({"shard": 4, "device": "gpu"}, "device: input should be"),
         ({"refine": {"optins": 3}, "device": "gpu"}, "refine.optins: unknown setting; did you mean refine.options?"),
         ({"refine": {"optins": 3}, "device": "gpu"}, "device: input should be"),
-        ({"structures": ["no/*.pdb"]}, "structures: no/*.pdb leads to no structure file"),
-        ({"structures": ["in"], "targets": ["x/*.cif"]}, "targets: x/*.cif leads to no structure file"),
+        ({"structures": ["no/*.pdb"]}, "structures: no/*.pdb matches no structure file"),
+        ({"structures": ["in"], "targets": ["x/*.cif"]}, "targets: x/*.cif matches no structure file"),
         ({}, "nothing to work on"),
         ({"targets": ["in"], "evaluate": {"design": {}}}, "nothing to learn from"),
         (
@@ -69,11 +69,11 @@ def fault(config: dict[str, Any]) -> str:
         ({"fetch": {"ids_file": "ids.txt"}}, "fetch.ids_file: ids.txt: no such file"),
     ],
 )
-def test_a_bad_configuration_is_told_in_a_line(folder: Path, config: dict[str, Any], line: str) -> None:
+def test_a_faulty_configuration_is_reported_in_one_line(folder: Path, config: dict[str, Any], line: str) -> None:
     assert any(text.startswith(line) for text in fault(config).splitlines()), fault(config)
 
 
-def test_everything_wrong_is_told_at_once(folder: Path) -> None:
+def test_all_faults_are_reported_at_once(folder: Path) -> None:
     assert len(fault({"shard": 1, "train": {"x": 1}, "report": {"titel": ""}}).splitlines()) == 3
     assert len(fault({"structures": ["no1", "no2"], "calibrate": {"data": "y"}}).splitlines()) == 3
 
@@ -112,7 +112,7 @@ def test_each_file_is_in_one_shard_whatever_the_others_are(folder: Path) -> None
     assert len(moved) == 1 and "in/more.pdb" in more.files("targets", moved[0])
 
 
-def test_files_whose_results_have_one_name_share_a_shard(folder: Path) -> None:
+def test_files_whose_results_have_one_name_are_in_one_shard(folder: Path) -> None:
     made = plan({"structures": ["in"], "shards": 50})
     (together,) = [s for s in made.shards("targets") if "in/a.pdb" in made.files("targets", s)]
     assert made.files("targets", together) == ["in/a.cif", "in/a.pdb"]
@@ -147,18 +147,18 @@ def test_one_run_at_a_time_and_a_killed_one_is_no_hindrance(tmp_path: Path) -> N
         with pytest.raises(WorkflowSettingsError, match=f"another run .*process {other.pid} on"):
             one_run(tmp_path)
         other.kill()
-    said: list[str] = []
-    one_run(tmp_path, said.append).close()
-    assert not said, "no job was left behind"
+    output: list[str] = []
+    one_run(tmp_path, output.append).close()
+    assert not output, "no job was left behind"
 
 
 def test_jobs_that_outlive_a_killed_run_are_waited_for(tmp_path: Path) -> None:
     job = f"exec 9>>'{tmp_path}/.jobs'; flock -s 9; echo working; sleep 0.5; echo done > '{tmp_path}/made'"
     with subprocess.Popen(["bash", "-c", job], stdout=subprocess.PIPE, text=True) as working:
         assert working.stdout is not None and working.stdout.readline() == "working\n"
-        said: list[str] = []
-        one_run(tmp_path, said.append).close()
-        assert (tmp_path / "made").exists() and len(said) == 1
+        output: list[str] = []
+        one_run(tmp_path, output.append).close()
+        assert (tmp_path / "made").exists() and len(output) == 1
 
 
 def test_reading_the_settings_loads_no_torch() -> None:

@@ -40,7 +40,7 @@ with open(here / "asked.txt", "a") as asked:
     print(*sys.argv[1:], file=asked)
 number = str(len(list(here.glob("*.status"))) + 1)
 name = sys.argv[sys.argv.index("--job-name") + 1]
-script = next((word.removeprefix("--wrap=") for word in sys.argv if word.startswith("--wrap=")), None)
+script = next((argument.removeprefix("--wrap=") for argument in sys.argv if argument.startswith("--wrap=")), None)
 script = sys.stdin.read() if script is None else script
 job = {"SLURM_JOB_ID": number, "SLURM_NTASKS": "1", "SLURM_JOB_NAME": name}
 done = subprocess.run(["bash", "-c", script], env={**os.environ, **job}, capture_output=True)
@@ -50,7 +50,7 @@ print(number)
 """
 SRUN = """
 import os, sys
-at = next(i for i, word in enumerate(sys.argv) if "python" in os.path.basename(word) and i)
+at = next(i for i, argument in enumerate(sys.argv) if "python" in os.path.basename(argument) and i)
 os.execvp(sys.argv[at], sys.argv[at:])
 """
 SACCT = """
@@ -89,15 +89,15 @@ def targets(tmp_path: Path) -> dict[str, object]:
 @pytest.mark.parametrize("name", ["slurm", "cluster"])
 def test_a_dry_run(name: str, run: Run, targets: dict[str, object]) -> None:
     """No scheduler is needed to see what would be done."""
-    status, said = run(targets, "-n", "--workflow-profile", str(PROFILES / name))
-    assert status == 0, said
-    assert f"profile {PROFILES / name}" in said and "refine" in said
+    status, output = run(targets, "-n", "--workflow-profile", str(PROFILES / name))
+    assert status == 0, output
+    assert f"profile {PROFILES / name}" in output and "refine" in output
 
 
 def test_jobs_go_through_qsub(run: Run, targets: dict[str, object], scheduler: Callable[..., Path]) -> None:
     asked = scheduler(qsub=QSUB, qstat=QSTAT, qdel="") / "asked.txt"
-    status, said = run(targets, "--workflow-profile", str(PROFILES / "cluster"), *QUICK, "results/parts/audit.csv")
-    assert status == 0, said
+    status, output = run(targets, "--workflow-profile", str(PROFILES / "cluster"), *QUICK, "results/parts/audit.csv")
+    assert status == 0, output
     (line,) = asked.read_text().splitlines()  # making lists is work for this machine
     assert "-N enn_audit -l select=1:ncpus=1:mem=2000mb -l walltime=02:00:00 " in line
 
@@ -120,9 +120,9 @@ def test_jobs_go_through_sbatch(run: Run, targets: dict[str, object], scheduler:
         sbatch=SBATCH, srun=SRUN, sacct=SACCT, squeue="", sinfo=SINFO, sacctmgr="", scontrol="", scancel=""
     )
     fast = ["--slurm-init-seconds-before-status-checks", "1", *QUICK, "--slurm-no-account"]
-    status, said = run(targets, "--workflow-profile", str(PROFILES / "slurm"), *fast, "results/parts/audit.csv")
+    status, output = run(targets, "--workflow-profile", str(PROFILES / "slurm"), *fast, "results/parts/audit.csv")
     logs = "".join(file.read_text() for file in folder.glob("*.log"))
-    assert status == 0, said + logs
+    assert status == 0, output + logs
     (line,) = (folder / "asked.txt").read_text().splitlines()
     assert " -t 120 " in line and " --mem 2000 " in line and " --requeue " in line and "--cpus-per-task=1" in line
     assert "--gpus" not in line
@@ -148,6 +148,6 @@ def test_a_gpu_is_asked_for_where_one_is_used(
 def test_both_profiles_ask_alike() -> None:
     """What does not depend on the scheduler is the same in both."""
     slurm, cluster = (yaml.safe_load((PROFILES / name / "config.yaml").read_text()) for name in ("slurm", "cluster"))
-    shared = {key for key in slurm.keys() & cluster.keys() if key != "executor"}
-    assert {key: slurm[key] for key in shared} == {key: cluster[key] for key in shared}
-    assert {"jobs", "retries", "rerun-incomplete", "nolock", "default-resources", "keep-going"} <= shared
+    common = {key for key in slurm.keys() & cluster.keys() if key != "executor"}
+    assert {key: slurm[key] for key in common} == {key: cluster[key] for key in common}
+    assert {"jobs", "retries", "rerun-incomplete", "nolock", "default-resources", "keep-going"} <= common

@@ -15,7 +15,7 @@ from typing import Any
 from tests.workflow.conftest import ROOT
 
 NOT_RESULTS = ("logs", "benchmarks", "train")
-"""Folders whose files tell of times, or hold the state of a training run; its weights are in `weights` as well."""
+"""Folders whose files contain times, or hold the state of a training run; its weights are in `weights` as well."""
 
 
 def digests(results: Path) -> dict[str, str]:
@@ -57,8 +57,8 @@ def test_killed_twice_and_started_again(
         "prepare": {"valid_fraction": 0.5},
         "train": {"design": {"experiment": "tiny.yaml", "start": "design", "max_steps": 8}},
     }
-    status, said = run(config)
-    assert status == 0, said
+    status, output = run(config)
+    assert status == 0, output
     undisturbed = digests(results)
     assert {"report.html", "scores.csv", "failed.tsv", "weights/design.safetensors"} <= undisturbed.keys()
     assert "in/broken.pdb\taudit" in (results / "failed.tsv").read_text()
@@ -70,7 +70,7 @@ def test_killed_twice_and_started_again(
     assert not (results / "train/design.finished").exists()
     kill_when(start(config), lambda: any((results / "refined").glob("*.refinement.json")))
     assert not (results / "report.html").exists()
-    status, said = run(config)
-    assert status == 0, said
+    status, output = run(config)
+    assert status == 0, output
     assert digests(results) == undisturbed
     assert "step 8" in (results / "logs/train_design.log").read_text()

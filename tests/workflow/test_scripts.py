@@ -11,7 +11,7 @@ import pytest
 from copy_curves import without_times
 from copy_weights import copy_weights
 from gather_results import gather_failures, gather_records, gather_tables
-from list_structures import listed
+from list_structures import list_files
 from record_provenance import inputs, record
 
 from protein_enn.predictor import load_predictor
@@ -21,7 +21,7 @@ def test_a_list_has_what_was_fetched_and_is_still_asked_for(tmp_path: Path) -> N
     rows = ["id\tfile\tsha256\tbytes\tsource", "1abc\t1abc.cif.gz\tx\t1\ty", "2old\t2old.cif.gz\tx\t1\ty",
             "AF-P12345-F1\tAF-P12345-F1.cif.gz\tx\t1\ty"]  # fmt: skip
     (tmp_path / "fetched.tsv").write_text("\n".join(rows) + "\n")
-    found = listed(["in/a.pdb"], [str(tmp_path)], ["1ABC", "P12345", "9zzz"])
+    found = list_files(["in/a.pdb"], [str(tmp_path)], ["1ABC", "P12345", "9zzz"])
     assert found == ["in/a.pdb", f"{tmp_path}/1abc.cif.gz", f"{tmp_path}/AF-P12345-F1.cif.gz"]
 
 
@@ -39,7 +39,7 @@ def test_weights_are_copied_whole_or_not_at_all(tmp_path: Path) -> None:
         copy_weights(str(target), tmp_path / "third.safetensors")
 
 
-def test_curves_tell_no_times() -> None:
+def test_curves_contain_no_times() -> None:
     made = without_times("epoch,step,minutes,train/loss,time/seconds\n0,1,0.3,2.0,9\n0,2,0.6,1.5,9\n")
     assert made == "epoch,step,train/loss\n0,1,2.0\n0,2,1.5\n"
 

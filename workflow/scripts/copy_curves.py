@@ -1,4 +1,4 @@
-"""Snakemake rule curves: the figures of a training run by step, without the column that says how long it took."""
+"""Snakemake rule curves: the metrics of a training run by step, without the columns of times."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Snakemake rule weights: the weights of a task, trained here or shipped, to where all further rules find them."""
+"""Snakemake rule weights: copy the weights of a task, trained here or shipped, to the path that all other rules use."""
 
 import hashlib
 import json
@@ -8,20 +8,20 @@ from typing import Any
 
 
 def copy_weights(weights: str, target: Path) -> str:
-    """Copy a .safetensors file, or shipped weights by name, and what stands beside it (the JSON, the fingerprint of the
-    training clusters); their sha256.
+    """Copy a .safetensors file, or shipped weights by name, with its sidecar files; return its sha256.
 
-    ValueError if the tensors are not those that the JSON tells of.
+    The sidecar files are the JSON and the fingerprint of the training clusters. ValueError if the JSON has another
+    sha256.
     """
     if weights.endswith(".safetensors"):
-        source, beside = Path(weights), Path(weights).with_suffix(".json")
+        source, sidecar = Path(weights), Path(weights).with_suffix(".json")
     else:
         folder = Path(str(files("protein_enn"))) / "weights"
-        source, beside = folder / f"{weights}.safetensors", folder / f"{weights}.json"
-    data, text = source.read_bytes(), beside.read_text(encoding="utf-8")
+        source, sidecar = folder / f"{weights}.safetensors", folder / f"{weights}.json"
+    data, text = source.read_bytes(), sidecar.read_text(encoding="utf-8")
     digest = hashlib.sha256(data).hexdigest()
     if digest != json.loads(text)["sha256"]:
-        raise ValueError(f"{source}: sha256 is not the one in {beside}: damaged, or half of another run; make it anew")
+        raise ValueError(f"{source}: sha256 is not the one in {sidecar}: damaged, or from another run; write it again")
     target.write_bytes(data)
     target.with_suffix(".json").write_text(text, encoding="utf-8")
     clusters = source.with_suffix(".clusters.safetensors")

@@ -33,8 +33,8 @@ def gather_tables(tables: Iterable[str]) -> str:
 
 def gather_records(files: Iterable[str]) -> str:
     """The records in JSON lists, sorted by name and file."""
-    found = [record for file in files for record in json.loads(Path(file).read_text(encoding="utf-8"))]
-    kept = [record for record in found if not is_made_here(record["file"])]
+    records = [record for file in files for record in json.loads(Path(file).read_text(encoding="utf-8"))]
+    kept = [record for record in records if not is_made_here(record["file"])]
     return json.dumps(sorted(kept, key=lambda record: (record["name"], record["file"])), indent=1) + "\n"
 
 

@@ -51,10 +51,10 @@ def record(files: Sequence[str], settings: dict[str, Any], weights: Sequence[str
 if __name__ == "__main__":
     snakemake: Any  # Snakemake puts it here
 
-    given = snakemake.input
-    rows = [("file", "sha256", "bytes"), *inputs(given.lists)]
+    parts = snakemake.input
+    rows = [("file", "sha256", "bytes"), *inputs(parts.lists)]
     listed = "".join("\t".join(str(cell) for cell in row) + "\n" for row in rows)
     Path(snakemake.output.inputs).write_text(listed, encoding="utf-8")
-    made = record(snakemake.params.files, snakemake.params.settings, given.weights, listed)
+    made = record(snakemake.params.files, snakemake.params.settings, parts.weights, listed)
     Path(snakemake.output.record).write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     Path(snakemake.log[0]).write_text(f"{len(rows) - 1} inputs\n", encoding="utf-8")

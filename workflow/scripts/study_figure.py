@@ -24,7 +24,7 @@ def picture(study: Study, rows: Cells) -> str:
 
 
 def read_cells(files: Sequence[str]) -> Cells:
-    """What was measured of each cell."""
+    """The measurements of each cell."""
     return [json.loads(Path(file).read_text(encoding="utf-8")) for file in files]
 
 
@@ -32,7 +32,7 @@ if __name__ == "__main__":
     snakemake: Any  # Snakemake puts it here
 
     plan, cells = read_study(snakemake.params.plan), to_csv(read_cells(snakemake.input))
-    rows = from_csv(cells)  # of the digits that are written: table and figure can be made of the rows again
+    rows = from_csv(cells)  # with the written digits: table and figure can be made from the rows again
     Path(snakemake.output.table).write_text(markdown(plan, rows), encoding="utf-8")
     Path(snakemake.output.figure).write_text(picture(plan, rows), encoding="utf-8")
     Path(snakemake.output.cells).write_text(cells, encoding="utf-8")

@@ -14,7 +14,7 @@ if __name__ == "__main__":
 
     torch.set_num_threads(snakemake.threads)
     plan, cell = read_study(snakemake.params.plan), Cell.of(snakemake.wildcards.cell)
-    found = measure_cell(plan, cell, snakemake.input.weights, snakemake.input.data)
-    Path(snakemake.output[0]).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    losses = [f"{split} {found[split]['loss']:.4f}" for split in ("val", "test")]
+    measurements = measure_cell(plan, cell, snakemake.input.weights, snakemake.input.data)
+    Path(snakemake.output[0]).write_text(json.dumps(measurements, indent=1) + "\n", encoding="utf-8")
+    losses = [f"{split} {measurements[split]['loss']:.4f}" for split in ("val", "test")]
     Path(snakemake.log[0]).write_text(f"{cell.path}: {', '.join(losses)}\n", encoding="utf-8")

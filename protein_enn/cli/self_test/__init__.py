@@ -1,4 +1,4 @@
-"""Whether an installation is sound: each finding in plain words, with the mend."""
+"""Whether an installation is sound: each finding in plain words, with the fix."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def examine(device: str = "auto", progress: Callable[[str], None] = lambda line:
         progress(what)
         found += look()
     if any(one.status == "broken" and one.about in ("library", "weights") for one in found):
-        return [*found, Finding("trial", "note", "left out: mend what is broken first")]
+        return [*found, Finding("trial", "note", "left out: fix what is broken first")]
     progress("a refinement and a score")
     return [*found, *trial.trial(device)]

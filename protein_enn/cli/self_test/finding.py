@@ -15,4 +15,4 @@ class Finding:
     about: str  # library, extra, device, threads, ...
     status: Status
     message: str
-    mend: str = ""
+    fix: str = ""

@@ -62,24 +62,24 @@ def _python() -> Finding:
 
 
 def _library(name: str, bounds: str) -> Finding:
-    mend = f"pip install '{name}{bounds}'"
+    fix = f"pip install '{name}{bounds}'"
     have = _version(name)
     if have is None:
-        return Finding("library", "broken", f"{name} is not installed", mend)
+        return Finding("library", "broken", f"{name} is not installed", fix)
     if (bound := missing_bound(have, bounds)) is not None:
-        return Finding("library", "broken", f"{name} {have}, but the package needs {bound}", mend)
+        return Finding("library", "broken", f"{name} {have}, but the package needs {bound}", fix)
     return Finding("library", "ok", f"{name} {have}")
 
 
 def _extra(extra: str, purpose: str, names: list[tuple[str, str]]) -> Finding:
-    mend = f"pip install 'protein-enn[{extra}]', if you want it"
+    fix = f"pip install 'protein-enn[{extra}]', if you want it"
     versions = {name: _version(name) for name, _ in names}
     if missing := [name for name, have in versions.items() if have is None]:
-        return Finding("extra", "note", f"{extra}: {', '.join(missing)} not installed; needed for {purpose}", mend)
+        return Finding("extra", "note", f"{extra}: {', '.join(missing)} not installed; needed for {purpose}", fix)
     for name, bounds in names:
         if (bound := missing_bound(versions[name] or "", bounds)) is not None:
             return Finding(
-                "extra", "note", f"{extra}: {name} {versions[name]}, but {bound} is needed for {purpose}", mend
+                "extra", "note", f"{extra}: {name} {versions[name]}, but {bound} is needed for {purpose}", fix
             )
     return Finding("extra", "ok", f"{extra}: {', '.join(f'{name} {have}' for name, have in versions.items())}")
 

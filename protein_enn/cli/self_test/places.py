@@ -33,9 +33,9 @@ def _language_models(place: Path) -> Finding:
     return Finding("place", "ok", f"language models: {place} ({held})")
 
 
-def _room(what: str, place: Path, mend: str) -> Finding:
+def _room(what: str, place: Path, fix: str) -> Finding:
     free = shutil.disk_usage(place).free
     text = f"{what}: {place}, {free / 2**30:.1f} GiB free"
     if not os.access(place, os.W_OK | os.X_OK):
-        return Finding("place", "note", f"{text}, not writable", mend)
-    return Finding("place", "note", f"{text}: little", mend) if free < LITTLE else Finding("place", "ok", text)
+        return Finding("place", "note", f"{text}, not writable", fix)
+    return Finding("place", "note", f"{text}: little", fix) if free < LITTLE else Finding("place", "ok", text)

@@ -50,6 +50,13 @@ class Certificate:
     compilation: Compilation | None
     versions: dict[str, str]
 
+    def __repr__(self) -> str:
+        outcome = "passed" if self.passed else f"FAILED in {len(self.failures)}"
+        count = len(self.structures)
+        sizes = f"{len(self.rows)} rows of {count} structure{'s' * (count != 1)}"
+        how = f"{self.precision} on {self.device}"
+        return f"Certificate({self.subject!r}, {how}, {sizes}: {outcome}, largest error {self.worst():.1e})"
+
     @property
     def passed(self) -> bool:
         return all(row.passed for row in self.rows)

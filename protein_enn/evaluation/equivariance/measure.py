@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from protein_enn import chemistry
+from protein_enn.devices import choose_device
 from protein_enn.encoders import encoder as build_encoder
 from protein_enn.evaluation.equivariance.cases import LEVELS, Case, graph_of
 from protein_enn.evaluation.equivariance.certificate import Certificate, Row
@@ -18,7 +19,7 @@ from protein_enn.evaluation.equivariance.compilation import RECOMPILATIONS, chec
 from protein_enn.evaluation.equivariance.limits import limit
 from protein_enn.evaluation.equivariance.structures import default_structures, in_dtype, on_grid
 from protein_enn.evaluation.equivariance.subjects import PRECISIONS, WIDTHS, EncoderSubject, Subject, subject_of
-from protein_enn.predictor import Predictor, choose_device, load_predictor
+from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.structure import Structure
 from protein_enn.version import __version__
 

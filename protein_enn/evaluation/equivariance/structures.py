@@ -13,7 +13,7 @@ import torch
 
 from protein_enn.geometry.rotations import random_rotation
 from protein_enn.io import read_structure
-from protein_enn.structure import Links, OtherAtoms, Structure
+from protein_enn.structure import HeteroAtoms, Links, Structure
 
 GRID = 2.0**-13
 """Å. Multiples of it below 2,048 Å are exact in float32, so that nothing is rounded when a structure moves by 1,000 Å;
@@ -54,7 +54,7 @@ def complex_of(structure: Structure, seed: int) -> Structure:
         chains=chains,
         chain_ids=ids,
         label_chain_ids=ids,
-        others=OtherAtoms.empty(),
+        hetero=HeteroAtoms.empty(),
         links=Links.empty(),
     )
 
@@ -63,14 +63,14 @@ def on_grid(structure: Structure) -> Structure:
     """The structure in float64 about the origin, coordinates rounded to multiples of `GRID`."""
     positions = structure.positions.double()
     center = positions[structure.present].mean(0)
-    others = replace(structure.others, positions=_rounded(structure.others.positions.double() - center))
-    return replace(structure.with_positions(_rounded(positions - center)), others=others)
+    hetero = replace(structure.hetero, positions=_rounded(structure.hetero.positions.double() - center))
+    return replace(structure.with_positions(_rounded(positions - center)), hetero=hetero)
 
 
 def in_dtype(structure: Structure, dtype: torch.dtype) -> Structure:
     """The structure with coordinates of another precision."""
-    others = replace(structure.others, positions=structure.others.positions.to(dtype))
-    return replace(structure, positions=structure.positions.to(dtype), others=others)
+    hetero = replace(structure.hetero, positions=structure.hetero.positions.to(dtype))
+    return replace(structure, positions=structure.positions.to(dtype), hetero=hetero)
 
 
 def reorder_chains(structure: Structure, order: torch.Tensor) -> Structure:

@@ -188,7 +188,7 @@ class RefinementSubject(Subject):
         with self.precise():
             (first, before), *_, (last, after) = self.model.iterate(graph.to(self.device), STEPS)
         rows = graph.rows.cpu()
-        moved = displacement(_per_row(structure, rows, last.compact - first.compact))
+        moved = displacement(_per_row(structure, rows, last.atom14 - first.atom14))
         pair = torch.stack([before.lddt, after.lddt], 1).double().sigmoid()
         confidence = output(_per_row(structure, rows, pair))
         own = {f"moves in {STEPS} steps": moved, "lDDT before and after": confidence}

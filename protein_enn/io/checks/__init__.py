@@ -1,1 +1,1 @@
-"""What there is to say about a structure as read: gaps, missing atoms, what cannot be right."""
+"""Checks of a structure as read: gaps, missing atoms, implausible coordinates."""

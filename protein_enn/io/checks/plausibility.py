@@ -1,6 +1,6 @@
-"""What no protein looks like: coordinates lost, in other units, mirrored or stacked; parts that are not there.
+"""Implausible structures: coordinates lost, in other units, mirrored or stacked; missing parts.
 
-Reading goes on: each finding says what is wrong with the structure and how to mend it. Linear in time and memory.
+Nothing here refuses a structure: each finding contains what is wrong and how to fix it. Linear in time and memory.
 """
 
 from __future__ import annotations
@@ -14,51 +14,52 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.geometry.dihedrals import dihedral
-from protein_enn.io.checks.completeness import doubtful_columns, incomplete
+from protein_enn.io.checks.completeness import find_incomplete, find_unlikely_columns
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import EXAMPLES, Finding, Severity
 
 N, CA, C, CB, O = chemistry.N, chemistry.CA, chemistry.C, chemistry.CB, chemistry.O  # noqa: E741 - oxygen
 FEW = 10
-"""Atoms, bonds or residues below which a structure is too small to judge as a whole."""
+"""Fewest atoms, bonds or residues of a structure that is checked as a whole."""
 FLAT = 0.01
-"""Å, root mean square, about a plane: not even a strand is as flat."""
+"""Å, root mean square distance from a plane; no strand is as flat."""
 CA_CA = (2.5, 4.5)
-"""Å, what the median of consecutive residues may be; it is 3.8."""
+"""Å, the allowed median CA-CA distance of consecutive residues; it is 3.8 in proteins."""
 CHIRAL = 1.0
-"""Å^3: N, C and CB about CA span 2.6; less than this is distorted, not of one hand or the other."""
+"""Å^3: the chiral volume of N, C and CB about CA is 2.6; below this the residue is distorted, of no chirality."""
 SAME_PLACE = 0.1
-"""Å between two atoms at one place; bonded ones stand 1.2 apart."""
+"""Å between two atoms at one position; bonded atoms are at least 1.2 apart."""
 STACKED = 0.5
-"""Å between CAs of chains that lie on each other."""
+"""Å between CAs of chains that coincide."""
 CLASH = 2.5
-"""Å between CAs of different chains; in real contacts they keep 3.5 apart."""
+"""Å between CAs of different chains; in real contacts they are at least 3.5 apart."""
 BOND_ERROR = 0.3
-"""Å off its ideal length; in crystal structures bonds err by 0.02."""
+"""Å deviation from the ideal length; in crystal structures the error is 0.02."""
 IDEAL_BONDS = (1.459, 1.525, 1.229)
 """Å: N-CA, CA-C, C-O; Engh & Huber (2001)."""
 STRIDES = np.array([2.0**34, 2.0**17, 1.0])
-"""Of cells in a key that float64 holds exactly: 2^17 cells of 0.4 Å a side are more than any file has."""
+"""Strides of a cell key that float64 holds exactly: 2^17 cells of 0.4 Å per axis are more than any file needs."""
 
 
-def implausible(structure: Structure) -> list[Finding]:
-    """All that is implausible about a structure, the geometry first; empty for a sound one."""
+def find_implausible(structure: Structure) -> list[Finding]:
+    """Findings about a structure, geometry first; empty for a plausible one."""
     present = np.flatnonzero(structure.present.numpy())
     points = structure.positions.reshape(-1, 3).numpy()[present].astype(np.float64)
-    crowded = _crowded(points)
-    geometry = _collapsed(points, crowded) or _scaled(structure)  # either makes the other measures meaningless
+    close_pairs = _close_pairs(points)
+    owner = present // len(chemistry.ATOMS)
+    geometry = _find_collapse(points, close_pairs) or _find_wrong_scale(structure)  # the other checks need both
     if not geometry:
-        stacked = _stacked(structure) or _coincident(structure, points, present // len(chemistry.ATOMS), crowded)
-        geometry = [*_mirrored(structure), *stacked, *_bonds(structure)]
-    return [*geometry, *incomplete(structure), *doubtful_columns(structure, present)]
+        overlapping = _find_stacked_chains(structure) or _find_coincident_atoms(structure, points, owner, close_pairs)
+        geometry = [*_find_mirror_image(structure), *overlapping, *_find_wrong_bonds(structure)]
+    return [*geometry, *find_incomplete(structure), *find_unlikely_columns(structure, present)]
 
 
-def _crowded(points: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Pairs of points in the same cell (m, 2), all those within SAME_PLACE of each other among them; a cell's fourth
-    point and more are paired with three others only.
+def _close_pairs(points: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Pairs of points in the same cell, (m, 2): they include all pairs within SAME_PLACE of each other.
 
-    Four grids of cells four times as wide, each shifted by that much along the diagonal: a close pair straddles a wall
-    of at most one grid in each of three dimensions.
+    In a cell of more than four points, each is paired with three others only. There are four grids, whose cells are
+    4 SAME_PLACE wide, each shifted by SAME_PLACE along the diagonal: a close pair is divided by a cell boundary in at
+    most one grid per dimension.
     """
     if len(points) < 2:
         return np.zeros((0, 2), dtype=np.int64)
@@ -67,7 +68,7 @@ def _crowded(points: NDArray[np.float64]) -> NDArray[np.int64]:
     for shift in (0.0, 0.25, 0.5, 0.75):
         key = np.floor(scaled + shift) @ STRIDES
         ordered = np.sort(key)
-        if not (ordered[1:] == ordered[:-1]).any():  # the common case, at half the price of argsort
+        if not (ordered[1:] == ordered[:-1]).any():  # the common case, in half the time of argsort
             continue
         order = np.argsort(key, kind="stable")
         for step in (1, 2, 3):
@@ -77,29 +78,29 @@ def _crowded(points: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.concatenate([np.zeros((0, 2), dtype=np.int64), *pairs])
 
 
-def _collapsed(points: NDArray[np.float64], crowded: NDArray[np.int64]) -> list[Finding]:
+def _find_collapse(points: NDArray[np.float64], close_pairs: NDArray[np.int64]) -> list[Finding]:
     count = len(points)
     if count < FEW:
         return []
-    if len(crowded) > count:  # the median of a majority is that majority
-        together = int((points == np.median(points, axis=0)).all(axis=1).sum())
-        if 2 * together > count:
-            message = f"{together} of {count} atoms are at one point: the coordinates are lost; get the file again"
-            return [Finding("one-point", "error", message, together)]
+    if len(close_pairs) > count:  # the median of a majority is that majority
+        coincident = int((points == np.median(points, axis=0)).all(axis=1).sum())
+        if 2 * coincident > count:
+            message = f"{coincident} of {count} atoms are at one point: the coordinates are lost; get the file again"
+            return [Finding("one-point", "error", message, coincident)]
     points = points - np.ones(count) @ points / count  # points.mean(axis=0) is three times slower
-    lost = int((np.linalg.eigvalsh(points.T @ points / count) < FLAT**2).sum())
-    if not lost:
+    flat_dimensions = int((np.linalg.eigvalsh(points.T @ points / count) < FLAT**2).sum())
+    if not flat_dimensions:
         return []
-    shape = {1: "a plane", 2: "a line", 3: "one point"}[lost]
+    shape = {1: "a plane", 2: "a line", 3: "one point"}[flat_dimensions]
     message = f"all {count} atoms lie on {shape}: a coordinate column is lost or repeated; get the file again"
     return [Finding("flat", "error", message, count)]
 
 
-def _scaled(structure: Structure) -> list[Finding]:
+def _find_wrong_scale(structure: Structure) -> list[Finding]:
     labels, numbers, chains = structure.label_numbers, structure.numbers, structure.chains
     next_in_sequence = (labels[1:] == labels[:-1] + 1) | (numbers[1:] == numbers[:-1] + 1)
-    there = structure.present[:, CA]
-    pairs = (chains[1:] == chains[:-1]) & next_in_sequence & there[1:] & there[:-1]
+    present = structure.present[:, CA]
+    pairs = (chains[1:] == chains[:-1]) & next_in_sequence & present[1:] & present[:-1]
     distances = torch.linalg.vector_norm(structure.ca[1:] - structure.ca[:-1], dim=-1)[pairs]
     if len(distances) < FEW // 2:
         return []
@@ -108,76 +109,77 @@ def _scaled(structure: Structure) -> list[Finding]:
         return []
     message = f"CAs of consecutive residues are {median:.3g} Å apart (median), not 3.8: "
     if 0.25 < median < 0.45:
-        message += "the coordinates are in nanometres; multiply them by 10"
+        message += "the coordinates are in nanometers; multiply them by 10"
         return [Finding("nanometres", "error", message, len(distances))]
     message += "another scale, or residues out of order; check what wrote the file"
     return [Finding("scale", "error", message, len(distances))]
 
 
-def _mirrored(structure: Structure) -> list[Finding]:
-    """By the hand of each CA that has a CB; else by phi, negative in L-residues; else by the turn of helices."""
+def _find_mirror_image(structure: Structure) -> list[Finding]:
+    """By the chirality of each CA with a CB; else by phi, negative in L-residues; else by the handedness of helices."""
     position, present = structure.positions, structure.present
     named = (structure.residues != chemistry.UNKNOWN) & (structure.residues != chemistry.RESIDUE_INDEX["GLY"])
     chiral = named & present[:, [N, CA, C, CB]].all(1)
-    judged = int(chiral.sum())
-    if judged >= FEW or 2 * judged > int(named.sum()):
+    total = int(chiral.sum())
+    if total >= FEW or 2 * total > int(named.sum()):
         n, c, cb = (position[:, atom] - position[:, CA] for atom in (N, C, CB))
         volume = (torch.linalg.cross(n, c) * cb).sum(-1)
         rows = (chiral & (volume < -CHIRAL)).nonzero()[:, 0]
         wrong = len(rows)
-        if wrong > max(judged // 2, 2):
-            return [_mirror(f"{wrong} of {judged} residues are D-amino acids by their CB", wrong)]
-        message = f"{wrong} of {judged} residues have the hand of D-amino acids but L names: check them, or rename them"
-        return [Finding("d-handed", "warning", message, wrong, _places(structure, rows))] if wrong else []
+        if wrong > max(total // 2, 2):
+            return [_mirror_image(f"{wrong} of {total} residues are D-amino acids by their CB", wrong)]
+        message = f"{wrong} of {total} residues have the chirality of D-amino acids but L names: check or rename them"
+        return [Finding("d-handed", "warning", message, wrong, _residue_ids(structure, rows))] if wrong else []
     trace = present[:, CA]
-    joined = (structure.chains[1:] == structure.chains[:-1]) & trace[1:] & trace[:-1]
+    bonded = (structure.chains[1:] == structure.chains[:-1]) & trace[1:] & trace[:-1]
     if int(present[:, [N, CA, C]].all(1).sum()) > len(structure) // 2:
-        joined &= present[:-1, C] & present[1:, [N, C]].all(1) & named[1:]
+        bonded &= present[:-1, C] & present[1:, [N, C]].all(1) & named[1:]
         peptide = torch.linalg.vector_norm(position[1:, N] - position[:-1, C], dim=-1) < chemistry.PEPTIDE_BREAK
-        phi = dihedral(position[:-1, C], position[1:, N], position[1:, CA], position[1:, C])[joined & peptide]
+        phi = dihedral(position[:-1, C], position[1:, N], position[1:, CA], position[1:, C])[bonded & peptide]
         right, left, what = int((phi < 0).sum()), int((phi > 0).sum()), "residues have positive phi"
     else:
         ca = structure.ca
-        joined &= torch.linalg.vector_norm(ca[1:] - ca[:-1], dim=-1) < CA_CA[1]
-        turns = joined[:-2] & joined[1:-1] & joined[2:]
-        turns &= torch.linalg.vector_norm(ca[3:] - ca[:-3], dim=-1) < 6.0  # Å: a helix, not a strand
-        turn = torch.rad2deg(dihedral(ca[:-3], ca[1:-2], ca[2:-1], ca[3:]))[turns]
-        right, left = int(((turn > 35) & (turn < 65)).sum()), int(((turn < -35) & (turn > -65)).sum())
+        bonded &= torch.linalg.vector_norm(ca[1:] - ca[:-1], dim=-1) < CA_CA[1]
+        helical = bonded[:-2] & bonded[1:-1] & bonded[2:]
+        helical &= torch.linalg.vector_norm(ca[3:] - ca[:-3], dim=-1) < 6.0  # Å: a helix, not a strand
+        angle = torch.rad2deg(dihedral(ca[:-3], ca[1:-2], ca[2:-1], ca[3:]))[helical]
+        right, left = int(((angle > 35) & (angle < 65)).sum()), int(((angle < -35) & (angle > -65)).sum())
         what = "helical turns are left-handed"
-    return [_mirror(f"{left} of {left + right} {what}", left)] if left >= FEW and left > 2 * right else []
+    return [_mirror_image(f"{left} of {left + right} {what}", left)] if left >= FEW and left > 2 * right else []
 
 
-def _mirror(reason: str, count: int) -> Finding:
+def _mirror_image(reason: str, count: int) -> Finding:
     message = f"{reason}: this is the mirror image of a protein; change the sign of one coordinate"
     return Finding("mirror-image", "error", message, count)
 
 
-def _stacked(structure: Structure) -> list[Finding]:
-    """Chains most of whose CAs stand on, or some of them in, another chain; alternatives by their occupancies."""
+def _find_stacked_chains(structure: Structure) -> list[Finding]:
+    """Chains with most CAs at those of another chain, or some within a clash distance; alternatives by occupancy."""
     chains, k = structure.chains, len(structure.chain_ids)
     rows = structure.present[:, CA].nonzero()[:, 0]
     if k < 2 or len(rows) < 2:
         return []
     ca = structure.ca[rows].double().numpy()
-    found, partners = cKDTree(ca).query(ca, k=8, distance_upper_bound=CLASH)  # chain neighbours are out of reach
-    here, rank = np.nonzero(np.isfinite(found))
-    distance, owner, other = (torch.from_numpy(x) for x in (found[here, rank], here, partners[here, rank]))
-    apart = chains[rows[owner]] != chains[rows[other]]
-    if not apart.any():
+    distances, partners = cKDTree(ca).query(ca, k=8, distance_upper_bound=CLASH)  # neighbors in the chain are farther
+    near, rank = np.nonzero(np.isfinite(distances))
+    pairs = (distances[near, rank], near, partners[near, rank])
+    distance, owner, other = (torch.from_numpy(x) for x in pairs)
+    different = chains[rows[owner]] != chains[rows[other]]
+    if not different.any():
         return []
-    distance, owner, other = distance[apart], rows[owner[apart]], rows[other[apart]]
+    distance, owner, other = distance[different], rows[owner[different]], rows[other[different]]
     size = torch.bincount(chains[rows], minlength=k)
     on_top = torch.bincount(chains[owner[distance < STACKED].unique()], minlength=k) * 2 > size
     inside = torch.bincount(chains[owner.unique()], minlength=k) > 0
     full = structure.occupancies[owner, CA] + structure.occupancies[other, CA] > 1.01
     alternative = inside & (torch.bincount(chains[owner[full]], minlength=k) == 0)
-    verdicts: tuple[tuple[str, Severity, Tensor, str], ...] = (
+    cases: tuple[tuple[str, Severity, Tensor, str], ...] = (
         ("stacked-chains", "error", on_top & ~alternative, "lie on another: keep one of each, or move the copies"),
-        ("clashing-chains", "warning", inside & ~on_top & ~alternative, "run into another: check their places"),
-        ("alternative-chains", "warning", alternative, "share their place by occupancy: choose one of each set"),
+        ("clashing-chains", "warning", inside & ~on_top & ~alternative, "clash with another: check their positions"),
+        ("alternative-chains", "warning", alternative, "are alternatives by their occupancies: choose one of each set"),
     )
     findings = []
-    for code, severity, chosen, message in verdicts:
+    for code, severity, chosen, message in cases:
         ids = tuple(dict.fromkeys(structure.chain_ids[i] for i in chosen.nonzero()[:, 0].tolist()))
         if ids:
             text = f"chain(s) {', '.join(ids[:EXAMPLES])} {message}"
@@ -185,33 +187,33 @@ def _stacked(structure: Structure) -> list[Finding]:
     return findings
 
 
-def _coincident(
-    structure: Structure, points: NDArray[np.float64], owner: NDArray[np.int64], crowded: NDArray[np.int64]
+def _find_coincident_atoms(
+    structure: Structure, points: NDArray[np.float64], owner: NDArray[np.int64], close_pairs: NDArray[np.int64]
 ) -> list[Finding]:
-    """Atoms of different residues at one place."""
-    if not len(crowded):
+    """Atoms of different residues at one position."""
+    if not len(close_pairs):
         return []
-    a, b = crowded.T
+    a, b = close_pairs.T
     close = (owner[a] != owner[b]) & (((points[a] - points[b]) ** 2).sum(axis=1) < SAME_PLACE**2)
-    rows = torch.from_numpy(np.unique(owner[crowded[close]]))
+    rows = torch.from_numpy(np.unique(owner[close_pairs[close]]))
     if not len(rows):
         return []
-    message = f"{len(rows)} of {len(structure)} residues have atoms at the place of another's: remove the copies"
+    message = f"{len(rows)} of {len(structure)} residues have atoms at positions of another residue: remove the copies"
     severity: Severity = "error" if 5 * len(rows) > len(structure) and len(rows) >= FEW else "warning"
-    return [Finding("atoms-coincide", severity, message, len(rows), _places(structure, rows))]
+    return [Finding("atoms-coincide", severity, message, len(rows), _residue_ids(structure, rows))]
 
 
-def _bonds(structure: Structure) -> list[Finding]:
+def _find_wrong_bonds(structure: Structure) -> list[Finding]:
     a, b = [CA, C, O], [N, CA, C]
-    there = structure.present[:, a] & structure.present[:, b]
+    present = structure.present[:, a] & structure.present[:, b]
     length = torch.linalg.vector_norm(structure.positions[:, a] - structure.positions[:, b], dim=-1)
-    wrong = int(((length - torch.tensor(IDEAL_BONDS)).abs() > BOND_ERROR).logical_and(there).sum())
-    bonds = int(there.sum())
+    wrong = int(((length - torch.tensor(IDEAL_BONDS)).abs() > BOND_ERROR).logical_and(present).sum())
+    bonds = int(present.sum())
     if wrong < FEW or 5 * wrong < bonds:
         return []
     message = f"{wrong} of {bonds} backbone bonds are off by more than {BOND_ERROR} Å: relax or rebuild the model"
     return [Finding("bond-lengths", "warning", message, wrong)]
 
 
-def _places(structure: Structure, rows: Int[Tensor, "m"]) -> tuple[str, ...]:
+def _residue_ids(structure: Structure, rows: Int[Tensor, "m"]) -> tuple[str, ...]:
     return tuple(structure.residue_id(i) for i in rows[:EXAMPLES].tolist())

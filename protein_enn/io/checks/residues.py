@@ -1,4 +1,4 @@
-"""What there is to say about the residues of a structure: read as something else, or not whole."""
+"""Residues that were read as another type, and residues with missing or partly occupied atoms."""
 
 from __future__ import annotations
 
@@ -15,53 +15,53 @@ from protein_enn.structure.audit import EXAMPLES, Finding, Severity
 
 def describe_residues(structure: Structure) -> list[Finding]:
     """Findings about names, missing atoms and occupancies."""
-    return [*_renamed(structure), *_incomplete(structure)]
+    return [*_find_renamed(structure), *_find_incomplete(structure)]
 
 
-def _renamed(structure: Structure) -> list[Finding]:
-    places: dict[str, list[int]] = {}
+def _find_renamed(structure: Structure) -> list[Finding]:
+    rows_of_name: dict[str, list[int]] = {}
     for i, name in enumerate(structure.residue_names):
         if name not in chemistry.RESIDUE_INDEX or name == "UNK":
-            places.setdefault(name, []).append(i)
+            rows_of_name.setdefault(name, []).append(i)
     findings = []
-    for name, rows in places.items():
+    for name, rows in rows_of_name.items():
         info = component(name)
         parent = chemistry.RESIDUES[info.residue]
         if info.mirrored:
-            words = f"D-amino acids {name} were read as unknown (X)"
-            findings.append(_finding(structure, "d-amino-acids", "warning", words, rows))
+            description = f"D-amino acids {name} were read as unknown (X)"
+            findings.append(_finding(structure, "d-amino-acids", "warning", description, rows))
         elif info.residue == chemistry.UNKNOWN:
-            words = f"residues {name} were read as unknown (X)"
-            findings.append(_finding(structure, "unknown-residues", "warning", words, rows))
+            description = f"residues {name} were read as unknown (X)"
+            findings.append(_finding(structure, "unknown-residues", "warning", description, rows))
         else:
-            words = f"residues {name} were read as {parent}"
-            findings.append(_finding(structure, "modified-residues", "note", words, rows))
+            description = f"residues {name} were read as {parent}"
+            findings.append(_finding(structure, "modified-residues", "note", description, rows))
     return findings
 
 
-def _incomplete(structure: Structure) -> list[Finding]:
+def _find_incomplete(structure: Structure) -> list[Finding]:
     present = structure.present
     n, ca, c, o = (present[:, i] for i in chemistry.BACKBONE)
     backbone = n & ca & c & o
     lacking = (_side_chains()[structure.residues] & ~present).any(-1) & backbone
     unoccupied = (present & (structure.occupancies == 0)).any(-1)
-    crowded = (present & (structure.occupancies > 1)).any(-1)
+    above_one = (present & (structure.occupancies > 1)).any(-1)
     cases: list[tuple[str, Severity, str, Tensor]] = [
         ("incomplete-backbone", "warning", "residues lack N, CA, C or O", ~backbone),
         ("incomplete-side-chain", "note", "residues lack side-chain atoms", lacking),
         ("zero-occupancy", "note", "residues have atoms of occupancy 0", unoccupied),
-        ("high-occupancy", "warning", "residues have atoms of an occupancy above 1", crowded),
+        ("high-occupancy", "warning", "residues have atoms of an occupancy above 1", above_one),
     ]
     return [
-        _finding(structure, code, severity, words, mask.nonzero()[:, 0].tolist())
-        for code, severity, words, mask in cases
+        _finding(structure, code, severity, description, mask.nonzero()[:, 0].tolist())
+        for code, severity, description, mask in cases
         if mask.any()
     ]
 
 
 @cache
 def _side_chains() -> Tensor:
-    """Which of the 37 atoms a whole side chain of each residue type has; none of an unknown one."""
+    """Which of the 37 atoms the complete side chain of each residue type has; none for an unknown residue."""
     mask = torch.zeros(len(chemistry.RESIDUES), len(chemistry.ATOMS), dtype=torch.bool)
     for i, name in enumerate(chemistry.RESIDUES):
         if i != chemistry.UNKNOWN:
@@ -69,6 +69,6 @@ def _side_chains() -> Tensor:
     return mask
 
 
-def _finding(structure: Structure, code: str, severity: Severity, words: str, rows: list[int]) -> Finding:
+def _finding(structure: Structure, code: str, severity: Severity, description: str, rows: list[int]) -> Finding:
     ids = tuple(structure.residue_id(i) for i in rows[:EXAMPLES])
-    return Finding(code, severity, f"{len(rows)} {words}", len(rows), ids)
+    return Finding(code, severity, f"{len(rows)} {description}", len(rows), ids)

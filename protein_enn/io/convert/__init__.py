@@ -1,1 +1,1 @@
-"""Atom tables to structures: what the atoms are."""
+"""From atom tables to structures: residues, conformers, context, links and assemblies."""

@@ -1,4 +1,4 @@
-"""An atom table to a `Structure`: which residues are protein, which atom goes to which slot, and what was dropped."""
+"""From an atom table to a `Structure`: the protein residues, the slots of their atoms, and what was dropped."""
 
 from __future__ import annotations
 
@@ -24,20 +24,38 @@ WIDTH = len(chemistry.ATOMS)
 
 
 def assemble(table: AtomTable, name: str, file: str, source: Source, record: Record) -> Structure:
-    """The structure of one model. `source.rows` is filled in here, and `record` with what was dropped.
+    """The structure of one model, with `source.rows` filled in.
 
-    Raises EmptyStructureError when no protein residue is left, CoordinateError and FormatError for impossible atoms.
+    Parameters
+    ----------
+    table
+        The atoms of the model.
+    name
+        Name of the structure.
+    file
+        Name for messages.
+    source
+        The file; its rows are not used.
+    record
+        Gets findings and the counts of dropped atoms.
+
+    Raises
+    ------
+    EmptyStructureError
+        There is no protein residue.
+    CoordinateError, FormatError
+        An atom is invalid.
     """
-    table = _without_unplaced(table, record)
+    table = _drop_unplaced(table, record)
     check_atoms(table, file)
     table = replace(table, elements=elements_of(table.elements, table.names, table.residue_names))
-    table = _name_blank_chains(_without_hydrogens(_without_dummies(table, record), record), record)
+    table = _name_blank_chains(_drop_hydrogens(_drop_dummies(table, record), record), record)
     if not len(table):
         raise EmptyStructureError(f"{file}: no atoms other than hydrogen and dummies; give a file with heavy atoms")
     grouping, joined = group_residues(table)
-    grouping, others, conformers = choose_conformers(grouping, file)
+    grouping, alternatives, conformers = choose_conformers(grouping, file)
     record.findings += joined
-    record.drop(OTHER_CONFORMER, "conformer-atoms-dropped", "atoms of other conformers were dropped", others)
+    record.drop(OTHER_CONFORMER, "conformer-atoms-dropped", "atoms of other conformers were dropped", alternatives)
     record.findings += conformers
     slots = _slots(grouping.table)
     protein = protein_groups(grouping, slots)
@@ -50,29 +68,29 @@ def assemble(table: AtomTable, name: str, file: str, source: Source, record: Rec
     context, rows = gather_context(grouping, protein, atoms, record)
     record.findings += describe_context(context)
     assert structure.source is not None  # _fill gives it one
-    return replace(structure, others=context, source=replace(structure.source, others=torch.from_numpy(rows)))
+    return replace(structure, hetero=context, source=replace(structure.source, hetero=torch.from_numpy(rows)))
 
 
-def _without_unplaced(table: AtomTable, record: Record) -> AtomTable:
-    if table.placed.all():
+def _drop_unplaced(table: AtomTable, record: Record) -> AtomTable:
+    if table.has_position.all():
         return table
-    count = int((~table.placed).sum())
-    places = tuple(table.where(i) for i in np.flatnonzero(~table.placed)[:10].tolist())
+    count = int((~table.has_position).sum())
+    places = tuple(table.where(i) for i in np.flatnonzero(~table.has_position)[:10].tolist())
     message = f"{count} atoms without coordinates were left out"
     record.dropped["no coordinates"] += count
     record.findings.append(Finding("atoms-without-coordinates", "warning", message, count, places))
-    return table.take(table.placed)
+    return table.take(table.has_position)
 
 
-def _without_dummies(table: AtomTable, record: Record) -> AtomTable:
-    """Without the points that are no atoms: OPM and PPM draw the planes of a membrane with some thousands of them."""
+def _drop_dummies(table: AtomTable, record: Record) -> AtomTable:
+    """Drop points that are not atoms: OPM and PPM mark the planes of a membrane with thousands of them."""
     dummy = table.residue_names.are(DUMMY)
     count = int(dummy.sum())
     record.drop("dummy", "dummies-dropped", f"dummy atoms ({DUMMY}, as of a membrane's planes) were dropped", count)
     return table.take(~dummy) if count else table
 
 
-def _without_hydrogens(table: AtomTable, record: Record) -> AtomTable:
+def _drop_hydrogens(table: AtomTable, record: Record) -> AtomTable:
     hydrogen = table.elements.are("H", "D")
     count = int(hydrogen.sum())
     record.drop("hydrogen", "hydrogens-dropped", "hydrogen atoms were dropped", count)
@@ -110,7 +128,7 @@ def _fill(
     source: Source,
     record: Record,
 ) -> tuple[Structure, NDArray[np.int64]]:
-    """The protein without its context; the rows of `grouping.table` that found no slot."""
+    """The protein without its context, and the rows of `grouping.table` that have no slot."""
     table = grouping.table
     first = grouping.starts[protein]
     chains, chain_ids = _chains_of(table, first)
@@ -127,7 +145,7 @@ def _fill(
     slots = slots[atoms]
     leftover = atoms[slots < 0]
     atoms, flat = atoms[slots >= 0], (owner * WIDTH + slots)[slots >= 0]
-    atoms, flat = _without_duplicates(table, atoms, flat, file, record)
+    atoms, flat = _drop_duplicates(table, atoms, flat, file, record)
     positions = np.zeros((n * WIDTH, 3), dtype=np.float32)
     b_factors, occupancies = np.zeros((2, n * WIDTH), dtype=np.float32)
     present = np.zeros(n * WIDTH, dtype=bool)
@@ -154,27 +172,27 @@ def _fill(
 
 
 def _slots(table: AtomTable) -> NDArray[np.int64]:
-    """The slot of each atom in the residue that its residue name stands for, -1: none."""
+    """The slot of each atom in a residue of its name; -1 without a slot."""
     names, residues = table.names.values, table.residue_names.values
     pairs, inverse = ranks(table.residue_names.codes * len(names) + table.names.codes)
     owners = [component(residue).residue for residue in residues]
-    found = [slot(owners[pair // len(names)], names[pair % len(names)]) for pair in pairs.tolist()]
-    return np.array(found, dtype=np.int64)[inverse]
+    slots = [slot(owners[pair // len(names)], names[pair % len(names)]) for pair in pairs.tolist()]
+    return np.array(slots, dtype=np.int64)[inverse]
 
 
-def _without_duplicates(
+def _drop_duplicates(
     table: AtomTable, atoms: NDArray[np.int64], flat: NDArray[np.int64], file: str, record: Record
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """An atom given twice is read once, the first time, if both agree to 0.001 Å or their occupancies add up to no more
-    than 1 (conformers that lack their labels); else a FormatError."""
+    """Keep the first of repeated atoms, where they agree to 0.001 Å or their occupancies add up to at most 1
+    (conformers without labels); else a FormatError."""
     count = np.bincount(flat, minlength=1)
     if count.max() < 2:
         return atoms, flat
     _, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
-    apart = np.abs(table.positions[atoms] - table.positions[atoms[first[inverse]]]).max(axis=1) > 1e-3
+    differs = np.abs(table.positions[atoms] - table.positions[atoms[first[inverse]]]).max(axis=1) > 1e-3
     total = np.bincount(inverse, weights=table.occupancies[atoms])[inverse]
-    if (apart & (total > 1.01)).any():
-        i = int(np.argmax(apart & (total > 1.01)))
+    if (differs & (total > 1.01)).any():
+        i = int(np.argmax(differs & (total > 1.01)))
         again, before = int(atoms[i]), int(atoms[first[inverse[i]]])
         residue = f"{table.residue_names[again]} {table.residue_id(again)}"
         raise FormatError(
@@ -182,9 +200,9 @@ def _without_duplicates(
             f" {table.where(before)} with other coordinates; give copies their own chain ids, conformers altloc labels"
         )
     kept = np.sort(first)
-    twice = np.setdiff1d(np.arange(len(atoms)), kept)
-    places = tuple(dict.fromkeys(table.residue_id(i) for i in atoms[twice[:10]].tolist()))
-    message = f"{len(twice)} atoms given twice were read once"
-    record.dropped["given twice"] += len(twice)
-    record.findings.append(Finding("duplicate-atoms", "warning", message, len(twice), places))
+    repeated = np.setdiff1d(np.arange(len(atoms)), kept)
+    places = tuple(dict.fromkeys(table.residue_id(i) for i in atoms[repeated[:10]].tolist()))
+    message = f"{len(repeated)} atoms given twice were read once"
+    record.dropped["given twice"] += len(repeated)
+    record.findings.append(Finding("duplicate-atoms", "warning", message, len(repeated), places))
     return atoms[kept], flat[kept]

@@ -1,4 +1,4 @@
-"""Biological assemblies: copies of chains, as PDB REMARK 350 or the assembly categories of mmCIF tell."""
+"""Biological assemblies: copies of chains, as declared by PDB REMARK 350 or the assembly categories of mmCIF."""
 
 from __future__ import annotations
 
@@ -16,25 +16,41 @@ from protein_enn.io.table.atoms import AtomTable
 from protein_enn.io.table.labels import Labels
 
 MOST_ATOMS = 5_000_000
-"""An assembly of more atoms is refused."""
+"""Most atoms of an assembly."""
 TOLERANCE = 1e-2
-"""A matrix is a rotation when its determinant is 1 and its rows are orthonormal, both to this."""
+"""Tolerance of the determinant (1) and of the orthonormal rows of a rotation matrix."""
 NO_CHAIN_ID = "NULL"
-"""How REMARK 350 writes the chain whose id is blank."""
+"""The name in REMARK 350 of the chain with a blank id."""
 
 
 def build_assembly(table: AtomTable, header: gemmi.Structure, assembly: str, file: str) -> AtomTable:
     """The atoms of an assembly, operator by operator; `rows` are those of the original atoms.
 
-    A chain moved by the first operator that takes it keeps its id; by the next it is "A-2", then "A-3"; what shares an
-    author chain is counted together. Numbers that would collide with ids of the file are left out. The identity leaves
-    coordinates as they are to the last bit.
+    The first copy of chain A keeps its id, the next ones are "A-2", "A-3", ...; all molecules of one author chain are
+    numbered together. Numbers that are part of other chain ids are left out. The identity does not change coordinates.
 
-    EmptyStructureError without such an assembly or its chains, FormatError for an operator that is no rotation,
-    StructureError beyond MOST_ATOMS.
+    Parameters
+    ----------
+    table
+        The atoms of a model.
+    header
+        Its assemblies.
+    assembly
+        The id of one.
+    file
+        Name for messages.
+
+    Raises
+    ------
+    EmptyStructureError
+        There is no such assembly, or none of its chains is in the table.
+    FormatError
+        An operator is no rotation.
+    StructureError
+        The assembly has more than MOST_ATOMS atoms.
     """
-    wanted = _find(header, assembly, file)
-    blocks = list(_blocks(table, wanted))
+    chosen = _find_assembly(header, assembly, file)
+    blocks = list(_blocks(table, chosen))
     total = sum(len(atoms) for atoms, _ in blocks)
     if not total:
         raise EmptyStructureError(f"{file}: assembly {assembly} has no chains of this file; read it without assembly")
@@ -45,43 +61,43 @@ def build_assembly(table: AtomTable, header: gemmi.Structure, assembly: str, fil
     for _, operator in blocks:
         _check(operator, assembly, file)
     index = np.concatenate([atoms for atoms, _ in blocks])
-    positions = np.concatenate([_moved(table.positions[atoms], operator) for atoms, operator in blocks])
+    positions = np.concatenate([_transform(table.positions[atoms], operator) for atoms, operator in blocks])
     copies = _copies(table, blocks)
     return replace(
         table.take(index),
         positions=positions,
-        chains=_renamed(table.chains, index, copies),
-        label_chains=_renamed(table.label_chains, index, copies),
+        chains=_rename_chains(table.chains, index, copies),
+        label_chains=_rename_chains(table.label_chains, index, copies),
     )
 
 
-def _find(header: gemmi.Structure, assembly: str, file: str) -> gemmi.Assembly:
+def _find_assembly(header: gemmi.Structure, assembly: str, file: str) -> gemmi.Assembly:
     names = [a.name for a in header.assemblies]
     if assembly in names:
         return header.assemblies[names.index(assembly)]
-    there = f"there are {', '.join(names[:20])}" if names else "the file declares none"
-    raise EmptyStructureError(f"{file}: no assembly {assembly!r}; {there}")
+    available = f"there are {', '.join(names[:20])}" if names else "the file declares none"
+    raise EmptyStructureError(f"{file}: no assembly {assembly!r}; {available}")
 
 
 def _blocks(table: AtomTable, assembly: gemmi.Assembly) -> Iterator[tuple[NDArray[np.int64], gemmi.Assembly.Operator]]:
-    """Atoms and the operator that moves them; an operator takes a chain once, however often it is named."""
+    """Atoms and the operator that moves them; an operator is applied once to each chain."""
 
     @cache
     def atoms(author: frozenset[str], label: frozenset[str]) -> NDArray[np.int64]:
         return np.flatnonzero(table.chains.are(*author) | table.label_chains.are(*label))
 
-    taken: dict[tuple[float, ...], tuple[frozenset[str], frozenset[str]]] = {}
+    chains_of_operator: dict[tuple[float, ...], tuple[frozenset[str], frozenset[str]]] = {}
     for generator in assembly.generators:
         author = frozenset("" if c == NO_CHAIN_ID and c not in table.chains.values else c for c in generator.chains)
         label = frozenset(generator.subchains)
         for operator in generator.operators:
-            before = taken.get(_key(operator), (frozenset(), frozenset()))
-            taken[_key(operator)] = (before[0] | author, before[1] | label)
-            yield atoms(author - before[0], label - before[1]), operator
+            previous = chains_of_operator.get(_key(operator), (frozenset(), frozenset()))
+            chains_of_operator[_key(operator)] = (previous[0] | author, previous[1] | label)
+            yield atoms(author - previous[0], label - previous[1]), operator
 
 
 def _key(operator: gemmi.Assembly.Operator) -> tuple[float, ...]:
-    """An operator by what it does: numbers in REMARK 350 may begin anew with each group of chains."""
+    """An operator by its matrix and shift: numbers in REMARK 350 may restart with each group of chains."""
     return (*np.array(operator.transform.mat.tolist()).ravel().tolist(), *operator.transform.vec.tolist())
 
 
@@ -92,10 +108,10 @@ def _check(operator: gemmi.Assembly.Operator, assembly: str, file: str) -> None:
         raise FormatError(f"{file}: {name} is not defined, or not by finite numbers; define it, or read no assembly")
     determinant = float(np.linalg.det(matrix))
     if abs(determinant - 1) > TOLERANCE or np.abs(matrix @ matrix.T - np.eye(3)).max() > TOLERANCE:
-        raise FormatError(f"{file}: {name} is no rotation (determinant {determinant:.3f}); mend its matrix")
+        raise FormatError(f"{file}: {name} is no rotation (determinant {determinant:.3f}); correct its matrix")
 
 
-def _moved(positions: NDArray[np.float64], operator: gemmi.Assembly.Operator) -> NDArray[np.float64]:
+def _transform(positions: NDArray[np.float64], operator: gemmi.Assembly.Operator) -> NDArray[np.float64]:
     matrix, shift = np.array(operator.transform.mat.tolist()), np.array(operator.transform.vec.tolist())
     if (matrix == np.eye(3)).all() and not shift.any():
         return positions
@@ -103,27 +119,27 @@ def _moved(positions: NDArray[np.float64], operator: gemmi.Assembly.Operator) ->
 
 
 def _copies(table: AtomTable, blocks: list[tuple[NDArray[np.int64], gemmi.Assembly.Operator]]) -> NDArray[np.int64]:
-    """The copy, from 1, that each atom of all blocks is in: the place of its operator among those of its chain."""
+    """The copy, from 1, of each atom of all blocks: the rank of its operator among the operators of its chain."""
     ids = (*table.chains.values, *table.label_chains.values)
     used = {int(end[1]) for end in (re.search(r"-([1-9]\d{0,8})$", name) for name in ids) if end}
     free = [1] + [n for n in range(2, len(blocks) + len(used) + 2) if n not in used]
-    seen: list[dict[tuple[float, ...], int]] = [{} for _ in table.chains.values]
+    operators_of_chain: list[dict[tuple[float, ...], int]] = [{} for _ in table.chains.values]
     numbers = []
     for atoms, operator in blocks:
         codes, key = table.chains.codes[atoms], _key(operator)
-        number = np.zeros(len(seen), dtype=np.int64)
+        number = np.zeros(len(operators_of_chain), dtype=np.int64)
         for chain in np.unique(codes).tolist():
-            number[chain] = free[seen[chain].setdefault(key, len(seen[chain]))]
+            number[chain] = free[operators_of_chain[chain].setdefault(key, len(operators_of_chain[chain]))]
         numbers.append(number[codes])
     return np.concatenate(numbers)
 
 
-def _renamed(chains: Labels, index: NDArray[np.int64], copies: NDArray[np.int64]) -> Labels:
-    """Ids of the chosen atoms, with the number of the copy from the second on."""
+def _rename_chains(chains: Labels, index: NDArray[np.int64], copies: NDArray[np.int64]) -> Labels:
+    """Ids of the chosen atoms, with the number of the copy from the second copy on."""
     most = int(copies.max()) + 1
     codes = chains.codes[index] * most + copies
     occurring = np.flatnonzero(np.bincount(codes))
-    place = np.zeros(int(occurring[-1]) + 1, dtype=np.int64)
-    place[occurring] = np.arange(len(occurring))
+    new_code = np.zeros(int(occurring[-1]) + 1, dtype=np.int64)
+    new_code[occurring] = np.arange(len(occurring))
     names = [(chains.values[code // most], code % most) for code in occurring.tolist()]
-    return Labels(tuple(name if copy == 1 else f"{name}-{copy}" for name, copy in names), place[codes])
+    return Labels(tuple(name if copy == 1 else f"{name}-{copy}" for name, copy in names), new_code[codes])

@@ -1,4 +1,4 @@
-"""Residues in an atom table, and the choice of one conformer for each."""
+"""The residues of an atom table, and the choice of one conformer for each."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Grouping:
 
 
 def group_residues(table: AtomTable) -> tuple[Grouping, list[Finding]]:
-    """Atoms of one (chain, number, insertion code) together, at the place where the first of them stood.
+    """Group the atoms of each (chain, number, insertion code), in the order of their first atoms.
 
-    A protein residue is gathered from anywhere in the file, so chains may be interleaved and residues split; the two
-    residues of a microheterogeneity share an id and thus a group. Other molecules (waters that reuse numbers) are
+    The atoms of a protein residue are gathered from the whole file: chains may be interleaved and residues split. The
+    two residues of a microheterogeneity have one id and are one group. Other molecules (waters that reuse numbers) are
     joined only to their direct predecessor.
     """
     ids = (table.label_chains.codes, table.chains.codes, table.numbers, table.insertion_codes.codes)
@@ -39,21 +39,21 @@ def group_residues(table: AtomTable) -> tuple[Grouping, list[Finding]]:
     for column in ids:
         changed[1:] |= column[1:] != column[:-1]
     runs = np.flatnonzero(changed)
-    places, names = combine(*(column[runs] for column in ids)), names[runs]
+    residue_codes, names = combine(*(column[runs] for column in ids)), names[runs]
     amino = table.residue_names.take(runs).map(lambda name: component(name).amino, bool)
-    # Different molecules under one number are one residue only when altloc labels say that they alternate.
+    # Different molecules with one number are one residue only when altloc labels mark them as alternatives.
     joinable = amino | ~table.alternates.take(runs).are("")
-    again = np.zeros(len(runs), dtype=bool)
-    again[1:] = (places[1:] == places[:-1]) & (amino[1:] == amino[:-1])
-    again[1:] &= (names[1:] == names[:-1]) | (joinable[1:] & joinable[:-1])
-    # Protein runs by their place, others by their number in the file; then groups by where they first appear.
-    keys = np.where(amino, places, len(table) + np.cumsum(~again))
+    joins_previous = np.zeros(len(runs), dtype=bool)
+    joins_previous[1:] = (residue_codes[1:] == residue_codes[:-1]) & (amino[1:] == amino[:-1])
+    joins_previous[1:] &= (names[1:] == names[:-1]) | (joinable[1:] & joinable[:-1])
+    # Protein runs by their residue, others by their number in the file; then groups by their first atom.
+    keys = np.where(amino, residue_codes, len(table) + np.cumsum(~joins_previous))
     distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     order = np.argsort(first, kind="stable")
     rank = np.empty(len(distinct), dtype=np.int64)
     rank[order] = np.arange(len(distinct))
     group_of_run = rank[inverse]
-    split = amino & ~again & (first[inverse] != np.arange(len(runs)))
+    split = amino & ~joins_previous & (first[inverse] != np.arange(len(runs)))
     group = np.repeat(group_of_run, np.diff(np.append(runs, len(table))))
     findings = []
     if split.any():
@@ -68,28 +68,37 @@ def group_residues(table: AtomTable) -> tuple[Grouping, list[Finding]]:
 
 
 def choose_conformers(grouping: Grouping, file: str) -> tuple[Grouping, int, list[Finding]]:
-    """One conformer a residue: the label of highest mean occupancy, of equals the lowest; unlabelled atoms stay.
+    """Keep one conformer per residue: the label of highest mean occupancy, of equals the lowest; unlabeled atoms stay.
 
-    Where two residue names still share an id, the one of higher mean occupancy, of equals the first; FormatError when
-    their occupancies add up to more than 1, so that they cannot alternate. Also gives how many atoms were dropped.
+    Where two residue names still have one id, the one of higher mean occupancy is kept, of equals the first.
+
+    Returns
+    -------
+    tuple[Grouping, int, list[Finding]]
+        The kept atoms, the number of dropped atoms, and findings.
+
+    Raises
+    ------
+    FormatError
+        The occupancies of two residues with one id add up to more than 1: they are no alternatives.
     """
     table, group, starts = grouping.table, grouping.group, grouping.starts
-    labelled = ~table.alternates.are("")
+    labeled = ~table.alternates.are("")
     mixed = np.zeros(len(table), dtype=bool)
     mixed[1:] = (table.residue_names.codes[1:] != table.residue_names.codes[:-1]) & (group[1:] == group[:-1])
-    if not labelled.any() and not mixed.any():
+    if not labeled.any() and not mixed.any():
         return grouping, 0, []
-    sorted_place = np.argsort(np.argsort(np.array(table.alternates.values)))
-    best = _highest(group, table.alternates.codes, table.occupancies, sorted_place, labelled, len(starts))
+    label_order = np.argsort(np.argsort(np.array(table.alternates.values)))
+    best = _highest(group, table.alternates.codes, table.occupancies, label_order, labeled, len(starts))
     is_best = table.alternates.codes == best[group]
-    keep = ~labelled | is_best
-    named = keep & (is_best | (best[group] < 0))
+    keep = ~labeled | is_best
+    has_name = keep & (is_best | (best[group] < 0))
     if mixed.any():
         order = _first_rows(table.residue_names.codes)
-        name = _highest(group, table.residue_names.codes, table.occupancies, order, named, len(starts))
-        _refuse_two_residues(grouping, named, name, file)
+        name = _highest(group, table.residue_names.codes, table.occupancies, order, has_name, len(starts))
+        _refuse_two_residues(grouping, has_name, name, file)
         keep &= (table.residue_names.codes == name[group]) | (name[group] < 0)
-    findings = _report(grouping, keep, np.unique(group[mixed]))
+    findings = _describe(grouping, keep, np.unique(group[mixed]))
     dropped = int((~keep).sum())
     kept = group[keep]
     new_starts = _starts(kept)
@@ -97,24 +106,24 @@ def choose_conformers(grouping: Grouping, file: str) -> tuple[Grouping, int, lis
     return Grouping(table.take(keep), group, new_starts), dropped, findings
 
 
-def _refuse_two_residues(grouping: Grouping, named: NDArray[np.bool_], name: NDArray[np.int64], file: str) -> None:
+def _refuse_two_residues(grouping: Grouping, has_name: NDArray[np.bool_], name: NDArray[np.int64], file: str) -> None:
     table, group = grouping.table, grouping.group
-    other = named & (table.residue_names.codes != name[group]) & (name[group] >= 0)
+    other = has_name & (table.residue_names.codes != name[group]) & (name[group] >= 0)
     if not other.any():
         return
-    chosen = named & (table.residue_names.codes == name[group])
+    chosen = has_name & (table.residue_names.codes == name[group])
     highest = np.zeros((2, len(grouping.starts)))
     for i, rows in enumerate((chosen, other)):
         np.maximum.at(highest[i], group[rows], table.occupancies[rows])
     if (full := highest.sum(axis=0) > 1.01)[group[other]].any():
         i = int(np.flatnonzero(other & full[group])[0])
         raise FormatError(
-            f"{file}, {table.where(i)}: {table.residue_names[i]} {table.residue_id(i)} shares its number with"
-            f" {table.residue_names.values[int(name[group[i]])]}; number them apart, or give conformers altloc labels"
+            f"{file}, {table.where(i)}: {table.residue_names[i]} {table.residue_id(i)} has the number of"
+            f" {table.residue_names.values[int(name[group[i]])]}; renumber one, or give conformers altloc labels"
         )
 
 
-def _report(grouping: Grouping, keep: NDArray[np.bool_], mixed: NDArray[np.int64]) -> list[Finding]:
+def _describe(grouping: Grouping, keep: NDArray[np.bool_], mixed: NDArray[np.int64]) -> list[Finding]:
     table, starts = grouping.table, grouping.starts
     findings = []
     chosen = np.unique(grouping.group[~keep])
@@ -136,7 +145,7 @@ def _starts(group: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _first_rows(codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each code the first row that has it."""
+    """The first row of each code."""
     first = np.full(int(codes.max(initial=-1)) + 1, len(codes))
     np.minimum.at(first, codes, np.arange(len(codes)))
     return first
@@ -146,7 +155,7 @@ def _highest(
     group: NDArray[np.int64], codes: NDArray[np.int64], occupancies: NDArray[np.float64], order: NDArray[np.int64],
     among: NDArray[np.bool_], groups: int,
 ) -> NDArray[np.int64]:  # fmt: skip
-    """For each group the code of highest mean occupancy, of equals the one that is first in `order`; -1: none."""
+    """The code of highest mean occupancy in each group, of equals the first in `order`; -1 without any."""
     width = int(codes.max(initial=0)) + 1
     pairs, inverse = ranks(group[among] * width + codes[among])
     counts = np.bincount(inverse)

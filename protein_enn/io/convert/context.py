@@ -1,4 +1,4 @@
-"""The atoms that have no slot in a protein residue: ligands, ions, nucleic acids, water."""
+"""The atoms without a slot in a protein residue: ligands, ions, nucleic acids, water."""
 
 from __future__ import annotations
 
@@ -11,29 +11,40 @@ from protein_enn.io.convert.conformers import Grouping
 from protein_enn.io.convert.record import Record
 from protein_enn.io.table.atoms import AtomTable
 from protein_enn.io.table.labels import combine, ranks
-from protein_enn.structure import KINDS, OtherAtoms
+from protein_enn.structure import KINDS, HeteroAtoms
 from protein_enn.structure.audit import EXAMPLES, Finding
 
 
 def gather_context(
     grouping: Grouping, protein: NDArray[np.bool_], atoms: NDArray[np.int64], record: Record
-) -> tuple[OtherAtoms, NDArray[np.int64]]:
-    """These atoms of the table and their rows in the file; those of a protein residue are of kind "other".
+) -> tuple[HeteroAtoms, NDArray[np.int64]]:
+    """The chosen atoms of the table and their rows in the file; atoms of a protein residue are of kind "other".
 
-    An atom given twice, equal to the last digit, is taken once; equal names at other places are kept, as molecules
-    that share a number have them.
+    An atom that is repeated exactly is taken once. Equal names at other positions are kept: several molecules may have
+    one number.
+
+    Parameters
+    ----------
+    grouping
+        All atoms by residue.
+    protein
+        Which groups are protein.
+    atoms
+        Indices of the context atoms in the table.
+    record
+        Gets the count of dropped atoms.
     """
-    atoms = _without_duplicates(grouping.table, atoms, record)
+    atoms = _drop_duplicates(grouping.table, atoms, record)
     if not len(atoms):
-        return OtherAtoms.empty(), grouping.table.rows[atoms]
+        return HeteroAtoms.empty(), grouping.table.rows[atoms]
     part, group, starts = grouping.table.take(atoms), grouping.group[atoms], grouping.starts
     kinds = part.residue_names.map(lambda name: component(name).kind, np.int64)
-    lone = (np.bincount(grouping.group, minlength=len(starts)) == 1)[group]
-    kinds[(kinds == LIGAND) & lone & part.elements.map(is_metal_or_halide, bool)] = ION
+    single_atom = (np.bincount(grouping.group, minlength=len(starts)) == 1)[group]
+    kinds[(kinds == LIGAND) & single_atom & part.elements.map(is_metal_or_halide, bool)] = ION
     kinds[protein[group]] = OTHER
     owners, inverse = np.unique(group, return_inverse=True)
     ids = grouping.table.residue_ids(starts[owners])
-    others = OtherAtoms(
+    hetero = HeteroAtoms(
         positions=torch.from_numpy(part.positions.astype(np.float32)),
         elements=tuple(part.elements.tolist()),
         names=tuple(part.names.tolist()),
@@ -43,36 +54,36 @@ def gather_context(
         b_factors=torch.from_numpy(part.b_factors.astype(np.float32)),
         occupancies=torch.from_numpy(part.occupancies.astype(np.float32)),
     )
-    return others, part.rows
+    return hetero, part.rows
 
 
-def describe_context(others: OtherAtoms) -> list[Finding]:
+def describe_context(hetero: HeteroAtoms) -> list[Finding]:
     """How many atoms of each kind there are."""
-    words = {**{kind: f"{kind} atoms" for kind in KINDS}, "other": "atoms of modified residues or free amino acids"}
-    counts = torch.bincount(others.kinds, minlength=len(KINDS)).tolist()
+    labels = {**{kind: f"{kind} atoms" for kind in KINDS}, "other": "atoms of modified residues or free amino acids"}
+    counts = torch.bincount(hetero.kinds, minlength=len(KINDS)).tolist()
     return [
-        Finding(f"context-{kind}", "note", f"{count} {words[kind]} are context", count)
+        Finding(f"context-{kind}", "note", f"{count} {labels[kind]} are context", count)
         for kind, count in zip(KINDS, counts, strict=True)
         if count
     ]
 
 
-def _without_duplicates(table: AtomTable, atoms: NDArray[np.int64], record: Record) -> NDArray[np.int64]:
+def _drop_duplicates(table: AtomTable, atoms: NDArray[np.int64], record: Record) -> NDArray[np.int64]:
     if len(atoms) < 2:
         return atoms
-    _, place = ranks(table.positions[atoms, 0])
-    shared = np.flatnonzero(np.bincount(place)[place] > 1)  # at one x: few enough to compare in full
-    if not len(shared):
+    _, rank = ranks(table.positions[atoms, 0])
+    same_x = np.flatnonzero(np.bincount(rank)[rank] > 1)  # at one x: few, so that all columns can be compared
+    if not len(same_x):
         return atoms
-    rows = atoms[shared]
+    rows = atoms[same_x]
     names = (table.names, table.alternates, table.residue_names, table.chains, table.insertion_codes)
-    places = (ranks(axis)[1] for axis in table.positions[rows].T)
-    keys = combine(*(labels.take(rows) for labels in names), table.numbers[rows], *places)
+    axis_ranks = (ranks(axis)[1] for axis in table.positions[rows].T)
+    keys = combine(*(labels.take(rows) for labels in names), table.numbers[rows], *axis_ranks)
     first = np.unique(keys, return_index=True)[1]
     if len(first) == len(rows):
         return atoms
-    twice = np.delete(shared, first)
-    ids = tuple(dict.fromkeys(table.residue_id(i) for i in atoms[twice[:EXAMPLES]].tolist()))
+    repeated = np.delete(same_x, first)
+    ids = tuple(dict.fromkeys(table.residue_id(i) for i in atoms[repeated[:EXAMPLES]].tolist()))
     message = "context atoms given twice were read once"
-    record.drop("given twice", "duplicate-context", message, len(twice), "warning", ids)
-    return np.delete(atoms, twice)
+    record.drop("given twice", "duplicate-context", message, len(repeated), "warning", ids)
+    return np.delete(atoms, repeated)

@@ -1,7 +1,7 @@
-"""Bonds between residues beyond those along a chain: declared by the file, or plain from distances.
+"""Bonds between residues other than those along a chain: declared by the file, or found by distance.
 
-Declared are SSBOND, LINK and struct_conn; hydrogen bonds and salt bridges are no links. CONECT is not read: it numbers
-atoms by serials, which overflow, and what it adds to LINK are bonds inside ligands.
+SSBOND, LINK and struct_conn declare links; hydrogen bonds and salt bridges are no links. CONECT is not read: its serial
+numbers overflow, and it adds only bonds inside ligands to LINK.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from protein_enn.structure import LINKS, Links, Structure
 from protein_enn.structure.audit import EXAMPLES, Finding, Severity
 
 DISULFIDE = (1.5, 2.5)
-"""Å between two SG that are bonded though no record says so; nearer ones are two copies of one atom."""
+"""Å between two SG that count as bonded without a record; nearer ones are two copies of one atom."""
 FARTHEST = {"disulfide": 3.5, "peptide": 3.5, "covalent": 3.5, "metal": 4.5}
-"""Å; a declared link that is longer is a mistake."""
+"""Å, longest declared link; a longer one is an error in the file."""
 SAME_DISTANCE = 0.3
-"""Å by which a link between symmetry copies may differ from the length that the file reports."""
+"""Å, largest difference of a link between symmetry copies from its length in the file."""
 SMALLEST_RING = 3
-"""Residues of the shortest chain whose ends can be joined."""
+"""Residues of the shortest cyclic chain."""
 SG = chemistry.ATOM_INDEX["SG"]
 CYS = chemistry.RESIDUE_INDEX["CYS"]
 
@@ -39,9 +39,9 @@ _KINDS = {
     gemmi.ConnectionType.MetalC: "metal",
 }  # fmt: skip
 _LOST: dict[str, tuple[Severity, str]] = {
-    "links-between-copies": ("note", "links lead to symmetry copies that are not here"),
-    "links-dangling": ("note", "links name atoms that are not here, or those of a conformer that was not kept"),
-    "links-too-long": ("warning", "links join atoms that lie too far apart for a bond: left out"),
+    "links-between-copies": ("note", "links are to symmetry copies that are absent"),
+    "links-dangling": ("note", "links are to absent atoms, or to atoms of a conformer that was not kept"),
+    "links-too-long": ("warning", "links are between atoms too far apart for a bond: left out"),
 }
 
 
@@ -56,27 +56,27 @@ Bond = tuple[End, End]
 
 
 def find_links(structure: Structure, header: gemmi.Structure) -> tuple[Links, list[Finding]]:
-    """The links of a structure, each once, in the order of its residues, and what to know about them.
+    """The links of a structure, each once, in the order of its residues, and findings about them.
 
-    In an assembly each copy has the links of the original, and a link between symmetry copies is there when both are.
+    In an assembly each copy has the links of the original. A link between symmetry copies exists where both do.
     """
     kinds: dict[Bond, str] = {}
     lost: dict[str, list[str]] = {code: [] for code in _LOST}
-    wanted = [connection for connection in header.connections if connection.type in _KINDS]
-    atoms = _Atoms(structure, wanted) if wanted else None
-    for connection in wanted:
+    declared_links = [connection for connection in header.connections if connection.type in _KINDS]
+    atoms = _Atoms(structure, declared_links) if declared_links else None
+    for connection in declared_links:
         assert atoms is not None
-        labelled = connection.link_id == LABEL_IDS
-        first, second = (atoms.find(a, labelled) for a in (connection.partner1, connection.partner2))
+        by_label = connection.link_id == LABEL_IDS
+        first, second = (atoms.find(a, by_label) for a in (connection.partner1, connection.partner2))
         kind = _kind(structure, connection, first, second)
-        bonds = [_directed(bond) for bond in atoms.bonds(connection, first, second, FARTHEST[kind])]
+        bonds = [_sort_ends(bond) for bond in atoms.bonds(connection, first, second, FARTHEST[kind])]
         if not bonds:
             lost[_reason(connection, first, second)].append(f"{connection.partner1} - {connection.partner2}")
         kinds.update({bond: kind for bond in bonds if bond not in kinds and not _along_chain(structure, bond)})
     declared = len(kinds)
     bridged = {end.residue for bond, kind in kinds.items() if kind == "disulfide" for end in bond}
-    kinds.update({bond: kinds.get(bond, "disulfide") for bond in map(_directed, _disulfides(structure, bridged))})
-    kinds.update({bond: kinds.get(bond, "peptide") for bond in map(_directed, _closures(structure))})
+    kinds.update({bond: kinds.get(bond, "disulfide") for bond in map(_sort_ends, _disulfides(structure, bridged))})
+    kinds.update({bond: kinds.get(bond, "peptide") for bond in map(_sort_ends, _closures(structure))})
     return _links(kinds), _findings(lost, len(kinds) - declared)
 
 
@@ -84,20 +84,20 @@ class _Atoms:
     """Atoms of a structure by the addresses that connections use, in all copies of a chain."""
 
     def __init__(self, structure: Structure, connections: list[gemmi.Connection]) -> None:
-        self.structure, others = structure, structure.others
+        self.structure, hetero = structure, structure.hetero
         self.kinds, self.present = structure.residues.tolist(), structure.present.numpy()
-        self.positions, self.around = structure.positions.numpy(), others.positions.numpy()
+        self.positions, self.around = structure.positions.numpy(), hetero.positions.numpy()
         self.numbers = {_number(a) for c in connections for a in (c.partner1, c.partner2)}
         self.residues = self._by_id(structure.chain_ids, structure.numbers.tolist())
-        self.labelled: dict[tuple[str, str], list[int]] = {}
+        self.by_label: dict[tuple[str, str], list[int]] = {}
         if any(connection.link_id == LABEL_IDS for connection in connections):
-            self.labelled = self._by_id(structure.label_chain_ids, structure.label_numbers.tolist())
-        self.others: dict[tuple[str, str], list[int]] = defaultdict(list)
+            self.by_label = self._by_id(structure.label_chain_ids, structure.label_numbers.tolist())
+        self.hetero: dict[tuple[str, str], list[int]] = defaultdict(list)
         chains = dict.fromkeys((*structure.chain_ids, *structure.label_chain_ids))
-        for i, name in enumerate(others.residue_ids):
+        for i, name in enumerate(hetero.residue_ids):
             chain, _, number = name.rpartition(":")
             if number in self.numbers:
-                self.others[chain, number].append(i)
+                self.hetero[chain, number].append(i)
                 chains[chain] = None
         self.copies: dict[str, list[tuple[str, str]]] = defaultdict(
             list
@@ -111,49 +111,49 @@ class _Atoms:
             self.copies[""] = [(chain, "") for chain in chains]
 
     def _by_id(self, ids: tuple[str, ...], numbers: list[int]) -> dict[tuple[str, str], list[int]]:
-        found: dict[tuple[str, str], list[int]] = defaultdict(list)
+        indices: dict[tuple[str, str], list[int]] = defaultdict(list)
         chains, codes = self.structure.chains.tolist(), self.structure.insertion_codes
         for i, (chain, number, code) in enumerate(zip(chains, numbers, codes, strict=True)):
             if f"{number}{code}" in self.numbers:
-                found[ids[chain], f"{number}{code}"].append(i)
-        return found
+                indices[ids[chain], f"{number}{code}"].append(i)
+        return indices
 
-    def find(self, address: gemmi.AtomAddress, labelled: bool) -> list[tuple[End, str]]:
+    def find(self, address: gemmi.AtomAddress, by_label: bool) -> list[tuple[End, str]]:
         """The atom in each copy of its chain, and which copy that is."""
-        name, residue_name, others = address.atom_name, address.res_id.name, self.structure.others
-        found = []
+        name, residue_name, hetero = address.atom_name, address.res_id.name, self.structure.hetero
+        matches = []
         for chain, copy in self.copies.get(address.chain_name, ()):
-            place = (chain, _number(address))
-            for i in (self.labelled if labelled else self.residues).get(place, ()):
+            key = (chain, _number(address))
+            for i in (self.by_label if by_label else self.residues).get(key, ()):
                 atom = slot(self.kinds[i], name)
                 if self.structure.residue_names[i] == residue_name and atom >= 0 and self.present[i, atom]:
-                    found.append((End(i, atom), copy))
-            for i in self.others.get(place, ()):
-                if others.names[i] == name and others.residue_names[i] == residue_name:
-                    found.append((End(-1, i), copy))
-        return found
+                    matches.append((End(i, atom), copy))
+            for i in self.hetero.get(key, ()):
+                if hetero.names[i] == name and hetero.residue_names[i] == residue_name:
+                    matches.append((End(-1, i), copy))
+        return matches
 
     def position(self, end: End) -> NDArray[np.float32]:
-        """Å."""
+        """The position of an end, Å."""
         return self.positions[end.residue, end.atom] if end.residue >= 0 else self.around[end.atom]
 
     def bonds(
         self, connection: gemmi.Connection, first: list[tuple[End, str]], second: list[tuple[End, str]], farthest: float
     ) -> Iterator[Bond]:
-        """For each copy of the first atom the second one of the same copy or, failing that, the nearest."""
+        """For each copy of the first atom, the second atom of the same copy, else the nearest one."""
         if not first or not second:
             return
         points = np.array([self.position(end) for end, _ in second])
         copies = np.array([copy for _, copy in second])
         for end, copy in first:
-            apart = np.linalg.norm(points - self.position(end), axis=1)
+            distance = np.linalg.norm(points - self.position(end), axis=1)
             own = copies == copy
             if _between_copies(connection):
-                apart[own] = np.inf
+                distance[own] = np.inf
                 if connection.reported_distance > 0:
-                    apart[np.abs(apart - connection.reported_distance) > SAME_DISTANCE] = np.inf
-            nearest = int(np.argmin(np.where(own & (apart <= farthest), apart - farthest, apart)))
-            if apart[nearest] <= farthest:
+                    distance[np.abs(distance - connection.reported_distance) > SAME_DISTANCE] = np.inf
+            nearest = int(np.argmin(np.where(own & (distance <= farthest), distance - farthest, distance)))
+            if distance[nearest] <= farthest:
                 yield end, second[nearest][0]
 
 
@@ -168,7 +168,7 @@ def _between_copies(connection: gemmi.Connection) -> bool:
 def _kind(
     structure: Structure, connection: gemmi.Connection, first: list[tuple[End, str]], second: list[tuple[End, str]]
 ) -> str:
-    """Two atoms of the protein tell by their names what they form: entries call such bonds "metalc" at times."""
+    """The kind of a link: by atom names within the protein (some entries declare "metalc" there), else as declared."""
     if first and second and min(first[0][0].residue, second[0][0].residue) >= 0:
         atoms = {first[0][0].atom, second[0][0].atom}
         return "disulfide" if atoms == {SG} else "peptide" if atoms == {chemistry.C, chemistry.N} else "covalent"
@@ -182,7 +182,7 @@ def _reason(connection: gemmi.Connection, first: list[tuple[End, str]], second: 
     return "links-dangling" if conformer or not first or not second else "links-too-long"
 
 
-def _directed(bond: Bond) -> Bond:
+def _sort_ends(bond: Bond) -> Bond:
     """From C to N in a peptide bond; else in the order of residues, other atoms last."""
     atoms = tuple(end.atom if end.residue >= 0 else -1 for end in bond)
     if set(atoms) == {chemistry.C, chemistry.N}:
@@ -199,17 +199,17 @@ def _along_chain(structure: Structure, bond: Bond) -> bool:
 
 
 def _disulfides(structure: Structure, bridged: set[int]) -> Iterator[Bond]:
-    """Bridges by distance, nearest first, each sulphur in one only."""
+    """Bridges by distance, nearest first, each sulfur in one only."""
     rows = np.flatnonzero((structure.present[:, SG] & (structure.residues == CYS)).numpy())
     points = structure.positions[torch.from_numpy(rows), SG].double().numpy()
     if len(rows) < 2:
         return
     pairs = cKDTree(points).query_pairs(DISULFIDE[1], output_type="ndarray")
-    apart = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    distance = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
     used = set(bridged)
-    for k in np.lexsort((pairs[:, 1], pairs[:, 0], apart)).tolist():
+    for k in np.lexsort((pairs[:, 1], pairs[:, 0], distance)).tolist():
         i, j = (int(rows[p]) for p in pairs[k])
-        if apart[k] >= DISULFIDE[0] and not {i, j} & used:
+        if distance[k] >= DISULFIDE[0] and not {i, j} & used:
             used |= {i, j}
             yield End(i, SG), End(j, SG)
 
@@ -221,9 +221,9 @@ def _closures(structure: Structure) -> Iterator[Bond]:
     starts = torch.cat([torch.tensor([0]), 1 + structure.chains.diff().nonzero()[:, 0]])
     ends = torch.cat([starts[1:], torch.tensor([len(structure)])]) - 1
     c, n = chemistry.C, chemistry.N
-    apart = (structure.positions[ends, c] - structure.positions[starts, n]).norm(dim=-1)
-    there = structure.present[ends, c] & structure.present[starts, n] & (ends - starts + 1 >= SMALLEST_RING)
-    closed = there & (apart < chemistry.PEPTIDE_BREAK)
+    distance = (structure.positions[ends, c] - structure.positions[starts, n]).norm(dim=-1)
+    closable = structure.present[ends, c] & structure.present[starts, n] & (ends - starts + 1 >= SMALLEST_RING)
+    closed = closable & (distance < chemistry.PEPTIDE_BREAK)
     for first, last in zip(starts[closed].tolist(), ends[closed].tolist(), strict=True):
         yield End(last, c), End(first, n)
 

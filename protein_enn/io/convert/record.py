@@ -1,4 +1,4 @@
-"""What happens to the atoms on their way from the file to the structure."""
+"""What was dropped and found between the file and the structure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Record:
         severity: Severity = "note",
         places: tuple[str, ...] = (),
     ) -> None:
-        """So many atoms were dropped; `message` follows their number."""
+        """Record `count` dropped atoms; `message` follows their number in the finding."""
         if count:
             self.dropped[reason] += count
             self.findings.append(Finding(code, severity, f"{count} {message}", count, places))

@@ -1,4 +1,4 @@
-"""Structure files by their ids, from a mirror on the net or in a folder: resumable, checked, polite."""
+"""Structure files by their ids, from a server or a folder: resumable, checked, with limits on the requests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from protein_enn.io.fetch.errors import FetchError
 from protein_enn.io.fetch.fetch import Outcome, fetch
 from protein_enn.io.fetch.identifiers import Identifier, read_identifiers
 from protein_enn.io.fetch.manifest import TABLE, Row
-from protein_enn.io.fetch.retries import Manners
+from protein_enn.io.fetch.retries import RetryPolicy
 from protein_enn.io.fetch.sources import PRESETS, source_of
 
 __all__ = [
@@ -14,8 +14,8 @@ __all__ = [
     "TABLE",
     "FetchError",
     "Identifier",
-    "Manners",
     "Outcome",
+    "RetryPolicy",
     "Row",
     "fetch",
     "read_identifiers",

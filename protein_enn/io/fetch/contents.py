@@ -1,11 +1,11 @@
-"""Whether bytes are the entry that was asked for; in the format and the packing that were asked for."""
+"""Whether bytes are the requested entry, and their conversion to the requested compression."""
 
 from __future__ import annotations
 
 import gzip
 
 from protein_enn.io import CompressionError, StructureError
-from protein_enn.io.fetch.errors import FetchError, PassingError
+from protein_enn.io.fetch.errors import FetchError, TransientError
 from protein_enn.io.fetch.identifiers import Identifier, identifier
 from protein_enn.io.files import decompress
 from protein_enn.io.formats.recognize import recognize
@@ -15,16 +15,30 @@ from protein_enn.io.read import open_document
 GZIP = b"\x1f\x8b"
 
 
-def settle(data: bytes, entry: Identifier, format: str) -> bytes:
-    """The bytes to keep: those given, gzipped or unpacked where the format asks for it.
+def check_content(data: bytes, entry: Identifier, format: str) -> bytes:
+    """The bytes to keep: `data`, compressed or decompressed where the format requires it.
 
-    PassingError: damaged or cut short. FetchError: whole, but not this entry in this format, or without atoms.
+    Parameters
+    ----------
+    data
+        The file as it came.
+    entry
+        The requested entry.
+    format
+        "cif", "cif.gz", ...
+
+    Raises
+    ------
+    TransientError
+        The bytes are damaged or cut short.
+    FetchError
+        The file is complete but is not this entry in this format, or it has no atoms.
     """
     file = entry.name
     try:
         plain = decompress(data, file)
     except CompressionError as error:
-        raise PassingError(str(error).removeprefix(f"{file}: ")) from error
+        raise TransientError(str(error).removeprefix(f"{file}: ")) from error
     try:
         kind = recognize(plain, file)
         document = open_document(plain, file, kind)
@@ -34,24 +48,24 @@ def settle(data: bytes, entry: Identifier, format: str) -> bytes:
     if FORMATS[kind].suffix != f".{format.removesuffix('.gz')}":
         raise FetchError(f"is {kind}, not {format} as asked for")
     declared = dict(header.info.items()).get("_entry.id", header.name)  # of PDB; of mmCIF and BinaryCIF
-    if not _agree(declared, entry):
+    if not _same_entry(declared, entry):
         raise FetchError(f"holds the entry {declared}, not {entry.name}")
     if format.endswith(".gz") == data.startswith(GZIP):
         return data
     return gzip.compress(plain, mtime=0) if format.endswith(".gz") else plain
 
 
-def _agree(declared: str, entry: Identifier) -> bool:
-    """Whether the file's own id, where it is one of the same database, is the one asked for."""
+def _same_entry(declared: str, entry: Identifier) -> bool:
+    """Whether the id in the file is that of the entry; True where it is an id of another database."""
     try:
-        found = identifier(declared)
+        other = identifier(declared)
     except FetchError:
         return True
-    if entry.kind == "other" or found.kind != entry.kind:
+    if entry.kind == "other" or other.kind != entry.kind:
         return True
-    return found == entry or _short(found.id) == _short(entry.id) != ""
+    return other == entry or _old_id(other.id) == _old_id(entry.id) != ""
 
 
-def _short(id: str) -> str:
+def _old_id(id: str) -> str:
     """The old id of four characters in a new one: `1abc` of `pdb_00001abc`; "" where there is none."""
     return id.removeprefix("pdb_0000") if id.startswith("pdb_0000") or len(id) == 4 else ""

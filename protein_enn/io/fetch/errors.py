@@ -4,17 +4,17 @@ from __future__ import annotations
 
 
 class FetchError(ValueError):
-    """A file cannot be had; the message is the reason, on one line."""
+    """A file cannot be fetched. The message is the reason, on one line."""
 
     def __init__(self, message: str) -> None:
         line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split()))
         super().__init__(line[:500])
 
 
-class PassingError(FetchError):
-    """It may go better another time: no answer, an answer cut short, a server that is busy.
+class TransientError(FetchError):
+    """A later try may succeed: no answer, an incomplete answer, a busy server.
 
-    `wait`: seconds that the server asks for, None where it does not say. `answered`: the server said something.
+    `wait`: seconds that the server asks for, None without a request. `answered`: whether the server answered.
     """
 
     def __init__(self, message: str, *, wait: float | None = None, answered: bool = True) -> None:
@@ -23,4 +23,4 @@ class PassingError(FetchError):
 
 
 class StoppedError(FetchError):
-    """The run ends before this file was tried to the end."""
+    """The run ended before this file was fetched."""

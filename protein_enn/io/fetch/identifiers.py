@@ -1,4 +1,4 @@
-"""Ids of entries: what may be one, what it is an id of, and lists of them."""
+"""Ids of entries: their databases, their checks, and lists of them."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Identifier:
 
 
 def identifier(text: str) -> Identifier:
-    """What an id is an id of; FetchError for what cannot be one, such as a path."""
+    """The entry that an id stands for; FetchError for a text that cannot be an id, such as a path."""
     if _PDB.fullmatch(text.lower()):
         return Identifier("pdb", text.lower())
-    if found := _AFDB.fullmatch(text.upper()):
-        return Identifier("afdb", found["accession"], int(found["fragment"] or 1))
+    if match := _AFDB.fullmatch(text.upper()):
+        return Identifier("afdb", match["accession"], int(match["fragment"] or 1))
     if suffix := re.search(f"(?:{'|'.join(map(re.escape, suffixes()))})(?:\\.gz)?", text, re.IGNORECASE):
         raise FetchError(f"{text!r} is a file name; give the id alone, and {suffix.group()[1:]!r} as the format")
     if not _OTHER.fullmatch(text) or ".." in text or text.endswith("."):
@@ -55,23 +55,42 @@ def identifier(text: str) -> Identifier:
 
 
 def read_identifiers(given: Sequence[str]) -> tuple[list[Identifier], dict[str, str]]:
-    """Ids as given and those in lists (`@ids.txt`), each once, in their order; and what is none, with the reason.
+    """Entries from ids and lists of ids.
 
-    In a list, ids are divided by line ends, blanks or commas, and `#` starts a comment. OSError or ValueError where a
-    list cannot be read.
+    Parameters
+    ----------
+    given
+        Ids, and lists of them as `@FILE`. In a list, ids are separated by line ends, blanks or commas, and `#` starts
+        a comment.
+
+    Returns
+    -------
+    tuple[list[Identifier], dict[str, str]]
+        The entries, each once, in their order; and the reason by text for each text that is no id.
+
+    Raises
+    ------
+    OSError, ValueError
+        A list cannot be read.
+
+    Examples
+    --------
+    >>> entries, faults = read_identifiers(["1ABC", "P12345", "1abc.cif"])
+    >>> [entry.name for entry in entries], list(faults)
+    (['1abc', 'AF-P12345-F1'], ['1abc.cif'])
     """
-    found: dict[Identifier, None] = {}
-    refused: dict[str, str] = {}
+    entries: dict[Identifier, None] = {}
+    faults: dict[str, str] = {}
     for item in given:
-        for text in _in_list(Path(item[1:])) if item.startswith("@") else [item.strip()]:
+        for text in _ids_in_file(Path(item[1:])) if item.startswith("@") else [item.strip()]:
             try:
-                found.setdefault(identifier(text))
+                entries.setdefault(identifier(text))
             except FetchError as error:
-                refused[text] = str(error)
-    return list(found), refused
+                faults[text] = str(error)
+    return list(entries), faults
 
 
-def _in_list(path: Path) -> list[str]:
+def _ids_in_file(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""`fetched.tsv`: what is in a folder, where it came from, and by what it is known to be whole."""
+"""The manifest `fetched.tsv` of a folder: its files, their sources and checksums."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TABLE = "fetched.tsv"
 
 @dataclass(frozen=True)
 class Row:
-    """One file."""
+    """One fetched file."""
 
     id: str
     file: str  # name in the folder
@@ -26,17 +26,17 @@ class Row:
     source: str  # URL or path
 
     def line(self) -> str:
-        """Its row, with the line end."""
+        """The line of the table, with its line end."""
         return "\t".join(_cell(str(value)) for value in astuple(self)) + "\n"
 
 
 HEADER = "\t".join(field.name for field in fields(Row)) + "\n"
 
 
-class Ledger:
-    """The table of a folder. A row is appended when its file is in place; `close` writes the table anew, in order.
+class Manifest:
+    """The manifest of a folder. A row is appended when its file is in place; `close` rewrites the table, sorted.
 
-    So a run that is killed loses one row at most, whose file is then fetched again.
+    A killed run loses at most one row, whose file is fetched again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,10 +47,10 @@ class Ledger:
             self.rows = {row.file: row for row in _read(self.path)}
         else:
             atomic.write_text(self.path, HEADER)
-        self.close()  # without torn or doubled rows
+        self.close()  # removes incomplete and repeated rows
 
-    def whole(self, file: str) -> Row | None:
-        """The row of a file that is there as the table says; None where it is missing or was changed."""
+    def intact_row(self, file: str) -> Row | None:
+        """The row of a file that exists with the recorded size and sha256; None if it is missing or was changed."""
         row = self.rows.get(file)
         path = self.path.with_name(file)
         if row is None or not path.is_file() or path.stat().st_size != row.bytes:
@@ -59,7 +59,7 @@ class Ledger:
             return row if hashlib.file_digest(stream, "sha256").hexdigest() == row.sha256 else None
 
     def add(self, row: Row) -> None:
-        """Note a file that is in place now."""
+        """Append the row of a file that is in place now."""
         with self._lock:
             self.rows[row.file] = row
             handle = os.open(self.path, os.O_WRONLY | os.O_APPEND)
@@ -69,7 +69,7 @@ class Ledger:
                 os.close(handle)
 
     def close(self) -> None:
-        """Write the table anew: the files that are there, by id."""
+        """Rewrite the table with the files that exist, sorted by id."""
         rows = [row for row in self.rows.values() if self.path.with_name(row.file).is_file()]
         text = HEADER + "".join(row.line() for row in sorted(rows, key=lambda row: (row.id, row.file)))
         if text.encode() != self.path.read_bytes():
@@ -77,8 +77,8 @@ class Ledger:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Keep other runs out of the folder meanwhile, where the system can; BlockingIOError when one is there."""
+def exclusive_access(folder: Path) -> Iterator[None]:
+    """Lock the folder against other runs, where the system supports it; BlockingIOError when another run holds it."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -96,12 +96,12 @@ def _read(path: Path) -> list[Row]:
     header, *lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True) or [""]
     if header != HEADER:
         raise ValueError(f"{path}: is not a table of fetched files; give another folder, or move it away")
-    found = []
+    rows = []
     for line in lines:
         cells = line.removesuffix("\n").split("\t")
         if line.endswith("\n") and len(cells) == 5 and cells[3].isdecimal() and Path(cells[1]).name == cells[1]:
-            found.append(Row(cells[0], cells[1], cells[2], int(cells[3]), cells[4]))
-    return found
+            rows.append(Row(cells[0], cells[1], cells[2], int(cells[3]), cells[4]))
+    return rows
 
 
 def _cell(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Where entries come from: an address on the net or a file in a folder, by a template."""
+"""Sources of entries: URLs of a server or files of a folder, by a template."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PRESETS: Final = {
     },
     "afdb": {"": f"https://alphafold.ebi.ac.uk/files/AF-{{id}}-F{{fragment}}-model_v{AFDB_VERSION}.{{plain}}"},
 }
-"""Templates by database and by format where that has an address of its own."""
+"""URL templates by database, and by format where a format has a URL of its own."""
 FIELDS: Final = ("id", "ID", "name", "middle", "fragment", "format", "plain")
 """`1abc` or accession, in upper case, start of the file's name, `ab`, number of the AlphaFold fragment, `cif.gz`,
 `cif`."""
@@ -30,7 +30,7 @@ _NEWEST = 20  # version of an AlphaFold model that is looked for in a folder
 
 @dataclass(frozen=True)
 class Preset:
-    """A database by name, or without a name each entry's own."""
+    """A database by name; without a name, the database of each entry."""
 
     database: str | None = None
 
@@ -38,21 +38,21 @@ class Preset:
         """The entry's URL; FetchError for an id of another database."""
         if self.database not in (None, entry.kind) or entry.kind not in PRESETS:
             kinds = {"pdb": "PDB id", "afdb": "UniProt accession or AlphaFold id"}
-            wanted = kinds[self.database] if self.database else " or ".join(kinds.values())
-            raise FetchError(f"is no {wanted}; for another collection name its address with --source")
+            expected = kinds[self.database] if self.database else " or ".join(kinds.values())
+            raise FetchError(f"is no {expected}; for another collection name its address with --source")
         templates = PRESETS[entry.kind]
-        return _filled(templates.get(format.removesuffix(".gz"), templates[""]), entry, format)
+        return _fill(templates.get(format.removesuffix(".gz"), templates[""]), entry, format)
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """A server, by the template of its addresses."""
+    """A server, by a template of its URLs."""
 
     template: str
 
     def address(self, entry: Identifier, format: str) -> str:
         """The entry's URL."""
-        return _filled(self.template, entry, format)
+        return _fill(self.template, entry, format)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Folder:
     def find(self, entry: Identifier, format: str) -> Path:
         """The entry's file; FetchError where there is none."""
         if self.template is not None:
-            tried = [Path(_filled(self.template, entry, format))]
+            tried = [Path(_fill(self.template, entry, format))]
         else:
             tried = list(self._candidates(entry, format))
         for path in tried:
@@ -76,27 +76,40 @@ class Folder:
 
     def _candidates(self, entry: Identifier, format: str) -> Iterator[Path]:
         known = format_of_suffix(f".{format.removesuffix('.gz')}")
-        packings = (".gz", "") if format.endswith(".gz") else ("", ".gz")
+        compressions = (".gz", "") if format.endswith(".gz") else ("", ".gz")
         for folder in (self.place, *([self.place / entry.middle] if entry.middle else [])):
-            for packing in packings:
+            for compression in compressions:
                 for suffix in known.suffixes if known else ():
-                    for stem in _stems(entry, suffix):
-                        yield folder / f"{stem}{suffix}{packing}"
+                    for stem in _name_stems(entry, suffix):
+                        yield folder / f"{stem}{suffix}{compression}"
 
 
 Source = Preset | Mirror | Folder
 
 
 def source_of(text: str | None) -> Source:
-    """A database's name, an address or its template, a folder or a template of paths; None is each id's own database.
+    """The source that a text stands for.
 
-    ValueError: a template without an id or with a field that is not in `FIELDS`, a password, or no such folder.
+    Parameters
+    ----------
+    text
+        The name of a database, a URL or its template, a folder or a template of paths. None: the database of each id.
+
+    Raises
+    ------
+    ValueError
+        A template without an id or with a field that is not in `FIELDS`, a URL with a password, or no such folder.
+
+    Examples
+    --------
+    >>> source_of("https://mirror.org/{middle}/{id}.{format}").template
+    'https://mirror.org/{middle}/{id}.{format}'
     """
     if text is None or text in PRESETS:
         return Preset(text)
     if "://" not in text:
         if "{" in text or "}" in text:
-            return Folder(Path(), _checked(text))
+            return Folder(Path(), _check_template(text))
         if not Path(text).is_dir():
             known = ", ".join(PRESETS)
             raise ValueError(f"{text}: no such folder; give one, an address (https://...), or one of {known}")
@@ -107,11 +120,11 @@ def source_of(text: str | None) -> Source:
     if "@" in parts.netloc:
         raise ValueError(f"{parts.hostname}: an address with a user or password in it is not taken")
     if "{" in text or "}" in text:
-        return Mirror(_checked(text))
+        return Mirror(_check_template(text))
     return Mirror(f"{text.rstrip('/')}/{{name}}.{{format}}")
 
 
-def _stems(entry: Identifier, suffix: str) -> list[str]:
+def _name_stems(entry: Identifier, suffix: str) -> list[str]:
     if entry.kind == "pdb":
         return [entry.id, entry.id.upper(), *([f"pdb{entry.id}"] if suffix == ".ent" else [])]
     if entry.kind == "afdb":
@@ -120,7 +133,7 @@ def _stems(entry: Identifier, suffix: str) -> list[str]:
     return [entry.id]
 
 
-def _checked(template: str) -> str:
+def _check_template(template: str) -> str:
     known = ", ".join(f"{{{name}}}" for name in FIELDS)
     try:
         fields = [(name, spec, conversion) for _, name, spec, conversion in Formatter().parse(template)]
@@ -135,7 +148,7 @@ def _checked(template: str) -> str:
     return template
 
 
-def _filled(template: str, entry: Identifier, format: str) -> str:
+def _fill(template: str, entry: Identifier, format: str) -> str:
     if "{middle}" in template and entry.middle is None:
         raise FetchError("{middle} in the address is made from PDB ids, and this is none")
     fields = {"id": entry.id, "ID": entry.id.upper(), "name": entry.name, "middle": entry.middle or "",

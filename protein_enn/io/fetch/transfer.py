@@ -1,4 +1,4 @@
-"""One answer of a server into one file: the rest of it where a part is there already (RFC 9110, ranges)."""
+"""Download one file, or the rest of it where a part exists already (RFC 9110, range requests)."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from protein_enn.io import atomic
-from protein_enn.io.fetch.errors import FetchError, PassingError
+from protein_enn.io.fetch.errors import FetchError, TransientError
 from protein_enn.version import __version__
 
 AGENT = f"protein_enn/{__version__} (Python urllib)"
 CHUNK = 1 << 16
 SLOWEST = 100
-"""Bytes per second; a server that gives fewer over the whole time limit counts as silent."""
-NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
-"""Errors of the disk: no other server or time makes them better."""
-_PASSING = (408, 425, 429)
+"""Bytes per second; a slower server counts as one that does not answer."""
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Error numbers of the disk, for which a retry is useless."""
+_TRANSIENT = (408, 425, 429)
 _REASONS = {
     401: "the server wants a login",
     403: "the server refuses it",
@@ -36,7 +36,7 @@ _REASONS = {
 
 
 class Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows a few redirections, to http and https alone and never from https to http."""
+    """Follows up to 5 redirections, to http and https alone and never from https to http."""
 
     max_redirections = 5
 
@@ -52,7 +52,7 @@ class Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def opener() -> urllib.request.OpenerDirector:
-    """Opens http and https and nothing else; proxies as the environment says."""
+    """An opener of http and https URLs only, with the proxies of the environment."""
     director = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -67,65 +67,70 @@ def opener() -> urllib.request.OpenerDirector:
     return director
 
 
-def download(url: str, part: Path, *, timeout: float, most: int, alive: Callable[[], object]) -> None:
-    """Bring the file at `url` whole into `part`, going on from what `part` holds where the server still has that.
+def download(url: str, part: Path, *, timeout: float, most: int, check_stopped: Callable[[], object]) -> None:
+    """Download the file at `url` into `part`, resuming from the bytes in `part` where the server has the same file.
 
     Parameters
     ----------
     timeout
         Seconds without an answer or without data.
     most
-        Bytes of the largest file that is taken.
+        Bytes of the largest accepted file.
     alive
-        Called between pieces; may raise to end the transfer, which can then be gone on with.
+        Called between chunks; may raise to end the transfer, which can be resumed later.
 
     Raises
     ------
-    PassingError
-        It may go better another time; what came is kept in `part`, with `part`.json beside it.
+    TransientError
+        A later try may succeed; the bytes so far are kept in `part`, with the sidecar file `part`.json.
     FetchError
-        It will not.
+        A later try will not succeed.
     """
-    size, validator = _held(part, url)
+    size, validator = _partial_download(part, url)
     headers = {"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
     if size:
         headers |= {"Range": f"bytes={size}-", "If-Range": validator}
     try:
         with opener().open(urllib.request.Request(url, headers=headers), timeout=timeout) as response:
-            total = _begin(response, part, url, size, validator, most)
-            _copy(response, part, total, timeout, most, alive)
+            total = _start(response, part, url, size, validator, most)
+            _copy(response, part, total, timeout, most, check_stopped)
     except urllib.error.HTTPError as error:
         with error:
             if error.code == 416:
                 discard(part)
-            raise _refusal(error) from error
+            raise _error_of(error) from error
     except (OSError, http.client.HTTPException) as error:
-        if isinstance(error, OSError) and error.errno in NO_PLACE:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             raise
         reason = getattr(error, "reason", error)
-        words = "no answer in time" if isinstance(reason, TimeoutError) else str(reason) or type(reason).__name__
-        raise PassingError(f"{urlsplit(url).netloc}: {words}", answered=False) from error
+        text = "no answer in time" if isinstance(reason, TimeoutError) else str(reason) or type(reason).__name__
+        raise TransientError(f"{urlsplit(url).netloc}: {text}", answered=False) from error
 
 
 def discard(part: Path) -> None:
-    """Forget what was fetched of a file."""
+    """Remove a partial download and its sidecar."""
     part.unlink(missing_ok=True)
-    _notes(part).unlink(missing_ok=True)
+    _sidecar(part).unlink(missing_ok=True)
 
 
-def _begin(response: Any, part: Path, url: str, size: int, validator: str, most: int) -> int | None:
-    """Bytes of the whole file, None if the server does not say; `part` is emptied unless the answer is its rest."""
+def _start(response: Any, part: Path, url: str, size: int, validator: str, most: int) -> int | None:
+    """Bytes of the whole file, None if unknown; `part` is emptied unless the answer continues it."""
     headers, length = response.headers, _whole_number(response.headers.get("Content-Length"))
     if response.status == 206:
-        span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", headers.get("Content-Range", ""))
-        if not size or span is None or int(span[1]) != size or _validator(headers) not in ("", validator):
+        content_range = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", headers.get("Content-Range", ""))
+        if (
+            not size
+            or content_range is None
+            or int(content_range[1]) != size
+            or _validator(headers) not in ("", validator)
+        ):
             discard(part)
-            raise PassingError("the server sent another part than the one asked for", wait=0.0)
-        total: int | None = int(span[3])
+            raise TransientError("the server sent another part than the one asked for", wait=0.0)
+        total: int | None = int(content_range[3])
     elif response.status == 200:
         total = length
         part.write_bytes(b"")
-        atomic.write_text(_notes(part), json.dumps({"url": url, "validator": _validator(headers)}))
+        atomic.write_text(_sidecar(part), json.dumps({"url": url, "validator": _validator(headers)}))
     else:
         raise FetchError(f"{response.status} {response.reason}: no file in this answer")
     if total is not None and total > most:
@@ -134,37 +139,39 @@ def _begin(response: Any, part: Path, url: str, size: int, validator: str, most:
     return total
 
 
-def _copy(response: Any, part: Path, total: int | None, timeout: float, most: int, alive: Callable[[], object]) -> None:
-    since, came = time.monotonic(), 0
+def _copy(
+    response: Any, part: Path, total: int | None, timeout: float, most: int, check_stopped: Callable[[], object]
+) -> None:
+    start, received = time.monotonic(), 0
     with part.open("ab") as file:
-        while piece := response.read1(CHUNK):
-            file.write(piece)
-            came += len(piece)
-            alive()
+        while chunk := response.read1(CHUNK):
+            file.write(chunk)
+            received += len(chunk)
+            check_stopped()
             if file.tell() > most:
                 file.close()
                 discard(part)
                 raise FetchError(f"more than the cap of {most} bytes; raise the cap if that is right")
-            if (now := time.monotonic()) - since > timeout:
-                if came < SLOWEST * timeout:
-                    raise PassingError(f"{came} bytes in {timeout:g} s: too slow")
-                since, came = now, 0
+            if (now := time.monotonic()) - start > timeout:
+                if received < SLOWEST * timeout:
+                    raise TransientError(f"{received} bytes in {timeout:g} s: too slow")
+                start, received = now, 0
         size = file.tell()
     if total is not None and size < total:
-        raise PassingError(f"cut short: {size} of {total} bytes came")
+        raise TransientError(f"cut short: {size} of {total} bytes came")
     if total is not None and size > total:
         discard(part)
-        raise PassingError(f"{size} bytes came, the server had said {total}")
+        raise TransientError(f"{size} bytes came, the server had announced {total}")
 
 
-def _held(part: Path, url: str) -> tuple[int, str]:
-    """Bytes that are there of this file, and by what the server can tell that it is still the same; (0, "") if not."""
+def _partial_download(part: Path, url: str) -> tuple[int, str]:
+    """Bytes of this file in `part`, and the validator by which the server confirms the file; (0, "") if none."""
     try:
-        notes = json.loads(_notes(part).read_text(encoding="utf-8"))
-        size, validator = part.stat().st_size, str(notes["validator"])
+        sidecar = json.loads(_sidecar(part).read_text(encoding="utf-8"))
+        size, validator = part.stat().st_size, str(sidecar["validator"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0, ""
-    return (size, validator) if validator and notes.get("url") == url else (0, "")
+    return (size, validator) if validator and sidecar.get("url") == url else (0, "")
 
 
 def _validator(headers: Message) -> str:
@@ -173,22 +180,24 @@ def _validator(headers: Message) -> str:
     return tag if tag and not tag.startswith("W/") else headers.get("Last-Modified", "")
 
 
-def _notes(part: Path) -> Path:
+def _sidecar(part: Path) -> Path:
     return part.with_name(f"{part.name}.json")
 
 
-def _refusal(error: urllib.error.HTTPError) -> FetchError:
-    """What an answer other than 2xx means."""
-    said = f"{error.code} {error.reason}"
-    if error.code in _PASSING or error.code >= 500:
-        return PassingError(f"{said}: the server is busy or broken", wait=retry_after(error.headers.get("Retry-After")))
+def _error_of(error: urllib.error.HTTPError) -> FetchError:
+    """The error for an answer other than 2xx."""
+    status = f"{error.code} {error.reason}"
+    if error.code in _TRANSIENT or error.code >= 500:
+        return TransientError(
+            f"{status}: the server is busy or broken", wait=retry_after(error.headers.get("Retry-After"))
+        )
     if error.code == 416:
-        return PassingError(f"{said}: the file has changed", wait=0.0)
-    return FetchError(f"{said}: {_REASONS[error.code]}" if error.code in _REASONS else said)
+        return TransientError(f"{status}: the file has changed", wait=0.0)
+    return FetchError(f"{status}: {_REASONS[error.code]}" if error.code in _REASONS else status)
 
 
 def retry_after(value: str | None, now: float | None = None) -> float | None:
-    """Seconds of a Retry-After header, which holds seconds or a date; None where there is none."""
+    """Seconds of a Retry-After header, which holds seconds or a date; None without one."""
     if value is None:
         return None
     if (seconds := _whole_number(value.strip())) is not None:

@@ -1,1 +1,1 @@
-"""PDB, mmCIF and BinaryCIF to atom tables: what stands in the bytes."""
+"""The file formats (`table`), their recognition, and their readers: bytes to atom tables."""

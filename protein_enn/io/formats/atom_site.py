@@ -1,4 +1,4 @@
-"""The atom_site category, as mmCIF and BinaryCIF share it, to an atom table."""
+"""From the atom_site category of mmCIF and BinaryCIF to an atom table."""
 
 from __future__ import annotations
 
@@ -49,9 +49,25 @@ class Column(Protocol):
 def to_document(
     columns: Mapping[str, Column], file: str, lenient: bool, header: Callable[[], Header], predicted: bool
 ) -> Document:
-    """The document of these columns: models by first appearance of their numbers.
+    """The document of these columns, with models in the order of their first rows.
 
-    Raises EmptyStructureError, CoordinateError or FormatError.
+    Parameters
+    ----------
+    columns
+        Columns of atom_site by item.
+    file
+        Name for messages.
+    lenient
+        Whether atoms may lack coordinates.
+    header
+        Gives the header of the file.
+    predicted
+        Whether the file declares its B factors as pLDDT.
+
+    Raises
+    ------
+    EmptyStructureError, CoordinateError, FormatError
+        There are no atoms, or columns are missing or invalid.
     """
     if not columns or not len(next(iter(columns.values()))):
         raise EmptyStructureError(f"{file}: no atoms (an empty or missing atom_site); give a file with coordinates")
@@ -67,8 +83,8 @@ def to_document(
     model = np.zeros(count, dtype=np.int64) if number is None else _models(number, file)
     sizes = np.bincount(model)
 
-    def atoms(wanted: int) -> AtomTable:
-        rows = np.flatnonzero(model == wanted - 1)
+    def atoms(number: int) -> AtomTable:
+        rows = np.flatnonzero(model == number - 1)
         part = columns if len(rows) == count else {name: column.take(rows) for name, column in columns.items()}
         return _table(part, rows, file, lenient)
 
@@ -83,7 +99,7 @@ def _models(column: Column, file: str) -> NDArray[np.int64]:
     if (states != OK).any():
         row = int(np.argmax(states != OK))
         raise FormatError(
-            f"{file}, {PLACE} {row + 1}: pdbx_PDB_model_num is {column.text(row)!r}, not a whole number; mend it"
+            f"{file}, {PLACE} {row + 1}: pdbx_PDB_model_num is {column.text(row)!r}, not a whole number; correct it"
         )
     if (values == values[0]).all():
         return np.zeros(len(values), dtype=np.int64)
@@ -104,19 +120,19 @@ def _table(columns: Mapping[str, Column], rows: NDArray[np.int64], file: str, le
     count = len(rows)
 
     def text(*items: str) -> Labels:
-        given = (columns[item].labels() for item in items if item in columns)
-        return _first_given(given, count)
+        labels = (columns[item].labels() for item in items if item in columns)
+        return _first_given(labels, count)
 
     axes = [columns[item].numbers() for item in COORDINATES]
-    positions, placed = coordinates(
+    positions, has_position = coordinates(
         axes, rows, lambda i, axis: columns[COORDINATES[axis]].text(i), file=file, place=PLACE, lenient=lenient
     )
-    ignored = ~placed
+    ignored = ~has_position
     names, residue_names = text("label_atom_id", "auth_atom_id"), text("label_comp_id", "auth_comp_id")
     for what, labels in (("atom", names), ("residue", residue_names)):
         if "" in labels.values and labels.are("").any():
             row = int(rows[int(np.argmax(labels.are("")))]) + 1
-            raise FormatError(f"{file}, {PLACE} {row}: no {what} name; mend or remove this atom")
+            raise FormatError(f"{file}, {PLACE} {row}: no {what} name; correct or remove this atom")
     occupancies, _ = optional(_numbers(columns, "occupancy", rows, ignored, file), 1.0)
     b_factors, absent = optional(_numbers(columns, "B_iso_or_equiv", rows, ignored, file), 0.0)
     author, label = (_whole(columns, item, rows, file) for item in ("auth_seq_id", "label_seq_id"))
@@ -136,8 +152,8 @@ def _table(columns: Mapping[str, Column], rows: NDArray[np.int64], file: str, le
         occupancies=occupancies,
         b_factors=b_factors,
         place=PLACE,
-        placed=placed,
-        sequenced=_sequenced(label[1]),
+        has_position=has_position,
+        in_polymer=_polymer_states(label[1]),
         without_b_factor=absent,
     )
 
@@ -177,12 +193,12 @@ def _whole(
 def _refuse_bad(states: NDArray[np.uint8], item: str, rows: NDArray[np.int64], file: str) -> None:
     if (states == BAD).any():
         row = int(rows[int(np.argmax(states == BAD))]) + 1
-        raise FormatError(f"{file}, {PLACE} {row}: {item} is not a number (values in the wrong columns?); mend it")
+        raise FormatError(f"{file}, {PLACE} {row}: {item} is not a number (values in the wrong columns?); correct it")
 
 
-def _sequenced(states: NDArray[np.uint8]) -> NDArray[np.int8]:
-    given = states == OK
-    return given.astype(np.int8) if given.any() else np.full(len(given), -1, dtype=np.int8)
+def _polymer_states(states: NDArray[np.uint8]) -> NDArray[np.int8]:
+    numbered = states == OK
+    return numbered.astype(np.int8) if numbered.any() else np.full(len(numbered), -1, dtype=np.int8)
 
 
 def _or(

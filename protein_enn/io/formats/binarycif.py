@@ -31,11 +31,11 @@ Category = Mapping[str, Any]
 
 def read(data: bytes, file: str, block: str | None = None, lenient: bool = False) -> Document:
     """Decode a file; StructureError when the bytes are damaged or hold no atoms."""
-    chosen = _guarded(file, lambda: _choose_block(msgpack.unpackb(data), file, block))
+    chosen = _decode_or_refuse(file, lambda: _choose_block(msgpack.unpackb(data), file, block))
     atoms = _category(chosen, "atom_site")
-    assert atoms is not None  # _choose_block saw to it
-    columns = _guarded(file, lambda: _columns(atoms, len(data), file))
-    header = _guarded(file, lambda: _header(chosen, len(data)))
+    assert atoms is not None  # checked by _choose_block
+    columns = _decode_or_refuse(file, lambda: _columns(atoms, len(data), file))
+    header = _decode_or_refuse(file, lambda: _header(chosen, len(data)))
     return atom_site.to_document(columns, file, lenient, lambda: read_header(header), declares_plddt(header))
 
 
@@ -55,7 +55,7 @@ class Values:
         return Values(content, None if self.null is None else self.null[rows])
 
     def text(self, i: int) -> str:
-        """Value i in words."""
+        """Value i as text."""
         return "?" if self.null is not None and self.null[i] else str(self.content[i])
 
     def labels(self) -> Labels:
@@ -88,7 +88,7 @@ class Values:
         return np.where(states == OK, values, 0.0).astype(np.int64), states
 
 
-def _guarded(file: str, work: Callable[[], Any]) -> Any:
+def _decode_or_refuse(file: str, work: Callable[[], Any]) -> Any:
     try:
         return work()
     except StructureError:
@@ -113,10 +113,10 @@ def _choose_block(document: Mapping[str, Any], file: str, name: str | None) -> M
 
 
 def _category(block: Mapping[str, Any], name: str) -> Category | None:
-    found = [c for c in block["categories"] if c["name"].lstrip("_") == name]
-    if len(found) > 1:
-        raise ValueError(f"{name} is there {len(found)} times")
-    return found[0] if found else None
+    categories = [c for c in block["categories"] if c["name"].lstrip("_") == name]
+    if len(categories) > 1:
+        raise ValueError(f"{name} occurs {len(categories)} times")
+    return categories[0] if categories else None
 
 
 def _columns(category: Category, size: int, file: str) -> dict[str, Values]:
@@ -139,7 +139,7 @@ def read_column(content: Mapping[str, Any], count: int) -> Values:
     """A column of a category of `count` rows; ValueError when it cannot be decoded."""
     mask = read_mask(content, count)
     data, steps = content["data"]["data"], content["data"]["encoding"]
-    most = 2 * count + 2  # two numbers a run: what is not yet unrolled may be twice as long
+    most = 2 * count + 2  # run lengths, before they are expanded, are two numbers per run
     text = steps[0]["kind"] == "StringArray"
     values = decode_strings(data, steps[0], most) if text else decode(data, steps, most)
     return Values(values, None if mask is None else mask != 0)

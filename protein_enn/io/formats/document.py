@@ -1,4 +1,4 @@
-"""What the three formats have in common once their bytes are parsed: atoms by model, and what stands beside them."""
+"""The parsed content of a file, in the same form for every format: atoms by model, header and findings."""
 
 from __future__ import annotations
 

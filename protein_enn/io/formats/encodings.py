@@ -1,7 +1,7 @@
-"""The encodings of BinaryCIF (Sehnal et al. 2020, PLoS Comput. Biol. 16:e1008247), undone with every length checked.
+"""Decoding of the encodings of BinaryCIF (Sehnal et al. 2020, PLoS Comput. Biol. 16:e1008247), with checked lengths.
 
-Decoders that take a damaged array for granted fill what is missing with zeros or reserve whatever size it claims; here
-an array that does not come out as it says is a ValueError, before memory is taken for it.
+Other decoders fill the missing part of a damaged array with zeros, or allocate any size that it declares. Here an array
+that does not have its declared size is a ValueError, before memory is allocated.
 """
 
 from __future__ import annotations
@@ -20,13 +20,28 @@ Step = Mapping[str, Any]
 
 
 def decode(data: object, steps: Sequence[Step], most: int) -> NDArray:
-    """The one-dimensional array of numbers behind `data`; ValueError when its runs would unroll to more than `most`."""
+    """The one-dimensional array of numbers that is encoded in `data`.
+
+    Parameters
+    ----------
+    data
+        Bytes.
+    steps
+        The encodings, in the order in which they were applied.
+    most
+        Most values of the array.
+
+    Raises
+    ------
+    ValueError
+        The bytes are no such array, or it is longer than `most`.
+    """
     if not isinstance(data, bytes):
         raise ValueError(f"{type(data).__name__} in place of bytes")
     array: NDArray = np.frombuffer(data, np.uint8)
-    for place, step in enumerate(reversed(steps)):
+    for depth, step in enumerate(reversed(steps)):
         kind = step["kind"]
-        if (kind == "ByteArray") != (place == 0):
+        if (kind == "ByteArray") != (depth == 0):
             raise ValueError("the last encoding must be a ByteArray, and only that one")
         array = _DECODERS[kind](array, step, most)
     if not steps:
@@ -35,7 +50,7 @@ def decode(data: object, steps: Sequence[Step], most: int) -> NDArray:
 
 
 def decode_strings(data: object, step: Step, most: int) -> Labels:
-    """A StringArray: an index into distinct strings, which are places in one text."""
+    """A StringArray: an index into distinct strings, which are spans of one text."""
     offsets = _whole(decode(step["offsets"], step["offsetEncoding"], most + 1))
     index = _whole(decode(data, step["dataEncoding"], most))
     text = step["stringData"]

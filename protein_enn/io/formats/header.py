@@ -1,8 +1,8 @@
 """Assemblies and connections of an mmCIF or BinaryCIF block, as a gemmi.Structure without atoms.
 
-gemmi's own reading (0.7.5) is not used for these: of an operator expression `(1-60)(61-88)` it takes the first factor
-only, leaves out operators that are not defined, does not list assemblies whose details it does not know, and cannot
-place a connection that is given by label ids alone.
+gemmi's own reading (0.7.5) is not used for these. It takes only the first factor of an operator expression
+`(1-60)(61-88)`, leaves out operators that are not defined and assemblies with unknown details, and cannot resolve a
+connection that is given by label ids alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import gemmi
 LABEL_IDS = "label ids"
 """`link_id` of a connection whose partners are named by label chain and number."""
 MOST_OPERATORS = 100_000
-"""An operator expression that promises more is not expanded."""
+"""Most operators of an expression; a larger one is not expanded."""
 
 _KINDS = {
     "disulf": gemmi.ConnectionType.Disulf, "metalc": gemmi.ConnectionType.MetalC,
@@ -26,7 +26,7 @@ Row = dict[str, str]
 
 
 def read_header(block: gemmi.cif.Block) -> gemmi.Structure:
-    """What the block declares. An operator that is not defined has a matrix of NaN, so that its use can be refused."""
+    """The declarations of the block. An undefined operator gets a matrix of NaN, so that its use is refused."""
     header = gemmi.Structure()
     header.name = block.name
     operators = {row.get("id", ""): _transform(row) for row in _rows(block, "_pdbx_struct_oper_list.")}
@@ -46,8 +46,8 @@ def read_header(block: gemmi.cif.Block) -> gemmi.Structure:
 
 
 def expand(expression: str) -> list[tuple[str, ...]]:
-    """Combinations of operators that an expression names: `(1-2)(X0,7)` is 1 X0, 1 7, 2 X0, 2 7; the right one acts
-    first. What cannot be expanded stays one name."""
+    """Combinations of operators of an expression: `(1-2)(X0,7)` is 1 X0, 1 7, 2 X0, 2 7; the right one is applied
+    first. An expression that cannot be expanded stays one name."""
     factors = []
     for part in re.findall(r"[^()]+", expression):
         names: list[str] = []
@@ -99,9 +99,9 @@ def _connection(row: Row) -> gemmi.Connection:
         connection.asu = gemmi.Asu.Same if first == second else gemmi.Asu.Different
     distance = _number(row, "pdbx_dist_value")
     connection.reported_distance = distance if distance > 0 else 0.0
-    labelled = not all(row.get(f"ptnr{i}_auth_asym_id") and row.get(f"ptnr{i}_auth_seq_id") for i in (1, 2))
-    connection.link_id = LABEL_IDS if labelled else ""
-    connection.partner1, connection.partner2 = (_partner(row, i, "label" if labelled else "auth") for i in (1, 2))
+    by_label = not all(row.get(f"ptnr{i}_auth_asym_id") and row.get(f"ptnr{i}_auth_seq_id") for i in (1, 2))
+    connection.link_id = LABEL_IDS if by_label else ""
+    connection.partner1, connection.partner2 = (_partner(row, i, "label" if by_label else "auth") for i in (1, 2))
     return connection
 
 

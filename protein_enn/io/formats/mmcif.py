@@ -1,4 +1,4 @@
-"""mmCIF: gemmi parses the bytes; the atom rows are cut out of the text a second time and must be as many."""
+"""mmCIF: gemmi parses the bytes; the atom rows are read from the text a second time and must be as many."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from protein_enn.io.formats.header import read_header
 from protein_enn.io.formats.tokens import Tokens, cut_loop
 
 SAMPLED = 16
-"""Rows at which the second cut is held against gemmi's values."""
+"""Rows of the second reading that are compared with gemmi's values."""
 
 
 def read(data: bytes, file: str, block: str | None = None, lenient: bool = False) -> Document:
@@ -24,7 +24,7 @@ def read(data: bytes, file: str, block: str | None = None, lenient: bool = False
 
 
 def parse(data: bytes, file: str) -> gemmi.cif.Document:
-    """gemmi's document of the text; FormatError naming the place where its syntax is broken."""
+    """gemmi's document of the text; FormatError with the place where its syntax is broken."""
     if not data.isascii():
         try:
             data.decode()
@@ -34,7 +34,7 @@ def parse(data: bytes, file: str) -> gemmi.cif.Document:
         return gemmi.cif.read_string(data)
     except (ValueError, RuntimeError, IndexError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise FormatError(f"{file}: broken mmCIF ({reason}); mend this place or fetch the file again") from error
+        raise FormatError(f"{file}: broken mmCIF ({reason}); correct this line or fetch the file again") from error
 
 
 def choose_block(document: gemmi.cif.Document, file: str, name: str | None = None) -> gemmi.cif.Block:
@@ -56,7 +56,7 @@ def choose_block(document: gemmi.cif.Document, file: str, name: str | None = Non
 
 
 def declares_plddt(block: gemmi.cif.Block) -> bool:
-    """Whether a local metric of the model is pLDDT (ModelCIF): predictors then put it where B factors are."""
+    """Whether a local metric of the model is pLDDT (ModelCIF): predictors then write it into the B-factor column."""
     kinds = [gemmi.cif.as_string(value) for value in block.find_values("_ma_qa_metric.type")]
     modes = [gemmi.cif.as_string(value) for value in block.find_values("_ma_qa_metric.mode")]
     pairs = zip(kinds, modes, strict=False)
@@ -81,20 +81,20 @@ def _columns(data: bytes, block: gemmi.cif.Block, file: str) -> dict[str, Tokens
 
 
 def _refuse_two_loops(block: gemmi.cif.Block, file: str) -> None:
-    found = 0
+    parts = 0
     for item in block:
         tags = item.loop.tags if item.loop is not None else [item.pair[0]] if item.pair is not None else []
-        found += any(tag.lower().startswith("_atom_site.") for tag in tags)
-    if found > 1:
-        raise FormatError(f"{file}: atom_site is in {found} pieces, not in one loop; join them or keep one")
+        parts += any(tag.lower().startswith("_atom_site.") for tag in tags)
+    if parts > 1:
+        raise FormatError(f"{file}: atom_site is in {parts} pieces, not in one loop; join them or keep one")
 
 
 def _compare(columns: dict[str, Tokens], loop: gemmi.cif.Loop, tags: list[str], file: str) -> None:
     for row in np.unique(np.linspace(0, loop.length() - 1, SAMPLED).astype(int)).tolist():
-        for place, tag in enumerate(tags):
-            if columns[tag].text(row) != loop[row, place]:
+        for i, tag in enumerate(tags):
+            if columns[tag].text(row) != loop[row, i]:
                 raise FormatError(
-                    f"{file}, {atom_site.PLACE} {row + 1}: two readers disagree about {tag}; mend the quotes here"
+                    f"{file}, {atom_site.PLACE} {row + 1}: two readers disagree about {tag}; correct the quotes here"
                 )
 
 
@@ -102,4 +102,4 @@ def _header(block: gemmi.cif.Block, file: str) -> Header:
     try:
         return read_header(block)
     except (RuntimeError, ValueError) as error:
-        raise FormatError(f"{file}: a loop that gemmi cannot read ({error}); mend it or remove it") from error
+        raise FormatError(f"{file}: a loop that gemmi cannot read ({error}); correct it or remove it") from error

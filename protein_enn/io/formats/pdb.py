@@ -1,8 +1,8 @@
-"""PDB files: fixed columns, cut from all atom lines at once.
+"""PDB files: fixed columns, read from all atom lines at once.
 
 Format of wwPDB version 3.3, with hybrid-36 residue numbers (Grosse-Kunstleve et al., cci.lbl.gov/hybrid_36) and chain
-ids of two characters (columns 21-22) as gemmi and others write them. gemmi reads the file a second time and must find
-as many atoms: it is strict about MODEL records, and two readers seldom err alike.
+ids of two characters (columns 21-22), as gemmi and others write them. gemmi reads the file a second time and must find
+the same number of atoms: two readers seldom make the same error.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ WIDTH = 80
 
 
 def read(data: bytes, file: str, block: str | None = None, lenient: bool = False) -> Document:
-    """Find the atom lines of all models; FormatError naming the line when the columns are not those of PDB."""
+    """Parse a file; FormatError with the line when its columns are not those of PDB."""
     if block is not None:
         raise FormatError(f"{file}: the PDB format has no data blocks; leave out the block {block!r}")
     lines = scan_lines(data, file)
     if not len(lines.atoms):
         raise EmptyStructureError(f"{file}: no ATOM or HETATM lines; give a file with coordinates")
-    header = _read_again(data, file, lines)
+    header = _check_with_gemmi(data, file, lines)
     models = max(lines.models, 1)
     sizes = np.bincount(lines.model[lines.model >= 0], minlength=models)
     left_out = {reason: count for reason, count in lines.left_out.items() if count}
@@ -50,7 +50,7 @@ def read(data: bytes, file: str, block: str | None = None, lenient: bool = False
 
 
 def _declares_plddt(header: Header) -> bool:
-    """AlphaFold's PDB files say what they are in their title."""
+    """Whether the title is that of an AlphaFold model."""
     return "_struct.title" in header.info and header.info["_struct.title"].upper().startswith("ALPHAFOLD")
 
 
@@ -69,11 +69,11 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
     axes = [(values[i::3], states[i::3]) for i in range(3)]
     _refuse_shifted(grid, rows, file)
 
-    def shown(i: int, axis: int) -> str:
+    def text_of(i: int, axis: int) -> str:
         return grid[i, 30 + 8 * axis : 38 + 8 * axis].tobytes().decode("latin-1")
 
-    positions, placed = coordinates(axes, rows, shown, file=file, place="line", lenient=lenient)
-    occupancies, _ = optional(_occupancies(grid, rows, placed, file), 1.0)
+    positions, has_position = coordinates(axes, rows, text_of, file=file, place="line", lenient=lenient)
+    occupancies, _ = optional(_occupancies(grid, rows, has_position, file), 1.0)
     b_factors, absent = optional(parse_numbers(grid[:, 60:66]), 0.0)
     names = Labels.of(field_of(12, 16))
     residue_names, chains = text(17, 20), text(21, 22)
@@ -82,11 +82,11 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
     for what, labels in (("atom name", names.renamed(str.strip)), ("residue name", residue_names)):
         if (blank := labels.are("")).any():
             row = int(rows[int(np.argmax(blank))]) + 1
-            raise FormatError(f"{file}, line {row}: the {what} is blank; mend or remove this atom")
+            raise FormatError(f"{file}, line {row}: the {what} is blank; correct or remove this atom")
     insertion_codes = text(26, 27)
     numbers = _residue_numbers(grid[:, 22:26], rows, file)
     wide = ((grid[:, 22:27] >= 48) & (grid[:, 22:27] < 58)).all(axis=1)
-    if wide.any():  # beyond 9999 many programs write on into the column of the insertion code
+    if wide.any():  # beyond 9999 many programs use the column of the insertion code too
         numbers[wide] = _residue_numbers(grid[wide, 22:27], rows[wide], file)
         none = len(insertion_codes.values)
         codes = np.where(wide, none, insertion_codes.codes)
@@ -106,14 +106,14 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
         positions=positions,
         occupancies=occupancies,
         b_factors=b_factors,
-        placed=placed,
-        sequenced=np.full(len(rows), -1, dtype=np.int8),
+        has_position=has_position,
+        in_polymer=np.full(len(rows), -1, dtype=np.int8),
         without_b_factor=absent,
     )
 
 
 def _refuse_shifted(grid: NDArray[np.uint8], rows: NDArray[np.int64], file: str) -> None:
-    """A line whose decimal points all stand a column or two away from where those of the other lines stand."""
+    """FormatError for a line whose decimal points are all shifted by one or two columns against the other lines."""
     points = np.array([34, 42, 50])
     in_place = (grid[:, 34] == 46) & (grid[:, 42] == 46) & (grid[:, 50] == 46)
     if in_place.all() or 2 * int(in_place.sum()) < len(rows):
@@ -128,19 +128,21 @@ def _refuse_shifted(grid: NDArray[np.uint8], rows: NDArray[np.int64], file: str)
         raise FormatError(f"{file}, line {row}: its columns are shifted against those of the other atoms; realign it")
 
 
-def _occupancies(grid: NDArray[np.uint8], rows: NDArray[np.int64], placed: NDArray[np.bool_], file: str) -> Numbers:
+def _occupancies(
+    grid: NDArray[np.uint8], rows: NDArray[np.int64], has_position: NDArray[np.bool_], file: str
+) -> Numbers:
     values, states = parse_numbers(grid[:, 54:60])
-    states[~placed] = NULL
+    states[~has_position] = NULL
     if (states == BAD).any():
         i = int(np.argmax(states == BAD))
         text = grid[i, 54:60].tobytes().decode("latin-1").strip()
-        raise FormatError(f"{file}, line {int(rows[i]) + 1}: occupancy is {text!r}, not a number; mend this atom")
+        raise FormatError(f"{file}, line {int(rows[i]) + 1}: occupancy is {text!r}, not a number; correct this atom")
     return values, states
 
 
 def _residues_and_chains(wide: Labels, residues: Labels, both: Labels, chains: Labels) -> tuple[Labels, Labels]:
-    """Residue names and chain ids. Column 21 is part of a force field's four-letter name (LYSH) where all that stand
-    there make such names, else of a chain id of two characters."""
+    """Residue names and chain ids. Column 21 belongs to four-letter names of a force field (LYSH) where all its
+    characters complete such names, else to a chain id of two characters."""
     long = both.map(lambda value: len(value) > 1, bool)
     four = wide.map(lambda name: name in FOUR_LETTER_NAMES, bool)
     return (wide, chains) if (four | ~long).all() and four.any() else (residues, both)
@@ -158,7 +160,7 @@ def _grid(data: bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64]) ->
 
 
 def _label_chains(chains: Labels, rows: NDArray[np.int64], lines: Lines) -> Labels:
-    """A chain id that comes again after its TER is another chain: "A", then "A2"."""
+    """A chain id that is used again after its TER is another chain: "A", then "A2"."""
     ends = lines.chain_ends
     if not len(ends):
         return chains
@@ -186,8 +188,8 @@ def _residue_numbers(cells: NDArray[np.uint8], rows: NDArray[np.int64], file: st
         if number is None:
             text = texts.values[code].strip()
             row = int(rows[int(np.argmax(texts.codes == code))]) + 1
-            shown = f"{text!r} is no residue number" if text else "the residue number is blank"
-            raise FormatError(f"{file}, line {row}: {shown} (shifted columns?); realign the line")
+            problem = f"{text!r} is no residue number" if text else "the residue number is blank"
+            raise FormatError(f"{file}, line {row}: {problem} (shifted columns?); realign the line")
     return np.array(numbers, dtype=np.int64)[texts.codes]
 
 
@@ -200,23 +202,23 @@ def _hybrid36(text: str) -> int | None:
     return int(text) if text.removeprefix("-").isdigit() else None
 
 
-def _read_again(data: bytes, file: str, lines: Lines) -> Header:
-    """gemmi's reading, with as many atoms in each model; else FormatError."""
+def _check_with_gemmi(data: bytes, file: str, lines: Lines) -> Header:
+    """gemmi's reading; FormatError unless it has the same number of atoms in each model."""
     try:
         header = _gemmi(data)
     except (ValueError, RuntimeError, IndexError):
         header = None
-    if header is None or not _agree(header, lines):
+    if header is None or not _same_counts(header, lines):
         try:
-            header = _gemmi(_simplified(data, lines))
+            header = _gemmi(_simplify(data, lines))
         except (ValueError, RuntimeError, IndexError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise FormatError(f"{file}: gemmi cannot read this PDB file ({reason}); mend that line") from error
-    if not _agree(header, lines):
-        found = sum(model.count_atom_sites() for model in header)
+            raise FormatError(f"{file}: gemmi cannot read this PDB file ({reason}); correct that line") from error
+    if not _same_counts(header, lines):
+        total = sum(model.count_atom_sites() for model in header)
         count = int((lines.model >= 0).sum())
         raise FormatError(
-            f"{file}: {count} atom lines, but gemmi finds {found} atoms; the file mixes conventions, write it as mmCIF"
+            f"{file}: {count} atom lines, but gemmi finds {total} atoms; the file mixes conventions, write it as mmCIF"
         )
     return header
 
@@ -227,14 +229,14 @@ def _gemmi(data: bytes) -> Header:
     return gemmi.read_pdb_string(data, split_chain_on_ter=False)
 
 
-def _agree(header: Header, lines: Lines) -> bool:
+def _same_counts(header: Header, lines: Lines) -> bool:
     ours = np.bincount(lines.model[lines.model >= 0], minlength=max(lines.models, 1)).tolist()
     return [model.count_atom_sites() for model in header] == ours
 
 
-def _simplified(data: bytes, lines: Lines) -> bytes:
-    """Without what only gemmi minds: columns 67-80 of atom lines, which held the entry's id and line numbers before
-    format 3 and which it takes for a charge, and END between models; and without the atoms that are left out."""
+def _simplify(data: bytes, lines: Lines) -> bytes:
+    """Remove what only gemmi refuses: columns 67-80 of atom lines (the id and line numbers before format 3, which it
+    reads as a charge), END between models, and the atoms that are left out."""
     texts = data.split(b"\n")
     for row, model in zip(lines.atoms.tolist(), lines.model.tolist(), strict=True):
         texts[row] = texts[row][:66] if model >= 0 else b""

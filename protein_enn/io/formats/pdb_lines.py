@@ -1,4 +1,4 @@
-"""The lines of a PDB file by what they are: which hold atoms, and which model each atom belongs to."""
+"""The lines of a PDB file: which are atoms, and the model of each atom."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LEFT_OUT = {_AFTER_END: "after END", _OUTSIDE: "outside MODEL"}
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """All lines by number from 0; those of atoms, with the model (from 0) of each, negative for none."""
+    """All lines by number from 0; the atom lines with the model (from 0) of each, negative without a model."""
 
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
@@ -44,21 +44,21 @@ class Lines:
 
 
 def scan_lines(data: bytes, file: str) -> Lines:
-    """Sort the lines; FormatError naming the first atom line that is cut short, tabbed or shifted."""
+    """Classify the lines; FormatError with the first atom line that is too short, has tabs or is shifted."""
     buffer = np.frombuffer(data, np.uint8)
     breaks = np.flatnonzero(buffer == 10)
     starts = np.concatenate(([0], breaks + 1))
     lengths = np.concatenate((breaks, [len(data)])) - starts
     heads = _heads(buffer, starts, lengths)
     atoms = np.flatnonzero(((heads & _FOUR) == _ATOM) | (heads == _HETATM))
-    _check(data, file, starts, lengths, heads[atoms], atoms)
+    _check_atom_lines(data, file, starts, lengths, heads[atoms], atoms)
     _refuse_indented(data, file, starts, lengths, heads)
     marks = np.flatnonzero((heads == _MODEL) | (heads == _ENDMDL) | (heads == _END))
     model, models = _models(file, marks, heads[marks].tolist(), atoms)
     ters = np.flatnonzero((heads & _THREE) == _TER)
     fourth = (heads[ters] >> np.uint64(24)) & np.uint64(255)
-    is_word = ((fourth >= 48) & (fourth <= 57)) | ((fourth >= 97) & (fourth <= 122))
-    return Lines(starts, lengths, atoms, model, models, ters[~is_word])
+    is_name = ((fourth >= 48) & (fourth <= 57)) | ((fourth >= 97) & (fourth <= 122))
+    return Lines(starts, lengths, atoms, model, models, ters[~is_name])
 
 
 def _heads(buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.uint64]:
@@ -70,7 +70,7 @@ def _heads(buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArra
     return (heads & _SIX) | _LOWER
 
 
-def _check(
+def _check_atom_lines(
     data: bytes, file: str, starts: NDArray[np.int64], lengths: NDArray[np.int64], heads: NDArray[np.uint64],
     atoms: NDArray[np.int64],
 ) -> None:  # fmt: skip

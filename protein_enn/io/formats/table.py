@@ -23,6 +23,10 @@ _CIF_START = re.compile(rb"\A(?:\s|#[^\n]*(?:\n|\Z))*+(?:data_|global_|loop_|sav
 class Format:
     """One file format. Functions are given as "module:function".
 
+    In the functions `data` is what `content` returns, `file` is the name for messages, and `block` is the data block
+    chosen by name. They raise a `StructureError`: readers an `EmptyStructureError`, `CoordinateError` or `FormatError`,
+    the others a `WriteError` for what the format cannot hold.
+
     Parameters
     ----------
     name
@@ -34,13 +38,15 @@ class Format:
     recognizes
         Whether decompressed bytes are of this format. Text comes without byte order mark and with Unix line ends.
     reader
-        `(data, file, block, lenient) -> Document`.
+        `(data, file, block, lenient) -> Document`. `lenient`: atoms may lack coordinates.
     writer
-        `(listing, name, plddt, file) -> bytes`: a new file of the atoms of a `Listing`.
+        `(listing, name, plddt, file) -> bytes`: a new file of the atoms of a `Listing`. `name` is that of the
+        structure; `plddt`: its B factors are pLDDT.
     editor
-        `(data, file, revision, block) -> bytes`: the same file with other numbers.
+        `(data, file, revision, block) -> bytes`: the same file with the new numbers of a `Revision`.
     inserter
-        `(data, file, additions, block) -> bytes`: the same file with more atoms; None where that is not possible.
+        `(data, file, additions, block) -> bytes`: the same file with a list of `Addition` as new atoms. None where
+        the format has no such function; a structure with more atoms is then written to a new file.
     binary
         Whether its bytes are not text.
     """

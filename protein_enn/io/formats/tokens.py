@@ -1,7 +1,7 @@
-"""The values of an mmCIF loop as places in its text, so that 100,000 rows are cut up at once.
+"""The values of an mmCIF loop as spans of its text, so that 100,000 rows are split at once.
 
-The cut is made only where it cannot go wrong: in a loop without comments or text fields whose blank-separated pieces
-are as many as the values that gemmi found there. A piece never holds two values, so equal numbers mean equal values.
+The text is split only where this is certain: in a loop without comments or text fields whose blank-separated pieces are
+as many as the values that gemmi found. A piece never contains two values, so equal counts mean equal values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from protein_enn.io.table.labels import Labels
 from protein_enn.io.table.numbers import BAD, NULL, OK, parse_numbers
 
 WIDEST = 64
-"""Bytes of a number or name beyond which it is not worth a place in a rectangular array."""
+"""Most bytes of a number or name in a rectangular array."""
 _ENDS = re.compile(rb"\s*(?:\Z|#|_|loop_|data_)", re.IGNORECASE)
 _ENDS_LINE = re.compile(rb"\n(?:#|_|loop_|data_)", re.IGNORECASE)
 
@@ -32,7 +32,7 @@ class Tokens:
     buffer: NDArray[np.uint8]
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
-    grid: NDArray[np.uint8] | None = None  # the same as a rectangle, where blanks within these lengths pad the values
+    grid: NDArray[np.uint8] | None = None  # the same as a rectangle, where blanks pad the values
 
     @staticmethod
     def of(texts: Sequence[str]) -> Tokens:
@@ -51,7 +51,7 @@ class Tokens:
         )
 
     def text(self, i: int) -> str:
-        """Value i as it stands in the file."""
+        """Value i as written in the file."""
         start = int(self.starts[i])
         text = self.buffer[start : start + int(self.lengths[i])].tobytes().decode("utf-8", "replace")
         return text if self.grid is None else text.strip()
@@ -68,7 +68,7 @@ class Tokens:
     def numbers(self) -> Numbers:
         """Values and states, see `numbers.parse_numbers`."""
         if self.grid is not None:
-            return self._trimmed().numbers()
+            return self._trim().numbers()
         values, states = parse_numbers(self._cells(right=True))
         wide = self.lengths > WIDEST
         if wide.any():
@@ -82,7 +82,7 @@ class Tokens:
         values = np.array([value for value, _ in read], dtype=np.int64)
         return values[labels.codes], np.array([state for _, state in read], dtype=np.uint8)[labels.codes]
 
-    def _trimmed(self) -> Tokens:
+    def _trim(self) -> Tokens:
         """Without the blanks that follow the values."""
         columns = np.ascontiguousarray(self._cells().T)
         trailing = np.zeros(len(self), dtype=np.int64)
@@ -93,7 +93,7 @@ class Tokens:
         return Tokens(self.buffer, self.starts, self.lengths - trailing)
 
     def _cells(self, *, right: bool = False) -> NDArray[np.uint8]:
-        """(m, width) characters, padded with NULs on the right, or on the left so that decimals stand in line."""
+        """(m, width) characters, padded with NULs on the right, or on the left so that decimals are aligned."""
         if self.grid is not None:
             return np.ascontiguousarray(self.grid)
         width = min(max(int(self.lengths.max(initial=0)), 1), WIDEST)
@@ -104,13 +104,23 @@ class Tokens:
             buffer, starts = np.concatenate((edge, buffer, edge)), starts + width
         cells = sliding_window_view(buffer, width)[starts]
         if (lengths != width).any():
-            place = np.arange(width)
-            cells[place < width - lengths[:, None] if right else place >= lengths[:, None]] = 0
+            columns = np.arange(width)
+            cells[columns < width - lengths[:, None] if right else columns >= lengths[:, None]] = 0
         return cells
 
 
 def cut_loop(data: bytes, tags: Sequence[str], count: int) -> list[Tokens] | None:
-    """The columns of the loop with these tags and `count` values in all; None where only a real parser can tell."""
+    """The columns of a loop; None where this needs a full parser.
+
+    Parameters
+    ----------
+    data
+        The text.
+    tags
+        The tags of the loop.
+    count
+        The number of its values.
+    """
     last = tags[-1].encode()
     start = data.find(last)
     while start >= 0 and not data[start + len(last) : start + len(last) + 1].isspace():
@@ -118,13 +128,13 @@ def cut_loop(data: bytes, tags: Sequence[str], count: int) -> list[Tokens] | Non
     if start < 0:
         return None
     start += len(last)
-    if data.find(last, start) >= 0:  # once more, in a text or in another block
+    if data.find(last, start) >= 0:  # again, in a text or in another block
         return None
     return _cut_columns(data, start, len(tags), count // len(tags)) or _cut_anywhere(data, start, len(tags), count)
 
 
 def _cut_columns(data: bytes, start: int, width: int, rows: int) -> list[Tokens] | None:
-    """Of rows of equal length whose columns stand one below the other, as most archives write them."""
+    """The columns of rows of equal length with aligned columns, as most archives write them."""
     first = data.find(b"\n", start) + 1
     length = data.find(b"\n", first) + 1 - first
     end = first + rows * length
@@ -155,9 +165,9 @@ def _cut_columns(data: bytes, start: int, width: int, rows: int) -> list[Tokens]
 
 
 def _cut_anywhere(data: bytes, start: int, width: int, count: int) -> list[Tokens] | None:
-    """Of rows written in any way."""
-    found = _ENDS_LINE.search(data, start)
-    end = len(data) if found is None else found.start()
+    """The columns of rows in any layout."""
+    match = _ENDS_LINE.search(data, start)
+    end = len(data) if match is None else match.start()
     if not data[start:end].isascii():
         return None
     text = np.frombuffer(data[start:end] + b"\n", np.uint8)

@@ -1,1 +1,1 @@
-"""The atom table: one column a property, text as distinct values and codes."""
+"""The atom table: one column per property; text as distinct values and codes."""

@@ -1,4 +1,4 @@
-"""The atom table: what PDB, mmCIF and BinaryCIF files have in common, one numpy column a property."""
+"""The atom table: what the file formats have in common, one numpy column per property."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from protein_enn.io.table.labels import Labels
 from protein_enn.io.table.numbers import NULL, OK
 
 FARTHEST = 9999.0
-"""Å; a coordinate beyond this is taken for a mistake, and PDB columns could not hold it."""
+"""Å; a larger coordinate counts as an error, and does not fit the PDB columns."""
 LONGEST_NAME = 64
-"""Characters of an id or name; what is longer is damage."""
+"""Most characters of an id or name."""
 
 Numbers = tuple[NDArray[np.float64], NDArray[np.uint8]]
 """Values and states of a column, as `numbers.parse_numbers` gives them."""
@@ -28,11 +28,11 @@ Table = TypeVar("Table", bound="Columns")
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """What a file says of each of m atoms, read or about to be written."""
+    """The columns of m atoms, as read or as written."""
 
     hetero: NDArray[np.bool_]  # HETATM
     names: Labels  # "CA"
-    elements: Labels  # "C", "ZN", upper case; "" when the file does not say
+    elements: Labels  # "C", "ZN", upper case; "" when not in the file
     residue_names: Labels
     chains: Labels  # author chain id
     label_chains: Labels
@@ -64,7 +64,7 @@ class Columns:
         return f"{self.chains[i]}:{int(self.numbers[i])}{self.insertion_codes[i]}"
 
     def residue_ids(self, index: NDArray[np.int64]) -> list[str]:
-        """The same of several atoms."""
+        """The residue ids of several atoms."""
         chains, codes = self.chains.take(index).tolist(), self.insertion_codes.take(index).tolist()
         return [f"{a}:{n}{c}" for a, n, c in zip(chains, self.numbers[index].tolist(), codes, strict=True)]
 
@@ -75,23 +75,41 @@ class AtomTable(Columns):
 
     rows: NDArray[np.int64]  # PDB: line; mmCIF, BinaryCIF: row of atom_site; from 0
     alternates: Labels  # conformer label, "" when there is one only
-    placed: NDArray[np.bool_]  # whether the file gives a position
-    sequenced: NDArray[np.int8]  # whether the file says that its residue is in a polymer: 1, 0; -1: it does not say
+    has_position: NDArray[np.bool_]  # whether the file gives a position
+    in_polymer: NDArray[np.int8]  # whether the file declares its residue as part of a polymer: 1, 0; -1: unknown
     without_b_factor: int = 0  # atoms whose B factor is not given: 0
     place: str = "line"  # what `rows` counts, for messages
 
     def where(self, i: int) -> str:
-        """Atom i's place in the file as a reader counts it, from 1: "line 12"."""
+        """The place of atom i in the file, counted from 1: "line 12"."""
         return f"{self.place} {int(self.rows[i]) + 1}"
 
 
 def coordinates(
-    axes: Sequence[Numbers], rows: NDArray[np.int64], shown: Callable[[int, int], str], *, file: str, place: str,
+    axes: Sequence[Numbers], rows: NDArray[np.int64], text_of: Callable[[int, int], str], *, file: str, place: str,
     lenient: bool,
 ) -> Placed:  # fmt: skip
-    """(m, 3) Å and which rows have them; a CoordinateError for the first that has not, unless `lenient`.
+    """Positions of atoms, (m, 3) Å, and which rows have one.
 
-    `shown(i, axis)` is the text that the file has there.
+    Parameters
+    ----------
+    axes
+        The columns x, y and z.
+    rows
+        Their rows in the file.
+    text_of
+        The text in the file, by row and axis.
+    file
+        Name for messages.
+    place
+        What rows count, for messages.
+    lenient
+        Whether atoms may lack a position.
+
+    Raises
+    ------
+    CoordinateError
+        An atom has no valid position, unless `lenient`.
     """
     positions = np.stack([values for values, _ in axes], axis=1)
     states = np.stack([states for _, states in axes], axis=1)
@@ -99,23 +117,23 @@ def coordinates(
     if missing.any() and not lenient:
         i = int(np.argmax(missing))
         a = int(np.argmax(states[i] != OK))
-        what = "is not given" if states[i, a] == NULL else f"is {shown(i, a).strip()!r}, not a finite number"
+        what = "is not given" if states[i, a] == NULL else f"is {text_of(i, a).strip()!r}, not a finite number"
         raise CoordinateError(
             f"{file}, {place} {int(rows[i]) + 1}: {'xyz'[a]} {what} (values in the wrong columns?);"
-            " mend or remove this atom, or read leniently to leave such atoms out"
+            " correct or remove this atom, or read leniently to leave such atoms out"
         )
     return positions, ~missing
 
 
 def optional(numbers: Numbers, null: float) -> tuple[NDArray[np.float64], int]:
-    """Values with `null` where there is none or it is no number, and how many those are."""
+    """Values with `null` where there is no valid number, and the count of those."""
     values, states = numbers
     absent = states != OK
     return (np.where(absent, null, values), int(absent.sum())) if absent.any() else (values, 0)
 
 
 def check_atoms(table: AtomTable, file: str) -> None:
-    """Refuse what no structure can hold: names that cannot be printed, numbers far out, negative occupancies."""
+    """Refuse invalid atoms: names that are not printable, numbers out of range, negative occupancies."""
     if not len(table):
         return
     for what in ("names", "residue_names", "chains", "label_chains", "alternates", "insertion_codes"):
@@ -127,13 +145,13 @@ def check_atoms(table: AtomTable, file: str) -> None:
     for what, values, most in (("occupancy", table.occupancies, 1e3), ("B factor", table.b_factors, 1e6)):
         if (large := np.abs(values) > most).any():
             i = int(np.argmax(large))
-            raise FormatError(f"{file}, {table.where(i)}: {what} {values[i]:g} is beyond {most:g}; mend this atom")
+            raise FormatError(f"{file}, {table.where(i)}: {what} {values[i]:g} is beyond {most:g}; correct this atom")
     if table.positions.max() > FARTHEST or table.positions.min() < -FARTHEST:
         far = np.abs(table.positions).max(axis=1) > FARTHEST
         i = int(np.argmax(far))
         raise CoordinateError(
             f"{file}, {table.where(i)}: coordinate {np.abs(table.positions[i]).max():.1f} Å lies beyond {FARTHEST:g} Å;"
-            " move the structure to the origin or mend this atom"
+            " move the structure to the origin or correct this atom"
         )
     if (table.occupancies < 0).any():
         i = int(np.argmax(table.occupancies < 0))
@@ -159,5 +177,5 @@ def _check_text(table: AtomTable, what: str, file: str) -> None:
     bad = {value for value in labels.values if not value.isprintable() or len(value) > LONGEST_NAME}
     if bad and (rows := labels.are(*bad)).any():
         i = int(np.argmax(rows))
-        word = what.replace("_", " ").removesuffix("s")
-        raise FormatError(f"{file}, {table.where(i)}: {labels[i][:40]!r} cannot be a {word}; mend this atom")
+        label = what.replace("_", " ").removesuffix("s")
+        raise FormatError(f"{file}, {table.where(i)}: {labels[i][:40]!r} cannot be a {label}; correct this atom")

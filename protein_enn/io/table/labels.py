@@ -1,4 +1,4 @@
-"""A text column as numbers: each distinct text once, and which of them every row has."""
+"""A text column as its distinct texts and the code of each row."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Labels:
         keys = _integers(texts)
         changes = np.flatnonzero(keys[1:] != keys[:-1]) + 1
         if 2 * len(changes) < len(keys):  # runs of equal texts, as chains and residue names have
-            places = np.concatenate(([0], changes))
-            distinct, codes = ranks(keys[places])
-            codes = np.repeat(codes, np.diff(places, append=len(keys)))
+            codes_of_texts = np.concatenate(([0], changes))
+            distinct, codes = ranks(keys[codes_of_texts])
+            codes = np.repeat(codes, np.diff(codes_of_texts, append=len(keys)))
         else:
             distinct, codes = ranks(keys)
         if distinct.dtype.kind == "u":
@@ -37,9 +37,9 @@ class Labels:
     @staticmethod
     def of_strings(texts: Iterable[str]) -> Labels:
         """From strings of any length."""
-        places: dict[str, int] = {}
-        codes = [places.setdefault(text, len(places)) for text in texts]
-        return Labels(tuple(places), np.array(codes, dtype=np.int64))
+        codes_of_texts: dict[str, int] = {}
+        codes = [codes_of_texts.setdefault(text, len(codes_of_texts)) for text in texts]
+        return Labels(tuple(codes_of_texts), np.array(codes, dtype=np.int64))
 
     @staticmethod
     def constant(value: str, count: int) -> Labels:
@@ -65,10 +65,10 @@ class Labels:
         return np.array([function(v) for v in self.values], dtype=dtype)[self.codes]
 
     def renamed(self, function: Callable[[str], str]) -> Labels:
-        """Other texts in place of these; texts that become equal share a code."""
-        places: dict[str, int] = {}
-        code = [places.setdefault(function(v), len(places)) for v in self.values]
-        return Labels(tuple(places), np.array(code, dtype=np.int64)[self.codes])
+        """The column with `function` applied to each text; texts that become equal get one code."""
+        codes_of_texts: dict[str, int] = {}
+        code = [codes_of_texts.setdefault(function(v), len(codes_of_texts)) for v in self.values]
+        return Labels(tuple(codes_of_texts), np.array(code, dtype=np.int64)[self.codes])
 
     def are(self, *values: str) -> NDArray[np.bool_]:
         """Which rows have one of these texts."""
@@ -76,20 +76,20 @@ class Labels:
 
 
 def ranks(keys: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
-    """The distinct keys in order, and for each key its place among them: `np.unique` without its slow stable sort."""
-    if keys.dtype.kind == "u" and keys.dtype.itemsize <= 2:  # a table of all keys there can be is quicker still
+    """The distinct keys in order, and the rank of each key among them: `np.unique` without its slow stable sort."""
+    if keys.dtype.kind == "u" and keys.dtype.itemsize <= 2:  # a table of all possible keys is faster
         used = np.zeros(1 << (8 * keys.dtype.itemsize), dtype=bool)
         used[keys] = True
         distinct = np.flatnonzero(used)
-        place = np.zeros(len(used), dtype=np.int64)
-        place[distinct] = np.arange(len(distinct))
-        return distinct.astype(keys.dtype), place[keys]
+        rank_of_key = np.zeros(len(used), dtype=np.int64)
+        rank_of_key[distinct] = np.arange(len(distinct))
+        return distinct.astype(keys.dtype), rank_of_key[keys]
     distinct = np.unique(keys)
     return distinct, np.searchsorted(distinct, keys)
 
 
 def combine(*columns: NDArray[np.int64] | Labels) -> NDArray[np.int64]:
-    """One number a row, equal where all the columns are, and at most the number of rows."""
+    """One number per row, equal where all columns are equal, and at most the number of rows."""
     result = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
         codes = column.codes if isinstance(column, Labels) else column

@@ -19,11 +19,11 @@ def parse_numbers(cells: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArra
 
     A standard uncertainty, `1.234(5)`, is cut off; quotes around a number are taken off. What is not OK has value 0.
     """
-    aligned = _aligned(cells)
+    aligned = _parse_aligned(cells)
     return _any_notation(cells) if aligned is None else (aligned, np.zeros(len(cells), dtype=np.uint8))
 
 
-def _aligned(cells: NDArray[np.uint8]) -> NDArray[np.float64] | None:
+def _parse_aligned(cells: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     """Numbers written like `%8.3f`, with the point of all of them in one column; None when any is not."""
     count, width = cells.shape
     points = np.flatnonzero(cells[:1] == 46)
@@ -38,17 +38,17 @@ def _aligned(cells: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     ten = np.int32(10) if width <= 10 else np.int64(10)
     mantissa: NDArray[Any] = np.zeros(count, dtype=ten.dtype)
     before = np.zeros(count, dtype=bool)  # a digit or a sign stands further left
-    for place in range(point):
-        column, digit = columns[place], is_digit[place]
+    for position in range(point):
+        column, digit = columns[position], is_digit[position]
         minus = column == 45
         blank = (column == 32) | (column == 0)
         if (before & ~digit).any() or not (digit | minus | blank).all():
             return None
-        mantissa = mantissa * ten + digits[place] * digit
+        mantissa = mantissa * ten + digits[position] * digit
         negative |= minus
         before |= ~blank
-    for place in range(point + 1, width):
-        mantissa = mantissa * ten + digits[place]
+    for position in range(point + 1, width):
+        mantissa = mantissa * ten + digits[position]
     values = mantissa / 10.0 ** (width - 1 - point)  # both exact, so the quotient is rounded as `float` rounds it
     return np.where(negative, -values, values)
 

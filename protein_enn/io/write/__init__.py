@@ -1,4 +1,4 @@
-"""Structures to files: into a copy of the file they were read from where that can be, else into a new one."""
+"""Write structures: into a copy of the source file where possible, else into a new file."""
 
 from protein_enn.io.write.write import format_of, structure_bytes, write_structure
 

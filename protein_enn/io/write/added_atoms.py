@@ -29,16 +29,31 @@ class Addition(NamedTuple):
 def find_additions(
     structure: Structure, source: Source, b_factors: NDArray[np.float32] | None
 ) -> list[Addition] | None:
-    """Atoms that are present but have no row, in file order; None when one's residue has no atom in the file."""
+    """Atoms that are present but have no row in the source, in file order.
+
+    Parameters
+    ----------
+    structure
+        n residues.
+    source
+        The rows of their atoms.
+    b_factors
+        (n, 37) values of the B-factor column; None: those of the structure.
+
+    Returns
+    -------
+    list[Addition] | None
+        None when the residue of one of them has no atom in the source.
+    """
     rows, present = source.rows.numpy(), structure.present.numpy()
-    shown = structure.b_factors.numpy() if b_factors is None else b_factors
+    new_b_factors = structure.b_factors.numpy() if b_factors is None else b_factors
     positions, occupancies = structure.positions.detach().cpu().numpy(), structure.occupancies.numpy()
-    found = []
+    additions = []
     for i, slot in np.argwhere(present & (rows < 0)).tolist():
         own = rows[i][rows[i] >= 0]
         if not len(own):
             return None
         numbers = dict(zip(COORDINATES, positions[i, slot].tolist(), strict=True))
-        numbers |= {OCCUPANCY: float(occupancies[i, slot]), B_FACTOR: float(shown[i, slot])}
-        found.append(Addition(int(own.min()), int(own.max()), chemistry.ATOMS[slot], numbers))
-    return found
+        numbers |= {OCCUPANCY: float(occupancies[i, slot]), B_FACTOR: float(new_b_factors[i, slot])}
+        additions.append(Addition(int(own.min()), int(own.max()), chemistry.ATOMS[slot], numbers))
+    return additions

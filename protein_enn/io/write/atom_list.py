@@ -1,4 +1,4 @@
-"""All atoms of a structure in the order in which a new file lists them, and the molecules that they belong to."""
+"""All atoms of a structure in the order of a new file, and their molecules."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from protein_enn.io.components import ALIASES, component, slot
 from protein_enn.io.errors import WriteError
 from protein_enn.io.table.atoms import Columns
 from protein_enn.io.table.labels import Labels
-from protein_enn.structure import KINDS, LINKS, OtherAtoms, Structure
+from protein_enn.structure import KINDS, LINKS, HeteroAtoms, Structure
 
 PROTEIN, NUCLEIC, NON_POLYMER, WATER = "protein", "nucleic", "non-polymer", "water"
 OWN_NAMES = {("MSE", "SD"): ("SE", "SE"), ("SEC", "SG"): ("SE", "SE")}
-"""Atoms that reading renamed, (residue name, slot) -> (name, element): written as the residue has them."""
+"""Atoms that reading renamed, (residue name, slot) -> (name, element): written with their own names."""
 _RANKS = np.array([
     [names.index(atom) if atom in names else 40 + slot for slot, atom in enumerate(chemistry.ATOMS)]
     for names in (chemistry.RESIDUE_ATOMS[residue] for residue in chemistry.RESIDUES)
@@ -55,8 +55,8 @@ class Listing:
     bonds: list[Bond]
 
 
-class _Others(NamedTuple):
-    """Context atoms: the residue of the protein that owns each (-1: none), their own residues and molecules."""
+class _Hetero(NamedTuple):
+    """Context atoms: the protein residue of each (-1: none), and the residues and molecules of the others."""
 
     owner: NDArray[np.int64]
     residue: NDArray[np.int64]
@@ -66,11 +66,26 @@ class _Others(NamedTuple):
 
 
 def list_atoms(structure: Structure, b_factors: NDArray[np.float32], file: str) -> Listing:
-    """WriteError when two residues of a chain have the same number, as no reader could tell them apart."""
-    n, others = len(structure), structure.others
+    """The atoms in writing order.
+
+    Parameters
+    ----------
+    structure
+        n residues.
+    b_factors
+        (n, 37) values of the B-factor column.
+    file
+        Name for messages.
+
+    Raises
+    ------
+    WriteError
+        Two residues of one chain have one number: readers would join them.
+    """
+    n, hetero = len(structure), structure.hetero
     _check_numbers(structure, file)
     owner_of_atom, slots = np.nonzero(structure.present.numpy())
-    context = _place(structure, others)
+    context = _place_others(structure, hetero)
     owned = context.owner >= 0
     chains = structure.chains.numpy()
 
@@ -79,16 +94,16 @@ def list_atoms(structure: Structure, b_factors: NDArray[np.float32], file: str) 
     rank[order_of_kind] = np.arange(len(order_of_kind))
     width = len(structure.chain_ids)
     inside = np.concatenate((owner_of_atom, np.where(owned, context.owner, n + context.residue)))
-    group_of_others = np.empty(len(others), dtype=np.int64)
-    group_of_others[owned] = chains[context.owner[owned]]
-    group_of_others[~owned] = width + rank[context.molecule[~owned]]
-    group = np.concatenate((chains[owner_of_atom], group_of_others))
+    group_of_hetero = np.empty(len(hetero), dtype=np.int64)
+    group_of_hetero[owned] = chains[context.owner[owned]]
+    group_of_hetero[~owned] = width + rank[context.molecule[~owned]]
+    group = np.concatenate((chains[owner_of_atom], group_of_hetero))
     position = np.concatenate((
-        _RANKS[structure.residues.numpy()[owner_of_atom], slots], _LEFTOVER + np.arange(len(others))
+        _RANKS[structure.residues.numpy()[owner_of_atom], slots], _LEFTOVER + np.arange(len(hetero))
     ))  # fmt: skip
     order = np.lexsort((position, inside, group))
     inside, (used, molecule) = inside[order], np.unique(group[order], return_inverse=True)
-    molecules = _named(
+    molecules = _name_molecules(
         [
             (PROTEIN, structure.chain_ids[g], structure.label_chain_ids[g])
             if g < width
@@ -106,59 +121,60 @@ def list_atoms(structure: Structure, b_factors: NDArray[np.float32], file: str) 
 
 def _check_numbers(structure: Structure, file: str) -> None:
     keys = zip(structure.chains.tolist(), structure.numbers.tolist(), structure.insertion_codes, strict=True)
-    seen: dict[tuple, int] = {}
+    first_with: dict[tuple, int] = {}
     for i, key in enumerate(keys):
-        if seen.setdefault(key, i) != i:
+        if first_with.setdefault(key, i) != i:
             raise WriteError(
                 f"{file}: two residues of one chain are called {structure.residue_id(i)}; give each its own number"
-                " or insertion code, or the copies chains of their own"
+                " or insertion code, or give the copies other chain ids"
             )
 
 
-def _place(structure: Structure, others: OtherAtoms) -> _Others:
-    home = {(structure.residue_id(i), name): i for i, name in reversed(list(enumerate(structure.residue_names)))}
+def _place_others(structure: Structure, hetero: HeteroAtoms) -> _Hetero:
+    names_reversed = reversed(list(enumerate(structure.residue_names)))
+    residue_of_id = {(structure.residue_id(i), name): i for i, name in names_reversed}
     residues = structure.residues.tolist()
-    parsed = {text: _parse_id(text) for text in dict.fromkeys(others.residue_ids)}
-    owner = np.full(len(others), -1, dtype=np.int64)
-    residue, molecule = np.zeros((2, len(others)), dtype=np.int64)
-    shared: dict[tuple[str, str], int] = {}
+    parsed = {text: _parse_id(text) for text in dict.fromkeys(hetero.residue_ids)}
+    owner = np.full(len(hetero), -1, dtype=np.int64)
+    residue, molecule = np.zeros((2, len(hetero)), dtype=np.int64)
+    molecule_of_chain: dict[tuple[str, str], int] = {}
     molecules: list[tuple[str, str]] = []
     current, names, k = ("", ""), set[str](), -1
-    keys = zip(others.residue_ids, others.residue_names, strict=True)
-    for a, (key, name, kind) in enumerate(zip(keys, others.names, others.kinds.tolist(), strict=True)):
-        own = home.get(key)
-        # An atom with a slot of its own is of another residue of that name and number: joined, it would take the slot.
-        if own is not None and KINDS[kind] == "other" and slot(residues[own], others.names[a]) < 0:
+    keys = zip(hetero.residue_ids, hetero.residue_names, strict=True)
+    for a, (key, name, kind) in enumerate(zip(keys, hetero.names, hetero.kinds.tolist(), strict=True)):
+        own = residue_of_id.get(key)
+        # An atom with a slot belongs to another residue of this name and number: it would take the slot of this one.
+        if own is not None and KINDS[kind] == "other" and slot(residues[own], hetero.names[a]) < 0:
             owner[a] = own
             continue
         if key != current or name in names:
             current, k = key, k + 1
             names.clear()
             chain = parsed[key[0]][0]
-            what = KINDS[kind] if KINDS[kind] in (NUCLEIC, WATER) else NON_POLYMER
-            m = len(molecules) if what == NON_POLYMER else shared.setdefault((what, chain), len(molecules))
+            role = KINDS[kind] if KINDS[kind] in (NUCLEIC, WATER) else NON_POLYMER
+            m = len(molecules) if role == NON_POLYMER else molecule_of_chain.setdefault((role, chain), len(molecules))
             if m == len(molecules):
-                molecules.append((what, chain))
+                molecules.append((role, chain))
         names.add(name)
         residue[a], molecule[a] = k, m
-    return _Others(owner, residue, molecule, molecules, [parsed[text] for text in others.residue_ids])
+    return _Hetero(owner, residue, molecule, molecules, [parsed[text] for text in hetero.residue_ids])
 
 
 def _parse_id(text: str) -> tuple[str, int, str]:
     """Author chain, number and insertion code of "A:52B"."""
-    found = re.fullmatch(r"(.*):(-?[0-9]+)(.*)", text, re.DOTALL)  # a colon may stand in the chain id or the code
-    if found is None:
+    match = re.fullmatch(r"(.*):(-?[0-9]+)(.*)", text, re.DOTALL)  # a colon may stand in the chain id or the code
+    if match is None:
         raise WriteError(f"{text!r} is no id of a context residue; write chain and number as in A:52B")
-    return found[1], int(found[2]), found[3]
+    return match[1], int(match[2]), match[3]
 
 
-def _named(molecules: list[tuple[str, str, str]]) -> list[Molecule]:
-    """With label ids: those that they have where these are all different, else new ones: A to Z, AA, BA, ..."""
-    given = [label for _, _, label in molecules if label]
+def _name_molecules(molecules: list[tuple[str, str, str]]) -> list[Molecule]:
+    """Molecules with label ids: their own where these are all different, else new ones: A to Z, AA, BA, ..."""
+    labels = [label for _, _, label in molecules if label]
     proteins = sum(kind == PROTEIN for kind, _, _ in molecules)
-    keep = len(set(given)) == len(given) == proteins
-    taken = set(given) if keep else set()
-    free = (label for label in map(_letters, count()) if label not in taken)
+    keep = len(set(labels)) == len(labels) == proteins
+    used = set(labels) if keep else set()
+    free = (label for label in map(_letters, count()) if label not in used)
     return [Molecule(kind, chain, label if keep and label else next(free)) for kind, chain, label in molecules]
 
 
@@ -172,23 +188,23 @@ def _letters(i: int) -> str:
 
 def _table(
     structure: Structure,
-    context: _Others,
+    context: _Hetero,
     residue: NDArray[np.int64],
     slots: NDArray[np.int64],
     b_factors: NDArray[np.float32],
 ) -> Columns:
-    """Protein atoms, then the others, not yet in order."""
-    others, chosen = structure.others, residue.tolist()
+    """Protein atoms, then the others, not yet in writing order."""
+    hetero, chosen = structure.hetero, residue.tolist()
     names, elements = [], []
     for i, s in zip(chosen, slots.tolist(), strict=True):
         own = OWN_NAMES.get((structure.residue_names[i], chemistry.ATOMS[s]))
         names.append(own[0] if own else chemistry.ATOMS[s])
         elements.append(own[1] if own else chemistry.element(chemistry.ATOMS[s]))
     chains = structure.chains.numpy()
-    hetero = _hetero(structure)
-    others_hetero = [
-        hetero[o] if o >= 0 else not (KINDS[kind] == NUCLEIC and gemmi.find_tabulated_residue(name).is_standard())
-        for o, kind, name in zip(context.owner.tolist(), others.kinds.tolist(), others.residue_names, strict=True)
+    hetatm = _hetero(structure)
+    hetero_flags = [
+        hetatm[o] if o >= 0 else not (KINDS[kind] == NUCLEIC and gemmi.find_tabulated_residue(name).is_standard())
+        for o, kind, name in zip(context.owner.tolist(), hetero.kinds.tolist(), hetero.residue_names, strict=True)
     ]
     owner_chain = [structure.chain_ids[c] for c in chains[residue].tolist()]
     numbers = np.array([number for _, number, _ in context.ids], dtype=np.int64)
@@ -196,29 +212,31 @@ def _table(
     label_numbers = numbers.copy()
     label_numbers[owned] = structure.label_numbers.numpy()[context.owner[owned]]
 
-    def joined(own: NDArray, of_others: NDArray) -> NDArray[np.float64]:
-        return np.concatenate((own[residue, slots], of_others)).astype(np.float64)
+    def both(own: NDArray, of_hetero: NDArray) -> NDArray[np.float64]:
+        return np.concatenate((own[residue, slots], of_hetero)).astype(np.float64)
 
     codes = [*(structure.insertion_codes[i] for i in chosen), *(code for _, _, code in context.ids)]
     return Columns(
-        hetero=np.array([*(hetero[i] for i in chosen), *others_hetero], dtype=bool),
-        names=Labels.of_strings([*names, *others.names]),
-        elements=Labels.of_strings([*elements, *(element.upper() for element in others.elements)]),
-        residue_names=Labels.of_strings([*(structure.residue_names[i] for i in chosen), *others.residue_names]),
+        hetero=np.array([*(hetatm[i] for i in chosen), *hetero_flags], dtype=bool),
+        names=Labels.of_strings([*names, *hetero.names]),
+        elements=Labels.of_strings([*elements, *(element.upper() for element in hetero.elements)]),
+        residue_names=Labels.of_strings([*(structure.residue_names[i] for i in chosen), *hetero.residue_names]),
         chains=Labels.of_strings([*owner_chain, *(chain for chain, _, _ in context.ids)]),
         label_chains=Labels.constant("", len(codes)),
         numbers=np.concatenate((structure.numbers.numpy()[residue], numbers)),
         insertion_codes=Labels.of_strings(codes),
         label_numbers=np.concatenate((structure.label_numbers.numpy()[residue], label_numbers)),
-        positions=joined(structure.positions.detach().numpy(), others.positions.detach().numpy()),
-        occupancies=joined(structure.occupancies.numpy(), others.occupancies.numpy()),
-        b_factors=joined(b_factors, others.b_factors.numpy()),
+        positions=both(structure.positions.detach().numpy(), hetero.positions.detach().numpy()),
+        occupancies=both(structure.occupancies.numpy(), hetero.occupancies.numpy()),
+        b_factors=both(b_factors, hetero.b_factors.numpy()),
     )
 
 
 def _hetero(structure: Structure) -> list[bool]:
-    """HETATM for modified residues that the dictionary knows, unless they lack the CA by which HETATM is known to be
-    protein; others stand in ATOM records, since as HETATM they would be ligands where they are not bonded."""
+    """Whether each residue is written as HETATM: modified residues of the dictionary that have a CA.
+
+    Without a CA, or unknown to the dictionary, they would be read back as ligands where they are not bonded.
+    """
     standard = {*chemistry.RESIDUES, *ALIASES, *(n for n in structure.residue_names if not component(n).known)}
     ca = structure.present[:, chemistry.CA].tolist()
     return [name not in standard and has_ca for name, has_ca in zip(structure.residue_names, ca, strict=True)]
@@ -227,7 +245,7 @@ def _hetero(structure: Structure) -> list[bool]:
 def _label_numbers(
     numbers: NDArray[np.int64], molecule: NDArray[np.int64], residue: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Numbers that ascend from at least 1 in each molecule, with the gaps that the given ones have."""
+    """Numbers that ascend from at least 1 in each molecule, with the gaps of the given ones."""
     first = np.flatnonzero(np.diff(residue, prepend=-1))
     number, owner = numbers[first], molecule[first]
     start = np.diff(owner, prepend=-1) != 0
@@ -240,13 +258,13 @@ def _label_numbers(
 def _bonds(
     structure: Structure, residue: NDArray[np.int64], slots: NDArray[np.int64], order: NDArray[np.int64]
 ) -> list[Bond]:
-    """The links of the structure whose two atoms are there."""
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
+    """The links of the structure whose two atoms are present."""
+    new_index = np.empty(len(order), dtype=np.int64)
+    new_index[order] = np.arange(len(order))
     links = structure.links
     of_slot = np.full(structure.present.shape, -1)
-    of_slot[residue, slots] = place[: len(residue)]
-    of_other = place[len(residue) :]
+    of_slot[residue, slots] = new_index[: len(residue)]
+    of_other = new_index[len(residue) :]
     bonds = []
     for kind, ends, atoms in zip(links.kinds.tolist(), links.residues.tolist(), links.atoms.tolist(), strict=True):
         a, b = (int(of_slot[i, s] if i >= 0 else of_other[s]) for i, s in zip(ends, atoms, strict=True))

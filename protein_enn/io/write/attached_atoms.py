@@ -1,4 +1,4 @@
-"""Atoms that have no slot but hang on one that may move: hydrogens and the groups of modified residues."""
+"""Attached atoms: atoms without a slot that move with their residue: hydrogens and groups of modified residues."""
 
 from __future__ import annotations
 
@@ -11,19 +11,30 @@ from protein_enn.io.table.atoms import AtomTable
 from protein_enn.io.table.labels import combine
 
 RIGID = 1e-3
-"""Å; atoms that all stay this close to one rotation and shift moved as one body."""
+"""Å; atoms within this distance of one rotation and shift have moved as a rigid body."""
 STILL = 1e-4
-"""Å; along an axis along which they would move less than this, riders stay."""
+"""Å; a smaller change of a coordinate is not applied."""
 _FLAT = 0.1
-"""Å; three atoms this close to one line, or to each other, give no frame."""
+"""Å; three atoms within this distance of a line, or of each other, define no frame."""
 
 
-def carry(table: AtomTable, atoms: NDArray[np.int64], positions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where all atoms of the table go (Å) when `atoms` (indices into it) go to `positions`.
+def move_attached_atoms(
+    table: AtomTable, atoms: NDArray[np.int64], positions: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """New positions of all atoms of the table (Å) after `atoms` moved to `positions`.
 
-    When these moved as one body, everything moves with them. Otherwise the other atoms of a residue ride on the nearest
-    of these and turn with its neighbours, so that hydrogens keep their bonds; atoms of a conformer that was not chosen
-    and molecules that have none of these atoms stay.
+    When `atoms` moved as a rigid body, all atoms move with them. Otherwise each other atom of a residue moves and
+    rotates with the frame of the three nearest of `atoms` in its residue, so that hydrogens keep their bonds. Atoms of
+    conformers that were not chosen, and molecules without any of `atoms`, do not move.
+
+    Parameters
+    ----------
+    table
+        All atoms.
+    atoms
+        (k,) indices into the table.
+    positions
+        (k, 3) Å.
     """
     result = table.positions.copy()
     result[atoms] = positions
@@ -34,58 +45,68 @@ def carry(table: AtomTable, atoms: NDArray[np.int64], positions: NDArray[np.floa
         rotation, shift = superpose(torch.from_numpy(table.positions[atoms]), torch.from_numpy(positions))
         body = table.positions @ rotation.numpy().T + shift.numpy()
         if np.abs(body[atoms] - positions).max() < RIGID:
-            result = _settled(body, table.positions)
+            result = _keep_if_small(body, table.positions)
             result[atoms] = positions
             return result
-    riders, corners = find_riders(table, atoms, moved)
-    before, after = table.positions[atoms[corners]], positions[corners]
+    attached, anchors = find_attached_atoms(table, atoms, moved)
+    before, after = table.positions[atoms[anchors]], positions[anchors]
     (old, old_flat), (new, new_flat) = _axes(before), _axes(after)
-    arm = table.positions[riders] - before[:, 0]
-    turned = np.einsum("ri,rij->rj", np.einsum("rij,rj->ri", old, arm), new)
-    arm = np.where((old_flat | new_flat)[:, None], arm, turned)
-    result[riders] = _settled(after[:, 0] + arm, table.positions[riders])
+    offset = table.positions[attached] - before[:, 0]
+    rotated = np.einsum("ri,rij->rj", np.einsum("rij,rj->ri", old, offset), new)
+    offset = np.where((old_flat | new_flat)[:, None], offset, rotated)
+    result[attached] = _keep_if_small(after[:, 0] + offset, table.positions[attached])
     return result
 
 
-def _settled(new: NDArray[np.float64], old: NDArray[np.float64]) -> NDArray[np.float64]:
+def _keep_if_small(new: NDArray[np.float64], old: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.abs(new - old) < STILL, old, new)
 
 
-def find_riders(
+def find_attached_atoms(
     table: AtomTable, atoms: NDArray[np.int64], moved: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Riders (r indices into the table) and (r, 3) indices into `atoms`: the nearest three of the same residue.
+    """Attached atoms, (r,) indices into the table, and their anchors, (r, 3) indices into `atoms`.
 
-    A rider is any other atom of a residue of which one of `atoms` `moved`, unless it has the label of a conformer that
-    none of these has. Where a residue has fewer than three of `atoms`, the last is repeated.
+    An attached atom is any other atom of a residue in which one of `atoms` `moved`, unless it belongs to a conformer of
+    which none of `atoms` is. Its anchors are the three nearest of `atoms` in its residue; where the residue has fewer,
+    the last is repeated.
+
+    Parameters
+    ----------
+    table
+        All atoms.
+    atoms
+        (k,) indices into the table.
+    moved
+        (k,) which of them moved.
     """
     residue = combine(table.label_chains, table.chains, table.numbers, table.insertion_codes, table.residue_names)
     count = int(residue.max(initial=-1)) + 1
     sizes = np.bincount(residue[atoms], minlength=count)
     active = np.bincount(residue[atoms], weights=moved, minlength=count) > 0
-    held = np.zeros(len(table), dtype=bool)
-    held[atoms] = True
-    free = np.flatnonzero(~held & active[residue])
-    if not len(free):
-        return free, np.zeros((0, 3), dtype=np.int64)
-    size = sizes[residue[free]]
+    is_given = np.zeros(len(table), dtype=bool)
+    is_given[atoms] = True
+    others = np.flatnonzero(~is_given & active[residue])
+    if not len(others):
+        return others, np.zeros((0, 3), dtype=np.int64)
+    size = sizes[residue[others]]
     first = np.cumsum(size) - size
-    owner = np.repeat(np.arange(len(free)), size)
+    owner = np.repeat(np.arange(len(others)), size)
     by_residue = np.argsort(residue[atoms], kind="stable")
-    offset = (np.cumsum(sizes) - sizes)[residue[free]] - first
+    offset = (np.cumsum(sizes) - sizes)[residue[others]] - first
     member = by_residue[np.arange(len(owner)) + offset[owner]]
     alternates = table.alternates.codes
-    same = alternates[free][owner] == alternates[atoms[member]]
-    fits = table.alternates.are("")[free] | np.logical_or.reduceat(same, first)
-    distance = ((table.positions[free][owner] - table.positions[atoms[member]]) ** 2).sum(axis=1)
+    same = alternates[others][owner] == alternates[atoms[member]]
+    fits = table.alternates.are("")[others] | np.logical_or.reduceat(same, first)
+    distance = ((table.positions[others][owner] - table.positions[atoms[member]]) ** 2).sum(axis=1)
     near = member[np.lexsort((distance, owner))]
-    corners = np.stack([near[first + np.minimum(k, size - 1)] for k in range(3)], axis=1)
-    return free[fits], corners[fits]
+    anchors = np.stack([near[first + np.minimum(k, size - 1)] for k in range(3)], axis=1)
+    return others[fits], anchors[fits]
 
 
-def _axes(corners: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _axes(anchors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """(r, 3, 3) right-handed orthonormal axes (rows) of triangles, and which triangles are too flat to have any."""
-    x, y = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    x, y = anchors[:, 1] - anchors[:, 0], anchors[:, 2] - anchors[:, 0]
     length = np.linalg.norm(x, axis=1, keepdims=True)
     x = x / np.maximum(length, _FLAT)
     y = y - (y * x).sum(axis=1, keepdims=True) * x

@@ -1,7 +1,7 @@
 """New numbers and new atoms into the text of an mmCIF file, token by token; all else stays as it is.
 
-gemmi says in which line atom_site begins; from there the text is cut into tokens: at blanks, all at once, where no
-value needs quotes to hold blanks, else by the full grammar of CIF 1.1.
+gemmi gives the line in which atom_site begins. From there the text is split into tokens: at blanks, all at once, where
+no quoted value contains blanks, else by the full grammar of CIF 1.1.
 """
 
 from __future__ import annotations
@@ -46,8 +46,11 @@ class _Edits(NamedTuple):
 
 
 def rewrite(data: bytes, file: str, revision: Revision, block: str | None = None) -> bytes:
-    """The same text with other numbers in atom_site, each with as many decimals as the old one and at least as in
-    DECIMALS. An item that atom_site lacks is added behind the others, "?" in the rows that have no number."""
+    """The same text with other numbers in atom_site.
+
+    Each has as many decimals as the old one, and at least those of DECIMALS. An item that atom_site lacks is added at
+    the end, with "?" in rows without a number.
+    """
     site = locate(data, file, block)
     edits = [
         _replace(data, site, site.items.index(item.lower()), cells, DECIMALS[item])
@@ -102,7 +105,7 @@ def insert(data: bytes, file: str, added: list[Addition], block: str | None = No
 
 
 def _replace(data: bytes, site: AtomSite, column: int, cells: Cells, least: int) -> _Edits:
-    """Numbers with the blanks up to the next value of the line, so that this one stays in its place if it can."""
+    """Numbers with the blanks up to the next value of the line, which then keeps its column where possible."""
     starts, ends = site.starts[cells.rows, column], site.ends[cells.rows, column]
     decimals = _decimals(data, starts, ends, least)
     values = cells.values.copy()
@@ -126,8 +129,8 @@ def _decimals(data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], l
     """Digits behind the point of each number, within [least, MOST_DECIMALS]."""
     width = min(int((ends - starts).max()), _WIDEST)
     text = np.frombuffer(data, np.uint8)
-    place = starts[:, None] + np.arange(width)
-    cells = np.where(place < ends[:, None], text[np.minimum(place, len(text) - 1)], 0)
+    columns = starts[:, None] + np.arange(width)
+    cells = np.where(columns < ends[:, None], text[np.minimum(columns, len(text) - 1)], 0)
     behind = np.cumsum(cells == ord("."), axis=1) > 0
     digits = behind & (np.cumsum(behind & ((cells < ord("0")) | (cells > ord("9"))), axis=1) == 1)
     return np.clip(digits.sum(axis=1) - behind.any(axis=1), least, MOST_DECIMALS)
@@ -139,15 +142,15 @@ def _add(site: AtomSite, item: str, cells: Cells) -> _Edits:
     for row, value in zip(cells.rows.tolist(), cells.values.tolist(), strict=True):
         texts[row] = b"%.*f" % (DECIMALS[item], value)
     tag = b"\n_atom_site." + item.encode()
-    places = site.ends[:, -1]
-    if site.header_end == places[0]:
-        return _Edits(places, places, [tag + b" " + texts[0]])
-    places = np.concatenate(([site.header_end], places))
-    return _Edits(places, places, [tag, *(b" " + text for text in texts)])
+    positions = site.ends[:, -1]
+    if site.header_end == positions[0]:
+        return _Edits(positions, positions, [tag + b" " + texts[0]])
+    positions = np.concatenate(([site.header_end], positions))
+    return _Edits(positions, positions, [tag, *(b" " + text for text in texts)])
 
 
 def locate(data: bytes, file: str, name: str | None) -> AtomSite:
-    """Where the atoms of a data block stand."""
+    """The place of atom_site of a data block in the text."""
     block = choose_block(parse(data, file), file, name)
     items: list[Any] = [item for item in block if _is_site(item)]
     if items[0].pair is not None:
@@ -165,10 +168,10 @@ def locate(data: bytes, file: str, name: str | None) -> AtomSite:
     end = _skip_to(tokens, tags[0])
     for _ in tags[1:]:
         end = next(tokens).end()
-    spans_at_once = _cut(data, end, count)
-    if spans_at_once is None:
-        spans_at_once = np.array([t.span() for _, t in zip(range(count), tokens, strict=False)]).T
-    starts, ends = spans_at_once
+    all_spans = _split_at_blanks(data, end, count)
+    if all_spans is None:
+        all_spans = np.array([t.span() for _, t in zip(range(count), tokens, strict=False)]).T
+    starts, ends = all_spans
     if len(starts) != count:
         raise FormatError(f"{file}: atom_site ends early; fetch the file again")
     shape = (loop.length(), loop.width())
@@ -181,11 +184,11 @@ def _is_site(item: Any) -> bool:
 
 
 def _line_start(data: bytes, number: int) -> int:
-    place = -1
+    columns = -1
     for _ in range(number - 1):
-        place = data.index(b"\n", place + 1)
-    place += 1
-    return place + (data[place : place + 1] == b";")  # the end of a text field stands before the item
+        columns = data.index(b"\n", columns + 1)
+    columns += 1
+    return columns + (data[columns : columns + 1] == b";")  # the end of a text field stands before the item
 
 
 def _tokens(data: bytes, start: int) -> Iterator[re.Match[bytes]]:
@@ -193,14 +196,14 @@ def _tokens(data: bytes, start: int) -> Iterator[re.Match[bytes]]:
 
 
 def _skip_to(tokens: Iterator[re.Match[bytes]], tag: str) -> int:
-    """Where the tag ends; the tokens then go on behind it."""
+    """The end of the tag; the next token is then the one behind it."""
     return next(token.end() for token in tokens if token.group().lower() == tag.lower().encode())
 
 
-def _cut(data: bytes, start: int, count: int) -> NDArray[np.int64] | None:
-    """Starts and ends of `count` tokens without blanks in them; None where only the grammar can tell."""
-    found = _END.search(data, start)
-    end = len(data) if found is None else found.start()
+def _split_at_blanks(data: bytes, start: int, count: int) -> NDArray[np.int64] | None:
+    """Starts and ends of `count` tokens without blanks in them; None where this needs the full grammar."""
+    match = _END.search(data, start)
+    end = len(data) if match is None else match.start()
     text = np.frombuffer(data, np.uint8)[start:end]
     blank = np.concatenate(([True], text <= 32, [True]))
     edges = np.flatnonzero(blank[1:] != blank[:-1])
@@ -208,8 +211,8 @@ def _cut(data: bytes, start: int, count: int) -> NDArray[np.int64] | None:
     if len(starts) != count:
         return None
     first, last = text[starts], text[ends - 1]
-    quoted = (first == ord("'")) | (first == ord('"'))
-    open_quotes = quoted & ((first != last) | (ends - starts < 2))
+    quote = (first == ord("'")) | (first == ord('"'))
+    open_quotes = quote & ((first != last) | (ends - starts < 2))
     if open_quotes.any() or np.isin(first, (ord("#"), ord(";"))).any():
         return None
     return np.stack((starts, ends)) + start

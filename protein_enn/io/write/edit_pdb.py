@@ -13,7 +13,7 @@ from protein_enn.io.write.added_atoms import Addition
 from protein_enn.io.write.edits import B_FACTOR, OCCUPANCY, Revision
 
 COLUMNS = {"Cartn_x": (30, 38), "Cartn_y": (38, 46), "Cartn_z": (46, 54), OCCUPANCY: (54, 60), B_FACTOR: (60, 66)}
-"""Where a number stands in an atom line, from 0."""
+"""Columns of each number in an atom line, from 0."""
 _RECORDS = (b"ANISOU", b"SIGATM", b"SIGUIJ")
 """Records that belong to the atom line before them."""
 _MOST_SERIAL = 99_999
@@ -22,23 +22,23 @@ _MOST_SERIAL = 99_999
 def rewrite(data: bytes, file: str, revision: Revision, block: str | None = None) -> bytes:
     """The same lines with other numbers in their columns; WriteError for a number too wide for them.
 
-    ANISOU lines and what stands in columns 67 to 80 are not touched; a line that ends too early is filled up.
+    ANISOU lines and columns 67 to 80 do not change; a line that is too short is filled with blanks.
     """
     lines = data.split(b"\n")
     for item, (rows, values) in revision.items():
         start, end = COLUMNS[item]
-        for row, text in zip(rows.tolist(), fixed(values, item, file), strict=True):
+        for row, text in zip(rows.tolist(), format_column(values, item, file), strict=True):
             line = lines[row]
             lines[row] = line.ljust(start)[:start] + text.encode() + line[end:]
     return b"\n".join(lines)
 
 
 def insert(data: bytes, file: str, added: list[Addition], block: str | None = None) -> bytes:
-    """The same lines and the new ones. Beyond 99,999 a serial number stays that: programs do not rely on it there."""
+    """The same lines and the new ones. Serial numbers end at 99,999: programs do not rely on larger ones."""
     lines = data.split(b"\n")
     atoms = [line for line in lines if line.startswith((b"ATOM", b"HETATM"))]
     serial = max((int(line[6:11]) for line in atoms if line[6:11].strip().isdigit()), default=0)
-    texts = {item: fixed(np.array([a.numbers[item] for a in added]), item, file) for item in COLUMNS}
+    texts = {item: format_column(np.array([a.numbers[item] for a in added]), item, file) for item in COLUMNS}
     new = []
     for k, atom in enumerate(added):
         serial = min(serial + 1, _MOST_SERIAL)
@@ -55,11 +55,26 @@ def insert(data: bytes, file: str, added: list[Addition], block: str | None = No
             row += 1
         return row
 
-    return b"\n".join(_merged(lines, new, added, end_of))
+    return b"\n".join(_insert_lines(lines, new, added, end_of))
 
 
-def fixed(values: NDArray[np.float64], item: str, file: str) -> list[str]:
-    """Numbers of one PDB column as text of its width; WriteError when one does not fit."""
+def format_column(values: NDArray[np.float64], item: str, file: str) -> list[str]:
+    """Numbers as texts of the width of their PDB column.
+
+    Parameters
+    ----------
+    values
+        The numbers.
+    item
+        A key of COLUMNS.
+    file
+        Name for messages.
+
+    Raises
+    ------
+    WriteError
+        A number does not fit.
+    """
     start, end = COLUMNS[item]
     width, decimals = end - start, 2 if item in (OCCUPANCY, B_FACTOR) else 3
     rounded = np.round(values, decimals) + 0.0  # no -0.000
@@ -71,12 +86,14 @@ def fixed(values: NDArray[np.float64], item: str, file: str) -> list[str]:
             f"{file}: {item} {value:.{decimals}f} does not fit the {width} columns that the PDB format has for it"
             f" ({low + 10**-decimals:.{decimals}f} to {high - 10**-decimals:.{decimals}f}); write mmCIF or BinaryCIF"
         )
-    form = f"%{width}.{decimals}f"
-    return [form % value for value in rounded.tolist()]
+    template = f"%{width}.{decimals}f"
+    return [template % value for value in rounded.tolist()]
 
 
-def _merged(lines: list[bytes], new: list[bytes], added: list[Addition], end_of: Callable[[int], int]) -> list[bytes]:
-    """Lines with the new ones behind those that they follow."""
+def _insert_lines(
+    lines: list[bytes], new: list[bytes], added: list[Addition], end_of: Callable[[int], int]
+) -> list[bytes]:
+    """The lines with each new line behind the one that it follows."""
     follow: dict[int, list[bytes]] = {}
     for line, atom in zip(new, added, strict=True):
         follow.setdefault(end_of(atom.behind), []).append(line)

@@ -1,4 +1,4 @@
-"""What a structure says differently from the document it was read from, when the document can say it too."""
+"""The numbers of a structure that differ from its source document, where that document can hold the change."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from protein_enn.io.table.atoms import AtomTable
 from protein_enn.io.table.labels import Labels
-from protein_enn.io.write.attached_atoms import carry
+from protein_enn.io.write.attached_atoms import move_attached_atoms
 from protein_enn.structure import KINDS, Source, Structure
 
 COORDINATES = ("Cartn_x", "Cartn_y", "Cartn_z")
 OCCUPANCY, B_FACTOR = "occupancy", "B_iso_or_equiv"
 DECIMALS = {**dict.fromkeys(COORDINATES, 3), OCCUPANCY: 2, B_FACTOR: 2}
-"""Fewest decimals that a new number is written with."""
+"""Fewest decimals of a new number."""
 
 
 class Cells(NamedTuple):
@@ -34,41 +34,53 @@ def revise(
 ) -> Revision | None:
     """Cells that change, by item; None when more changed than coordinates, occupancies and B factors.
 
-    A number counts as unchanged when it is the one that reading gave, in float32. `b_factors` (n, 37) replace all.
-    Atoms that the source lacks are not looked at (`additions`).
+    A number is unchanged when it equals the one in the source in float32. Atoms that the source lacks are ignored here
+    (see `added_atoms`).
+
+    Parameters
+    ----------
+    structure
+        The structure to write.
+    table
+        The atoms of its source document.
+    source
+        The rows of its atoms in that document.
+    b_factors
+        (n, 37) new B factors; None keeps those of the structure.
     """
     slots = (structure.present & (source.rows >= 0)).numpy()
     if (~structure.present & (source.rows >= 0)).any():
-        return None  # atoms were taken away
-    place = np.full(int(table.rows.max(initial=-1)) + 1, -1)
-    place[table.rows] = np.arange(len(table))
-    rows = np.concatenate((source.rows.numpy()[slots], source.others.numpy()))
-    if len(source.others) != len(structure.others) or len(np.unique(rows)) < len(rows):
+        return None  # atoms were removed
+    row_of = np.full(int(table.rows.max(initial=-1)) + 1, -1)
+    row_of[table.rows] = np.arange(len(table))
+    rows = np.concatenate((source.rows.numpy()[slots], source.hetero.numpy()))
+    if len(source.hetero) != len(structure.hetero) or len(np.unique(rows)) < len(rows):
         return None  # other molecules, or copies that an assembly made
-    if (rows >= len(place)).any() or (place[rows] < 0).any():
+    if (rows >= len(row_of)).any() or (row_of[rows] < 0).any():
         return None
-    atoms = place[rows]
+    atoms = row_of[rows]
     if not _same_residues(structure, table, slots, atoms):
         return None
 
-    def column(own: NDArray[np.float32], of_others: NDArray[np.float32]) -> NDArray[np.float64]:
-        return np.concatenate((own[slots], of_others)).astype(np.float64)
+    def column(own: NDArray[np.float32], of_hetero: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.concatenate((own[slots], of_hetero)).astype(np.float64)
 
-    others = structure.others
-    positions = column(structure.positions.detach().cpu().numpy(), others.positions.detach().cpu().numpy())
+    hetero = structure.hetero
+    positions = column(structure.positions.detach().cpu().numpy(), hetero.positions.detach().cpu().numpy())
     positions = np.where(_equal(positions, table.positions[atoms]), table.positions[atoms], positions)
-    # Groups of modified residues are context; where nobody moved them, they follow their residue.
-    led = np.concatenate((np.zeros(int(slots.sum()), dtype=bool), others.kinds.numpy() == KINDS.index("other")))
-    lead = ~led | (positions != table.positions[atoms]).any(axis=1)
-    carried = carry(table, atoms[lead], positions[lead])
+    # Groups of modified residues are context atoms; unless they were moved themselves, they move with their residue.
+    in_residue = np.concatenate((np.zeros(int(slots.sum()), dtype=bool), hetero.kinds.numpy() == KINDS.index("other")))
+    given = ~in_residue | (positions != table.positions[atoms]).any(axis=1)
+    moved = move_attached_atoms(table, atoms[given], positions[given])
+    placed = table.has_position
     revision = {
-        item: _changed(table.rows[table.placed], table.positions[table.placed, axis], carried[table.placed, axis])
+        item: _changed_cells(table.rows[placed], table.positions[placed, axis], moved[placed, axis])
         for axis, item in enumerate(COORDINATES)
-    }  # fmt: skip
-    occupancies = column(structure.occupancies.numpy(), others.occupancies.numpy())
-    revision[OCCUPANCY] = _changed(rows, table.occupancies[atoms], occupancies)
-    shown = column(structure.b_factors.numpy() if b_factors is None else b_factors, others.b_factors.numpy())
-    revision[B_FACTOR] = _changed(rows, table.b_factors[atoms], shown)
+    }
+    occupancies = column(structure.occupancies.numpy(), hetero.occupancies.numpy())
+    revision[OCCUPANCY] = _changed_cells(rows, table.occupancies[atoms], occupancies)
+    new_b_factors = column(structure.b_factors.numpy() if b_factors is None else b_factors, hetero.b_factors.numpy())
+    revision[B_FACTOR] = _changed_cells(rows, table.b_factors[atoms], new_b_factors)
     return revision
 
 
@@ -76,7 +88,7 @@ def _equal(new: NDArray[np.float64], old: NDArray[np.float64]) -> NDArray[np.boo
     return new.astype(np.float32) == old.astype(np.float32)
 
 
-def _changed(rows: NDArray[np.int64], old: NDArray[np.float64], new: NDArray[np.float64]) -> Cells:
+def _changed_cells(rows: NDArray[np.int64], old: NDArray[np.float64], new: NDArray[np.float64]) -> Cells:
     different = ~_equal(new, old)
     return Cells(rows[different], new[different])
 
@@ -92,11 +104,11 @@ def _same_residues(
     chains = [structure.chain_ids[c] for c in structure.chains.numpy()[residue].tolist()]
     return (
         np.array_equal(table.numbers[first], structure.numbers.numpy()[residue])
-        and _texts(table.residue_names, first) == [structure.residue_names[i] for i in chosen]
-        and _texts(table.insertion_codes, first) == [structure.insertion_codes[i] for i in chosen]
-        and all(a in ("", b) for a, b in zip(_texts(table.chains, first), chains, strict=True))
+        and _take_texts(table.residue_names, first) == [structure.residue_names[i] for i in chosen]
+        and _take_texts(table.insertion_codes, first) == [structure.insertion_codes[i] for i in chosen]
+        and all(a in ("", b) for a, b in zip(_take_texts(table.chains, first), chains, strict=True))
     )
 
 
-def _texts(labels: Labels, index: NDArray[np.int64]) -> list[str]:
+def _take_texts(labels: Labels, index: NDArray[np.int64]) -> list[str]:
     return labels.take(index).tolist()

@@ -1,4 +1,4 @@
-"""New documents for structures that were not read from the format that is wanted: atoms, links and entities."""
+"""New files, for structures without a source in the requested format: atoms, links and entities."""
 
 from __future__ import annotations
 
@@ -16,10 +16,26 @@ Writer = Callable[[Listing, str, bool, str], bytes]
 
 
 def document(structure: Structure, b_factors: NDArray[np.float32] | None, format: str, file: str) -> bytes:
-    """The structure with its other atoms as a file of a format; `b_factors` (n, 37) replace its own.
+    """The structure with its hetero atoms as a new file.
 
-    Protein chains come first, then nucleic acids, then the rest in its order; an atom of a modified residue stands in
-    that residue. WriteError for what the format cannot hold.
+    Protein chains come first, then nucleic acids, then the rest in its order; the atoms of a modified residue are
+    together.
+
+    Parameters
+    ----------
+    structure
+        n residues.
+    b_factors
+        (n, 37) values of the B-factor column; None: those of the structure.
+    format
+        The name of the format.
+    file
+        Name for messages.
+
+    Raises
+    ------
+    WriteError
+        The format cannot hold the structure.
     """
     listing = list_atoms(structure, structure.b_factors.numpy() if b_factors is None else b_factors, file)
     table = listing.table

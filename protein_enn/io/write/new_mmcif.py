@@ -44,20 +44,20 @@ class Item:
         if isinstance(self.values, Labels):
             labels = self.values
         elif self.values.dtype.kind == "f":
-            form = f"%.{self.decimals}f"
-            return _padded([form % v for v in (np.round(self.values, self.decimals) + 0.0).tolist()])
+            template = f"%.{self.decimals}f"
+            return _pad([template % v for v in (np.round(self.values, self.decimals) + 0.0).tolist()])
         else:
             numbers, codes = np.unique(self.values, return_inverse=True)
             labels = Labels((*map(str, numbers.tolist()), ""), np.where(self.nulls, len(numbers), codes))
-        padded = _padded([quoted(v) if v else self.null for v in labels.values])
+        padded = _pad([quote(v) if v else self.null for v in labels.values])
         return [padded[c] for c in labels.codes.tolist()]
 
 
 Categories = dict[str, dict[str, Item]]
 
 
-def quoted(value: str) -> str:
-    """A value as CIF 1.1 writes it, quoted where it would else be read as something else."""
+def quote(value: str) -> str:
+    """A value in the syntax of CIF 1.1, quoted where it needs quotes."""
     text = value if value.isalnum() and value.isascii() else gemmi.cif.quote(value)
     return f"\n{text}\n" if text.startswith(";") else text
 
@@ -79,7 +79,7 @@ def write(listing: Listing, name: str, plddt: bool, file: str) -> bytes:
 
 
 def categories(listing: Listing, name: str, plddt: bool, file: str) -> Categories:
-    """All that is written, by category and item; WriteError for ids that are empty or hold control characters."""
+    """The content by category and item; WriteError for ids that are empty or contain control characters."""
     table = listing.table
     for what, labels in (
         ("chain id", table.chains), ("label chain id", table.label_chains), ("residue name", table.residue_names),
@@ -141,7 +141,7 @@ def _atom_site(listing: Listing, entity: NDArray[np.int64]) -> dict[str, Item]:
 
 
 def decimals_of(values: NDArray[np.float64], least: int, most: int) -> int:
-    """As many as give every value back in float32, within these bounds."""
+    """The decimals with which every value is read back exactly in float32, within these bounds."""
     exact = values.astype(np.float32)
     return next((d for d in range(least, most) if (np.round(values, d).astype(np.float32) == exact).all()), most)
 
@@ -152,22 +152,22 @@ def _entities(listing: Listing) -> tuple[dict[str, Item], NDArray[np.int64]]:
     first = np.flatnonzero(np.diff(listing.residue, prepend=-1))
     names, numbers = table.residue_names.take(first).tolist(), table.label_numbers[first].tolist()
     starts = np.flatnonzero(np.diff(listing.molecule[first], prepend=-1)).tolist()
-    places: dict[tuple, int] = {}
-    found = []
+    entity_of_key: dict[tuple, int] = {}
+    entity_numbers = []
     for molecule, start, end in zip(listing.molecules, starts, [*starts[1:], len(first)], strict=True):
         key: tuple = (molecule.kind,)
         if molecule.kind in (PROTEIN, NUCLEIC):
             key += (tuple(names[start:end]), tuple(numbers[start:end]))
         elif molecule.kind == NON_POLYMER:
             key += (names[start],)
-        found.append(places.setdefault(key, len(places)))
+        entity_numbers.append(entity_of_key.setdefault(key, len(entity_of_key)))
     kinds = {PROTEIN: "polymer", NUCLEIC: "polymer"}
     items = {
-        "id": Item.of(str(i + 1) for i in range(len(places))),
-        "type": Item.of(kinds.get(key[0], key[0]) for key in places),
-        "pdbx_description": Item.of(map(_polymer_type, places)),
+        "id": Item.of(str(i + 1) for i in range(len(entity_of_key))),
+        "type": Item.of(kinds.get(key[0], key[0]) for key in entity_of_key),
+        "pdbx_description": Item.of(map(_polymer_type, entity_of_key)),
     }
-    return items, np.array(found, dtype=np.int64)
+    return items, np.array(entity_numbers, dtype=np.int64)
 
 
 def _polymer_type(key: tuple) -> str:
@@ -195,10 +195,10 @@ def _connections(listing: Listing) -> dict[str, Item]:
             f"{who}_auth_seq_id": Item(table.numbers[at]),
             f"{who}_symmetry": Item(Labels.constant("1_555", len(at))),
         }
-    apart = np.linalg.norm(table.positions[ends[:, 0]] - table.positions[ends[:, 1]], axis=1)
-    return {**items, "pdbx_dist_value": Item(apart, 3)}
+    distances = np.linalg.norm(table.positions[ends[:, 0]] - table.positions[ends[:, 1]], axis=1)
+    return {**items, "pdbx_dist_value": Item(distances, 3)}
 
 
-def _padded(texts: list[str]) -> list[str]:
+def _pad(texts: list[str]) -> list[str]:
     width = max(map(len, texts), default=0)
     return [text.ljust(width) for text in texts]

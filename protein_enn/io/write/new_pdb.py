@@ -6,7 +6,7 @@ import numpy as np
 
 from protein_enn.io.errors import WriteError
 from protein_enn.io.write.atom_list import NUCLEIC, PROTEIN, Listing
-from protein_enn.io.write.edit_pdb import fixed
+from protein_enn.io.write.edit_pdb import format_column
 
 MAX_SERIAL = 99_999
 MAX_CHAINS = 62
@@ -17,10 +17,11 @@ def write(listing: Listing, name: str, plddt: bool, file: str) -> bytes:
     """The whole file; WriteError for what does not fit its columns. Name and kind of B factors have no record."""
     _check(listing, file)
     table = listing.table
-    columns = [fixed(table.positions[:, i], f"Cartn_{axis}", file) for i, axis in enumerate("xyz")]
-    occupancies, b_factors = fixed(table.occupancies, "occupancy", file), fixed(table.b_factors, "B_iso_or_equiv", file)
+    columns = [format_column(table.positions[:, i], f"Cartn_{axis}", file) for i, axis in enumerate("xyz")]
+    occupancies = format_column(table.occupancies, "occupancy", file)
+    b_factors = format_column(table.b_factors, "B_iso_or_equiv", file)
     names = [
-        _aligned(name, element) for name, element in zip(table.names.tolist(), table.elements.tolist(), strict=True)
+        _align_name(name, element) for name, element in zip(table.names.tolist(), table.elements.tolist(), strict=True)
     ]  # fmt: skip
     residues = [f"{name:>3} {chain}{number:4d}{code or ' '}" for name, chain, number, code in zip(
         table.residue_names.tolist(), table.chains.tolist(), table.numbers.tolist(), table.insertion_codes.tolist(),
@@ -60,7 +61,7 @@ def _check(listing: Listing, file: str) -> None:
                     f"{file}: {what} {value!r} does not fit the {width} column(s) of the PDB format; {_INSTEAD}"
                 )
             if value and not (value.isascii() and value.isprintable() and " " not in value):
-                raise WriteError(f"{file}: {what} {value!r} is not plain ASCII as the PDB format asks; rename it")
+                raise WriteError(f"{file}: {what} {value!r} is not plain ASCII as the PDB format requires; rename it")
     chains = len(table.chains.values)
     if chains > MAX_CHAINS:
         raise WriteError(f"{file}: {chains} chains, the PDB format has ids for {MAX_CHAINS}; {_INSTEAD}")
@@ -70,8 +71,8 @@ def _check(listing: Listing, file: str) -> None:
         raise WriteError(f"{file}: residue number of {residue} does not fit the PDB columns (-999 to 9999); {_INSTEAD}")
 
 
-def _aligned(name: str, element: str) -> str:
-    """Four columns: the element's symbol ends in the second."""
+def _align_name(name: str, element: str) -> str:
+    """The name in four columns: the symbol of the element ends in the second."""
     return f"{name:<4}" if len(name) == 4 or (len(element) == 2 and name.upper().startswith(element)) else f" {name:<3}"
 
 
@@ -82,7 +83,7 @@ def _last_of_polymers(listing: Listing) -> set[int]:
 
 
 def _bond_records(listing: Listing, residues: list[str], names: list[str]) -> list[str]:
-    """SSBOND where both atoms are SG, as that record names none; LINK for the rest."""
+    """SSBOND records where both atoms are SG (the record has no atom names), LINK records for the rest."""
     bridges: list[str] = []
     links: list[str] = []
     for a, b in (bond.atoms for bond in listing.bonds):

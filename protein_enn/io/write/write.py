@@ -1,4 +1,4 @@
-"""Write a structure: into a copy of the file it was read from where that can be, else into a new file."""
+"""Write a structure: into a copy of its source file where possible, else into a new file."""
 
 from __future__ import annotations
 
@@ -34,17 +34,42 @@ def write_structure(
     b_factors: Float[Tensor, "n"] | Float[Tensor, "n 37"] | None = None,
     format: str | None = None,
 ) -> None:
-    """Write to `path` (gzipped when it ends in .gz), atomically; `format` defaults to what its suffix says.
+    """Write a structure to a file, atomically.
 
-    A structure that still carries its source, in the same format, is written into a copy of that document: numbers that
-    differ from those read, and `b_factors` (Å^2 or a confidence, per residue or per atom) when given, replace the old
-    ones there, and everything else stays to the byte: headers, hydrogens, other models and conformers, line ends.
-    Hydrogens follow their residue, and all atoms of the model follow a motion of the whole structure. Atoms that were
-    added to residues get lines of their own behind those of their residue (not in BinaryCIF), numbered on at the end.
+    A structure that has its source, in the same format, is written into a copy of that document. Numbers that differ
+    from those read replace the old ones; everything else stays, to the byte: headers, hydrogens, other models and
+    conformers, line ends. Hydrogens move with their residue, and all atoms of the model move with the whole structure.
+    Atoms that were added to residues get new lines behind those of their residue (not in BinaryCIF).
 
-    Otherwise, and when residues or other atoms are no longer those of the source, the new file holds atoms, links and
-    entities alone: coordinates to 0.001 Å in PDB, and in mmCIF and BinaryCIF to what their float32 values need, at
-    most 0.00001 Å. Raises WriteError for what the format cannot hold; an older file then stays as it was.
+    Otherwise, and when residues or other atoms are no longer those of the source, a new file is written with atoms,
+    links and entities. Its coordinates have 3 decimals in PDB, and in mmCIF and BinaryCIF the 3 to 5 decimals that
+    their float32 values need.
+
+    Parameters
+    ----------
+    structure
+        n residues.
+    path
+        The file; gzipped when its name ends in .gz.
+    b_factors
+        New values for the B-factor column, per residue or per atom: Å^2, or a confidence.
+    format
+        "pdb", "mmcif" or "bcif"; by default the format of the suffix.
+
+    Raises
+    ------
+    WriteError
+        The format cannot hold the structure, or the file cannot be written. An older file stays unchanged.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from protein_enn.io import read_structure
+    >>> structure, folder = read_structure("examples/1bhl.pdb"), mkdtemp()
+    >>> write_structure(structure, f"{folder}/copy.pdb")
+    >>> write_structure(structure, f"{folder}/1bhl.cif.gz")
+    >>> read_structure(f"{folder}/1bhl.cif.gz")
+    Structure('1bhl', 135 residues in 1 chain, 1042 atoms, 59 hetero atoms)
     """
     data = structure_bytes(structure, b_factors=b_factors, format=format or format_of(path), file=str(path))
     if str(path).lower().endswith(".gz"):
@@ -59,17 +84,32 @@ def write_structure(
 def structure_bytes(
     structure: Structure, *, b_factors: Tensor | None = None, format: str, file: str = "structure"
 ) -> bytes:
-    """What `write_structure` writes, before compression."""
+    """The bytes that `write_structure` writes, before compression.
+
+    Parameters
+    ----------
+    structure, b_factors
+        As for `write_structure`.
+    format
+        The name of a format.
+    file
+        Name for messages.
+
+    Raises
+    ------
+    WriteError
+        The format cannot hold the structure.
+    """
     if format not in FORMATS:
         raise WriteError(f"{file}: no format {format!r}; there are {', '.join(FORMATS)}")
     _check_finite(structure, file)
-    shown = None if b_factors is None else _per_atom(structure, b_factors, file)
+    values = None if b_factors is None else _expand_b_factors(structure, b_factors, file)
     source = structure.source
     if source is not None and source.format == format and len(source.rows) == len(structure):
-        data = _into_source(structure, source, shown, file)
+        data = _into_source(structure, source, values, file)
         if data is not None:
             return data
-    return new_document.document(structure, shown, format, file)
+    return new_document.document(structure, values, format, file)
 
 
 def format_of(path: str | Path) -> str:
@@ -107,7 +147,7 @@ def _into_source(
 
 
 def _with_ends_of(old: bytes, new: bytes) -> bytes:
-    """`new`, whose lines begin like those of `old`, with its byte order mark and line ends."""
+    """`new` with the byte order mark and the line ends of `old`."""
     mark = _BYTE_ORDER_MARK if old.startswith(_BYTE_ORDER_MARK) else b""
     ends = re.findall(rb"\r\n|\r|\n", old)
     lines = new.split(b"\n")
@@ -117,23 +157,23 @@ def _with_ends_of(old: bytes, new: bytes) -> bytes:
 
 
 def _check_finite(structure: Structure, file: str) -> None:
-    for positions, present in ((structure.positions, structure.present), (structure.others.positions, None)):
+    for positions, present in ((structure.positions, structure.present), (structure.hetero.positions, None)):
         flat = positions if present is None else positions[present]
         bad = ~torch.isfinite(flat).all(-1) | (flat.abs() > FARTHEST).any(-1)
         if bad.any():
             i = int(bad.nonzero()[0])
-            residue = structure.others.residue_ids[i] if present is None else structure.residue_id(
+            residue = structure.hetero.residue_ids[i] if present is None else structure.residue_id(
                 int(present.nonzero()[i][0])
             )  # fmt: skip
             raise WriteError(
                 f"{file}: residue {residue} has coordinates that are not finite or beyond {FARTHEST:g} Å;"
-                " mend them or move the structure to the origin; nothing was written"
+                " correct them or move the structure to the origin; nothing was written"
             )
 
 
-def _per_atom(structure: Structure, given: Tensor, file: str) -> NDArray[float32]:
-    """(n, 37), from one value a residue or an atom."""
-    values = given.detach().cpu()
+def _expand_b_factors(structure: Structure, b_factors: Tensor, file: str) -> NDArray[float32]:
+    """(n, 37) values, from one value per residue or per atom."""
+    values = b_factors.detach().cpu()
     if values.shape == (len(structure),):
         values = values[:, None].expand(-1, structure.present.shape[1])
     if values.shape != structure.present.shape or not torch.isfinite(values[structure.present]).all():

@@ -66,11 +66,11 @@ def context_atoms(structure: Structure) -> tuple[Float[Tensor, "a 3"], Int[Tenso
 
     Atoms that a modified residue has beyond its parent are left out: they would reveal its identity.
     """
-    others = structure.others
-    numbers = torch.tensor([NUMBER.get(element.upper(), 0) for element in others.elements], dtype=torch.long)
-    kept = (others.kinds != KINDS.index("water")) & (others.kinds != KINDS.index("other"))
+    hetero = structure.hetero
+    numbers = torch.tensor([NUMBER.get(element.upper(), 0) for element in hetero.elements], dtype=torch.long)
+    kept = (hetero.kinds != KINDS.index("water")) & (hetero.kinds != KINDS.index("other"))
     kept &= (numbers != 0) & (numbers != HYDROGEN)
-    return others.positions[kept], numbers[kept]
+    return hetero.positions[kept], numbers[kept]
 
 
 class Context(nn.Module):

@@ -110,12 +110,12 @@ def near(structure: Structure, mask: Bool[Tensor, "n"], reach: float) -> Bool[Te
     return result
 
 
-def touches_others(structure: Structure, contact: float) -> Bool[Tensor, "n"]:
+def touches_hetero(structure: Structure, contact: float) -> Bool[Tensor, "n"]:
     """Residues with an atom within `contact` Å of a ligand, ion or nucleic acid (water yields)."""
-    others = structure.others.positions[structure.others.kinds != KINDS.index("water")]
+    hetero = structure.hetero.positions[structure.hetero.kinds != KINDS.index("water")]
     rows = structure.present.nonzero()[:, 0]
     touched = torch.zeros(len(structure), dtype=torch.bool)
-    if len(others) and len(rows):
-        apart, _ = cKDTree(others.numpy()).query(structure.positions[structure.present].numpy())
+    if len(hetero) and len(rows):
+        apart, _ = cKDTree(hetero.numpy()).query(structure.positions[structure.present].numpy())
         touched[rows[torch.from_numpy(apart) < contact]] = True
     return touched

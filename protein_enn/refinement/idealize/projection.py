@@ -32,7 +32,7 @@ class Projector:
 
     def __init__(self, structure: Structure, geometry: Stereochemistry | None = None, *, contact: float = 2.6) -> None:
         self.structure, self.contact = structure, contact
-        self.around = structure.others.positions[structure.others.kinds != KINDS.index("water")].double().numpy()
+        self.around = structure.hetero.positions[structure.hetero.kinds != KINDS.index("water")].double().numpy()
         self.sound = covalent(structure)
         self.may_turn = _may_turn(structure, self.sound, geometry)
         self.order = _chain_order(structure)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.chemistry import CA, OXT, C, N, O
-from protein_enn.geometry.atom14 import compact_slots, from_compact, to_compact
+from protein_enn.geometry.atom14 import atom14_slots, from_atom14, to_atom14
 from protein_enn.geometry.dihedrals import peptide_bonded
 from protein_enn.geometry.side_chain_topology import FIRST
 from protein_enn.refinement.side_chains.rotamer_choice import chosen_side_chains
@@ -39,19 +39,19 @@ def rebuild(structure: Structure) -> tuple[Structure, list[int]]:
     """
     left = _obstacles(structure)
     oxygen = _with_oxygen(structure, left)
-    x, mask = to_compact(oxygen.positions.double(), oxygen.present, oxygen.residues)
-    wanted = compact_slots(oxygen.residues)[1] & ~mask
+    x, mask = to_atom14(oxygen.positions.double(), oxygen.present, oxygen.residues)
+    wanted = atom14_slots(oxygen.residues)[1] & ~mask
     wanted[:, :FIRST] = False
     wanted[list(left)] = False
     rows = wanted.any(1).nonzero()[:, 0]
-    for i in (compact_slots(oxygen.residues)[1] & ~mask & ~wanted)[:, :FIRST].any(1).nonzero()[:, 0].tolist():
+    for i in (atom14_slots(oxygen.residues)[1] & ~mask & ~wanted)[:, :FIRST].any(1).nonzero()[:, 0].tolist():
         left.setdefault(i, "no O, and nothing says where the peptide plane lies")
     if len(rows):
         x[rows] = chosen_side_chains(oxygen, x, mask, rows, wanted)
     added = torch.zeros_like(oxygen.present)
     row, column = wanted.nonzero(as_tuple=True)
-    added[row, compact_slots(oxygen.residues)[0][row, column]] = True
-    full = from_compact(x, oxygen.residues, oxygen.positions)
+    added[row, atom14_slots(oxygen.residues)[0][row, column]] = True
+    full = from_atom14(x, oxygen.residues, oxygen.positions)
     positions = torch.where(added[..., None], full, oxygen.positions)
     result = _filled(structure, positions, added | (oxygen.present & ~structure.present))
     changed = (result.present & ~structure.present).any(1).nonzero()[:, 0].tolist()
@@ -62,7 +62,7 @@ def rebuild(structure: Structure) -> tuple[Structure, list[int]]:
 def _obstacles(structure: Structure) -> dict[int, str]:
     """Why residues with missing atoms cannot be completed."""
     reasons = {}
-    missing = (compact_slots(structure.residues)[1] & ~to_compact(
+    missing = (atom14_slots(structure.residues)[1] & ~to_atom14(
         structure.positions, structure.present, structure.residues)[1]).any(1)  # fmt: skip
     whole = structure.has_backbone
     for i in missing.nonzero()[:, 0].tolist():

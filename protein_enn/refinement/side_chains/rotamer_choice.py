@@ -11,7 +11,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.chemistry.ideal_geometry import SIDE_CHAIN_BONDS
-from protein_enn.geometry.atom14 import compact_slots
+from protein_enn.geometry.atom14 import atom14_slots
 from protein_enn.geometry.side_chain_topology import topology
 from protein_enn.geometry.side_chains import complete_side_chains, known_chi
 from protein_enn.metrics.rotamers import rotamer_log_density, rotamers
@@ -109,13 +109,13 @@ def _wrong_bonds(
 def _environment(structure: Structure) -> Atoms:
     """All atoms that are there; of the others not the waters, which give way."""
     row, slot = structure.present.nonzero(as_tuple=True)
-    others = structure.others
-    solid = others.kinds != KINDS.index("water")
-    elements = [e for e, kept in zip(others.elements, solid.tolist(), strict=True) if kept]
+    hetero = structure.hetero
+    solid = hetero.kinds != KINDS.index("water")
+    elements = [e for e, kept in zip(hetero.elements, solid.tolist(), strict=True) if kept]
     radii = [_RADII[s] for s in slot.tolist()] + [RADII.get(e, OTHER_RADIUS) for e in elements]
     outside = torch.full((len(elements),), -1)
     return Atoms(
-        torch.cat([structure.positions[row, slot], others.positions[solid]]).double(),
+        torch.cat([structure.positions[row, slot], hetero.positions[solid]]).double(),
         torch.tensor(radii, dtype=torch.float64),
         torch.cat([row, outside]),
         torch.cat([slot, outside]),
@@ -128,7 +128,7 @@ def _candidate_atoms(
     built: Float[Tensor, "c 14 3"], candidates: Candidates, kinds: Int[Tensor, "c"], added: Bool[Tensor, "c 14"]
 ) -> Atoms:
     which, column = added.nonzero(as_tuple=True)
-    slot = compact_slots(kinds)[0][which, column]
+    slot = atom14_slots(kinds)[0][which, column]
     return Atoms(
         built[which, column],
         torch.tensor(_RADII, dtype=torch.float64)[slot],

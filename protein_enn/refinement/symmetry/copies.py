@@ -16,7 +16,7 @@ from protein_enn.geometry.symmetry.operators import Operators
 from protein_enn.geometry.symmetry.point_groups import operators_from
 from protein_enn.geometry.symmetry.symmetry import Symmetry
 from protein_enn.io.files import decompress, read_bytes
-from protein_enn.structure import Links, OtherAtoms, Structure
+from protein_enn.structure import HeteroAtoms, Links, Structure
 from protein_enn.structure.audit import Finding
 
 SPECIAL = 0.5
@@ -61,8 +61,8 @@ def with_copies(structure: Structure, operators: Operators) -> tuple[Structure, 
         audit=replace(structure.audit, findings=(*structure.audit.findings, finding)),
         source=None,
     )
-    others, place = _other_copies(structure.others, operators, numbers)
-    whole = replace(whole, others=others, links=_link_copies(structure.links, n, place))
+    hetero, place = _other_copies(structure.hetero, operators, numbers)
+    whole = replace(whole, hetero=hetero, links=_link_copies(structure.links, n, place))
     rows = torch.arange(k * n).reshape(k, n)
     return whole, Symmetry(operators.name, operators.rotations, operators.shifts, rows, present[rows])
 
@@ -84,11 +84,11 @@ def _copied_ids(ids: tuple[str, ...], numbers: list[int]) -> tuple[str, ...]:
 
 
 def _other_copies(
-    others: OtherAtoms, operators: Operators, numbers: list[int]
-) -> tuple[OtherAtoms, Int[Tensor, "k m"]]:
+    hetero: HeteroAtoms, operators: Operators, numbers: list[int]
+) -> tuple[HeteroAtoms, Int[Tensor, "k m"]]:
     """Copies of the other atoms, and where each went; one on an axis went to where its first copy is."""
-    k, m = len(operators), len(others)
-    placed = operators.copies(others.positions).to(others.positions.dtype)
+    k, m = len(operators), len(hetero)
+    placed = operators.copies(hetero.positions).to(hetero.positions.dtype)
     first = _first_at_the_place(placed)
     kept = first == torch.arange(k)[:, None]
     index = torch.arange(m).repeat(k, 1)[kept]
@@ -104,15 +104,15 @@ def _other_copies(
         chain, _, number = residue.rpartition(":")
         return residue if c == 0 else f"{chain}-{numbers[c - 1]}:{number}"
 
-    result = OtherAtoms(
+    result = HeteroAtoms(
         placed[kept],
-        taken(others.elements),
-        taken(others.names),
-        taken(others.residue_names),
-        taken(others.residue_ids, renamed),
-        others.kinds[index],
-        others.b_factors[index],
-        others.occupancies[index],
+        taken(hetero.elements),
+        taken(hetero.names),
+        taken(hetero.residue_names),
+        taken(hetero.residue_ids, renamed),
+        hetero.kinds[index],
+        hetero.b_factors[index],
+        hetero.occupancies[index],
     )
     return result, place
 
@@ -171,7 +171,7 @@ def _numbers(line: str, where: str) -> list[float]:
     except ValueError:
         row = []
     if len(row) not in (4, 12):
-        raise ValueError(f"{where}: {stripped[:60]!r} is not a row of 4 numbers (or 12) of an operator; mend the line")
+        raise ValueError(f"{where}: {stripped[:60]!r} is not a row of 4 numbers (or 12) of an operator; fix the line")
     return row
 
 

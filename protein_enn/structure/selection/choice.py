@@ -22,31 +22,31 @@ class Choice(NamedTuple):
     """Selected residues and other atoms. `|`, `&` and `~` act on both masks."""
 
     residues: Bool[Tensor, "n"]
-    others: Bool[Tensor, "m"]
+    hetero: Bool[Tensor, "m"]
 
     def __or__(self, more: Choice) -> Choice:
-        return Choice(self.residues | more.residues, self.others | more.others)
+        return Choice(self.residues | more.residues, self.hetero | more.hetero)
 
     def __and__(self, more: Choice) -> Choice:
-        return Choice(self.residues & more.residues, self.others & more.others)
+        return Choice(self.residues & more.residues, self.hetero & more.hetero)
 
     def __invert__(self) -> Choice:
-        return Choice(~self.residues, ~self.others)
+        return Choice(~self.residues, ~self.hetero)
 
 
 def empty(structure: Structure) -> Choice:
     """No residue and no other atom."""
-    return Choice(torch.zeros(len(structure), dtype=torch.bool), torch.zeros(len(structure.others), dtype=torch.bool))
+    return Choice(torch.zeros(len(structure), dtype=torch.bool), torch.zeros(len(structure.hetero), dtype=torch.bool))
 
 
 def chain(structure: Structure, token: Token, name: str) -> Choice:
     """The residues of a chain; the other atoms of a chain that has no residues."""
     residues = _mask(c == name for c in structure.chain_ids)[structure.chains]
     if residues.any():
-        return Choice(residues, empty(structure).others)
-    others = _mask(residue_id.rpartition(":")[0] == name for residue_id in structure.others.residue_ids)
-    if others.any():
-        return Choice(residues, others)
+        return Choice(residues, empty(structure).hetero)
+    hetero = _mask(residue_id.rpartition(":")[0] == name for residue_id in structure.hetero.residue_ids)
+    if hetero.any():
+        return Choice(residues, hetero)
     names = [structure.chain_ids[k] for k in structure.chains.unique().tolist()]
     raise token.error(f"no chain {shorten(name)}; there are {join_names(names)}{suggest(name, names)}")
 
@@ -61,24 +61,24 @@ def residue_span(structure: Structure, token: Token, name: str | None, span: str
         raise token.error(f"{shorten(span)} is no residue number or range: write 45, 52B, 45-60 or -3--1")
     low, high = (int(match[1]), match[2]), (int(match[3] or match[1]), match[4] or "")
     if not match[3]:
-        found = candidates.residues & (structure.numbers == low[0])
-        found &= _accept_codes(structure, low[0], lambda code: code == low[1])
+        residues = candidates.residues & (structure.numbers == low[0])
+        residues &= _accept_codes(structure, low[0], lambda code: code == low[1])
     elif (high[0], high[1] or "~") < low:
         raise token.error(
             f"the range runs backwards: write {span.removeprefix(match[1] + match[2])[1:]}-{low[0]}{low[1]}"
         )
     else:
-        found = candidates.residues & (structure.numbers >= low[0]) & (structure.numbers <= high[0])
-        found &= _accept_codes(structure, low[0], lambda code: code >= low[1])
-        found &= _accept_codes(structure, high[0], lambda code: not high[1] or code <= high[1])
-    if found.any():
-        return Choice(found, empty(structure).others)
+        residues = candidates.residues & (structure.numbers >= low[0]) & (structure.numbers <= high[0])
+        residues &= _accept_codes(structure, low[0], lambda code: code >= low[1])
+        residues &= _accept_codes(structure, high[0], lambda code: not high[1] or code <= high[1])
+    if residues.any():
+        return Choice(residues, empty(structure).hetero)
     if not match[3]:
-        wanted = f"{low[0]}{low[1]}"
-        parts = (residue_id.rpartition(":") for residue_id in structure.others.residue_ids)
-        others = _mask(number == wanted and name in (None, chain_id) for chain_id, _, number in parts)
-        if others.any():
-            return Choice(found, others)
+        number_and_code = f"{low[0]}{low[1]}"
+        parts = (residue_id.rpartition(":") for residue_id in structure.hetero.residue_ids)
+        hetero = _mask(number == number_and_code and name in (None, chain_id) for chain_id, _, number in parts)
+        if hetero.any():
+            return Choice(residues, hetero)
     raise token.error(f"no such residue; {_numbering(structure, name, candidates.residues, low[0])}")
 
 
@@ -102,23 +102,23 @@ def _numbering(structure: Structure, name: str | None, candidates: Bool[Tensor, 
 
 def residue_name(structure: Structure, token: Token) -> Choice:
     """Residues and other atoms by the residue name in the file; names of the standard twenty need not occur."""
-    found = Choice(
+    selected = Choice(
         _mask(name == token.text for name in structure.residue_names),
-        _mask(name == token.text for name in structure.others.residue_names),
+        _mask(name == token.text for name in structure.hetero.residue_names),
     )
-    if not found.residues.any() and not found.others.any() and token.text not in chemistry.RESIDUES:
-        names = sorted({*structure.residue_names, *structure.others.residue_names})
+    if not selected.residues.any() and not selected.hetero.any() and token.text not in chemistry.RESIDUES:
+        names = sorted({*structure.residue_names, *structure.hetero.residue_names})
         raise token.error(f"no residue of this name; there are {join_names(names)}{suggest(token.text, names)}")
-    return found
+    return selected
 
 
 def kind(structure: Structure, token: Token) -> Choice:
     """Other atoms of one of KINDS."""
-    others = structure.others.kinds == KINDS.index(token.key)
-    if not others.any():
-        kinds = [KINDS[k] for k in structure.others.kinds.unique().tolist()]
+    hetero = structure.hetero.kinds == KINDS.index(token.key)
+    if not hetero.any():
+        kinds = [KINDS[k] for k in structure.hetero.kinds.unique().tolist()]
         raise token.error(f"the structure has none; kinds of its other atoms: {join_names(kinds)}")
-    return Choice(empty(structure).residues, others)
+    return Choice(empty(structure).residues, hetero)
 
 
 def mean_b_factor(structure: Structure, token: Token) -> Float[Tensor, "n"]:
@@ -131,7 +131,7 @@ def mean_b_factor(structure: Structure, token: Token) -> Float[Tensor, "n"]:
 def within(structure: Structure, cutoff: float, target: Choice) -> Choice:
     """Residues with an atom at most `cutoff` Å from an atom of the target."""
     chosen = structure.present & target.residues[:, None]
-    targets = torch.cat([structure.positions[chosen], structure.others.positions[target.others]]).double()
+    targets = torch.cat([structure.positions[chosen], structure.hetero.positions[target.hetero]]).double()
     near = empty(structure)
     if len(targets):
         bound = cutoff * (1 + 1e-9) + 1e-9  # the tree finds what is nearer than this

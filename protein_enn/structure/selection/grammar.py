@@ -72,7 +72,7 @@ def select(structure: Structure, selection: str) -> Bool[Tensor, "n"]:
     chosen = parser.parse_or()
     if not parser.token.last:
         raise parser.token.error("expected 'and', 'or' or a comma before it" + parser.hint())
-    if parser.names_others and bool(chosen.others.any()) and not bool(chosen.residues.any()):
+    if parser.names_hetero and bool(chosen.hetero.any()) and not bool(chosen.residues.any()):
         raise SelectionError("no protein residue is chosen, only other atoms: write 'within 5 of' before them")
     return chosen.residues
 
@@ -85,7 +85,7 @@ class _Parser:
         self.tokens = list(tokenize(selection))
         self.index = 0
         self.depth = 0
-        self.names_others = False  # whether a term names other atoms; "not" may also select some
+        self.names_hetero = False  # whether a term names other atoms; "not" may also select some
 
     @property
     def token(self) -> Token:
@@ -137,7 +137,7 @@ class _Parser:
             case "all":
                 return ~empty
             case "protein":
-                return Choice(~empty.residues, empty.others)
+                return Choice(~empty.residues, empty.hetero)
             case "none":
                 return empty
             case "chain":
@@ -150,13 +150,13 @@ class _Parser:
                 values, sign = choice.mean_b_factor(structure, token), self.take()
                 if sign.key not in COMPARE:
                     raise sign.error(f"expected <, <=, > or >= after {token.text!r}")
-                return Choice(COMPARE[sign.key](values, self.number()), empty.others)
+                return Choice(COMPARE[sign.key](values, self.number()), empty.hetero)
             case "within":
                 return self.within()
         return self.note_others(choice.kind(structure, token))
 
     def note_others(self, chosen: Choice) -> Choice:
-        self.names_others |= bool(chosen.others.any())
+        self.names_hetero |= bool(chosen.hetero.any())
         return chosen
 
     def parse_names(self, token: Token, example: str, read: Callable[[Token], Choice]) -> Choice:
@@ -198,7 +198,7 @@ class _Parser:
             return f"; for the chain write 'chain {text}'"
         if choice.SPAN.fullmatch(text):
             return f"; for residues of all chains write 'residue {text}', for those of chain A 'A:{text}'"
-        if text in self.structure.residue_names or text in self.structure.others.residue_names:
+        if text in self.structure.residue_names or text in self.structure.hetero.residue_names:
             return f"; for the residue name write 'resname {text}'"
         near = "" if self.token.key in SEPARATORS else suggest(self.token.key, (*FIRST_KEYWORDS, *SEPARATORS))
         return near or f"; one begins with an id such as A:45-60 or with {', '.join(FIRST_KEYWORDS[1:])}"

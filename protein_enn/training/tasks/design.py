@@ -80,13 +80,13 @@ class DesignTask(Task[Chain]):
         mask = chain.mask.clone()
         mask[:, 4:] = False
         noise = self._noise(chain) if training else 0.0
-        compact, context_atoms = (
-            x + noise * torch.randn(x.shape, generator=generator) for x in (chain.compact, chain.context)
+        atom14, context_atoms = (
+            x + noise * torch.randn(x.shape, generator=generator) for x in (chain.atom14, chain.context)
         )
-        compact = compact * mask[..., None]
+        atom14 = atom14 * mask[..., None]
         unknown = torch.full_like(chain.residues, chemistry.UNKNOWN)
         graph = graph_of_atoms(
-            compact,
+            atom14,
             mask,
             unknown,
             chain.chains,

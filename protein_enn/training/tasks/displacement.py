@@ -52,10 +52,10 @@ class DisplacementTask(Task[Chain]):
         chain = chain.alone()
         mask = chain.mask.clone()
         mask[:, 4:] = False
-        native = chain.compact * mask[..., None]
+        native = chain.atom14 * mask[..., None]
         moved = move_residues(native, self.config.shift, self.config.angle, generator) * mask[..., None]
         moved = (moved - moved[:, 1].mean(0)) * mask[..., None]
-        back = chain.compact[:, 1] - moved[:, 1]
+        back = chain.atom14[:, 1] - moved[:, 1]
         back = back - back.mean(0)  # the position of the whole chain cannot be predicted
         unknown = torch.full_like(chain.residues, chemistry.UNKNOWN)
         graph = graph_of_atoms(moved, mask, unknown, chain.chains, chain.numbers, self.model.k, side_chains=False)

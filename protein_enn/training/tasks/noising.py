@@ -26,7 +26,7 @@ Perturbed = tuple[Float[Tensor, "n 14 3"], Bool[Tensor, "n 14"]]
 
 
 def perturb(
-    compact: Float[Tensor, "n 14 3"],
+    atom14: Float[Tensor, "n 14 3"],
     mask: Bool[Tensor, "n 14"],
     residues: Int[Tensor, "n"],
     chains: Int[Tensor, "n"],
@@ -36,7 +36,7 @@ def perturb(
 
     Parameters
     ----------
-    compact, mask, residues, chains
+    atom14, mask, residues, chains
         Of the native; positions in Å.
     generator
         Of all draws.
@@ -47,7 +47,7 @@ def perturb(
         Positions, and the atoms that are left.
     """
     if uniform(generator) < UNTOUCHED:
-        return compact, mask
+        return atom14, mask
     g = generator
     kinds: dict[str, tuple[float, Callable[[Tensor, Tensor], Perturbed]]] = {
         # name: (weight, change); the order is that of the changes
@@ -66,12 +66,12 @@ def perturb(
     chosen = torch.multinomial(torch.tensor([weight for weight, _ in kinds.values()]), count, generator=g).sort().values
     changes = list(kinds.values())
     for i in chosen.tolist():
-        compact, mask = changes[i][1](compact, mask)
-    return compact * mask[..., None], mask
+        atom14, mask = changes[i][1](atom14, mask)
+    return atom14 * mask[..., None], mask
 
 
 def rotate_side_chains(
-    compact: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], fraction: float, generator: torch.Generator
+    atom14: Float[Tensor, "n 14 3"], residues: Int[Tensor, "n"], fraction: float, generator: torch.Generator
 ) -> Float[Tensor, "n 14 3"]:
     """Rotates side chains about their chi bonds: half of them by a small angle, half into another rotamer.
 
@@ -79,30 +79,30 @@ def rotate_side_chains(
 
     Parameters
     ----------
-    compact, residues
+    atom14, residues
         Of a structure; positions in Å.
     fraction
         Of the residues whose side chains are rotated, 0 to 1.
     generator
         Of all draws.
     """
-    n = len(compact)
+    n = len(atom14)
     chosen = torch.rand(n, generator=generator) < fraction
     far = torch.rand(n, generator=generator) < 0.5
     well = 2 * math.pi / 3 * torch.randint(0, 3, (n, 4), generator=generator)
     noise = torch.randn(n, 4, generator=generator)
     angle = torch.where(far[:, None], well + 0.2 * noise, 0.3 * noise) * chosen[:, None]
-    return rotate_chi(compact, residues, angle)
+    return rotate_chi(atom14, residues, angle)
 
 
 def move_residues(
-    compact: Float[Tensor, "n 14 3"], shift: float, angle: float, generator: torch.Generator
+    atom14: Float[Tensor, "n 14 3"], shift: float, angle: float, generator: torch.Generator
 ) -> Float[Tensor, "n 14 3"]:
     """Rotates every residue as a rigid body about its CA and shifts it, at random.
 
     Parameters
     ----------
-    compact
+    atom14
         Positions, Å.
     shift
         Standard deviation of each coordinate of the shift, Å.
@@ -111,8 +111,8 @@ def move_residues(
     generator
         Of all draws.
     """
-    n = len(compact)
-    ca = compact[:, 1:2]
+    n = len(atom14)
+    ca = atom14[:, 1:2]
     axis = unit(torch.randn(n, 1, 3, generator=generator))
-    body = rotated(compact - ca, axis, angle * torch.randn(n, generator=generator))
+    body = rotated(atom14 - ca, axis, angle * torch.randn(n, generator=generator))
     return ca + body + shift * torch.randn(n, 1, 3, generator=generator)

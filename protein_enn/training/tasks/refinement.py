@@ -34,7 +34,7 @@ class RefinementTask(Task[Chain]):
         moves: tuple[float, ...] = (0.6, 0.25, 0.15)  # probability of 0, 1, 2 ... moves before the one of the loss
         partners: float = 0.3  # probability that an example of training has residues of partner chains
         context: float = 0.5  # and that it has atoms of ligands, ions and nucleic acids
-        spoil_models: float = 0.25  # and that a real model is perturbed as well
+        perturb_models: float = 0.25  # and that a real model is perturbed as well
         neighbors: int = 8  # residues whose errors are measured in each residue's frame
         frame_weight: float = 1.0
         lddt_weight: float = 1.0
@@ -55,7 +55,7 @@ class RefinementTask(Task[Chain]):
         """A real model where the chain has one, else the perturbed native; and the native."""
         chances = (self.config.partners, self.config.context) if training else (0.0, float(self.config.context > 0))
         partners, context, perturbed = torch.rand(3, generator=generator) < torch.tensor(
-            (*chances, self.config.spoil_models if training else 0.0)
+            (*chances, self.config.perturb_models if training else 0.0)
         )
         chain = chain.take(chain.own | partners).with_context(context.expand(len(chain.context)))
         positions, kinds = chain.context, chain.context_kinds
@@ -63,7 +63,7 @@ class RefinementTask(Task[Chain]):
             start, mask = chain.model, chain.model_mask
             positions, kinds = positions[:0], kinds[:0]  # a model has a frame of its own
         else:
-            start, mask, perturbed = chain.compact, chain.mask, torch.tensor(True)
+            start, mask, perturbed = chain.atom14, chain.mask, torch.tensor(True)
         if perturbed:
             start, mask = perturb(start, mask, chain.residues, chain.chains, generator)
         center = start[:, 1].mean(0)
@@ -72,16 +72,16 @@ class RefinementTask(Task[Chain]):
         graph = graph_of_atoms(
             start, mask, chain.residues, chain.chains, chain.numbers, self.model.k, True, None, around
         )
-        graph.compact, graph.mask, graph.residues = start, mask, chain.residues
+        graph.atom14, graph.mask, graph.residues = start, mask, chain.residues
         both = mask & chain.mask & chain.own[:, None]
-        native = closest_naming(start, chain.compact, both, chain.residues)
+        native = closest_naming(start, chain.atom14, both, chain.residues)
         return graph, RefinementTarget(native, both, torch.zeros(len(chain.residues), dtype=torch.long))
 
     @staticmethod
     def collate(targets: list[RefinementTarget]) -> RefinementTarget:
         """Targets of several graphs as one."""
         index = torch.cat([t.graph_index + i for i, t in enumerate(targets)])
-        return RefinementTarget(torch.cat([t.compact for t in targets]), torch.cat([t.mask for t in targets]), index)
+        return RefinementTarget(torch.cat([t.atom14 for t in targets]), torch.cat([t.mask for t in targets]), index)
 
     def loss(
         self,
@@ -101,15 +101,15 @@ class RefinementTask(Task[Chain]):
             before = int(torch.multinomial(torch.tensor(config.moves), 1, generator=generator))
             with torch.no_grad():
                 for _ in range(before):
-                    state = model.with_same_neighbors(state, state.compact + model(state).displacement)
+                    state = model.with_same_neighbors(state, state.atom14 + model(state).displacement)
         around = Surroundings.draw(graph.neighbors, graph.neighbor_mask, config.neighbors, generator)
         prediction = model(state)
         with torch.autocast(graph.pos.device.type, enabled=False):
-            moved = state.compact + prediction.displacement
+            moved = state.atom14 + prediction.displacement
             error, mask = frame_aligned_errors(moved, target, around)
             with torch.no_grad():
-                error_before, _ = frame_aligned_errors(state.compact, target, around)
-                lddt = sampled_lddt(state.compact, target, generator)
+                error_before, _ = frame_aligned_errors(state.atom14, target, around)
+                lddt = sampled_lddt(state.atom14, target, generator)
                 known = target.mask.any(1)
             lddt_loss, clash = distance_losses(moved, graph.residues, target, around)
             parts = {

@@ -30,13 +30,13 @@ _EXACT = "donot_use_mm_for_euclid_dist"
 class RefinementTarget:
     """The native, its equivalent atoms named as in the input; `mask` is of the atoms that both have."""
 
-    compact: Float[Tensor, "n 14 3"]
+    atom14: Float[Tensor, "n 14 3"]
     mask: Bool[Tensor, "n 14"]
     graph_index: Int[Tensor, "n"]
 
     def rotated(self, rotation: Float[Tensor, "3 3"]) -> RefinementTarget:
         """The target of the rotated or mirrored graph."""
-        return replace(self, compact=self.compact @ rotation.T)
+        return replace(self, atom14=self.atom14 @ rotation.T)
 
 
 def closest_naming(start: Tensor, native: Tensor, mask: Tensor, residues: Tensor) -> Float[Tensor, "n 14 3"]:
@@ -124,7 +124,7 @@ def frame_aligned_errors(
         return (offsets.flatten(1, 2) @ frames.transpose(1, 2)).view(offsets.shape)
 
     mask = around.of(target.mask) & around.exists[..., None] & target.mask[:, :3].all(1)[:, None, None]
-    return safe_norm(local(atoms) - local(target.compact)), mask
+    return safe_norm(local(atoms) - local(target.atom14)), mask
 
 
 def frame_loss(error: Float[Tensor, "n m 14"], mask: Bool[Tensor, "n m 14"]) -> Float[Tensor, ""]:
@@ -160,7 +160,7 @@ def distance_losses(
         return safe_norm(x[:, :, None] - neighbors.of(x).flatten(1, 2)[:, None])
 
     mask = (neighbors.of(target.mask) & neighbors.exists[..., None]).flatten(1)[:, None] & target.mask[:, :, None]
-    native, current = distances(target.compact), distances(atoms)
+    native, current = distances(target.atom14), distances(atoms)
     error = (current - native).abs()
     near = mask & (native < INCLUSION_RADIUS)
     score = sum(torch.sigmoid((t - error) / (SHARPNESS * (1 + t))) for t in THRESHOLDS) / len(THRESHOLDS)
@@ -174,7 +174,7 @@ def distance_losses(
 
 def _radii(residues: Int[Tensor, "n"]) -> tuple[Float[Tensor, "n 14"], Bool[Tensor, "n 14"]]:
     """Van der Waals radii (Å) of the atoms, and which are N or O."""
-    names = [[chemistry.ATOMS[slot][0] if slot >= 0 else "C" for slot in row] for row in chemistry.COMPACT]
+    names = [[chemistry.ATOMS[slot][0] if slot >= 0 else "C" for slot in row] for row in chemistry.ATOM14]
     radii = torch.tensor([[chemistry.VDW_RADII[name] for name in row] for row in names])
     polar = torch.tensor([[name in "NO" for name in row] for row in names])
     return radii.to(residues.device)[residues], polar.to(residues.device)[residues]
@@ -200,7 +200,7 @@ def bonded_loss(
         Å.
     """
     joined = torch.cat([atoms[:-1], atoms[1:, :3]], 1)
-    native_atoms = torch.cat([target.compact[:-1], target.compact[1:, :3]], 1)
+    native_atoms = torch.cat([target.atom14[:-1], target.atom14[1:, :3]], 1)
     mask = torch.cat([target.mask[:-1], bonded[:-1, None] & target.mask[1:, :3]], 1)
     native = safe_norm(native_atoms[:, :, None] - native_atoms[:, None])
     distances = safe_norm(joined[:, :, None] - joined[:, None])
@@ -211,7 +211,7 @@ def bonded_loss(
 
 @torch.no_grad()
 def sampled_lddt(
-    compact: Float[Tensor, "n 14 3"], target: RefinementTarget, generator: torch.Generator
+    atom14: Float[Tensor, "n 14 3"], target: RefinementTarget, generator: torch.Generator
 ) -> Float[Tensor, "n"]:
     """All-heavy-atom lDDT of each residue, from 4 of its atoms against 2 of every other residue, drawn at random.
 
@@ -219,7 +219,7 @@ def sampled_lddt(
 
     Parameters
     ----------
-    compact
+    atom14
         Positions, Å.
     target
         The native.
@@ -231,13 +231,13 @@ def sampled_lddt(
     Tensor
         0 to 1; 1 for a residue with no atom near it.
     """
-    result = torch.ones(len(compact), device=compact.device)
-    columns = (torch.rand(len(compact), 14, generator=generator).to(compact.device) * target.mask).topk(4, dim=1)
+    result = torch.ones(len(atom14), device=atom14.device)
+    columns = (torch.rand(len(atom14), 14, generator=generator).to(atom14.device) * target.mask).topk(4, dim=1)
     for number in range(int(target.graph_index.max()) + 1):
         inside = (target.graph_index == number).nonzero()[:, 0]
         column, present = columns.indices[inside], columns.values[inside] > 0
         n = len(inside)
-        x, y = (a[inside].gather(1, column[..., None].expand(-1, -1, 3)) for a in (compact, target.compact))
+        x, y = (a[inside].gather(1, column[..., None].expand(-1, -1, 3)) for a in (atom14, target.atom14))
         native, current = (
             torch.cdist(a.reshape(-1, 3), a[:, :2].reshape(-1, 3), compute_mode=_EXACT).view(n, 4, n, 2) for a in (y, x)
         )

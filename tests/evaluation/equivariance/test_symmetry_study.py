@@ -70,9 +70,9 @@ def test_bad_words_are_answered(tmp_path: Path) -> None:
 
 
 def test_the_assembly_is_symmetric_and_its_chains_meet(chain: Chain) -> None:
-    graph, rotation = assembly(chain.compact, chain.mask, chain, 12, True)
+    graph, rotation = assembly(chain.atom14, chain.mask, chain, 12, True)
     n = len(chain)
-    copies = graph.compact.double().split(n)
+    copies = graph.atom14.double().split(n)
     for before, following in zip(copies, [*copies[1:], copies[0]], strict=True):
         assert ((before @ rotation.T - following) * chain.mask[..., None]).abs().max() < 1e-4
     torch.testing.assert_close(torch.linalg.matrix_power(rotation, FOLD), torch.eye(3, dtype=torch.float64))

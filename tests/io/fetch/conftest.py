@@ -1,4 +1,4 @@
-"""A server on this machine that behaves as it is told, and what it serves."""
+"""A server on this machine with prescribed answers, and what it serves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Answer = Callable[["Handler"], None]
 
 @dataclass
 class Web:
-    """What a server holds, what it does instead, and what it was asked: (path, headers, time)."""
+    """The files of a server, its prescribed answers, and the requests so far: (path, headers, time)."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)  # ETag by path; none without
@@ -50,12 +50,12 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(404)
 
     def give(self, data: bytes, *, sent: int | None = None, length: int | None = None) -> None:
-        """The file or the part asked for; `sent`: of these bytes only so many; `length`: what is said instead."""
+        """Send the file or the requested part; `sent`: only so many bytes; `length`: another announced length."""
         tag = self.web.tags.get(self.path)
-        wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         same = self.headers.get("If-Range") in (None, tag)
-        if wanted and self.web.ranges and same:
-            first = int(wanted[1])
+        if match and self.web.ranges and same:
+            first = int(match[1])
             body = data[first:]
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
@@ -70,20 +70,20 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    held = Web()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Told", (Handler,), {"web": held}))
+    web_state = Web()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("TestHandler", (Handler,), {"web": web_state}))
     server.daemon_threads = False  # none outlives its test
-    held.address = f"http://127.0.0.1:{server.server_port}"
+    web_state.address = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield held
+        yield web_state
     finally:
         server.shutdown()
         server.server_close()

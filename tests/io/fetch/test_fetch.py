@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from protein_enn.io.fetch import FetchError, Manners, Outcome, Row, fetch, read_identifiers, source_of
+from protein_enn.io.fetch import FetchError, Outcome, RetryPolicy, Row, fetch, read_identifiers, source_of
 from protein_enn.io.fetch.transfer import retry_after
 
 NAME = "/1bhl.pdb.gz"
 QUICK: dict[str, Any] = {"delay": 0.0, "backoff": 0.01, "retries": 2, "timeout": 5.0}
 
 
-def get(web: Any, folder: Path, *ids: str, format: str = "pdb.gz", **manners: Any) -> Outcome:
+def get(web: Any, folder: Path, *ids: str, format: str = "pdb.gz", **policy: Any) -> Outcome:
     entries, _ = read_identifiers(ids or ("1bhl",))
-    return fetch(entries, source_of(web.address), folder, format=format, manners=Manners(**{**QUICK, **manners}))
+    return fetch(entries, source_of(web.address), folder, format=format, policy=RetryPolicy(**{**QUICK, **policy}))
 
 
 def rows(folder: Path) -> list[Row]:
@@ -52,7 +52,7 @@ def test_a_file_comes_once_and_is_kept(web: Any, tmp_path: Path, packed: bytes) 
 
 
 @pytest.mark.parametrize("harm", ["changed", "shorter", "gone"])
-def test_what_was_harmed_on_disk_is_fetched_again(web: Any, tmp_path: Path, packed: bytes, harm: str) -> None:
+def test_a_file_that_was_changed_on_disk_is_fetched_again(web: Any, tmp_path: Path, packed: bytes, harm: str) -> None:
     web.files[NAME] = packed
     get(web, tmp_path)
     file = tmp_path / "1bhl.pdb.gz"
@@ -63,7 +63,7 @@ def test_what_was_harmed_on_disk_is_fetched_again(web: Any, tmp_path: Path, pack
     assert [row.id for row in get(web, tmp_path).fetched] == ["1bhl"] and good(tmp_path, packed)
 
 
-def test_a_body_cut_short_is_gone_on_with(web: Any, tmp_path: Path, packed: bytes) -> None:
+def test_a_body_cut_short_is_resumed(web: Any, tmp_path: Path, packed: bytes) -> None:
     web.files[NAME], web.tags[NAME] = packed, '"one"'
     web.plan[NAME] = [lambda handler: handler.give(packed, sent=1000)]
     assert get(web, tmp_path).fetched and good(tmp_path, packed)
@@ -82,7 +82,7 @@ def test_a_file_that_changed_between_two_parts_starts_anew(web: Any, tmp_path: P
     assert web.headers(1)["Range"] == "bytes=30-", "it was asked for the rest, and got the whole"
 
 
-def test_a_server_that_ignores_if_range_is_found_out(web: Any, tmp_path: Path, packed: bytes) -> None:
+def test_a_server_that_ignores_if_range_is_detected(web: Any, tmp_path: Path, packed: bytes) -> None:
     """It sends the rest of another file under another ETag."""
     web.files[NAME], web.tags[NAME] = packed, '"two"'
 
@@ -113,7 +113,7 @@ def test_without_ranges_or_a_strong_tag_it_starts_anew(
     assert ("Range" in web.headers(1)) == (tag == '"one"')
 
 
-def test_a_part_from_another_address_is_not_gone_on_with(web: Any, tmp_path: Path, packed: bytes) -> None:
+def test_a_part_from_another_address_is_not_resumed(web: Any, tmp_path: Path, packed: bytes) -> None:
     web.files[NAME], web.tags[NAME] = packed, '"one"'
     parts = tmp_path / ".fetch"
     parts.mkdir()
@@ -134,7 +134,7 @@ def test_a_part_longer_than_the_file(web: Any, tmp_path: Path, packed: bytes) ->
     assert get(web, tmp_path).fetched and good(tmp_path, packed)
 
 
-def test_a_length_that_says_too_little(web: Any, tmp_path: Path, packed: bytes) -> None:
+def test_a_length_that_is_announced_too_small(web: Any, tmp_path: Path, packed: bytes) -> None:
     """The whole body is sent, its end is not read: the gzip data are incomplete."""
     web.files[NAME] = packed
     web.plan[NAME] = [lambda handler: handler.give(packed, length=len(packed) - 7)]
@@ -142,20 +142,20 @@ def test_a_length_that_says_too_little(web: Any, tmp_path: Path, packed: bytes) 
 
 
 @pytest.mark.parametrize("code", [500, 502, 503, 429, 408])
-def test_passing_failures_are_tried_again(web: Any, tmp_path: Path, packed: bytes, code: int) -> None:
+def test_transient_failures_are_retried(web: Any, tmp_path: Path, packed: bytes, code: int) -> None:
     web.files[NAME] = packed
     web.plan[NAME] = [lambda handler: handler.send_error(code)]
     assert get(web, tmp_path).fetched and len(web.asked) == 2
 
 
-@pytest.mark.parametrize(("code", "word"), [(404, "obsolete"), (403, "refuses"), (410, "taken away"), (400, "400")])
-def test_lasting_failures_are_not(web: Any, tmp_path: Path, code: int, word: str) -> None:
+@pytest.mark.parametrize(("code", "expected"), [(404, "obsolete"), (403, "refuses"), (410, "taken away"), (400, "400")])
+def test_permanent_failures_are_not_retried(web: Any, tmp_path: Path, code: int, expected: str) -> None:
     web.plan[NAME] = [lambda handler: handler.send_error(code)]
-    assert word in get(web, tmp_path).failures["1bhl"] and len(web.asked) == 1
+    assert expected in get(web, tmp_path).failures["1bhl"] and len(web.asked) == 1
     assert rows(tmp_path) == [] and not (tmp_path / "1bhl.pdb.gz").exists()
 
 
-def test_tries_have_an_end(web: Any, tmp_path: Path) -> None:
+def test_the_number_of_retries_is_limited(web: Any, tmp_path: Path) -> None:
     web.plan[NAME] = [lambda handler: handler.send_error(500)] * 9
     assert "500" in get(web, tmp_path).failures["1bhl"] and len(web.asked) == 3
 
@@ -173,7 +173,7 @@ def test_retry_after_holds_back_all_connections(web: Any, tmp_path: Path, packed
     assert web.paths() == [NAME, NAME, "/9abc.pdb.gz"] and times[NAME] - web.asked[0][2] > 0.95
 
 
-def test_a_wait_beyond_patience_is_no_wait(web: Any, tmp_path: Path) -> None:
+def test_a_wait_beyond_the_limit_is_refused(web: Any, tmp_path: Path) -> None:
     def busy(handler: Any) -> None:
         handler.send_response(503)
         handler.send_header("Retry-After", "86400")
@@ -189,7 +189,7 @@ def test_retry_after_as_seconds_and_as_a_date() -> None:
     assert retry_after("Thu, 01 Jan 1970 00:01:00 GMT", now=90.0) == 0.0
 
 
-def test_silence_ends_a_try(web: Any, tmp_path: Path, packed: bytes) -> None:
+def test_no_answer_ends_a_try(web: Any, tmp_path: Path, packed: bytes) -> None:
     web.files[NAME], web.tags[NAME] = packed, '"one"'
 
     def stall(handler: Any) -> None:
@@ -201,7 +201,7 @@ def test_silence_ends_a_try(web: Any, tmp_path: Path, packed: bytes) -> None:
     assert get(web, tmp_path, timeout=0.2).fetched and good(tmp_path, packed)
 
 
-def test_a_trickle_counts_as_silence(web: Any, tmp_path: Path, packed: bytes) -> None:
+def test_a_slow_transfer_counts_as_no_answer(web: Any, tmp_path: Path, packed: bytes) -> None:
     def trickle(handler: Any) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(packed)))
@@ -216,7 +216,7 @@ def test_a_trickle_counts_as_silence(web: Any, tmp_path: Path, packed: bytes) ->
 
 
 @pytest.mark.parametrize(
-    ("body", "word"),
+    ("body", "expected"),
     [
         (b"<!DOCTYPE html><html><body>Moved</body></html>", "HTML"),
         (b"", "is empty"),
@@ -224,9 +224,9 @@ def test_a_trickle_counts_as_silence(web: Any, tmp_path: Path, packed: bytes) ->
         (gzip.compress(b"HEADER    HYDROLASE                               01-JAN-00   9XYZ\n", mtime=0), "no ATOM"),
     ],
 )
-def test_what_is_no_structure_is_refused_at_once(web: Any, tmp_path: Path, body: bytes, word: str) -> None:
+def test_what_is_no_structure_is_refused_at_once(web: Any, tmp_path: Path, body: bytes, expected: str) -> None:
     web.files[NAME] = body
-    assert word in get(web, tmp_path).failures["1bhl"] and len(web.asked) == 1
+    assert expected in get(web, tmp_path).failures["1bhl"] and len(web.asked) == 1
     assert not (tmp_path / "1bhl.pdb.gz").exists() and not (tmp_path / ".fetch").exists()
 
 
@@ -244,7 +244,7 @@ def test_damaged_gzip_is_fetched_again(web: Any, tmp_path: Path, packed: bytes) 
     assert get(web, tmp_path).fetched and good(tmp_path, packed)
 
 
-def test_packed_and_unpacked_on_the_way(web: Any, tmp_path: Path, entry: bytes, packed: bytes) -> None:
+def test_files_are_compressed_as_requested(web: Any, tmp_path: Path, entry: bytes, packed: bytes) -> None:
     web.files[NAME], web.files["/1bhl.pdb"] = entry, packed
     get(web, tmp_path)
     get(web, tmp_path, format="pdb")
@@ -280,39 +280,39 @@ def test_a_redirection_is_followed_and_a_circle_is_not(web: Any, tmp_path: Path,
     assert "redirect" in get(web, tmp_path, "9abc").failures["9abc"].lower() and len(web.asked) < 12
 
 
-@pytest.mark.parametrize("said", [True, False])
-def test_the_cap_on_size(web: Any, tmp_path: Path, packed: bytes, said: bool) -> None:
+@pytest.mark.parametrize("announced", [True, False])
+def test_the_cap_on_size(web: Any, tmp_path: Path, packed: bytes, announced: bool) -> None:
     def silent(handler: Any) -> None:
         handler.send_response(200)
         handler.end_headers()
         handler.wfile.write(packed)
 
     web.files[NAME] = packed
-    web.plan[NAME] = [] if said else [silent]
+    web.plan[NAME] = [] if announced else [silent]
     assert "cap of 1000" in get(web, tmp_path, most=1000).failures["1bhl"] and len(web.asked) == 1
     assert not (tmp_path / ".fetch").exists()
 
 
-def test_requests_keep_their_distance(web: Any, tmp_path: Path) -> None:
+def test_requests_are_spaced_by_the_delay(web: Any, tmp_path: Path) -> None:
     get(web, tmp_path, "1aaa", "1aab", "1aac", "1aad", delay=0.1, connections=4)
     times = sorted(at for _, _, at in web.asked)
     assert len(times) == 4 and times[-1] - times[0] > 0.29
 
 
-def test_a_dead_server_is_left_alone(tmp_path: Path, web: Any) -> None:
+def test_a_server_without_answers_is_not_asked_again(tmp_path: Path, web: Any) -> None:
     import socket
 
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         dead = f"http://127.0.0.1:{unused.getsockname()[1]}"
         entries, _ = read_identifiers([f"1aa{i}" for i in range(9)])
-        manners = Manners(**{**QUICK, "retries": 0, "connections": 1})
-        outcome = fetch(entries, source_of(dead), tmp_path, manners=manners)
+        policy = RetryPolicy(**{**QUICK, "retries": 0, "connections": 1})
+        outcome = fetch(entries, source_of(dead), tmp_path, policy=policy)
     assert len(outcome.failures) == 9
     assert sum(reason.startswith("not tried") for reason in outcome.failures.values()) == 4
 
 
-def test_a_run_that_is_killed_is_gone_on_with(web: Any, tmp_path: Path, packed: bytes) -> None:
+def test_a_killed_run_is_resumed(web: Any, tmp_path: Path, packed: bytes) -> None:
     """The first file is kept, the half of the second is not asked for again."""
     large = packed
     web.files[NAME] = web.files["/2aaa.pdb.gz"] = large
@@ -351,7 +351,7 @@ def test_a_run_that_is_killed_is_gone_on_with(web: Any, tmp_path: Path, packed: 
     assert (tmp_path / "2aaa.pdb.gz").read_bytes() == large and [row.id for row in rows(tmp_path)] == ["1bhl", "2aaa"]
 
 
-def test_a_torn_row_and_a_foreign_table(web: Any, tmp_path: Path, packed: bytes) -> None:
+def test_an_incomplete_row_and_another_table(web: Any, tmp_path: Path, packed: bytes) -> None:
     web.files[NAME] = packed
     get(web, tmp_path)
     table = tmp_path / "fetched.tsv"
@@ -362,7 +362,7 @@ def test_a_torn_row_and_a_foreign_table(web: Any, tmp_path: Path, packed: bytes)
         get(web, tmp_path)
 
 
-def test_two_runs_do_not_share_a_folder(web: Any, tmp_path: Path) -> None:
+def test_two_runs_do_not_use_one_folder(web: Any, tmp_path: Path) -> None:
     fcntl = pytest.importorskip("fcntl", reason="locks of folders are not to be had here")
     handle = os.open(tmp_path, os.O_RDONLY)
     try:
@@ -385,7 +385,7 @@ def test_folders_flat_and_divided(tmp_path: Path, entry: bytes, packed: bytes, p
     assert "no file" in outcome.failures["9abc"]
 
 
-def test_links_share_the_bytes_and_copies_do_not(tmp_path: Path, packed: bytes) -> None:
+def test_links_are_to_the_same_bytes_and_copies_are_not(tmp_path: Path, packed: bytes) -> None:
     mirror = tmp_path / "mirror"
     mirror.mkdir()
     (mirror / "1bhl.pdb.gz").write_bytes(packed)

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgpack
 import pytest
 
-from protein_enn.io.fetch import FetchError, Manners, read_identifiers, source_of
-from protein_enn.io.fetch.contents import settle
+from protein_enn.io.fetch import FetchError, RetryPolicy, read_identifiers, source_of
+from protein_enn.io.fetch.contents import check_content
 from protein_enn.io.fetch.identifiers import identifier
 
 
@@ -38,7 +38,7 @@ def test_what_is_no_id(text: str) -> None:
         identifier(text)
 
 
-def test_a_file_name_is_told_apart() -> None:
+def test_a_file_name_is_no_id() -> None:
     with pytest.raises(FetchError, match=r"give the id alone, and 'cif\.gz' as the format"):
         identifier("1abc.cif.gz")
 
@@ -107,12 +107,12 @@ def test_sources_that_are_none(source: str, message: str) -> None:
 
 
 def test_the_old_id_in_the_new_one(entry: bytes) -> None:
-    assert settle(entry, identifier("pdb_00001bhl"), "pdb") == entry
+    assert check_content(entry, identifier("pdb_00001bhl"), "pdb") == entry
     with pytest.raises(FetchError, match="holds the entry"):
-        settle(entry, identifier("pdb_00001bhm"), "pdb")
+        check_content(entry, identifier("pdb_00001bhm"), "pdb")
     with pytest.raises(FetchError, match="holds the entry"):
-        settle(entry, identifier("1bhm"), "pdb")
-    assert settle(entry, identifier("model_3"), "pdb") == entry, "other collections have names of their own"
+        check_content(entry, identifier("1bhm"), "pdb")
+    assert check_content(entry, identifier("model_3"), "pdb") == entry, "other collections have names of their own"
 
 
 def test_the_id_in_mmcif_and_binarycif(examples: Path) -> None:
@@ -120,12 +120,12 @@ def test_the_id_in_mmcif_and_binarycif(examples: Path) -> None:
     binary = msgpack.unpackb((examples / "2gtl_chain_a.bcif").read_bytes())
     binary["dataBlocks"][0]["header"] = "2GTL"
     for data, format in ((text, "cif"), (msgpack.packb(binary), "bcif")):
-        assert settle(data, identifier("2gtl"), format) == data
+        assert check_content(data, identifier("2gtl"), format) == data
         with pytest.raises(FetchError, match="holds the entry 2GTL, not 1abc"):
-            settle(data, identifier("1abc"), format)
+            check_content(data, identifier("1abc"), format)
 
 
 @pytest.mark.parametrize("wrong", [{"connections": 0}, {"delay": -1.0}, {"timeout": 0.0}, {"retries": -1}])
-def test_manners_that_are_none(wrong: dict[str, float]) -> None:
+def test_a_retry_policy_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be"):
-        Manners(**wrong)  # type: ignore[arg-type]
+        RetryPolicy(**wrong)  # type: ignore[arg-type]

@@ -114,7 +114,7 @@ def test_losses_and_gradients_are_finite_with_atoms_on_one_point(peptide, file_o
         task = TASKS[name](TASKS[name].Config(), model.config)
         generator = torch.Generator().manual_seed(0)
         graph, target = task.example(chain, generator, training=False)
-        graph.compact = chain.compact if name == "refinement" else None
+        graph.atom14 = chain.atom14 if name == "refinement" else None
         loss = task.loss(model, graph, task.collate([target]), generator, training=True)["loss"]
         loss.backward()
         gradients = [p.grad for p in model.parameters() if p.grad is not None]

@@ -67,7 +67,7 @@ def test_link_records_are_read_and_conect_is_not(peptide, atom, file_of, read):
     structure = read((line + file_of(atoms, "pdb").decode().replace("END\n", conect + "END\n")).encode())
     links = structure.links.of_kind("metal")
     assert links.residues.tolist() == [[1, -1]] and links.atoms.tolist() == [[SG, 0]]
-    assert structure.others.names == ("ZN",)
+    assert structure.hetero.names == ("ZN",)
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,8 @@ def test_lines_out_of_their_columns_are_refused(peptide, file_of, refused, chang
         (b"\x84\xabmmtfVersion\xa31.0", FormatError, "MMTF"),
         (b"\xff\xfed\x00a\x00t\x00a\x00_\x00", FormatError, "UTF-16"),
         (b"%PDF-1.7\n", FormatError, "PDF"),
-        (b">sp|P1\nMKVL\n", FormatError, "neither"),
-        (b'{"detail": "not found"}', FormatError, "neither"),
+        (b">sp|P1\nMKVL\n", FormatError, "is not PDB, mmCIF or BinaryCIF"),
+        (b'{"detail": "not found"}', FormatError, "is not PDB, mmCIF or BinaryCIF"),
     ],
     ids=ascii,
 )

@@ -25,7 +25,7 @@ def test_names_that_need_quotes_are_read_exactly(cif, peptide, atom, file_of, re
     """Sugar atoms end in a prime, which is a quote in mmCIF: names are exact, without their quotes."""
     ligand = atom(name, 301, 20.0, residue="LIG", record="HETATM", element="O")
     structure = read(file_of([*peptide("AA"), ligand], cif))
-    assert structure.others.names == (name,)
+    assert structure.hetero.names == (name,)
 
 
 def test_text_fields_are_not_read_as_atoms(text, read):

@@ -160,7 +160,7 @@ def test_a_context_atom_given_twice_counts_once(kind, peptide, atom, file_of, re
     water = atom("O", 301, 35.0, residue="HOH", record="HETATM")
     twice = [ligand, ligand, {**ligand, "x": 32.0}, water, {**water, "x": 39.0}]
     structure = read(file_of([*peptide("AA"), *twice], kind))
-    assert structure.others.positions[:, 0].tolist() == [30.0, 32.0, 35.0, 39.0]
+    assert structure.hetero.positions[:, 0].tolist() == [30.0, 32.0, 35.0, 39.0]
     assert structure.audit.atoms.dropped == {"given twice": 1}
 
 

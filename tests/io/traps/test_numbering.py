@@ -168,7 +168,7 @@ def test_component_ids_of_five_letters_are_kept_whole(cif, peptide, atom, file_o
     inside = peptide(["ALA", name, "ALA"])
     structure = read(file_of([*inside, *ligand], cif))
     assert structure.residue_names == ("ALA", name, "ALA") and structure.sequence == "AXA"
-    assert structure.others.residue_names == (name,)
+    assert structure.hetero.residue_names == (name,)
     with pytest.raises(WriteError, match=name):
         write_structure(structure, tmp_path / "x.pdb")
     write_structure(structure, tmp_path / "x.cif", format="mmcif")

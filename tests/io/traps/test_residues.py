@@ -12,7 +12,7 @@ from protein_enn.structure import KINDS
 
 
 def kinds(structure):
-    return [KINDS[k] for k in structure.others.kinds.tolist()]
+    return [KINDS[k] for k in structure.hetero.kinds.tolist()]
 
 
 def says(structure, *texts):
@@ -30,7 +30,7 @@ def test_the_kind_of_a_residue_follows_its_name_not_its_place_in_the_file(kind, 
     zinc = atom("ZN", 302, 30.0, residue="ZN", record="HETATM", element="ZN")
     structure = read(file_of([water, *peptide("A"), *heme, *peptide("GA", start=2, origin=(3.656, 0, 0)), zinc], kind))
     assert structure.sequence == "AGA" and structure.chain_ids == ("A",)
-    assert sorted(zip(structure.others.residue_names, kinds(structure), strict=True)) == [
+    assert sorted(zip(structure.hetero.residue_names, kinds(structure), strict=True)) == [
         ("HEM", "ligand"), ("HEM", "ligand"), ("HOH", "water"), ("ZN", "ion"),
     ]  # fmt: skip
 
@@ -69,7 +69,7 @@ def test_selenomethionine_is_methionine(kind, peptide, atom, file_of, read):
     structure = read(file_of(atoms, kind))
     assert structure.sequence == "AMA" and structure.residue_names[1] == "MSE"
     assert structure.positions[1, chemistry.ATOM_INDEX["SD"]].tolist() == [6.0, 3.0, 2.0]
-    assert len(structure.others) == 0 and says(structure, "MSE", "MET") and not structure.audit.gaps
+    assert len(structure.hetero) == 0 and says(structure, "MSE", "MET") and not structure.audit.gaps
 
 
 @pytest.mark.parametrize(("name", "letter", "extra"), [("SEC", "C", ("SE", "SG")), ("PYL", "K", ("NZ", "NZ"))])
@@ -113,7 +113,7 @@ def test_modified_residues_are_read_as_their_parent(peptide, atom, file_of, read
     atoms.insert(10, atom("P", 2, 6.0, residue=name, record="HETATM"))
     structure = read(file_of(atoms, "mmcif"))
     assert chemistry.RESIDUES[int(structure.residues[1])] == parent and structure.residue_names[1] == name
-    assert structure.others.names == ("P",) and kinds(structure) == ["other"], "what the parent lacks is kept apart"
+    assert structure.hetero.names == ("P",) and kinds(structure) == ["other"], "what the parent lacks is kept apart"
     assert says(structure, name, parent) and not structure.audit.gaps
 
 
@@ -142,7 +142,7 @@ def test_nucleic_acids_are_context(kind, peptide, atom, file_of, read):
     structure = read(file_of([*peptide("AA"), *nucleotides(atom, ("DA", "DT", "U", "G"))], kind))
     assert structure.sequence == "AA" and structure.chain_ids == ("A",)
     assert kinds(structure) == ["nucleic"] * 16 and structure.audit.atoms.context == 16
-    assert structure.others.names[1] == "O5'" and says(structure, "16", "nucleic")
+    assert structure.hetero.names[1] == "O5'" and says(structure, "16", "nucleic")
 
 
 def test_a_file_of_nothing_but_nucleic_acid_is_empty(kind, atom, file_of, refused):
@@ -159,7 +159,7 @@ def test_hydrogen_and_deuterium_are_left_out_and_counted(kind, peptide, atom, fi
     atoms = peptide("AA") if elements else [{**a, "element": ""} for a in peptide("AA")]
     structure = read(file_of([*atoms, *light, mercury], kind))
     assert structure.audit.atoms.dropped == {"hydrogen": 7}
-    assert structure.present.sum(1).tolist() == [5, 5] and structure.others.elements == ("HG",)
+    assert structure.present.sum(1).tolist() == [5, 5] and structure.hetero.elements == ("HG",)
 
 
 def test_a_file_of_nothing_but_hydrogens_is_empty(kind, atom, file_of, refused):
@@ -174,7 +174,7 @@ def test_dummy_atoms_of_a_membrane_are_no_ligand(kind, peptide, atom, file_of, r
         for i, name in enumerate("NONO")
     ]
     structure = read(file_of([*peptide("AA"), *planes], kind))
-    assert structure.sequence == "AA" and not len(structure.others)
+    assert structure.sequence == "AA" and not len(structure.hetero)
     assert structure.audit.atoms.dropped == {"dummy": 4} and structure.audit.atoms.balanced
     assert says(structure, "4 dummy atoms", "DUM")
     out = tmp_path / "out.cif"

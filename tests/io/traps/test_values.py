@@ -97,8 +97,8 @@ def test_without_an_element_column_the_element_follows_from_the_place_of_the_nam
     ]
     lines = file_of([*peptide("AS"), *ions], "pdb").split(b"\n")
     structure = read(b"\n".join(line[:66] if line[:4] in (b"ATOM", b"HETA") else line for line in lines))
-    assert structure.others.elements == ("CA", "ZN", "FE", "N", "C", "C")
-    assert [KINDS[k] for k in structure.others.kinds.tolist()] == ["ion", "ion", "ligand", "ligand", "ligand", "ligand"]
+    assert structure.hetero.elements == ("CA", "ZN", "FE", "N", "C", "C")
+    assert [KINDS[k] for k in structure.hetero.kinds.tolist()] == ["ion", "ion", "ligand", "ligand", "ligand", "ligand"]
     assert structure.present.sum(1).tolist() == [5, 5] and structure.audit.atoms.dropped == {"hydrogen": 1}
 
 
@@ -107,8 +107,8 @@ def test_without_type_symbol_the_element_follows_from_the_residue_name(cif, pept
     hetero = {"record": "HETATM", "y": 9.0}
     ions = [atom("CA", 301, 20.0, residue="CA", **hetero), atom("CL", 302, 25.0, residue="CL", **hetero)]
     structure = read(file_of([*peptide("AA"), *ions], cif, drop=("type_symbol",)))
-    assert structure.others.elements == ("CA", "CL") and structure.present.sum() == 10
-    assert [KINDS[k] for k in structure.others.kinds.tolist()] == ["ion", "ion"]
+    assert structure.hetero.elements == ("CA", "CL") and structure.present.sum() == 10
+    assert [KINDS[k] for k in structure.hetero.kinds.tolist()] == ["ion", "ion"]
 
 
 def test_a_dummy_atom_is_no_deuterium(kind, peptide, atom, file_of, read):
@@ -117,7 +117,7 @@ def test_a_dummy_atom_is_no_deuterium(kind, peptide, atom, file_of, read):
         atom(n, 300 + i, 30.0 + i, residue="UNX", record="HETATM", element="X") for i, n in enumerate(("DUM", "HUB"))
     ]
     structure = read(file_of([*peptide("AA"), *odd], kind))
-    assert structure.others.names == ("DUM", "HUB") and not structure.audit.atoms.dropped
+    assert structure.hetero.names == ("DUM", "HUB") and not structure.audit.atoms.dropped
 
 
 @pytest.mark.parametrize("text", ["1", "X", "C4", "  ", "1-"])

@@ -52,7 +52,7 @@ def protein_of(structure):
 
 def context_of(structure):
     """Every other atom by its address."""
-    o = structure.others
+    o = structure.hetero
     numbers = torch.cat([o.positions, o.occupancies[:, None], o.b_factors[:, None]], dim=1).tolist()
     rows = zip(o.residue_ids, o.residue_names, o.names, o.elements, o.kinds.tolist(), numbers, strict=True)
     return sorted(rows)
@@ -60,7 +60,7 @@ def context_of(structure):
 
 def links_of(structure):
     def end(i, atom):
-        return (structure.residue_id(i), atom) if i >= 0 else (structure.others.residue_ids[atom], "other")
+        return (structure.residue_id(i), atom) if i >= 0 else (structure.hetero.residue_ids[atom], "other")
 
     links = structure.links
     return sorted(

@@ -23,8 +23,8 @@ def is_tip(line: bytes, where: tuple[str, int], cif: bool) -> bool:
     if not line.startswith((b"ATOM", b"ANISOU")):
         return False
     if cif:
-        words = line.split()
-        return int(words[ITEMS["auth_seq_id"]]) == where[1] and words[ITEMS["label_atom_id"]] not in KEPT
+        values = line.split()
+        return int(values[ITEMS["auth_seq_id"]]) == where[1] and values[ITEMS["label_atom_id"]] not in KEPT
     return int(line[22:26]) == where[1] and line[12:16].strip() not in KEPT
 
 
@@ -80,8 +80,8 @@ def test_every_old_line_stays_and_the_new_ones_stand_with_their_residue(
     assert again.source is not None
     i = int((whole.present & ~part.present).any(1).nonzero()[0])
     rows = again.source.rows[i][again.source.rows[i] >= 0].sort().values
-    riders = 12 if again.source.format == "pdb" else 0  # hydrogens at most
-    assert int(rows[-1] - rows[0]) < len(rows) + riders  # nothing of another residue between
+    attached = 12 if again.source.format == "pdb" else 0  # hydrogens at most
+    assert int(rows[-1] - rows[0]) < len(rows) + attached  # nothing of another residue between
     assert again.source.rows[i][whole.present[i] & ~part.present[i]].min() > again.source.rows[i][part.present[i]].max()
     assert again.residue_names == whole.residue_names and not again.audit.at_least("error")
 

@@ -147,8 +147,8 @@ def test_several_writers_and_a_reader(tmp_path):
     write_bytes(path, contents[0])
     with ThreadPoolExecutor(8) as pool:
         writes = [pool.submit(write_bytes, path, contents[i % 4]) for i in range(40)]
-        seen = [pool.submit(path.read_bytes) for _ in range(40)]
-        assert all(look.result() in contents for look in seen)
+        reads = [pool.submit(path.read_bytes) for _ in range(40)]
+        assert all(read.result() in contents for read in reads)
         assert all(write.result() is None for write in writes)
     assert list(tmp_path.iterdir()) == [path]
 

@@ -136,7 +136,7 @@ def test_copies_of_a_chain_are_one_entity(peptide, file_of):
 @pytest.mark.parametrize("format", FORMATS)
 def test_links(mixed, format):
     cys = [i for i, name in enumerate(mixed.residue_names) if name == "CYS"]
-    iron, zinc = (mixed.others.names.index(name) for name in ("FE", "ZN"))
+    iron, zinc = (mixed.hetero.names.index(name) for name in ("FE", "ZN"))
     links = Links(
         torch.tensor([0, 2, 3]),
         torch.tensor([cys, [cys[0], -1], [-1, -1]]),
@@ -165,7 +165,7 @@ def test_links(mixed, format):
         assert all(found[0].find_cra(end).atom for c in found.connections for end in (c.partner1, c.partner2))
 
 
-def test_chains_that_share_an_author_id_stay_two(cif, peptide, file_of):
+def test_two_chains_with_one_author_id_stay_two(cif, peptide, file_of):
     atoms = [*peptide("GAS", label_chain="A"), *peptide("GAS", start=1, label_chain="B", origin=(0, 9, 0))]
     structure = replace(read_structure(file_of(atoms, cif)), source=None)
     assert structure.chain_ids == ("A", "A")
@@ -188,4 +188,4 @@ def test_parts_are_written(mixed, everything):
     for format in FORMATS:
         again = read_structure(written(part, format))
         assert everything(again)[1] == everything(part)[1]
-        assert len(again.others) == len(part.others)
+        assert len(again.hetero) == len(part.hetero)

@@ -20,7 +20,7 @@ def written(structure, format):
 
 
 @pytest.mark.parametrize(
-    ("format", "changes", "says"),
+    ("format", "changes", "message"),
     [
         ("pdb", {"chain_ids": ("AB", "b")}, "chain id 'AB'"),
         ("pdb", {"chain_ids": ("", "b")}, "chain id ''"),
@@ -45,7 +45,7 @@ def written(structure, format):
         ("any", {"numbers": 0}, "two residues of one chain are called A:0"),
     ],
 )
-def test_what_a_format_cannot_hold_is_refused(format, changes, says, mixed, tmp_path):
+def test_what_a_format_cannot_hold_is_refused(format, changes, message, mixed, tmp_path):
     suffixes = {"pdb": (".pdb",), "cif": (".cif", ".bcif"), "any": (".pdb", ".cif", ".bcif.gz")}[format]
     for name, value in changes.items():
         old = getattr(mixed, name)
@@ -56,17 +56,17 @@ def test_what_a_format_cannot_hold_is_refused(format, changes, says, mixed, tmp_
             new[(0, CA, 0)[: new.dim()]] = value
         changed = replace(mixed, **{name: new})
         for suffix in suffixes:
-            with pytest.raises(WriteError, match=f"x{suffix}: .*{re.escape(says)}.*; ".replace(". ", ". ?")):
+            with pytest.raises(WriteError, match=f"x{suffix}: .*{re.escape(message)}.*; ".replace(". ", ". ?")):
                 write_structure(changed, tmp_path / f"x{suffix}")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("field", "value"), [("names", "LONG1"), ("residue_names", "A1ABC"), ("residue_ids", "AB:1")])
 def test_context_that_pdb_cannot_hold_is_refused(field, value, mixed):
-    changed = replace(mixed.others, **{field: (*getattr(mixed.others, field)[:-1], value)})
+    changed = replace(mixed.hetero, **{field: (*getattr(mixed.hetero, field)[:-1], value)})
     with pytest.raises(WriteError, match="write mmCIF"):
-        written(replace(mixed, others=changed), "pdb")
-    read_structure(written(replace(mixed, others=changed), "mmcif"))
+        written(replace(mixed, hetero=changed), "pdb")
+    read_structure(written(replace(mixed, hetero=changed), "mmcif"))
 
 
 def test_pdb_refuses_more_atoms_and_chains_than_it_can_number(monkeypatch, many):

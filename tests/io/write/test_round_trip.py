@@ -52,8 +52,8 @@ def test_moved_atoms_are_where_they_were_put_and_all_else_is_equal(file, rewritt
     assert torch.allclose(again.positions, structure.positions, atol=5.01e-4)
     assert again.present.equal(structure.present) and again.residue_names == structure.residue_names
     assert again.b_factors.equal(structure.b_factors) and again.occupancies.equal(structure.occupancies)
-    whole = structure.others.kinds != KINDS.index("other")  # not a group of a modified residue
-    assert again.others.positions[whole].equal(structure.others.positions[whole])
+    whole = structure.hetero.kinds != KINDS.index("other")  # not a group of a modified residue
+    assert again.hetero.positions[whole].equal(structure.hetero.positions[whole])
 
 
 def test_pdb_changes_only_the_moved_columns(rewritten, shifted):
@@ -108,7 +108,7 @@ def test_numbers_keep_their_decimals_and_have_three(rewritten, shifted):
     assert rewritten(least).decode() == mmcif(ROWS), "less than half of the last digit"
 
 
-def test_values_that_stand_beside_each_other_stay_apart(rewritten, shifted):
+def test_adjacent_values_stay_separate(rewritten, shifted):
     rows = ROWS.replace("3.0     2.000", "3.0 2.000")
     structure = read_structure(mmcif(rows).encode())
     new = rewritten(shifted(structure, slot=chemistry.C, by=-1000.0)).decode()

@@ -34,9 +34,9 @@ def test_many_chains_with_long_ids_in_mmcif(cif, many):
     "name", ["O5'", 'HO5"', "O5'\"", "a b", "_x", "#1", ";s", "$v", "[1]", "loop_", "data_1", "?x", "é", "'q'", '"']
 )
 def test_odd_names_are_quoted(cif, name, mixed, everything):
-    names = (name, *mixed.others.names[1:])
-    ids = ("Chain '1' #2:5", *mixed.others.residue_ids[1:])
-    odd = replace(mixed, others=replace(mixed.others, names=names, residue_ids=ids))
+    names = (name, *mixed.hetero.names[1:])
+    ids = ("Chain '1' #2:5", *mixed.hetero.residue_ids[1:])
+    odd = replace(mixed, hetero=replace(mixed.hetero, names=names, residue_ids=ids))
     data = written(odd, cif)
     assert everything(read_structure(data)) == everything(odd)
     if cif == "mmcif":
@@ -52,14 +52,14 @@ def test_texts_that_look_like_nulls_are_none(mixed):
     assert {"'?'", "'.'"} <= ids and not {"?", "."} & ids
 
 
-def test_exact_coordinates_where_the_format_has_room(cif, mixed):
+def test_exact_coordinates_where_the_format_can_hold_them(cif, mixed):
     """What a file gave with four decimals, a part of it keeps; computed coordinates are kept to 0.00001 Å."""
     positions = torch.where(mixed.present[..., None], (mixed.positions + 0.0004).round(decimals=4), 0.0)
     assert read_structure(written(replace(mixed, positions=positions), cif)).positions.equal(positions)
     positions = torch.where(mixed.present[..., None], mixed.positions + torch.pi, 0.0)
     again = read_structure(written(replace(mixed, positions=positions), cif))
     assert torch.allclose(again.positions, positions, atol=6e-6)
-    assert not re.search(rb"\d\.\d{4}", written(mixed, "mmcif")), "three decimals where three say all"
+    assert not re.search(rb"\d\.\d{4}", written(mixed, "mmcif")), "three decimals where three are exact"
 
 
 def test_no_negative_zero(mixed):

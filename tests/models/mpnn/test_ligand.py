@@ -17,7 +17,7 @@ from protein_enn.models.mpnn.ligand import context_atoms
 from protein_enn.predictor import load_predictor
 from protein_enn.scoring import interface_score, scan, score
 from protein_enn.scoring.backbone import Backbone
-from protein_enn.structure import KINDS, OtherAtoms, Structure
+from protein_enn.structure import KINDS, HeteroAtoms, Structure
 from protein_enn.testing import random_rotation
 from tests.models.mpnn.conftest import BACKBONE, COLUMNS, Pair, protein_of
 
@@ -40,18 +40,18 @@ def bound(broken: Structure) -> Structure:
     middle = broken.ca[broken.present[:, 1]].mean(0)
     elements = [*ATOMS, *UNUSED]
     positions = middle + 6.0 * torch.randn(len(elements), 3, generator=generator)
-    return replace(broken, others=others_of(positions, elements))
+    return replace(broken, hetero=others_of(positions, elements))
 
 
-def others_of(positions: torch.Tensor, atoms: list[tuple[str, str]]) -> OtherAtoms:
+def others_of(positions: torch.Tensor, atoms: list[tuple[str, str]]) -> HeteroAtoms:
     n = len(atoms)
     kinds = torch.tensor([KINDS.index(kind) for _, kind in atoms], dtype=torch.long)
-    empty = OtherAtoms.empty()
+    empty = HeteroAtoms.empty()
     values: dict[str, Any] = {"positions": positions, "elements": tuple(e for e, _ in atoms), "kinds": kinds}
     for name, value in vars(empty).items():
         if name not in values:
             values[name] = ("LIG",) * n if isinstance(value, tuple) else value.new_zeros(n, *value.shape[1:])
-    return OtherAtoms(**values)
+    return HeteroAtoms(**values)
 
 
 def test_it_equals_its_formulas(bound: Structure, ligand_pair: Pair) -> None:
@@ -72,9 +72,9 @@ def test_it_equals_its_formulas(bound: Structure, ligand_pair: Pair) -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_few_atoms_or_none(bound: Structure, ligand_pair: Pair, count: int) -> None:
     predictor, reference = ligand_pair
-    few = replace(bound, others=others_of(bound.others.positions[:count], ATOMS[:count]))
+    few = replace(bound, hetero=others_of(bound.hetero.positions[:count], ATOMS[:count]))
     protein, rows = protein_of(few)
-    protein.context = [(6, few.others.positions[0])] if count else []
+    protein.context = [(6, few.hetero.positions[0])] if count else []
     backbone = Backbone(few, predictor)
     theirs = reference.logits(protein, None)[:, COLUMNS].log_softmax(-1).float()
     torch.testing.assert_close(backbone.log_probs(backbone.none_visible())[rows], theirs, atol=CLOSE, rtol=0)
@@ -87,8 +87,8 @@ def test_context_atoms_change_scores(bound: Structure, ligand_pair: Pair) -> Non
     def ours(structure: Structure) -> torch.Tensor:
         return score(structure, predictor=predictor, mode="unconditional").log_probs
 
-    without = replace(bound, others=OtherAtoms.empty())
-    shown = replace(bound, others=others_of(bound.others.positions[:6], ATOMS))
+    without = replace(bound, hetero=HeteroAtoms.empty())
+    shown = replace(bound, hetero=others_of(bound.hetero.positions[:6], ATOMS))
     torch.testing.assert_close(ours(bound), ours(shown), equal_nan=True)
     assert (ours(bound) - ours(without)).abs().nan_to_num().max() > 1e-3
     like, single = (scan(bound, predictor=predictor, estimator=e).scores for e in ("ddg_like", "single"))

@@ -101,5 +101,5 @@ def test_refinement_examples_are_of_the_chain_alone():
     made = RefinementTask(RefinementTask.Config(), model.config)
     ours, target = made.example(CHAIN, seeded_generator(0), True)
     theirs, _ = made.example(Chain.of(WHOLE.chain("A")), seeded_generator(0), True)
-    assert len(target.compact) == 24 and torch.equal(ours.compact, theirs.compact)
+    assert len(target.atom14) == 24 and torch.equal(ours.atom14, theirs.atom14)
     assert not ours.context_kinds.any()

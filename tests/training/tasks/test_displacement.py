@@ -20,7 +20,7 @@ def test_the_target_leads_back_to_the_native() -> None:
     task = DisplacementTask(DisplacementTask.Config(), DisplacementModel.Config())
     graph, target = task.example(CHAIN, torch.Generator().manual_seed(1), True)
     back = graph.pos + target.displacement
-    torch.testing.assert_close(back - back.mean(0), CHAIN.compact[:, 1] - CHAIN.compact[:, 1].mean(0))
+    torch.testing.assert_close(back - back.mean(0), CHAIN.atom14[:, 1] - CHAIN.atom14[:, 1].mean(0))
     assert 0.5 < float(target.displacement.square().mean().sqrt()) < 0.9  # about the 0.7 Å of each coordinate
 
 

@@ -6,7 +6,7 @@ import torch
 from protein_enn import chemistry
 from protein_enn.data import Chain
 from protein_enn.data.batches import seeded_generator
-from protein_enn.geometry.atom14 import from_compact
+from protein_enn.geometry.atom14 import from_atom14
 from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.testing import random_structure
 from protein_enn.training.tasks import deformation
@@ -14,7 +14,7 @@ from protein_enn.training.tasks.noising import move_residues, perturb, rotate_si
 
 STRUCTURE = random_structure((60, 20), seed=7)
 CHAIN = Chain.of(STRUCTURE)
-X, MASK = CHAIN.compact, CHAIN.mask
+X, MASK = CHAIN.atom14, CHAIN.mask
 
 
 def inner_distances(x):
@@ -50,7 +50,7 @@ def test_rotated_side_chains_keep_bonds_and_backbone_and_change_chi():
     assert torch.equal(rotated[proline], X[proline])
     empty = torch.zeros_like(STRUCTURE.positions)
     chi, old = (
-        chi_angles(from_compact(x, CHAIN.residues, empty), STRUCTURE.present, CHAIN.residues) for x in (rotated, X)
+        chi_angles(from_atom14(x, CHAIN.residues, empty), STRUCTURE.present, CHAIN.residues) for x in (rotated, X)
     )
     defined = ~old.isnan() & ~proline[:, None]
     assert ((chi - old)[defined].abs() > 1e-3).float().mean() > 0.95

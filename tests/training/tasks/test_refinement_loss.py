@@ -9,7 +9,7 @@ import torch
 from protein_enn import chemistry
 from protein_enn.data import Chain
 from protein_enn.data.batches import seeded_generator
-from protein_enn.geometry.atom14 import exchange_equivalent, to_compact
+from protein_enn.geometry.atom14 import exchange_equivalent, to_atom14
 from protein_enn.metrics import lddt
 from protein_enn.models.refinement import LEAST_ERROR
 from protein_enn.predictor import untrained
@@ -35,7 +35,7 @@ GRAPH = MODEL.graph(STRUCTURE)
 
 
 def target_of(chain: Chain) -> RefinementTarget:
-    return RefinementTarget(chain.compact, chain.mask, torch.zeros(len(chain), dtype=torch.long))
+    return RefinementTarget(chain.atom14, chain.mask, torch.zeros(len(chain), dtype=torch.long))
 
 
 def around(count: int = 6) -> Surroundings:
@@ -50,14 +50,14 @@ def losses(atoms):
 
 
 def test_losses_are_least_for_the_native_wherever_it_stands():
-    native = losses(CHAIN.compact @ random_rotation(6).T + 5.0)
+    native = losses(CHAIN.atom14 @ random_rotation(6).T + 5.0)
     assert native["frame"] < 1e-3 and native["bond"] < 1e-6 and native["lddt"] < 0.02
-    noisy = losses(CHAIN.compact + torch.randn(CHAIN.compact.shape, generator=seeded_generator(1), dtype=torch.float64))
+    noisy = losses(CHAIN.atom14 + torch.randn(CHAIN.atom14.shape, generator=seeded_generator(1), dtype=torch.float64))
     assert noisy["frame"] > 0.3 and noisy["bond"] > 0.1 and noisy["lddt"] > native["lddt"] + 0.1
 
 
 def test_frames_are_right_handed_and_distances_blind_to_the_mirror():
-    mirror = losses(-CHAIN.compact)
+    mirror = losses(-CHAIN.atom14)
     assert mirror["frame"] > 0.3
     assert mirror["lddt"] < 0.02 and mirror["bond"] < 1e-6
 
@@ -65,7 +65,7 @@ def test_frames_are_right_handed_and_distances_blind_to_the_mirror():
 def test_a_clash_counts_by_its_depth_if_the_native_has_none():
     structure = random_structure((2,), seed=1, dtype=torch.float64)
     chain = Chain.of(structure)
-    native = torch.zeros_like(chain.compact)
+    native = torch.zeros_like(chain.atom14)
     native[1] += 10.0
     mask = torch.zeros_like(chain.mask)
     mask[:, 1] = True  # two CA
@@ -76,16 +76,16 @@ def test_a_clash_counts_by_its_depth_if_the_native_has_none():
     near[1, :, 0] = 2.5
     depth = 2 * chemistry.VDW_RADII["C"] - 0.4 - 2.5
     assert float(distance_losses(near, chain.residues, target, both)[1]) == pytest.approx(depth, abs=1e-4)
-    clashing = replace(target, compact=near)
+    clashing = replace(target, atom14=near)
     assert float(distance_losses(near, chain.residues, clashing, both)[1]) == pytest.approx(0, abs=1e-6)
 
 
 def test_sampled_lddt_estimates_the_metric():
     structure = random_structure((60,), seed=3)
     moved = structure.positions + 0.8 * torch.randn(structure.positions.shape, generator=seeded_generator(2))
-    compact, _ = to_compact(moved, structure.present, structure.residues)
+    atom14, _ = to_atom14(moved, structure.present, structure.residues)
     samples = torch.stack(
-        [sampled_lddt(compact, target_of(Chain.of(structure)), seeded_generator(3, i)) for i in range(60)]
+        [sampled_lddt(atom14, target_of(Chain.of(structure)), seeded_generator(3, i)) for i in range(60)]
     )
     exact = lddt(moved, structure.positions, structure.present).per_residue
     assert (samples.mean(0) - exact).abs().mean() < 0.03
@@ -98,10 +98,10 @@ def test_equivalent_atoms_take_the_names_that_fit():
     present[:, [chemistry.ATOM_INDEX[a] for a in chemistry.RESIDUE_ATOMS["TYR"]]] = True
     residues = torch.full_like(STRUCTURE.residues, tyrosine)
     chain = Chain.of(replace(STRUCTURE, residues=residues, present=present))
-    renamed, can = exchange_equivalent(chain.compact, chain.residues)
+    renamed, can = exchange_equivalent(chain.atom14, chain.residues)
     assert can.all()
-    assert torch.equal(closest_naming(renamed, chain.compact, chain.mask, chain.residues), renamed)
-    assert torch.equal(closest_naming(chain.compact, chain.compact, chain.mask, chain.residues), chain.compact)
+    assert torch.equal(closest_naming(renamed, chain.atom14, chain.mask, chain.residues), renamed)
+    assert torch.equal(closest_naming(chain.atom14, chain.atom14, chain.mask, chain.residues), chain.atom14)
 
 
 def test_predicted_errors_are_right_when_they_are_the_logarithms_of_the_true_ones():

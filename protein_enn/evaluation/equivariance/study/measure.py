@@ -117,9 +117,7 @@ def evaluate_chains(predictor: Predictor, settings: dict[str, Any], chains: Sequ
         image = graph.moved(mirror, torch.zeros(3))
         mirrored = task.loss(model, image, target.rotated(mirror), seeded_generator("study", i), False)
         row |= {f"mirror_{k}": float(v) for k, v in mirrored.items()}
-        graph, target = task.example(
-            replace(chain, compact=-chain.compact), seeded_generator("study example", i), False
-        )
+        graph, target = task.example(replace(chain, atom14=-chain.atom14), seeded_generator("study example", i), False)
         reflected = task.loss(model, graph, target, seeded_generator("study", i), False)
         rows.append(row | {f"reflected_{k}": float(v) for k, v in reflected.items()})
     return {name: fmean(row[name] for row in rows) for name in rows[0]}
@@ -169,16 +167,16 @@ def _assembly(name: str, model: Any, task: Any, graph: Any, chain: Chain) -> dic
     """How much the predictions for the copies of an assembly differ, and their size."""
     side_chains = name == "refinement"
     chain = chain.alone()
-    compact, mask = (graph.compact, graph.mask) if side_chains else (chain.compact, chain.mask)
+    atom14, mask = (graph.atom14, graph.mask) if side_chains else (chain.atom14, chain.mask)
     if not side_chains:
         mask = mask.clone()
         mask[:, 4:] = False
     residues = torch.full_like(chain.residues, chemistry.UNKNOWN) if not side_chains else chain.residues
-    whole, rotation = assembly(compact, mask, replace(chain, residues=residues), task.model.k, side_chains)
+    whole, rotation = assembly(atom14, mask, replace(chain, residues=residues), task.model.k, side_chains)
     if name != "displacement":
         whole.context_vectors, whole.context_kinds = _no_context(graph, len(whole.pos))
     predicted = outputs(name, model, whole).double()
-    parts = predicted.split(len(compact))
+    parts = predicted.split(len(atom14))
     expected = [part @ rotation.T if vectors_of(name) else part for part in parts]
     differences = [found - one for one, found in zip(expected, [*parts[1:], parts[0]], strict=True)]
     return {"assembly_change": _rms(torch.cat(differences), predicted), "assembly_size": _rms(predicted, predicted)}

@@ -73,7 +73,7 @@ def rotations(count: int, seed: int = 0) -> list[Float[Tensor, "3 3"]]:
 
 
 def assembly(
-    compact: Float[Tensor, "n a 3"],
+    atom14: Float[Tensor, "n a 3"],
     mask: Bool[Tensor, "n a"],
     chain: Chain,
     k: int,
@@ -83,7 +83,7 @@ def assembly(
 
     Parameters
     ----------
-    compact, mask
+    atom14, mask
         Atoms of the chain, Å.
     chain
         With its residues and numbers.
@@ -97,8 +97,8 @@ def assembly(
     tuple
         The graph of all copies, and the rotation from one copy to the next.
     """
-    center = compact[:, 1].mean(0)
-    x = (compact - center).double()
+    center = atom14[:, 1].mean(0)
+    x = (atom14 - center).double()
     axis = torch.tensor([1.0, 2.0, -1.5], dtype=torch.float64)
     axis = axis / axis.norm()
     side = torch.linalg.cross(axis, torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64))
@@ -110,13 +110,13 @@ def assembly(
     for _ in range(FOLD):
         copies.append(copy)
         copy = copy @ rotation.T
-    n = len(compact)
-    positions = torch.cat(copies).to(compact.dtype)
+    n = len(atom14)
+    positions = torch.cat(copies).to(atom14.dtype)
     masks = mask.repeat(FOLD, 1)
     chains = torch.arange(FOLD).repeat_interleave(n)
     residues = chain.residues.repeat(FOLD)
     graph = graph_of_atoms(
         positions * masks[..., None], masks, residues, chains, chain.numbers.repeat(FOLD), k, side_chains
     )
-    graph.compact, graph.mask, graph.residues = positions * masks[..., None], masks, residues
+    graph.atom14, graph.mask, graph.residues = positions * masks[..., None], masks, residues
     return graph, rotation

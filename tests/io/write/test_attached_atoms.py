@@ -13,7 +13,7 @@ import torch
 from protein_enn import chemistry
 from protein_enn.io import read_structure
 from protein_enn.io.write import structure_bytes
-from protein_enn.structure import OtherAtoms
+from protein_enn.structure import HeteroAtoms
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 FILES = ["1bhl.pdb", "2gtl_chain_a.cif", "2gtl_chain_a.bcif"]
@@ -44,14 +44,14 @@ def hydrogens_of(data):
     return np.array([list(a.atom.pos) for a in gemmi.read_pdb_string(data)[0].all() if a.atom.is_hydrogen()])
 
 
-def test_hydrogens_ride_and_turn_with_their_residue(peptide, atom, file_of, rewritten):
-    """A residue that turns as one body turns its hydrogens, while the other residue stays."""
+def test_hydrogens_move_and_rotate_with_their_residue(peptide, atom, file_of, rewritten):
+    """A residue that rotates as a rigid body rotates its hydrogens, while the other residue stays."""
     structure = read_structure(
         file_of([*peptide("A"), atom("HA", 1, 1.3, y=1.2, z=0.6), *peptide("S", start=2, origin=(9, 9, 9))], "pdb")
     )
-    turn = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    rotation = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     positions = structure.positions.clone()
-    positions[0] = positions[0] @ turn.T + 5.0
+    positions[0] = positions[0] @ rotation.T + 5.0
     (hydrogen,) = hydrogens_of(rewritten(structure.with_positions(positions)))
     assert np.allclose(hydrogen, [5 - 1.2, 5 + 1.3, 5.6], atol=2e-3)
 
@@ -65,22 +65,22 @@ def test_a_motion_of_the_whole_moves_everything(peptide, atom, file_of, rewritte
         atoms.append(atom(name, 90, 5.0 + 0.9 * i, residue="HOH", record="HETATM", y=4.0 - 0.3 * i))
     data = file_of(atoms, "pdb")
     structure = read_structure(data)
-    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(1)))[0]
-    turn = turn * torch.linalg.det(turn)
-    new = rewritten(structure.moved(turn, torch.tensor([1.0, 2.0, 3.0])))
+    rotation = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(1)))[0]
+    rotation = rotation * torch.linalg.det(rotation)
+    new = rewritten(structure.moved(rotation, torch.tensor([1.0, 2.0, 3.0])))
     old, moved = (
         np.array([list(a.atom.pos) for a in gemmi.read_pdb_string(d)[0].all()]) for d in (data, new)
     )  # fmt: skip
     assert len(old) == len(atoms)
-    assert np.allclose(moved, old @ turn.numpy().T + [1, 2, 3], atol=1e-3)
+    assert np.allclose(moved, old @ rotation.numpy().T + [1, 2, 3], atol=1e-3)
 
 
 def test_context_that_moved_alone_is_written(kind, peptide, atom, file_of, rewritten):
     data = file_of([*peptide("GA"), atom("ZN", 50, 5.0, residue="ZN", record="HETATM", element="ZN")], kind)
     structure = read_structure(data)
-    others = replace(structure.others, positions=structure.others.positions + 2.0)
-    again = read_structure(rewritten(replace(structure, others=others)))
-    assert again.others.positions.equal(others.positions)
+    hetero = replace(structure.hetero, positions=structure.hetero.positions + 2.0)
+    again = read_structure(rewritten(replace(structure, hetero=hetero)))
+    assert again.hetero.positions.equal(hetero.positions)
     assert again.positions.equal(structure.positions)
 
 
@@ -90,7 +90,7 @@ def test_groups_of_modified_residues_follow_them(kind, peptide, atom, file_of, r
     positions = structure.positions.clone()
     positions[1, structure.present[1]] += 2.0
     again = read_structure(rewritten(structure.with_positions(positions)))
-    assert torch.allclose(again.others.positions, structure.others.positions + 2.0, atol=1e-3)
+    assert torch.allclose(again.hetero.positions, structure.hetero.positions + 2.0, atol=1e-3)
 
 
 def test_b_factors_and_occupancies_that_changed_are_written(kind, peptide, file_of, rewritten):
@@ -105,7 +105,7 @@ def test_b_factors_and_occupancies_that_changed_are_written(kind, peptide, file_
 
 
 @pytest.mark.parametrize("change", ["name", "number", "chain", "atom", "context"])
-def test_what_the_source_cannot_say_makes_a_new_file(kind, change, peptide, file_of, rewritten):
+def test_a_change_that_the_source_cannot_hold_makes_a_new_file(kind, change, peptide, file_of, rewritten):
     """A changed residue must not be written under its old name."""
     structure = read_structure(file_of([*peptide("GAS")], kind))
     changed = {
@@ -113,14 +113,14 @@ def test_what_the_source_cannot_say_makes_a_new_file(kind, change, peptide, file
         "number": {"numbers": structure.numbers + 5},
         "chain": {"chain_ids": ("Q",)},
         "atom": {"present": structure.present.clone().index_fill_(1, torch.tensor([chemistry.O]), False)},
-        "context": {"others": OtherAtoms(torch.tensor([[9.0, 9.0, 9.0]]), ("ZN",), ("ZN",), ("ZN",), ("Q:1",),
+        "context": {"hetero": HeteroAtoms(torch.tensor([[9.0, 9.0, 9.0]]), ("ZN",), ("ZN",), ("ZN",), ("Q:1",),
                                          torch.tensor([1]), torch.ones(1), torch.ones(1))},
     }[change]  # fmt: skip
     edited = replace(structure, **changed)
     again = read_structure(rewritten(edited))
     assert again.residue_names == edited.residue_names and again.numbers.equal(edited.numbers)
     assert again.chain_ids == edited.chain_ids and again.present.equal(edited.present)
-    assert again.others.names == edited.others.names
+    assert again.hetero.names == edited.hetero.names
 
 
 def test_a_file_read_leniently_is_written_with_its_blanks(peptide, file_of, rewritten, noisy):

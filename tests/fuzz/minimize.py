@@ -9,7 +9,7 @@ from typing import Any
 import msgpack
 
 
-def minimise(data: bytes, fails: Callable[[bytes], bool], *, seconds: float = 10.0) -> bytes:
+def minimize(data: bytes, fails: Callable[[bytes], bool], *, seconds: float = 10.0) -> bytes:
     """A smaller document for which `fails` still holds: by lines, then bytes; BinaryCIF by its lists."""
     end = time.monotonic() + seconds
     small = _without_branches(data, fails, end)
