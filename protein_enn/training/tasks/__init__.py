@@ -1,4 +1,4 @@
-"""What a model is trained towards. A task is a model with its examples, loss and metric."""
+"""Tasks: a model with its examples, loss and metric."""
 
 from __future__ import annotations
 
