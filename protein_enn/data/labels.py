@@ -223,7 +223,7 @@ def write_labels(
     teacher
         Its identity, with name and sha256.
     condition
-        That the teacher stands for.
+        Name of the teacher's condition.
     records
         By number; those that are labeled, or were skipped before, are left out.
     label

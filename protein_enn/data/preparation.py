@@ -20,7 +20,7 @@ from protein_enn.io.atomic import write_text
 
 LEAKS = ("stop", "move", "report")
 """What is done about a chain of validation that is related to one of training: it is an error, its cluster moves to
-training, or it stays and a note tells so."""
+training, or it stays, with a note."""
 Progress = Callable[[int, int], None]
 
 

@@ -31,7 +31,7 @@ def split_of(cluster: str, valid_fraction: float, seed: int) -> str:
 
     Examples
     --------
-    >>> split_of("globin", 0.25, 0), split_of("kinase", 0.25, 0)
+    >>> split_of("lysozyme", 0.25, 0), split_of("kinase", 0.25, 0)
     ('val', 'train')
     """
     return "val" if _draw(cluster, seed) < valid_fraction else "train"

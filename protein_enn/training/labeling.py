@@ -85,7 +85,7 @@ def label_store(
     out
         Folder of the labels.
     condition
-        That the teacher stands for.
+        Name of the teacher's condition.
     alone
         Fraction of the chains with partners that is labeled without them.
     fraction

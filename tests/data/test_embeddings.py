@@ -34,7 +34,7 @@ def test_patterns_hide_their_share_of_what_is_known() -> None:
     assert int(hidden_residues("MK", 3).sum()) == 1  # at least one residue is masked
 
 
-def test_holds_what_the_model_says_under_each_pattern(tmp_path: Path, language_model: LanguageModel) -> None:
+def test_has_the_features_of_the_model_under_each_pattern(tmp_path: Path, language_model: LanguageModel) -> None:
     assert write_embeddings(tmp_path / "c", language_model, [*SEQUENCES, SEQUENCES[0]]) == 3
     cache = Embeddings(tmp_path / "c")
     assert len(cache) == 3 and cache.width == 32 and cache.weights == language_model.identity

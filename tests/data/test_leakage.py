@@ -36,7 +36,7 @@ def test_a_relative_is_found_and_named_and_a_stranger_is_not():
     assert not Fingerprint((), ()).overlaps(relative)
 
 
-def test_a_union_knows_both():
+def test_a_union_has_both():
     first, second = sequences(2)
     both = Fingerprint.of([("a", first)]).union(Fingerprint.of([("b", second)]))
     assert both.match(first).cluster == "a" and both.match(second).cluster == "b" and len(both) == 2

@@ -50,7 +50,7 @@ def surrounded(seed: int = 0) -> Chain:
 
 
 def test_partners_and_context_come_back(tmp_path):
-    """Beside chains without any: rows and atoms of one are not those of another."""
+    """In a store with chains without any: rows and atoms of one are not those of another."""
     given = [surrounded(0), Chain.of(random_structure((25,), seed=7)), surrounded(1)]
     records = [Record(c.name, len(c), str(i), "train", "native") for i, c in enumerate(given)]
     store = write_store(tmp_path, zip(given, records, strict=True), {})
@@ -63,7 +63,7 @@ def test_partners_and_context_come_back(tmp_path):
         torch.testing.assert_close(restored.context, chain.context, atol=STEP / 2 + 1e-4, rtol=0)
 
 
-def test_an_old_store_says_what_to_do(tmp_path):
+def test_the_error_of_an_old_store_tells_what_to_do(tmp_path):
     write_store(tmp_path, chains(), {})
     manifest = tmp_path / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"version": 2', '"version": 1'))
@@ -226,7 +226,7 @@ def test_processes_share_the_batches_and_resume_where_they_stopped():
     assert drawn(5, start=10) == whole[10:15]
 
 
-def test_a_crop_is_a_neighbourhood_in_chain_order():
+def test_a_crop_is_a_neighborhood_in_chain_order():
     chain = Chain.of(random_structure((60,)))
     crop = chain.cropped(20, seeded_generator(1))
     assert len(crop) == 20

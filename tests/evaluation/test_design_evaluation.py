@@ -1,4 +1,4 @@
-"""Figures of an evaluation of design: pooled, per protein, decoded, by set and by length."""
+"""Metrics of an evaluation of design: pooled, per protein, decoded, by set and by length."""
 
 from __future__ import annotations
 

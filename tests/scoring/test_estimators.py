@@ -19,7 +19,7 @@ from protein_enn.scoring.backbone import Backbone
 from protein_enn.scoring.conditionals import Conditionals
 from protein_enn.scoring.mutations import log_odds
 from protein_enn.structure import Structure
-from protein_enn.training.tasks.ddg import DdgTask
+from protein_enn.training.tasks.ddg import DdgTask, MeasuredProtein, MutationGraphs
 
 REGISTER = """
 from protein_enn.scoring.estimators import ESTIMATORS, Estimator
@@ -29,6 +29,12 @@ ESTIMATORS["made_up"] = Estimator(lambda given: 2 * given.single, "twice single"
 
 def twice(given: Conditionals) -> Tensor:
     return 2 * given.single
+
+
+def mutated(model: DesignModel, structure: Structure, places: list[int], mutants: list[int]) -> MutationGraphs:
+    """Mutations of a structure as the task of measured mutations has them."""
+    protein = MeasuredProtein(structure, places, mutants, [0.0] * len(places))
+    return DdgTask(DdgTask.Config(), model).example(protein, torch.Generator(), True)[0]
 
 
 @pytest.fixture
@@ -90,7 +96,7 @@ def test_an_estimator_is_differentiable_in_the_weights(bundle: Structure, predic
     """With gradients it gives what it gives without, and every weight that it depends on has a finite one."""
     model = deepcopy(predictor.model).requires_grad_(True)
     assert isinstance(model, DesignModel)
-    protein = DdgTask.example(model, bundle, [3, 20], [1, 2], [0.0, 0.0])
+    protein = mutated(model, bundle, [3, 20], [1, 2])
     order = torch.arange(len(protein.sequence))
     given = Conditionals(
         model, model.encode(protein.graph), protein.sequence, protein.graph.neighbor_mask, order, protein.alone
@@ -111,7 +117,7 @@ def test_training_learns_what_a_scan_scores(
     """There is one ddg_like: exchanged in the registry, it is another for both."""
     model, places, mutants = predictor.model, [3, 20], [1, 2]
     assert isinstance(model, DesignModel)
-    protein = DdgTask.example(model, bundle, places, mutants, [0.0, 0.0])
+    protein = mutated(model, bundle, places, mutants)
 
     def both() -> tuple[Tensor, Tensor]:
         return scan(bundle, predictor=predictor).scores[places, mutants], DdgTask.scores(model, protein)
@@ -128,7 +134,7 @@ def test_scores_measured_first_can_be_learned_from(bundle: Structure, predictor:
     """The graph of the residues alone is made while scores are measured, without gradients."""
     model = deepcopy(predictor.model).requires_grad_(True)
     assert isinstance(model, DesignModel)
-    protein = DdgTask.example(model, bundle, [3, 20], [1, 2], [0.0, 0.0])
+    protein = mutated(model, bundle, [3, 20], [1, 2])
     with torch.inference_mode():
         measured = DdgTask.scores(model, protein)
     scores = DdgTask.scores(model, protein)

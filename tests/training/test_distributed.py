@@ -47,9 +47,9 @@ def test_two_processes_train_one_model(
 ) -> None:
     """Each has its batches, one of them writes; the command starts the other. Three steps, the last is validated."""
     config = experiment("refinement", 3)
-    wanted = ["train", str(config), "-o", str(tmp_path / "run"), "--store", str(store), "--processes", "2"]
+    command = ["train", str(config), "-o", str(tmp_path / "run"), "--store", str(store), "--processes", "2"]
     done = subprocess.run(
-        [*program, *wanted, "--threads", "1", "--device", "cpu"],
+        [*program, *command, "--threads", "1", "--device", "cpu"],
         env=environment, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -65,17 +65,17 @@ def test_two_processes_train_one_model(
 def test_two_nodes_of_a_slurm_job_train_one_model(
     tmp_path: Path, store: Path, experiment: Callable[..., Path], program: list[str], environment: dict[str, str]
 ) -> None:
-    """What srun tells each task is all they know of each other: both have local rank 0, their global ranks differ."""
+    """Each task has only the variables of srun: both have local rank 0, their global ranks differ."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     config = experiment("design", 3, validate_every=1, accumulate=2)
-    wanted = ["train", str(config), "-o", str(tmp_path / "run"), "--store", str(store), "--nodes", "2"]
+    command = ["train", str(config), "-o", str(tmp_path / "run"), "--store", str(store), "--nodes", "2"]
     job = {"SLURM_JOB_ID": "1", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "1"}
     job |= {"SLURM_NNODES": "2", "SLURM_LOCALID": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     tasks = [
         subprocess.Popen(
-            [*program, *wanted, "--threads", "1", "--device", "cpu"],
+            [*program, *command, "--threads", "1", "--device", "cpu"],
             env={**environment, **job, "SLURM_PROCID": str(rank), "SLURM_NODEID": str(rank)},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )

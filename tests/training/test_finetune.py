@@ -21,7 +21,7 @@ from protein_enn.testing import random_structure
 from protein_enn.training import finetune as finetuning_of_chains
 from protein_enn.training.finetune import HeldOutMetrics, finetune
 from protein_enn.training.finetune_ddg import finetune_on_ddg
-from protein_enn.training.tasks.ddg import DdgTask
+from protein_enn.training.tasks.ddg import DdgTask, MeasuredProtein
 
 SMALL = {"k": 6, "hidden": 16, "decoder_layers": 1, "encoder": "invariant", "context": 4}
 
@@ -115,7 +115,7 @@ def test_overlap_with_the_training_of_the_base_is_noted(tmp_path: Path):
 
 
 def measured(structure: Structure, base: str, count: int) -> list[tuple[tuple[Substitution, ...], float]]:
-    """Made-up ddG: hydrophobic mutants stabilise."""
+    """Made-up ddG: hydrophobic mutants stabilize."""
     found: list[tuple[tuple[Substitution, ...], float]] = []
     for i in range(count):
         wild = structure.sequence[i]
@@ -154,11 +154,12 @@ def test_the_score_in_the_loss_is_ddg_like(base: str):
     predictor, structure = load_predictor(base, "cpu"), random_structure((30,), seed=3)
     places, mutants = [2, 5, 9], [1, 7, 12]
     model = predictor.model
-    protein = DdgTask.example(model, structure, places, mutants, [0.0, 1.0, 2.0])  # type: ignore[arg-type]
+    task = DdgTask(DdgTask.Config(), model)  # type: ignore[arg-type]
+    example = MeasuredProtein(structure, places, mutants, [0.0, 1.0, 2.0])
+    protein, target = task.example(example, seeded_generator("x"), True)
     expected = log_odds(Backbone(structure, predictor), [DDG_LIKE])[DDG_LIKE][places, mutants]
     torch.testing.assert_close(DdgTask.scores(model, protein), expected, atol=1e-4, rtol=1e-4)  # type: ignore[arg-type]
-    task = DdgTask(DdgTask.Config())
-    parts = task.loss(model, model, protein, seeded_generator("x"))  # type: ignore[arg-type]
+    parts = task.loss(model, protein, target, seeded_generator("x"), True)  # type: ignore[arg-type]
     assert parts["drift"] == pytest.approx(0.0, abs=1e-6), "the base does not drift from itself"
     assert parts["ranking"] > 0 and parts["huber"] >= 0
 
@@ -169,7 +170,9 @@ def test_weights_with_conditions_learn_and_are_calibrated_under_that_of_scan(tmp
     structure, scores = replace(random_structure((40,), seed=3), name="p"), {}
     for name in ("clean", "robust"):
         predictor = load_predictor(path, "cpu", condition=name)
-        protein = DdgTask.example(predictor.model, structure, [2, 5], [1, 7], [0.0, 1.0], name)  # type: ignore[arg-type]
+        task = DdgTask(DdgTask.Config(), predictor.model, name)  # type: ignore[arg-type]
+        example = MeasuredProtein(structure, [2, 5], [1, 7], [0.0, 1.0])
+        protein, _ = task.example(example, seeded_generator("x"), True)
         expected = log_odds(Backbone(structure, predictor), [DDG_LIKE])[DDG_LIKE][[2, 5], [1, 7]]
         scores[name] = DdgTask.scores(predictor.model, protein)  # type: ignore[arg-type]
         torch.testing.assert_close(scores[name], expected, atol=1e-4, rtol=1e-4)

@@ -100,7 +100,7 @@ def kl(p: Tensor, q: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("name", ["plain", "complex", "designed"])
-def test_views_are_what_the_network_says(network: MPNN, name: str) -> None:
+def test_views_are_predictions_of_the_network(network: MPNN, name: str) -> None:
     chain = CHAINS[name][0]
     nodes = graph_of(chain, network).rows
     for view in views(network, chain, seeded_generator(0)):
@@ -134,7 +134,7 @@ def test_replaced_residues_are_draws_of_the_teacher(network: MPNN, monkeypatch: 
 
 
 @pytest.mark.parametrize("alone", [0.0, 1.0])
-def test_stored_labels_are_what_the_network_says(
+def test_stored_labels_are_predictions_of_the_network(
     tmp_path: Path, store: Store, teacher: Path, network: MPNN, alone: float
 ) -> None:
     found = label(store, teacher, tmp_path / "l", alone=alone)

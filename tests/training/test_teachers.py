@@ -173,8 +173,8 @@ def test_loaders_draw_what_any_teacher_has_labeled(store: Path, labels: dict[str
         assert graph.num_nodes == len(target.labels) == len(graph.condition)
 
 
-def invoke(*words: object) -> Result:
-    return CliRunner().invoke(app, [str(word) for word in words])
+def invoke(*options: object) -> Result:
+    return CliRunner().invoke(app, [str(option) for option in options])
 
 
 def test_from_a_store_to_weights_by_commands(
@@ -182,8 +182,8 @@ def test_from_a_store_to_weights_by_commands(
 ) -> None:
     given: list[object] = []
     for seed, name in enumerate(("v_48_020", "v_48_002")):
-        words = ("--teacher", make_teacher(name, seed=seed), "-o", tmp_path / name, "--processes", 1)
-        assert invoke("label", store, *words).exit_code == 0
+        options = ("--teacher", make_teacher(name, seed=seed), "-o", tmp_path / name, "--processes", 1)
+        assert invoke("label", store, *options).exit_code == 0
         given += ["--labels", tmp_path / name]
     run = tmp_path / "run"
     done = invoke("train", config, "--store", store, "-o", run, *given, "--device", "cpu", "--threads", 1)
@@ -202,8 +202,8 @@ def test_labels_and_conditions_must_agree(
     tmp_path: Path, store: Path, labels: dict[str, Path], config: Path, experiment: Callable[..., Path]
 ) -> None:
     def refused(message: str, path: Path, *folders: Path) -> None:
-        words = [word for folder in folders for word in ("--labels", folder)]
-        found = invoke("train", path, "--store", store, "-o", tmp_path / "run", *words, "--device", "cpu")
+        options = [option for folder in folders for option in ("--labels", folder)]
+        found = invoke("train", path, "--store", store, "-o", tmp_path / "run", *options, "--device", "cpu")
         assert found.exit_code == 1 and found.stderr.count("\n") == 1 and message in found.stderr
 
     clean, robust = labels.values()
@@ -238,8 +238,8 @@ def test_a_chain_that_is_not_the_one_labeled_stops_the_training(
     shard = json.loads(entry.read_text())
     shard["records"] = [[*entry[:4], "0" * 16] for entry in shard["records"]]
     entry.write_text(json.dumps(shard))
-    words = ("--labels", folder, "--labels", labels["robust"], "--device", "cpu")
-    found = invoke("train", config, "--store", store, "-o", tmp_path / "run", *words)
+    options = ("--labels", folder, "--labels", labels["robust"], "--device", "cpu")
+    found = invoke("train", config, "--store", store, "-o", tmp_path / "run", *options)
     assert found.exit_code == 1 and "differs from the one labeled; label again" in found.stderr
 
 

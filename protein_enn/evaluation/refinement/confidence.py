@@ -18,7 +18,7 @@ WIDTH = 0.05
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """Residues whose predicted lDDT lies in low <= p < high (the last bin: <= high)."""
+    """Residues whose predicted lDDT is in low <= p < high (the last bin: <= high)."""
 
     low: float
     high: float

@@ -62,8 +62,8 @@ class Metric:
 
         Examples
         --------
-        >>> METRICS[0].over([{"lddt": 0.8}, {"lddt": 0.9}, {"lddt": None}], 300)
-        0.85
+        >>> METRICS[0].over([{"lddt": 0.75}, {"lddt": 1.0}, {"lddt": None}], 300)
+        0.875
         """
         if self.average == "mean":
             return mean([metrics[self.column] for metrics in structures])
@@ -82,7 +82,7 @@ def mean(values: Sequence[float | None]) -> float | None:
 
 def total(structures: Sequence[StructureMetrics], column: str) -> float:
     """The sum of a column, where it is defined."""
-    return sum(value for metrics in structures if (value := metrics[column]) is not None)
+    return sum((value for metrics in structures if (value := metrics[column]) is not None), 0.0)
 
 
 def _of_outlier(kind: Outlier) -> Metric:

@@ -1,20 +1,21 @@
-"""What a model is trained towards. A task is a model with its examples, loss and metric."""
+"""Tasks: a model with its examples, loss and metric."""
 
 from __future__ import annotations
 
 from importlib import import_module
 
+from protein_enn.data.chain import Chain
 from protein_enn.models import MODELS
 from protein_enn.training.tasks.task import Task
 
 __all__ = ["TASKS", "Task"]
 
 
-def _task(name: str) -> type[Task]:
+def _task(name: str) -> type[Task[Chain]]:
     """The class `DesignTask` of the module `design`, and so on."""
-    kind: type[Task] = getattr(import_module(f"{__name__}.{name}"), f"{name.capitalize()}Task")
+    kind: type[Task[Chain]] = getattr(import_module(f"{__name__}.{name}"), f"{name.capitalize()}Task")
     return kind
 
 
-TASKS: dict[str, type[Task]] = {name: _task(name) for name in MODELS}
-"""The task of each model, by the name that experiments give."""
+TASKS: dict[str, type[Task[Chain]]] = {name: _task(name) for name in MODELS}
+"""The task of each model, by the name in an experiment."""

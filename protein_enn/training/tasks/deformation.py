@@ -1,6 +1,6 @@
 """Errors of backbones as in models: hinges, displaced segments, wrong loops, crankshafts, smooth waves.
 
-Atom14 layout, lengths Å. Residues move as rigid bodies where nothing else is said: the errors are in their positions.
+Atom14 layout, lengths Å. Residues move as rigid bodies unless stated otherwise: the errors are in their positions.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class DesignTarget:
         return self
 
 
-class DesignTask(Task):
+class DesignTask(Task[Chain]):
     """Predict each residue of a chain from the backbone, a random subset of the other residues, and their context."""
 
     Model = DesignModel

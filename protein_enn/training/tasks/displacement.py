@@ -30,7 +30,7 @@ class DisplacementTarget:
         return replace(self, displacement=self.displacement @ rotation.T)
 
 
-class DisplacementTask(Task):
+class DisplacementTask(Task[Chain]):
     """Every residue's backbone is shifted and rotated as a rigid body, at random; predict the way back of its CA."""
 
     Model = DisplacementModel

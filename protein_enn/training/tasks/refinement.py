@@ -25,7 +25,7 @@ from protein_enn.training.tasks.refinement_loss import (
 from protein_enn.training.tasks.task import Task
 
 
-class RefinementTask(Task):
+class RefinementTask(Task[Chain]):
     """Undo errors of many kinds and scales, and predict how good the structure is before and after."""
 
     Model = RefinementModel

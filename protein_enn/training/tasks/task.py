@@ -1,21 +1,22 @@
-"""What every task is."""
+"""The interface of every task."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
-from protein_enn.data.chain import Chain
+Source = TypeVar("Source")
 
 
-class Task(ABC):
+class Task(ABC, Generic[Source]):
     """A model, examples of what it is trained on, a loss and the metric that picks the weights.
 
-    Inputs and targets are separate values: a model never sees its target.
+    `Source` is what an example is made of; for tasks that train on a store it is a chain. Inputs and targets are
+    separate values: a model never sees its target.
     """
 
     Model: ClassVar[type[Any]]
@@ -27,16 +28,43 @@ class Task(ABC):
     def __init__(self, config: Any, model: Any) -> None: ...
 
     @abstractmethod
-    def example(self, chain: Chain, generator: torch.Generator, training: bool) -> tuple[Any, Any]:
-        """A graph and its target. All randomness comes from the generator."""
+    def example(self, source: Source, /, generator: torch.Generator, training: bool) -> tuple[Any, Any]:
+        """An input of the model, and its target.
+
+        Parameters
+        ----------
+        source
+            What it is made of.
+        generator
+            Of all random numbers.
+        training
+            Rather than validation.
+        """
 
     @staticmethod
     @abstractmethod
     def collate(targets: list[Any]) -> Any:
-        """Targets of several graphs as one."""
+        """Targets of several inputs as one."""
 
     @abstractmethod
     def loss(
         self, model: Any, graph: Any, target: Any, generator: torch.Generator, training: bool
     ) -> Mapping[str, Tensor]:
-        """`loss`, which is minimized, and further metrics of a batch."""
+        """The loss of a batch and further metrics.
+
+        Parameters
+        ----------
+        model
+            Being trained.
+        graph, target
+            From `example`, several of them as one.
+        generator
+            Of all random numbers.
+        training
+            Rather than validation.
+
+        Returns
+        -------
+        dict
+            ``"loss"``, which is minimized, and metrics without gradients.
+        """

@@ -19,7 +19,7 @@ SETTINGS = {"layers": 1, "scalars": 16, "odd": 4, "channels": 4, "edges": 8, "hi
 SMALL: dict[str, Any] = {"k": 8, "hidden": 16, "encoder_settings": SETTINGS}
 
 
-def speaking(n_partner: int = 0) -> Chain:
+def chain_with_features(n_partner: int = 0) -> Chain:
     chain = Chain.of(random_structure((20, n_partner) if n_partner else (20,), seed=1))
     own = chain.chains == 0
     language = torch.randn(len(chain), 6, generator=torch.Generator().manual_seed(2)) * own[:, None]
@@ -37,7 +37,7 @@ def generator() -> torch.Generator:
 
 
 def test_only_masked_residues_count_in_the_loss_and_the_others_are_given() -> None:
-    chain, (task, _) = speaking(10), task_and_model()
+    chain, (task, _) = chain_with_features(10), task_and_model()
     assert chain.language is not None and chain.hidden is not None
     graph, target = task.example(chain, generator(), training=True)
     assert torch.equal(target.loss_mask, chain.hidden) and torch.equal(target.given, chain.own & ~target.loss_mask)
@@ -46,7 +46,7 @@ def test_only_masked_residues_count_in_the_loss_and_the_others_are_given() -> No
 
 def test_given_residues_are_visible_to_all_in_the_loss() -> None:
     """With one residue in the loss the loss is one conditional, whatever the drawn order."""
-    chain, (task, model) = speaking(), task_and_model()
+    chain, (task, model) = chain_with_features(), task_and_model()
     chain = replace(chain, hidden=torch.arange(20) == 7)
     graph, target = task.example(chain, generator(), training=False)
     losses = {
@@ -64,7 +64,7 @@ def test_given_residues_are_visible_to_all_in_the_loss() -> None:
 
 
 def test_without_anything_to_learn_the_loss_is_zero_and_has_gradients() -> None:
-    chain, (task, model) = speaking(), task_and_model()
+    chain, (task, model) = chain_with_features(), task_and_model()
     graph, target = task.example(replace(chain, hidden=torch.zeros(20, dtype=torch.bool)), generator(), training=True)
     loss = task.loss(model, graph, target, generator(), training=True)["loss"]
     loss.backward()
@@ -74,7 +74,8 @@ def test_without_anything_to_learn_the_loss_is_zero_and_has_gradients() -> None:
 def test_in_a_batch_as_alone() -> None:
     task, model = task_and_model()
     examples = [
-        task.example(chain, generator(), training=False) for chain in (speaking(), speaking().take(torch.arange(9)))
+        task.example(chain, generator(), training=False)
+        for chain in (chain_with_features(), chain_with_features().take(torch.arange(9)))
     ]
     graphs, targets = zip(*examples, strict=True)
     together = model.encode(batch(graphs)).nodes
@@ -85,12 +86,12 @@ def test_in_a_batch_as_alone() -> None:
 
 
 def test_off_is_as_if_it_were_not_there() -> None:
-    (task, silent), (_, speaker) = task_and_model(0), task_and_model()
-    chain = replace(speaking(), language=None, hidden=None)
+    (task, without), (_, with_language) = task_and_model(0), task_and_model()
+    chain = replace(chain_with_features(), language=None, hidden=None)
     graph, target = task.example(chain, generator(), training=True)
     assert "language" not in graph and not target.given.any()
-    assert not any("language" in name for name in silent.state_dict())
-    assert any("language" in name for name in speaker.state_dict())
+    assert not any("language" in name for name in without.state_dict())
+    assert any("language" in name for name in with_language.state_dict())
 
 
 def test_features_turn_into_nodes_and_zeros_into_nothing() -> None:
