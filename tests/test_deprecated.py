@@ -10,6 +10,7 @@ import pytest
 from protein_enn.deprecated import MODULES, NAMES, PACKAGE, SETTINGS
 from protein_enn.predictor import untrained
 from protein_enn.refinement import AcceptanceCriteria, refine
+from protein_enn.scoring import design
 from protein_enn.settings import Settings
 from protein_enn.testing import random_structure
 from protein_enn.training.checkpoints import differences
@@ -99,3 +100,9 @@ def test_the_old_name_of_hetero_atoms_warns() -> None:
     structure = random_structure((3,))
     with pytest.warns(DeprecationWarning, match="is now protein_enn.structure.Structure.hetero"):
         assert structure.others is structure.hetero
+
+
+def test_the_old_name_of_a_design_on_its_backbone_warns() -> None:
+    (one,) = design(random_structure((6,)), predictor=untrained("design", {"k": 4}), samples=1)
+    with pytest.warns(DeprecationWarning, match="is now protein_enn.scoring.Design.with_sequence"):
+        assert one.threaded().sequence == one.with_sequence().sequence

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.deprecated import warn
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, usable
 from protein_enn.scoring.composition import COMPOSITION, composition
@@ -91,6 +92,11 @@ class Design(Result):
     def with_sequence(self) -> Structure:
         """The input with this sequence: its backbone, and CB alone of residues that changed."""
         return with_sequence(self.structure, self.residues)
+
+    def threaded(self) -> Structure:
+        """The name of `with_sequence` in version 1."""
+        warn("scoring.Design.threaded", "scoring.Design.with_sequence")
+        return self.with_sequence()
 
     def metrics(self) -> dict[str, Any]:
         """The sample; the composition is that of the chains in which something was designed."""
