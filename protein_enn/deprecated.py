@@ -154,6 +154,8 @@ MODULES: dict[str, str] = {
     "tasks.refinement_loss": "training.tasks.refinement_loss",
     "tasks.refinement_model": "models.refinement",
     "workflow.plan": "workflow.jobs",
+    "training.labelling": "training.labeling",
+    "evaluation.refinement.figures": "evaluation.refinement.metrics",
 }
 """Old module to new one, both without the package's name."""
 
