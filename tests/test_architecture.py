@@ -16,16 +16,17 @@ LAYERS = {
     "deprecated": -1,  # names alone
     **dict.fromkeys(("chemistry", "settings", "version", "nn", "lazy", "devices"), 0),
     **dict.fromkeys(("structure", "geometry"), 1),
-    **dict.fromkeys(("io", "embedding", "metrics", "bonds"), 2),
-    **dict.fromkeys(("graph", "workflow"), 3),
-    **dict.fromkeys(("encoders", "data"), 4),
-    "models": 5,
-    "predictor": 6,
-    **dict.fromkeys(("scoring", "refinement"), 7),
-    "training": 8,
-    **dict.fromkeys(("report", "evaluation"), 9),
-    **dict.fromkeys(("cli", "__init__"), 10),
-    "testing": 11,  # a tool of tests and extensions: sees everything, and nothing in the package sees it
+    "bonds": 2,
+    **dict.fromkeys(("io", "embedding", "metrics"), 3),
+    **dict.fromkeys(("graph", "workflow"), 4),
+    **dict.fromkeys(("encoders", "data"), 5),
+    "models": 6,
+    "predictor": 7,
+    **dict.fromkeys(("scoring", "refinement"), 8),
+    "training": 9,
+    **dict.fromkeys(("report", "evaluation"), 10),
+    **dict.fromkeys(("cli", "__init__"), 11),
+    "testing": 12,  # a tool of tests and extensions: sees everything, and nothing in the package sees it
 }
 
 ALLOWED = {

@@ -67,7 +67,10 @@ def peptide_bonded(
 
 
 def backbone_dihedrals(
-    positions: Float[Tensor, "n 37 3"], present: Bool[Tensor, "n 37"], chains: Int[Tensor, "n"]
+    positions: Float[Tensor, "n 37 3"],
+    present: Bool[Tensor, "n 37"],
+    chains: Int[Tensor, "n"],
+    closures: Int[Tensor, "r 2"] | None = None,
 ) -> Float[Tensor, "n 3"]:
     """phi, psi and omega of each residue; omega is that of the peptide bond before the residue (CA-C-N-CA).
 
@@ -79,6 +82,8 @@ def backbone_dihedrals(
         Which atoms exist.
     chains
         The chain of each residue.
+    closures
+        Peptide bonds beyond those of successive residues, from the C of one residue to the N of another.
 
     Returns
     -------
@@ -86,16 +91,23 @@ def backbone_dihedrals(
         Radians, nan where an atom is missing or residues are not bonded.
     """
     n, ca, c = chemistry.N, chemistry.CA, chemistry.C
-    bonded = peptide_bonded(positions, present, chains)[:-1]
-    pairs = torch.cat([positions[:-1, [n, ca, c]], positions[1:, [n, ca, c]]], 1)  # N CA C of i, then of i + 1
-    pairs_present = torch.cat([present[:-1, [n, ca, c]], present[1:, [n, ca, c]]], 1)
+    before = peptide_bonded(positions, present, chains).nonzero()[:, 0]
+    after = before + 1
+    if closures is not None:
+        before, after = torch.cat([before, closures[:, 0]]), torch.cat([after, closures[:, 1]])
+    pairs = torch.cat([positions[before][:, [n, ca, c]], positions[after][:, [n, ca, c]]], 1)
+    pairs_present = torch.cat([present[before][:, [n, ca, c]], present[after][:, [n, ca, c]]], 1)
 
     def angle(atoms: list[int]) -> Tensor:
-        defined = bonded & pairs_present[:, atoms].all(-1)
+        defined = pairs_present[:, atoms].all(-1)
         return torch.where(defined, dihedral(*pairs[:, atoms].unbind(1)), torch.nan)
 
     angles = positions.new_full((len(positions), 3), torch.nan)
-    angles[1:, 0], angles[:-1, 1], angles[1:, 2] = angle([2, 3, 4, 5]), angle([0, 1, 2, 3]), angle([1, 2, 3, 4])
+    angles[after, 0], angles[before, 1], angles[after, 2] = (
+        angle([2, 3, 4, 5]),
+        angle([0, 1, 2, 3]),
+        angle([1, 2, 3, 4]),
+    )
     return angles
 
 

@@ -16,26 +16,44 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.geometry.dihedrals import peptide_bonded
+from protein_enn.bonds import ResidueBonds, residue_bonds
+from protein_enn.deprecated import warn
+from protein_enn.structure import Structure
 
 OVERLAP = 0.4
 HYDROGEN_BOND = 0.4
 """Å."""
-DISULFIDE = 2.5
-"""Å; sulfurs of two cysteines closer than this are bonded."""
 NEAR_BONDS = 4
 """Atoms this few bonds apart do not clash: O to the next residue's C, four bonds off, is 2.8 Å in every other helix."""
 
 
-def clashes(
-    positions: Float[Tensor, "n 37 3"],
-    present: Bool[Tensor, "n 37"],
-    residues: Int[Tensor, "n"],
-    chains: Int[Tensor, "n"],
-) -> Int[Tensor, "pairs 2 2"]:
-    """The clashing pairs: for each of its two atoms (residue, slot). Ligands and other atoms are not looked at."""
-    atoms = present.cpu().nonzero()
-    points = positions.cpu()[present.cpu()].double()
+def clashes(structure: Structure | Tensor, *arrays: Tensor) -> Int[Tensor, "pairs 2 2"]:
+    """The clashing pairs of a structure's protein atoms. Atoms few bonds apart do not clash (`NEAR_BONDS`).
+
+    Parameters
+    ----------
+    structure
+        Any structure. Ligands and other hetero atoms are not looked at.
+    *arrays
+        Nothing: version 1 took positions, present, residues and chains in place of the structure.
+
+    Returns
+    -------
+    Int[Tensor, "pairs 2 2"]
+        For each of the two atoms its residue and its slot.
+
+    Examples
+    --------
+    >>> from protein_enn import read_structure
+    >>> len(clashes(read_structure("examples/1bhl.pdb")))
+    0
+    """
+    if isinstance(structure, Tensor):
+        warn("clashes(positions, present, residues, chains)", "clashes(structure)")
+        structure = _structure_of(structure, *arrays)
+    present = structure.present.cpu()
+    atoms = present.nonzero()
+    points = structure.positions.cpu()[present].double()
     limits = _limits()
     # A tree that is not balanced is built faster, and of atoms in space no worse.
     tree = cKDTree(points.numpy(), balanced_tree=False, compact_nodes=False) if len(points) else None
@@ -45,31 +63,46 @@ def clashes(
     first, second = pairs.unbind(1)
     distance = torch.linalg.vector_norm(points[first] - points[second], dim=-1)
     pairs = atoms[pairs[distance < limits[atoms[first, 1], atoms[second, 1]]]]
-    near = _near_in_bonds(pairs, residues.cpu(), peptide_bonded(positions, present, chains).cpu(), positions.cpu())
-    return pairs[~near]
+    return pairs[~_few_bonds_apart(pairs, structure.residues.cpu(), residue_bonds(structure))]
 
 
-def _near_in_bonds(
-    pairs: Int[Tensor, "pairs 2 2"],
-    residues: Int[Tensor, "n"],
-    bonded: Bool[Tensor, "n"],
-    positions: Float[Tensor, "n 37 3"],
+def _structure_of(positions: Tensor, present: Tensor, residues: Tensor, chains: Tensor) -> Structure:
+    """A structure of these atoms and nothing else."""
+    n, one = len(residues), torch.ones_like(present, dtype=positions.dtype)
+    ids = tuple(str(i) for i in range(int(chains.max()) + 1 if n else 0))
+    return Structure(
+        name="", residues=residues, positions=positions, present=present, chains=chains, chain_ids=ids,
+        label_chain_ids=ids, numbers=torch.arange(n), insertion_codes=("",) * n, label_numbers=torch.arange(n),
+        residue_names=("",) * n, b_factors=one, occupancies=one,
+    )  # fmt: skip
+
+
+def _few_bonds_apart(
+    pairs: Int[Tensor, "pairs 2 2"], residues: Int[Tensor, "n"], bonds: ResidueBonds
 ) -> Bool[Tensor, "pairs"]:
-    """Whether a pair is NEAR_BONDS or fewer bonds apart, over a peptide bond or a disulfide."""
-    i, j = pairs[:, 0, 0], pairs[:, 1, 0]
-    a, b = pairs[:, 0, 1], pairs[:, 1, 1]
-    from_c, from_n, from_sg = (_bonds_from(name) for name in ("C", "N", "SG"))
-    forward = (j == i + 1) & bonded[i] & (from_c[residues[i], a] + 1 + from_n[residues[j], b] <= NEAR_BONDS)
-    backward = (i == j + 1) & bonded[j] & (from_n[residues[i], a] + 1 + from_c[residues[j], b] <= NEAR_BONDS)
-    sulfur = chemistry.ATOM_INDEX["SG"]
-    bridge = torch.linalg.vector_norm(positions[i, sulfur] - positions[j, sulfur], dim=-1) < DISULFIDE
-    # C(i) and N(i + 2) are the only atoms two residues apart with four bonds or fewer between them.
-    low, high = torch.minimum(i, j), torch.maximum(i, j)
-    ends = torch.where((i < j)[:, None], pairs[:, :, 1], pairs[:, :, 1].flip(1))
-    over = (high == low + 2) & bonded[low] & bonded[low + 1]
-    over = over & (ends[:, 0] == chemistry.C) & (ends[:, 1] == chemistry.N)
-    disulfide = bridge & (from_sg[residues[i], a] + 1 + from_sg[residues[j], b] <= NEAR_BONDS)
-    return forward | backward | over | disulfide
+    """Whether a pair is NEAR_BONDS or fewer bonds apart, over one bond between residues or two peptide bonds."""
+    n, steps = len(residues), _bonds_within()
+    ends = torch.cat([bonds.residues, bonds.residues.flip(1)])
+    slots = torch.cat([bonds.atoms, bonds.atoms.flip(1)])
+    keys = ends[:, 0] * n + ends[:, 1]
+    keys, order = keys.sort()
+    slots = slots[order]
+    (i, j), (a, b) = pairs[:, :, 0].T, pairs[:, :, 1].T
+    wanted = i * n + j
+    start, stop = torch.searchsorted(keys, wanted), torch.searchsorted(keys, wanted, right=True)
+    result = torch.zeros(len(pairs), dtype=torch.bool)
+    for k in range(int((stop - start).amax()) if len(pairs) else 0):  # two residues may share several bonds
+        has = (start + k < stop).nonzero()[:, 0]
+        at = slots[start[has] + k]
+        apart = steps[residues[i[has]], at[:, 0], a[has]] + 1 + steps[residues[j[has]], at[:, 1], b[has]]
+        result[has] |= apart <= NEAR_BONDS
+    # C and N across a residue between are the only atoms two bonds between residues apart with so few in all.
+    after = torch.full((n + 1,), -1)
+    tail, head = bonds.residues[bonds.peptide].T
+    after[tail] = head
+    forward = (a == chemistry.C) & (b == chemistry.N) & (after[after[i]] == j)
+    backward = (b == chemistry.C) & (a == chemistry.N) & (after[after[j]] == i)
+    return result | forward | backward
 
 
 @cache
@@ -82,14 +115,16 @@ def _limits() -> Float[Tensor, "37 37"]:
 
 
 @cache
-def _bonds_from(root: str) -> Int[Tensor, "residues 37"]:
-    """Number of bonds from an atom to each atom of the same residue; far beyond any limit where there is no path."""
-    distance = torch.full((len(chemistry.RESIDUES), 37), 99)
+def _bonds_within() -> Int[Tensor, "residues 37 37"]:
+    """Number of bonds between two atoms of a residue; far beyond any limit where there is no path."""
+    width = len(chemistry.ATOMS)
+    distance = torch.full((len(chemistry.RESIDUES), width, width), 99)
     for row, name in enumerate(chemistry.RESIDUES):
-        reached = {root} if root in (*chemistry.RESIDUE_ATOMS[name], "OXT") else set()
-        for steps in range(NEAR_BONDS + 1):
-            for atom in reached:
-                slot = chemistry.ATOM_INDEX[atom]
-                distance[row, slot] = min(int(distance[row, slot]), steps)
-            reached |= {y for bond in chemistry.BONDS[name] for x, y in (bond, bond[::-1]) if x in reached}
+        for root in (*chemistry.RESIDUE_ATOMS[name], "OXT"):
+            reached = {root}
+            for steps in range(NEAR_BONDS + 1):
+                for atom in reached:
+                    place = row, chemistry.ATOM_INDEX[root], chemistry.ATOM_INDEX[atom]
+                    distance[place] = min(int(distance[place]), steps)
+                reached |= {y for bond in chemistry.BONDS[name] for x, y in (bond, bond[::-1]) if x in reached}
     return distance

@@ -16,8 +16,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.bonds import adjacent_residues
 from protein_enn.chemistry import ideal_geometry
-from protein_enn.geometry.dihedrals import peptide_bonded
+from protein_enn.structure import Structure
 
 CIS_PROLINE = len(chemistry.RESIDUES)
 """Row of the angle table for a proline after a cis peptide bond."""
@@ -36,7 +37,7 @@ CHIRAL_CENTERS: dict[str, tuple[str, str, str, str]] = {
 
 
 class Joined(NamedTuple):
-    """Each residue and the one before it: row i holds residue i - 1 in slots 0..36 and residue i in 37..73."""
+    """Each residue and the one before it, in row i: the residue before in slots 0..36, and residue i in 37..73."""
 
     positions: Float[Tensor, "n 74 3"]  # Å, float64
     present: Bool[Tensor, "n 74"]  # of the residue before: only where it is bonded
@@ -58,11 +59,11 @@ class _Table(NamedTuple):
     sigma: Float[Tensor, "types k"]
 
 
-def joined(positions: Float[Tensor, "n 37 3"], present: Bool[Tensor, "n 37"], chains: Int[Tensor, "n"]) -> Joined:
-    """Residues side by side with the ones before."""
-    x, bonded = positions.double(), peptide_bonded(positions, present, chains)
-    before = present.roll(1, 0) & bonded.roll(1, 0)[:, None]
-    return Joined(torch.cat([x.roll(1, 0), x], 1), torch.cat([before, present], 1))
+def joined(structure: Structure) -> Joined:
+    """Each residue with the one whose C is bonded to its N, which in a ring is the last for the first."""
+    x, present = structure.positions.double(), structure.present
+    before, _ = adjacent_residues(structure)
+    return Joined(torch.cat([x[before], x], 1), torch.cat([present[before] & (before >= 0)[:, None], present], 1))
 
 
 def bond_deviations(adjacent: Joined, residues: Int[Tensor, "n"]) -> Float[Tensor, "n bonds"]:

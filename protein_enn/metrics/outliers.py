@@ -15,7 +15,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from protein_enn.geometry.dihedrals import backbone_dihedrals, chi_angles
+from protein_enn.bonds import backbone_torsions
+from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.metrics import covalent, planarity
 from protein_enn.metrics.clashes import clashes
 from protein_enn.metrics.ramachandran import before_proline, is_outlier
@@ -39,9 +40,7 @@ class Geometry:
     @cached_property
     def dihedrals(self) -> Float[Tensor, "n 3"]:
         """phi, psi and the omega of the peptide bond before each residue, degrees."""
-        return torch.rad2deg(
-            backbone_dihedrals(self.structure.positions, self.structure.present, self.structure.chains)
-        )
+        return torch.rad2deg(backbone_torsions(self.structure))
 
     @cached_property
     def chi(self) -> Float[Tensor, "n 4"]:
@@ -51,7 +50,7 @@ class Geometry:
     @cached_property
     def adjacent(self) -> covalent.Joined:
         """Each residue and the one bonded before it."""
-        return covalent.joined(self.structure.positions, self.structure.present, self.structure.chains)
+        return covalent.joined(self.structure)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,9 +170,8 @@ def total(summary: Mapping[str, int | float]) -> int | float:
 
 
 def _clashes(geometry: Geometry) -> Found:
-    s = geometry.structure
-    pairs = clashes(s.positions, s.present, s.residues, s.chains)
-    residues = torch.zeros(len(s), dtype=torch.bool)
+    pairs = clashes(geometry.structure)
+    residues = torch.zeros(len(geometry.structure), dtype=torch.bool)
     residues[pairs[:, :, 0].reshape(-1)] = True
     return Found(residues, len(pairs))
 

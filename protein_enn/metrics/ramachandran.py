@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.bonds import adjacent_residues
 from protein_enn.structure import Structure
 
 CELLS = 72
@@ -100,11 +101,9 @@ def is_outlier(
 
 
 def before_proline(structure: Structure) -> Bool[Tensor, "n"]:
-    """Whether the next residue is a proline; of use only where psi is defined, so that it is bonded."""
-    proline = structure.residues == chemistry.RESIDUE_INDEX["PRO"]
-    result = torch.zeros_like(proline)
-    result[:-1] = proline[1:]
-    return result
+    """Whether the residue that a peptide bond joins to C is a proline."""
+    _, after = adjacent_residues(structure)
+    return (structure.residues[after] == chemistry.RESIDUE_INDEX["PRO"]) & (after >= 0)
 
 
 @cache

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.geometry.dihedrals import backbone_dihedrals, chi_angles
+from protein_enn.bonds import backbone_torsions
+from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.geometry.superposition import moved, superpose
 from protein_enn.metrics.alignment import match_residues
 from protein_enn.metrics.lddt import lddt
@@ -51,9 +52,7 @@ def residue_records(model: Structure, native: Structure | None = None) -> list[d
     """
     x, present, residues = model.positions, model.present, model.residues
     chi = chi_angles(x, present, residues)
-    columns: dict[str, Tensor] = dict(
-        zip(ANGLE_COLUMNS[:3], torch.rad2deg(backbone_dihedrals(x, present, model.chains)).T, strict=True)
-    )
+    columns: dict[str, Tensor] = dict(zip(ANGLE_COLUMNS[:3], torch.rad2deg(backbone_torsions(model)).T, strict=True))
     columns |= dict(zip(ANGLE_COLUMNS[3:7], torch.rad2deg(chi).T, strict=True))
     columns["rotamer_log_density"] = rotamer_log_density(chi, residues)
     found = stereochemistry(model)

@@ -18,17 +18,19 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from protein_enn.geometry.dihedrals import peptide_bonded
+from protein_enn.bonds import bonded_residues, residue_bonds
 from protein_enn.geometry.symmetry.symmetry import Symmetry
 from protein_enn.metrics import Stereochemistry, stereochemistry
 from protein_enn.metrics.outliers import OUTLIERS, Outlier, by_group
-from protein_enn.refinement.idealize.contacts import beside, near, touches_hetero
+from protein_enn.refinement.idealize.contacts import near, touches_hetero
 from protein_enn.refinement.idealize.projection import Projector
 from protein_enn.settings import Settings
 from protein_enn.structure import Structure
 
-OTHERS = {"contact": "clash with a ligand, ion or nucleic acid", "break": "break of the chain"}
+OTHERS = {"contact": "clash with a ligand, ion or nucleic acid", "break": "break of a covalent bond"}
 """What must not be new besides `OUTLIERS`."""
+STRETCH = 0.1
+"""Å by which a bond between residues may get longer than it was, or than it ideally is."""
 STILL = 0.002
 """Å; a residue that was only idealized, and no atom of it moved by more than this, is put back where it was."""
 REACHES = (6.0, 10.0, 20.0, 40.0)
@@ -79,14 +81,17 @@ class Acceptance:
     ) -> None:
         self.structure, self.mobility, self.symmetry = structure, mobility, symmetry
         self.criteria = AcceptanceCriteria() if criteria is None else criteria
+        self.bonds = residue_bonds(structure)
+        lengths = self.bonds.lengths(structure.positions)
+        self.longest = torch.maximum(lengths, self.bonds.ideal_lengths().to(lengths.dtype)) + STRETCH
         self.before = stereochemistry(structure)
         self.outliers_before = self._outliers(structure, self.before)
         unsound = self.before.bond | self.before.angle
-        self.unsound = unsound | beside(structure, unsound)
+        self.unsound = unsound | bonded_residues(structure, unsound)
         self.projector = Projector(structure, self.before, contact=self.criteria.contact)
         idealizable = [self.outliers_before[kind.name] for kind in OUTLIERS.values() if kind.idealizable]
         faulty = torch.stack(idealizable).any(0)
-        to_idealize = (faulty | beside(structure, faulty)) & self.movable
+        to_idealize = (faulty | bonded_residues(structure, faulty)) & self.movable
         self.to_idealize = to_idealize if symmetry is None else ~symmetry.worst(~to_idealize)
 
     @cached_property
@@ -148,8 +153,14 @@ class Acceptance:
     def _outliers(self, structure: Structure, geometry: Stereochemistry) -> dict[str, Tensor]:
         """Per kind, which residues have an outlier; `OTHERS` are two more kinds."""
         found = {kind.name: geometry.masks[kind.name] for kind in by_group()}
-        joined = peptide_bonded(structure.positions, structure.present, structure.chains)
-        return {**found, "contact": touches_hetero(structure, self.criteria.contact), "break": ~joined}
+        return {**found, "contact": touches_hetero(structure, self.criteria.contact), "break": self._broken(structure)}
+
+    def _broken(self, structure: Structure) -> Bool[Tensor, "n"]:
+        """Residues with a bond to another residue that is longer than in the input, and longer than it may be."""
+        longer = self.bonds.lengths(structure.positions) > self.longest
+        broken = torch.zeros(len(structure), dtype=torch.bool)
+        broken[self.bonds.residues[longer].reshape(-1)] = True
+        return broken
 
 
 @dataclass(eq=False)
@@ -193,7 +204,7 @@ class _Moves:
         taken = torch.zeros_like(self.active)
         for kind, concerned in new.items():
             stuck = concerned & ~self.active
-            lower = self.active & (concerned | beside(candidate, concerned if firm else stuck))
+            lower = self.active & (concerned | bonded_residues(candidate, concerned if firm else stuck))
             if wide >= 0 or (concerned.any() and not lower.any()):
                 lower = lower | (self.active & near(candidate, concerned, REACHES[max(wide, 0)]))
             if symmetry is not None:

@@ -12,14 +12,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.geometry.dihedrals import peptide_bonded
+from protein_enn.bonds import residue_bonds
+from protein_enn.bonds.residues import SG
+from protein_enn.refinement.idealize.restraints import chain_bonds
 from protein_enn.structure import Structure
 
 FORCE_FIELD = "amber14-all.xml"
 PH = 7.0
 SEED = 1  # of the places tried for missing atoms and hydrogens
-STRETCHED = 6.0
-"""Å from C to the N of the next residue: a real break is seldom shorter, noise of 1 Å seldom makes a bond longer."""
 NM = 0.1
 """Nanometres per Å."""
 KCAL = 4.184
@@ -51,16 +51,13 @@ def platform(threads: int | None) -> Any:
 def segments(structure: Structure) -> list[list[int]]:
     """Runs of two or more residues with N, CA and C, joined by peptide bonds.
 
-    Neighbours in number count as joined up to `STRETCHED`: a bad model's bonds may be far too long, and minimisation is
-    to repair them. A lone residue is no run: the force field knows residues inside and at the ends of a chain only.
+    Bonds that noise has stretched count too: minimization is to repair them. A lone residue is no run: the force field
+    knows residues inside and at the ends of a chain only.
     """
-    bonded = peptide_bonded(structure.positions, structure.present, structure.chains)
-    n_to_c = structure.positions[1:, chemistry.N] - structure.positions[:-1, chemistry.C]
-    bonded[:-1] |= (
-        (structure.chains[1:] == structure.chains[:-1])
-        & (structure.label_numbers[1:] - structure.label_numbers[:-1] == 1)
-        & (torch.linalg.vector_norm(n_to_c, dim=-1) < STRETCHED)
-    )
+    bonds = chain_bonds(structure)
+    along = bonds[bonds[:, 1] == bonds[:, 0] + 1, 0]
+    bonded = torch.zeros(len(structure), dtype=torch.bool)
+    bonded[along] = True
     joined = bonded.tolist()
     runs: list[list[int]] = []
     for i in structure.has_backbone.nonzero()[:, 0].tolist():
@@ -186,11 +183,19 @@ def _restraints(model: ForceFieldModel, structure: Structure, mobility: Tensor, 
 
 
 def standard(structure: Structure) -> Bool[Tensor, "n"]:
-    """Residues whose heavy atoms the force field knows under the name of their parent."""
-    return torch.tensor(
+    """Residues whose heavy atoms and bonds the force field knows under the name of their parent.
+
+    It knows no links but disulfides: at a lactam, or where a ring is closed, it would push apart what is bonded.
+    """
+    bonds = residue_bonds(structure)
+    other = ~(bonds.peptide & (bonds.residues[:, 1] == bonds.residues[:, 0] + 1)) & ~(bonds.atoms == SG).all(1)
+    linked = torch.zeros(len(structure), dtype=torch.bool)
+    linked[bonds.residues[other].reshape(-1)] = True
+    known = torch.tensor(
         [
             parent != chemistry.UNKNOWN and (name == chemistry.RESIDUES[parent] or name in SAME_ATOMS)
             for name, parent in zip(structure.residue_names, structure.residues.tolist(), strict=True)
         ],
         dtype=torch.bool,
     )
+    return known & ~linked

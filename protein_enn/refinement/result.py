@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.geometry.dihedrals import backbone_dihedrals
+from protein_enn.bonds import backbone_torsions
 from protein_enn.io import write_structure
 from protein_enn.metrics import Stereochemistry
 from protein_enn.metrics.outliers import by_group
@@ -146,7 +146,7 @@ def _outlier_kinds(geometry: Stereochemistry) -> list[str]:
 
 def _phi_psi(structure: Structure) -> tuple[Tensor, Tensor]:
     """phi and psi of every residue, degrees."""
-    angles = torch.rad2deg(backbone_dihedrals(structure.positions, structure.present, structure.chains))
+    angles = torch.rad2deg(backbone_torsions(structure))
     return angles[:, 0], angles[:, 1]
 
 

@@ -13,6 +13,7 @@ from protein_enn.chemistry.ideal_geometry import SIDE_CHAIN_BONDS
 from protein_enn.metrics import clashes, stereochemistry
 from protein_enn.metrics.ramachandran import is_outlier
 from protein_enn.structure import Structure
+from protein_enn.testing import random_structure
 
 SLOT = chemistry.ATOM_INDEX
 
@@ -77,7 +78,7 @@ def test_planted_clash_is_found(chain: Structure) -> None:
     row, far = 10, 60
     ca, target = SLOT["CA"], chain.positions[60, SLOT["CA"]]
     planted = changed(chain, row, ca, target + torch.tensor([1.0, 0.0, 0.0]) - chain.positions[row, ca])
-    pairs = clashes(planted.positions, planted.present, planted.residues, planted.chains)
+    pairs = clashes(planted)
     assert [[row, ca], [far, ca]] in [sorted(pair) for pair in pairs.tolist()]
     found = stereochemistry(planted)
     assert found.clash[row] and found.clash[far]
@@ -91,7 +92,13 @@ def two_atoms(names: tuple[str, str], kinds: tuple[str, str], distance: float) -
         present[row, SLOT[name]] = True
         positions[row, SLOT[name], 0] = row * distance
     residues = torch.tensor([chemistry.RESIDUE_INDEX[kind] for kind in kinds])
-    return len(clashes(positions, present, residues, torch.tensor([0, 1])))
+    return len(clashes(of_atoms(positions, present, residues, [0, 1])))
+
+
+def of_atoms(positions: torch.Tensor, present: torch.Tensor, residues: torch.Tensor, chains: list[int]) -> Structure:
+    n = len(residues)
+    bare = replace(random_structure((1,)).take(torch.zeros(n).long()), residues=residues, chains=torch.tensor(chains))
+    return replace(bare, positions=positions, present=present, chain_ids=tuple("ABC"), label_chain_ids=tuple("ABC"))
 
 
 @pytest.mark.parametrize(
@@ -117,8 +124,8 @@ def test_disulfides_do_not_clash() -> None:
 
 def test_bonded_neighbours_do_not_clash_but_strangers_do(chain: Structure) -> None:
     pair = chain.take(torch.tensor([10, 11]))
-    assert len(clashes(pair.positions, pair.present, pair.residues, pair.chains)) == 0
-    assert len(clashes(pair.positions, pair.present, pair.residues, torch.tensor([0, 1]))) > 3
+    assert len(clashes(pair)) == 0
+    assert len(clashes(replace(pair, chains=torch.tensor([0, 1])))) > 3
 
 
 def test_stretched_bonds(chain: Structure) -> None:
@@ -222,7 +229,11 @@ def test_carbonyl_carbon_and_the_nitrogen_after_next_do_not_clash() -> None:
     for (row, name), point in placed.items():
         positions[row, SLOT[name]], present[row, SLOT[name]] = torch.tensor(point), True
     alanines = torch.zeros(3, dtype=torch.long)
-    assert len(clashes(positions, present, alanines, torch.tensor([0, 0, 0]))) == 0
-    assert [[0, SLOT["C"]], [2, SLOT["N"]]] in [
-        sorted(pair) for pair in clashes(positions, present, alanines, torch.tensor([0, 1, 2])).tolist()
-    ]
+    assert len(clashes(of_atoms(positions, present, alanines, [0, 0, 0]))) == 0
+    strangers = clashes(of_atoms(positions, present, alanines, [0, 1, 2]))
+    assert [[0, SLOT["C"]], [2, SLOT["N"]]] in [sorted(pair) for pair in strangers.tolist()]
+
+
+def test_the_arrays_of_version_1_are_taken_with_a_warning(chain: Structure) -> None:
+    with pytest.warns(DeprecationWarning, match=r"clashes\(structure\)"):
+        assert len(clashes(chain.positions, chain.present, chain.residues, chain.chains)) == len(clashes(chain))

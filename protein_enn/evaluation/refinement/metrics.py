@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.bonds import residue_bonds
 from protein_enn.evaluation.refinement.outcome import Pair
-from protein_enn.geometry.dihedrals import peptide_bonded
 from protein_enn.geometry.frames import backbone_frames
 from protein_enn.geometry.neighbors import nearest_neighbors
 from protein_enn.metrics import (
@@ -113,9 +113,11 @@ def new_outliers(before: Stereochemistry, after: Stereochemistry) -> dict[str, i
 
 
 def new_breaks(before: Structure, after: Structure) -> int:
-    """Broken peptide bonds: one longer than chemistry.PEPTIDE_BREAK does not count as a bond, nor as an outlier."""
-    joined = [peptide_bonded(s.positions, s.present, s.chains) for s in (before, after)]
-    return int((joined[0] & ~joined[1]).sum())
+    """Broken bonds between residues: peptide bonds longer than chemistry.PEPTIDE_BREAK, and links as much too long."""
+    bonds = residue_bonds(before)
+    longest = bonds.ideal_lengths() + chemistry.PEPTIDE_BREAK - chemistry.PEPTIDE_BOND
+    sound, broken = bonds.lengths(before.positions) < longest, bonds.lengths(after.positions) >= longest
+    return int((sound & broken).sum())
 
 
 def displacement_of_ca(before: Structure, after: Structure) -> tuple[float | None, float | None]:

@@ -12,7 +12,6 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.geometry.dihedrals import peptide_bonded
 from protein_enn.metrics.clashes import HYDROGEN_BOND, NEAR_BONDS, OVERLAP
 from protein_enn.structure import KINDS, Structure
 
@@ -86,15 +85,6 @@ def _limits() -> Float[np.ndarray, "4 4"]:
 @cache
 def _elements() -> Int[np.ndarray, "37"]:
     return np.array(["CNOS".index(chemistry.element(name)) for name in chemistry.ATOMS])
-
-
-def beside(structure: Structure, mask: Bool[Tensor, "n"]) -> Bool[Tensor, "n"]:
-    """Residues joined by a peptide bond to one in the mask."""
-    bond = peptide_bonded(structure.positions, structure.present, structure.chains)[:-1]
-    result = torch.zeros_like(mask)
-    result[1:] |= mask[:-1] & bond
-    result[:-1] |= mask[1:] & bond
-    return result
 
 
 def near(structure: Structure, mask: Bool[Tensor, "n"], reach: float) -> Bool[Tensor, "n"]:

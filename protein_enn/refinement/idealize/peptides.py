@@ -1,17 +1,20 @@
-"""Which residues are bonded, and which peptide bonds are cis, also where noise has torn and twisted them."""
+"""Which residues a peptide bond joins, and which bonds are cis, also where noise has stretched and twisted them."""
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.chemistry import CA, C, N
-from protein_enn.geometry.dihedrals import backbone_dihedrals
+from protein_enn.bonds.residues import closures
+from protein_enn.chemistry import CA, C, N, O
+from protein_enn.geometry.dihedrals import dihedral
 from protein_enn.structure import Structure
 
 SLOTS = len(chemistry.ATOMS)
+ACROSS = ((CA, CA, 3.80), (CA, N, 2.43), (C, N, 1.33), (C, CA, 2.43), (O, N, 2.25), (O, CA, 2.78))
+"""Atom of residue i, atom of i + 1, and their distance (Å) across a trans peptide bond, from Engh & Huber (2001)."""
 CIS_DISTANCE = 3.4
 """Å between CAs, midway between a cis (2.9) and a trans (3.8) peptide."""
 CIS_OMEGA = 0.5
@@ -20,15 +23,24 @@ CLEAR = 0.1
 """Å: root mean square error of the distances of a residue, by which noise no cis peptide is made."""
 
 
-def joined(structure: Structure, noise: Float[Tensor, "n"]) -> Bool[Tensor, "n"]:
-    """Whether i and i + 1 are bonded: as metrics say, and farther apart the more noise has torn their own bonds."""
-    gap = (structure.positions[1:, N] - structure.positions[:-1, C]).norm(dim=-1)
-    consecutive = structure.label_numbers[1:] == structure.label_numbers[:-1] + 1
-    reach = chemistry.PEPTIDE_BREAK + 4 * noise[:-1] * consecutive
-    there = structure.present[1:, N] & structure.present[:-1, C] & (structure.chains[1:] == structure.chains[:-1])
-    result = torch.zeros(len(structure), dtype=torch.bool)
-    result[:-1] = there & (gap < reach)
-    return result
+def peptides(structure: Structure, noise: Float[Tensor, "n"]) -> Int[Tensor, "p 2"]:
+    """Residues that give C and N of each peptide bond, also where noise has stretched the bond.
+
+    Residues that follow each other in a chain are bonded if C and N are near, or if the distances across the bond
+    differ from ideal ones by little more than those inside the two residues do. Numbers are not looked at.
+    """
+    x, present = structure.positions, structure.present
+    row = torch.arange(max(len(structure) - 1, 0))
+    deviations, known = [], []
+    for a, b, length in ACROSS:
+        known.append(present[row, a] & present[row + 1, b])
+        deviations.append(((x[row, a] - x[row + 1, b]).norm(dim=-1) - length).square() * known[-1])
+    error = (torch.stack(deviations).sum(0) / torch.stack(known).sum(0).clamp_min(1)).sqrt()
+    gap = (x[row, C] - x[row + 1, N]).norm(dim=-1)
+    near = (error < 2 * noise[:-1] + 0.5) & (gap < chemistry.PEPTIDE_BREAK + 4 * noise[:-1])
+    there = present[row, C] & present[row + 1, N] & (structure.chains[1:] == structure.chains[:-1])
+    tail = row[there & (near | (gap < chemistry.PEPTIDE_BREAK))]
+    return torch.cat([torch.stack([tail, tail + 1], 1), closures(structure)])
 
 
 def noise(structure: Structure, x: Tensor, inside: tuple[Tensor, Tensor, Tensor]) -> Float[Tensor, "n"]:
@@ -46,16 +58,15 @@ def noise(structure: Structure, x: Tensor, inside: tuple[Tensor, Tensor, Tensor]
     return (total / count.clamp_min(1)).sqrt()
 
 
-def is_cis(structure: Structure, joined: Bool[Tensor, "n"], noise: Float[Tensor, "n"]) -> Bool[Tensor, "n"]:
-    """Whether the peptide bond after a residue is cis: two CAs are closer than in any trans peptide.
+def is_cis(structure: Structure, peptides: Int[Tensor, "p 2"], noise: Float[Tensor, "n"]) -> Bool[Tensor, "p"]:
+    """Which peptide bonds are cis: two CAs are closer than in any trans peptide.
 
     Before anything but proline cis is as rare as 1 in 2,000: it is believed only of a planar peptide without noise.
     """
-    x, there = structure.positions, structure.present[:, CA]
-    result = torch.zeros_like(joined)
-    close = (x[1:, CA] - x[:-1, CA]).norm(dim=-1) < CIS_DISTANCE
-    omega = backbone_dihedrals(x, structure.present, structure.chains)[1:, 2]
-    clear = (omega.abs() < CIS_OMEGA) & (noise[:-1] < CLEAR)
-    proline = structure.residues[1:] == chemistry.RESIDUE_INDEX["PRO"]
-    result[:-1] = joined[:-1] & close & there[1:] & there[:-1] & (proline | clear)
-    return result
+    x, present = structure.positions, structure.present
+    tail, head = peptides.T
+    omega = dihedral(x[tail, CA], x[tail, C], x[head, N], x[head, CA])
+    close = (x[head, CA] - x[tail, CA]).norm(dim=-1) < CIS_DISTANCE
+    clear = (omega.abs() < CIS_OMEGA) & (noise[tail] < CLEAR)
+    proline = structure.residues[head] == chemistry.RESIDUE_INDEX["PRO"]
+    return close & present[tail, CA] & present[head, CA] & (proline | clear)

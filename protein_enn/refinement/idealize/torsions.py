@@ -9,8 +9,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.bonds import adjacent_residues, backbone_torsions
 from protein_enn.chemistry import ATOM_INDEX, CA, C, N
-from protein_enn.geometry.dihedrals import backbone_dihedrals, chi_angles
+from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.metrics.ramachandran import CELLS, before_proline, is_outlier
 from protein_enn.metrics.rotamers import HALF_TURN, is_rotamer_outlier, rotamers
 from protein_enn.refinement.idealize.restraints import SLOTS, Quadruples
@@ -25,11 +26,13 @@ SIGMA = 3.0
 def pins(structure: Structure, backbone: Bool[Tensor, "n"], side_chain: Bool[Tensor, "n"]) -> Quadruples:
     """Targets for those of the marked residues that are outliers: phi and psi, and chi."""
     x, present = structure.positions, structure.present
-    angles = backbone_dihedrals(x, present, structure.chains)
+    angles = backbone_torsions(structure)
     phi, psi = torch.rad2deg(angles[:, :2]).unbind(1)
     after = before_proline(structure)
     rows = (backbone & is_outlier(phi, psi, structure.residues, after)).nonzero()[:, 0]
-    parts = [_backbone(rows, phi[rows], psi[rows], _kinds(structure.residues, after)[rows])]
+    kinds = _kinds(structure.residues, after)[rows]
+    before, following = adjacent_residues(structure)
+    parts = [_backbone(rows, before[rows], following[rows], phi[rows], psi[rows], kinds)]
     chi = chi_angles(x, present, structure.residues)
     rows = (side_chain & is_rotamer_outlier(chi, structure.residues)).nonzero()[:, 0]
     parts += [_side_chain(i, chi[i], chemistry.RESIDUES[int(structure.residues[i])]) for i in rows.tolist()]
@@ -38,12 +41,14 @@ def pins(structure: Structure, backbone: Bool[Tensor, "n"], side_chain: Bool[Ten
     return Quadruples(atoms, *(torch.deg2rad(values.double()) for values in (targets, tolerances, sigmas)))
 
 
-def _backbone(rows: Tensor, phi: Tensor, psi: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _backbone(
+    rows: Tensor, preceding: Tensor, following: Tensor, phi: Tensor, psi: Tensor, kinds: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     cell = [((angle + 180) * CELLS / 360).floor().long() % CELLS for angle in (phi, psi)]
     target = _nearest()[kinds, cell[0], cell[1]]
     base = rows * SLOTS
-    by_phi = torch.stack((base - SLOTS + C, base + N, base + CA, base + C), 1)
-    by_psi = torch.stack((base + N, base + CA, base + C, base + SLOTS + N), 1)
+    by_phi = torch.stack((preceding * SLOTS + C, base + N, base + CA, base + C), 1)
+    by_psi = torch.stack((base + N, base + CA, base + C, following * SLOTS + N), 1)
     targets = torch.cat((target[:, 0], target[:, 1]))
     return torch.cat((by_phi, by_psi)), targets, torch.full_like(targets, WITHIN)
 

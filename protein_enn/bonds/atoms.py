@@ -1,4 +1,4 @@
-"""Covalent bonds between atoms and their neighbors: by tables, by links, and by distance where there is no table."""
+"""Bonds between atoms and their neighbors: by tables, by links, and by distance where there is no table."""
 
 from __future__ import annotations
 
