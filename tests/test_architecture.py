@@ -31,7 +31,7 @@ LAYERS = {
 
 ALLOWED = {
     "gemmi": {"io"},
-    "biotite": {"io"},
+    "biotite": {"io", "metrics"},
     "Bio": {"io", "metrics"},
     "esm": {"embedding"},
     "e3nn": {"nn", "encoders", "testing"},

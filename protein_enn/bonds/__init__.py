@@ -18,7 +18,7 @@ from protein_enn.bonds.residues import (
     adjacent_residues,
     backbone_torsions,
     bonded_residues,
-    linked_residues,
+    linked_side_chains,
     peptide_bonds,
     residue_bonds,
 )
@@ -33,7 +33,7 @@ __all__ = [
     "bonded_residues",
     "distance_bonds",
     "link_bonds",
-    "linked_residues",
+    "linked_side_chains",
     "peptide_bonds",
     "phosphodiester_bonds",
     "residue_bonds",

@@ -125,8 +125,8 @@ def bonded_residues(structure: Structure, mask: Bool[Tensor, "n"]) -> Bool[Tenso
     return result
 
 
-def linked_residues(structure: Structure) -> Bool[Tensor, "n"]:
-    """Residues in a covalent link or bound to a metal: disulfides, rings' closures apart, lactams, glycans, ligands.
+def linked_side_chains(structure: Structure) -> Bool[Tensor, "n"]:
+    """Residues whose side chain has a bond that another amino acid would lose.
 
     Parameters
     ----------
@@ -136,15 +136,14 @@ def linked_residues(structure: Structure) -> Bool[Tensor, "n"]:
     Returns
     -------
     Bool[Tensor, "n"]
-        Whether the side chain of a residue, or an atom of its backbone, has a bond that another residue type or
-        another residue would lose.
+        Those in a disulfide, lactam, thioether or other link, with a glycan or another ligand, or that bind a metal.
     """
-    bonds = residue_bonds(structure)
-    links = structure.links
-    other = links.residues[links.kinds != LINKS.index("peptide")].reshape(-1)
+    bonds, links = residue_bonds(structure), structure.links
+    residues = torch.cat([bonds.residues.reshape(-1), links.residues.reshape(-1)])
+    atoms = torch.cat([bonds.atoms.reshape(-1), links.atoms.reshape(-1)])
+    backbone = torch.isin(atoms, torch.tensor([*chemistry.BACKBONE, chemistry.OXT]))
     result = torch.zeros(len(structure), dtype=torch.bool)
-    result[bonds.residues[~bonds.peptide].reshape(-1)] = True
-    result[other[other >= 0]] = True
+    result[residues[(residues >= 0) & ~backbone]] = True
     return result
 
 

@@ -45,12 +45,12 @@ if TYPE_CHECKING:
 
 SAMPLE = (
     "sample", "temperature", "sequence", "designed", "log_likelihood", "recovery", "duplicate_of", "low_complexity",
-    "net_charge", "cysteines", "glycosylation_motifs", "new_glycosylation_motifs", "hydrophobic", "output",
+    "net_charge", "cysteines", "glycosylation_motifs", "new_glycosylation_motifs", "hydrophobic", "linked", "output",
 )  # fmt: skip
 DESIGN_COLUMNS = ("name", "file", *SAMPLE, "seed", "weights", "weights_sha256", "condition", *AUDIT_COLUMNS, "error")
 DESIGN_SHOWN = (
-    "name", "sample", "temperature", "sequence", "log_likelihood", "recovery", "duplicate_of", "audit_severity",
-    "error",
+    "name", "sample", "temperature", "sequence", "log_likelihood", "recovery", "duplicate_of", "linked",
+    "audit_severity", "error",
 )  # fmt: skip
 DETAILS = ("chains", "log_probs")  # of a design, in JSON alone
 
@@ -85,6 +85,14 @@ def design(
             metavar="SELECTION", rich_help_panel=_WHAT, help="Keep these residues: A:52B, 'A:1-9'. May be repeated."
         ),
     ] = None,
+    free_links: Annotated[
+        bool,
+        typer.Option(
+            "--free-links",
+            rich_help_panel=_WHAT,
+            help="Design residues too whose side chain is in a covalent link (disulfide, glycan) or binds a metal.",
+        ),
+    ] = False,
     tie: Annotated[
         Some,
         typer.Option(
@@ -174,6 +182,7 @@ def design(
     wishes = _wishes(temperature or [0.1], bias, bias_file, omit, omit_file)
     wishes |= {"fixed": fixed or [], "only": residues or [], "chains": chains, "ties": tie or []}
     wishes |= {"tie_chains": tie_chains or [], "samples": samples, "rewrites": rewrites, "seed": seed}
+    wishes |= {"free_links": free_links}
     batch = items(inputs, sharding, writes=[output, fasta], reads=[bias_file, omit_file])
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="design")
     origin = {"weights": predictor.name, "weights_sha256": predictor.sha256, "condition": predictor.condition}

@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from protein_enn.structure import Structure
 
 PLACE = ("chain", "number", "icode", "wt")
-MUTATION = (*PLACE, "mutant", "score", "ddg_like")
-MATRIX = (*PLACE, *"ACDEFGHIKLMNPQRSTVWY")
-MUTANT = ("mutations", "score", "ddg_like", "additive", "interaction", "orders", "seed")
+SURROUNDINGS = ("burial", "contacts")
+MUTATION = (*PLACE, "mutant", "score", "ddg_like", *SURROUNDINGS, "notes")
+MATRIX = (*PLACE, *"ACDEFGHIKLMNPQRSTVWY", *SURROUNDINGS)
+MUTANT = ("mutations", "score", "ddg_like", "additive", "interaction", "orders", "seed", "notes")
 SOURCE = ("name", "file")
 RUN = ("estimator", "calibration", "weights", "weights_sha256", "condition", *AUDIT_COLUMNS, "error")
 SCAN_COLUMNS = (*SOURCE, *MUTATION, *RUN)
@@ -46,7 +47,7 @@ SCAN_SHOWN = ("name", *MUTATION, "audit_severity", "error")
 MATRIX_COLUMNS = (*SOURCE, *MATRIX, *RUN)
 MATRIX_SHOWN = ("name", *MATRIX, "error")
 MUTANT_COLUMNS = (*SOURCE, *MUTANT, *RUN)
-MUTANT_SHOWN = ("name", *MUTANT[:5], "audit_severity", "error")
+MUTANT_SHOWN = ("name", *MUTANT[:5], "notes", "audit_severity", "error")
 BEST = 10
 """Mutations of a scan that are shown for each file."""
 

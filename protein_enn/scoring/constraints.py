@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.bonds import linked_side_chains
 from protein_enn.scoring.parsing import (
     parse_amino_acids,
     parse_biases,
@@ -34,6 +35,7 @@ class Constraints:
     bias: Float[Tensor, "n 20"]  # nats, added to the logits before division by the temperature; -inf: never drawn
     groups: Int[Tensor, "n"]  # row of the first residue of its tied group; its own where it is not tied
     weights: Float[Tensor, "n"]  # of its logits in the group; 1 where it is not tied
+    linked: Bool[Tensor, "n"]  # kept only because a covalent link or a metal needs its side chain
 
     @staticmethod
     def of(
@@ -49,14 +51,17 @@ class Constraints:
         bias_at: Mapping[str, Mapping[str, float]] | None = None,
         omit: str = "",
         omit_at: Mapping[str, str] | None = None,
+        free_links: bool = False,
     ) -> Constraints:
         """Options as `design` explains them; ValueError names what the structure does not have or cannot keep to.
 
         `usable` are residues with the atoms that the predictor needs, by default N, CA and C; others are kept.
         """
         usable = structure.has_backbone if usable is None else usable
-        free = usable & _free(structure, fixed, only, chains)
-        _check_free(structure, free)
+        chosen = usable & _free(structure, fixed, only, chains)
+        linked = chosen & linked_side_chains(structure) & (not free_links)
+        free = chosen & ~linked
+        _check_free(structure, free, linked)
         groups, weights = _groups(structure, ties, tie_chains)
         _check_kept(structure, free, groups, usable)
         values = torch.zeros(len(structure), 20)
@@ -72,7 +77,7 @@ class Constraints:
                 values[chosen, chemistry.AMINO_ACIDS.index(letter)] = -torch.inf
         _check_left(structure, free, groups, values)
         total = torch.zeros(len(structure)).index_add(0, groups, weights.abs())
-        return Constraints(free, values, groups, weights / total[groups])
+        return Constraints(free, values, groups, weights / total[groups], linked)
 
 
 def _free(
@@ -87,8 +92,13 @@ def _free(
     return free
 
 
-def _check_free(structure: Structure, free: Tensor) -> None:
+def _check_free(structure: Structure, free: Tensor, linked: Tensor) -> None:
     """ValueError where nothing is left to design."""
+    if not free.any() and linked.any():
+        raise ValueError(
+            f"{structure.name}: all that is to be designed is in a covalent link or binds a metal, "
+            f"{structure.residue_id(int(linked.nonzero()[0, 0]))} first; let it go with free_links (--free-links)"
+        )
     if not free.any():
         raise ValueError(
             f"{structure.name}: every residue is fixed, outside of what is to be designed, or lacks N, CA or C (or O,"

@@ -38,6 +38,7 @@ class Design(Result):
     kind = "design"
     layout = (
         "sample", "temperature", "sequence", "designed", "log_likelihood", "recovery", "duplicate_of", *COMPOSITION,
+        "linked",
     )  # fmt: skip
     columns: ClassVar = {
         "sample": Column(None, None, "number of the sample, from 1"),
@@ -47,6 +48,9 @@ class Design(Result):
         "sequence": Column(None, None, "one-letter sequence of all residues, chains separated by /"),
         "duplicate_of": Column(None, None, "the first sample with this sequence, if it is an earlier one"),
         **COMPOSITION,
+        "linked": Column(
+            None, None, "residues kept because a covalent link or a metal needs their side chain, joined by spaces"
+        ),
         "output": Column(None, None, "path of the structure that was written, empty where none was"),
     }
 
@@ -57,6 +61,7 @@ class Design(Result):
     temperature: float
     seed: int
     duplicate_of: int | None  # the first sample with this sequence, if it is an earlier one
+    linked: tuple[str, ...] = ()  # ids of residues kept only because a link or a metal needs their side chain
 
     @property
     def designed(self) -> Bool[Tensor, "n"]:
@@ -112,6 +117,7 @@ class Design(Result):
             "recovery": self.recovery,
             "duplicate_of": self.duplicate_of,
             **composition([self.chains[chain] for chain in chosen], [before[chain] for chain in chosen]),
+            "linked": " ".join(self.linked),
         }
 
     def details(self) -> dict[str, Any]:
@@ -145,12 +151,15 @@ def design(
     bias_at: Mapping[str, Mapping[str, float]] | None = None,
     omit: str = "",
     omit_at: Mapping[str, str] | None = None,
+    free_links: bool = False,
     device: str = "auto",
 ) -> list[Design]:
     """Sample sequences for the backbone of a structure, each decoded in a random order of its own.
 
     Residues without N, CA and C keep their identity. These and all others that are kept are visible to every residue
-    from the start. Of tied residues the logits are averaged, biases too; what is omitted at one is omitted at all.
+    from the start. Residues whose side chain is in a covalent link (a disulfide, a glycan) or binds a metal are kept
+    too, unless `free_links` lets them go. Of tied residues the logits are averaged, biases too; what is omitted at one
+    is omitted at all.
 
     Parameters
     ----------
@@ -185,6 +194,8 @@ def design(
         Amino acids that never come: "C".
     omit_at
         The same for some residues: {"A:5": "CW"}.
+    free_links
+        Design residues too whose side chain is in a covalent link or binds a metal.
     device
         Where the shipped weights are loaded; a given predictor stays where it is.
 
@@ -216,7 +227,7 @@ def design(
     predictor = design_predictor(predictor, device, "design")
     constraints = Constraints.of(
         structure, usable(structure, predictor), fixed=fixed, only=only, chains=chains, ties=ties,
-        tie_chains=tie_chains, bias=bias, bias_at=bias_at, omit=omit, omit_at=omit_at,
+        tie_chains=tie_chains, bias=bias, bias_at=bias_at, omit=omit, omit_at=omit_at, free_links=free_links,
     )  # fmt: skip
     backbone = Backbone(structure, predictor, constraints.free)
     problem, decoder = problem_of(backbone, constraints), backbone.decoder()
@@ -243,6 +254,7 @@ def design(
                 temperature=t,
                 seed=seed,
                 duplicate_of=same if same < i else None,
+                linked=tuple(structure.residue_id(k) for k in constraints.linked.nonzero()[:, 0].tolist()),
             )
         )
     return designs

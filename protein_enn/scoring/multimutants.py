@@ -21,6 +21,7 @@ from protein_enn.scoring.calibration import calibration_of
 from protein_enn.scoring.estimators import DDG_LIKE, estimator_named
 from protein_enn.scoring.interactions import interactions, orders_of
 from protein_enn.scoring.mutations import MutationResult, log_odds
+from protein_enn.scoring.notes import MutationNotes
 from protein_enn.scoring.result import HIGHER, ORIGIN, SOURCE, Column, Provenance
 from protein_enn.scoring.substitutions import Substitution, parse_mutant, places, residue_index
 from protein_enn.structure import Structure
@@ -37,6 +38,7 @@ class MutantScore:
     interaction: float  # joint log-odds less the sum of single log-odds; 0 for one mutation
     orders: int  # of the mutated residues, averaged
     ddg_like: float | None  # kcal/mol, of the estimator ddg_like with a calibration
+    notes: str = ""  # what its mutations break or make, "A:C3S: breaks the disulfide to A:40"
 
     @property
     def score(self) -> float:
@@ -45,7 +47,7 @@ class MutantScore:
 
     def row(self) -> dict[str, Any]:
         """One row of a table."""
-        names = ("mutations", "score", "additive", "interaction", DDG_LIKE, "orders")
+        names = ("mutations", "score", "additive", "interaction", DDG_LIKE, "orders", "notes")
         return {name: getattr(self, name) for name in names}
 
 
@@ -137,12 +139,14 @@ def score_mutants(
     identities = [[chemistry.AMINO_ACIDS.index(change.mutant) for change in mutant] for mutant in parsed]
     interacts = estimator_named(estimator).interacts
     extra = interactions(backbone, scores["single"], where, identities, seed) if interacts else [0.0] * len(where)
-    found = []
+    found, notes = [], MutationNotes(structure)
     for mutant, at, to, interaction in zip(parsed, where, identities, extra, strict=True):
         additive = float(scores[estimator][at, to].double().sum())
         ddg = None if calibration is None else calibration.slope * (additive + interaction)
         orders = len(orders_of(len(mutant), seed))
-        found.append(MutantScore(",".join(map(str, mutant)), additive, interaction, orders, ddg))
+        parts = [(change, notes.of(i, change.mutant)) for change, i in zip(mutant, at, strict=True)]
+        text = "; ".join(f"{change}: {note}" for change, note in parts if note)
+        found.append(MutantScore(",".join(map(str, mutant)), additive, interaction, orders, ddg, text))
     return MutantScores(
         structure=structure,
         provenance=Provenance.of(predictor),

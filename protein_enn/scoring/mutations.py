@@ -10,6 +10,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
@@ -17,11 +18,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.metrics.accessibility import contact_numbers
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor
 from protein_enn.scoring.calibration import calibration_of
 from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS, estimator_named
-from protein_enn.scoring.result import HIGHER, ORIGIN, SOURCE, Column, Provenance, Result
+from protein_enn.scoring.notes import MutationNotes
+from protein_enn.scoring.result import HIGHER, ORIGIN, SOURCE, Column, Provenance, Result, number
 from protein_enn.scoring.substitutions import parse_mutant, places
 from protein_enn.structure import Structure
 
@@ -40,9 +43,13 @@ class MutationResult(Result):
             "nats", HIGHER, "natural-log odds of the mutant over the amino acid that is there, by `estimator`"
         ),
         DDG_LIKE: Column(
-            "kcal/mol", HIGHER, "-ddG: score times the calibrated slope; positive stabilises; may be empty"
+            "kcal/mol", HIGHER, "-ddG: score times the calibrated slope; positive stabilizes; may be empty"
         ),
-    }
+        "notes": Column(
+            None, None, "what the mutation breaks or makes: disulfide, link, metal, salt bridge, buried polar contact,"
+            " contact with a ligand, glycosylation motif"
+        ),
+    }  # fmt: skip
 
     estimator: str
     calibration: str  # where the slope to kcal/mol is from, or why there is none
@@ -59,6 +66,11 @@ class MutationResult(Result):
         """What was found for each mutation."""
         return {"mutations": self.rows()}
 
+    @cached_property
+    def notes(self) -> MutationNotes:
+        """What mutations break, by residue and mutant."""
+        return MutationNotes(self.structure)
+
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class MutationScan(MutationResult):
@@ -71,6 +83,8 @@ class MutationScan(MutationResult):
         "icode": Column(None, None, "insertion code, empty where there is none"),
         "wt": Column(None, None, "amino acid in the structure, one letter"),
         "mutant": Column(None, None, "amino acid in its place, one letter"),
+        "burial": Column(None, None, "0 (exposed) to 1 (buried): 1 minus the relative accessible surface"),
+        "contacts": Column("residues", None, "residues whose CB is within 10 Å of that of this residue"),
         **{
             letter: Column("nats", HIGHER, f"score of {letter} at this residue, by `estimator`; 0 where it is there")
             for letter in chemistry.AMINO_ACIDS
@@ -93,22 +107,31 @@ class MutationScan(MutationResult):
             for letter, value in zip(chemistry.AMINO_ACIDS, scores, strict=True):
                 if letter != residue["wt"] and math.isfinite(value):
                     ddg = None if self.slope is None else self.slope * value
-                    rows.append({**residue, "mutant": letter, "score": value, DDG_LIKE: ddg})
+                    where = {**residue, "mutant": letter, **self._surroundings(i)}
+                    rows.append({**where, "score": value, DDG_LIKE: ddg, "notes": self.notes.of(i, letter)})
         return rows
 
     def matrix(self) -> list[dict[str, Any]]:
         """One row per scored residue with a column for each amino acid: the score, nats, 0 for the wild type."""
         scored = self.scores.isfinite().all(-1).nonzero()[:, 0].tolist()
-        return [
-            {**self._residue(i), **dict(zip(chemistry.AMINO_ACIDS, self.scores[i].tolist(), strict=True))}
-            for i in scored
-        ]
+        rows = []
+        for i in scored:
+            values = dict(zip(chemistry.AMINO_ACIDS, self.scores[i].tolist(), strict=True))
+            rows.append({**self._residue(i), **self._surroundings(i), **values})
+        return rows
 
     def of(self, chain: str, number: int, wt: str, mutant: str, icode: str = "") -> float:
         """The score of one mutation in author numbering; ValueError if the residue is not there or not that one."""
         (change,) = parse_mutant(f"{chain}:{wt}{number}{icode}{mutant}")
         (i,) = places(self.structure, [change])
         return float(self.scores[i, chemistry.AMINO_ACIDS.index(mutant)])
+
+    @cached_property
+    def _contacts(self) -> list[int]:
+        return contact_numbers(self.structure).tolist()
+
+    def _surroundings(self, i: int) -> dict[str, Any]:
+        return {"burial": number(float(self.notes.burial[i])), "contacts": self._contacts[i]}
 
     def _residue(self, i: int) -> dict[str, Any]:
         return {

@@ -125,16 +125,16 @@ def test_what_is_no_standard_residue_is_held_or_left_out_and_named(noisy: Struct
 def test_a_stretched_bond_is_corrected_and_a_gap_is_not(helix: Structure) -> None:
     positions = helix.positions.clone()
     positions[10:] += (
-        1.5 * torch.nn.functional.normalize(positions[10, N] - positions[9, C], dim=0) * helix.present[10:, :, None]
+        0.7 * torch.nn.functional.normalize(positions[10, N] - positions[9, C], dim=0) * helix.present[10:, :, None]
     )
     stretched = helix.with_positions(positions)
     assert [len(run) for run in segments(stretched)] == [20]
     relaxed = relax(stretched, threads=1)
     assert float((relaxed.positions[10, N] - relaxed.positions[9, C]).norm()) < 1.6
-    numbers = helix.label_numbers.clone()
-    numbers[10:] += 5
-    gap = replace(stretched, label_numbers=numbers)
-    assert [len(run) for run in segments(gap)] == [10, 10]
+    renumbered = replace(stretched, label_numbers=5 * helix.label_numbers, numbers=5 * helix.numbers)
+    assert [len(run) for run in segments(renumbered)] == [20]
+    positions[10:] += 2.0 * torch.nn.functional.normalize(positions[10, N] - positions[9, C], dim=0)
+    assert [len(run) for run in segments(helix.with_positions(positions))] == [10, 10]
     assert segments(helix.take(torch.tensor([0, 2, 4]))) == []
 
 

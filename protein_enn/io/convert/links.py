@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from protein_enn import chemistry
+from protein_enn.bonds.search import links_by_distance
 from protein_enn.io.components import slot
 from protein_enn.io.formats.header import LABEL_IDS
 from protein_enn.structure import LINKS, Links, Structure
@@ -77,6 +78,12 @@ def find_links(structure: Structure, header: gemmi.Structure) -> tuple[Links, li
     bridged = {end.residue for bond, kind in kinds.items() if kind == "disulfide" for end in bond}
     kinds.update({bond: kinds.get(bond, "disulfide") for bond in map(_sort_ends, _disulfides(structure, bridged))})
     kinds.update({bond: kinds.get(bond, "peptide") for bond in map(_sort_ends, _closures(structure))})
+    found = links_by_distance(structure)
+    ends = torch.stack([found.residues, found.atoms], -1).tolist()
+    for kind, bond in zip(found.kinds.tolist(), ends, strict=True):
+        sorted_bond = _sort_ends((End(*bond[0]), End(*bond[1])))
+        if sorted_bond not in kinds:
+            kinds[sorted_bond] = LINKS[kind]
     return _links(kinds), _findings(lost, len(kinds) - declared)
 
 

@@ -24,8 +24,9 @@ def move_attached_atoms(
     """New positions of all atoms of the table (Å) after `atoms` moved to `positions`.
 
     When `atoms` moved as a rigid body, all atoms move with them. Otherwise each other atom of a residue moves and
-    rotates with the frame of the three nearest of `atoms` in its residue, so that hydrogens keep their bonds. Atoms of
-    conformers that were not chosen, and molecules without any of `atoms`, do not move.
+    rotates with the frame of three of `atoms` in its residue: the first is the atom that bears it, so that hydrogens
+    keep their bonds, and the rest are the nearest. Atoms of conformers that were not chosen, and molecules without any
+    of `atoms`, do not move.
 
     Parameters
     ----------
@@ -68,8 +69,8 @@ def find_attached_atoms(
     """Attached atoms, (r,) indices into the table, and their anchors, (r, 3) indices into `atoms`.
 
     An attached atom is any other atom of a residue in which one of `atoms` `moved`, unless it belongs to a conformer of
-    which none of `atoms` is. Its anchors are the three nearest of `atoms` in its residue; where the residue has fewer,
-    the last is repeated.
+    which none of `atoms` is. Its anchors are three of `atoms` in its residue: for a hydrogen first the atom that bears
+    it by name, then the nearest ones; where the residue has fewer, the last is repeated.
 
     Parameters
     ----------
@@ -99,9 +100,39 @@ def find_attached_atoms(
     same = alternates[others][owner] == alternates[atoms[member]]
     fits = table.alternates.are("")[others] | np.logical_or.reduceat(same, first)
     distance = ((table.positions[others][owner] - table.positions[atoms[member]]) ** 2).sum(axis=1)
-    near = member[np.lexsort((distance, owner))]
+    bears = _bearing(table, atoms, others)[owner] == table.names.codes[atoms[member]]
+    near = member[np.lexsort((distance, ~bears, owner))]
     anchors = np.stack([near[first + np.minimum(k, size - 1)] for k in range(3)], axis=1)
     return others[fits], anchors[fits]
+
+
+def _bearing(table: AtomTable, atoms: NDArray[np.int64], attached: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each attached atom the code of the name of the atom that bears it; -1 for what is no hydrogen."""
+    codes, count = table.names.codes, len(table.names.values)
+    residues = table.residue_names.codes
+    known: dict[int, list[int]] = {}
+    for pair in np.unique(residues[atoms] * count + codes[atoms]).tolist():
+        known.setdefault(pair // count, []).append(pair % count)
+    kinds, first, inverse = np.unique(
+        residues[attached] * count + codes[attached], return_index=True, return_inverse=True
+    )
+    parents = np.full(len(kinds), -1)
+    for k, i in enumerate(attached[first].tolist()):
+        if table.elements[i] in ("H", "D", ""):
+            heavy = {table.names.values[code]: code for code in known.get(int(residues[i]), ())}
+            parents[k] = heavy.get(_bearing_atom(table.names[i], list(heavy)), -1)
+    return parents[inverse]
+
+
+def _bearing_atom(hydrogen: str, atoms: list[str]) -> str:
+    """The atom that bears a hydrogen, by the names: H, H1, HN, HT1: N; HA2: CA; HD11, 1HD1: CD1; HE21: NE2; HG: OG, SG
+    or CG. The longest match counts; "" if there is none."""
+    digits = hydrogen[: len(hydrogen) - len(hydrogen.lstrip("0123456789"))]
+    place = hydrogen[len(digits) + 1 :] + digits
+    if not place.strip("NT0123456789"):
+        return "N"
+    matches = [atom for atom in atoms if len(atom) > 1 and place.startswith(atom[1:])]
+    return max(matches, key=len, default="")
 
 
 def _axes(anchors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -155,6 +155,8 @@ def _normal_step(
     direction = band.solve(left)
     norm = first = float(left @ direction)
     for _ in range(rounds):
+        if norm <= 0:  # nothing pulls
+            break
         product = (1 + system.damping) * direction + system.transposed @ (system.jacobian @ direction)
         along = norm / float(direction @ product)
         step += along * direction

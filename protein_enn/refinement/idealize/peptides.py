@@ -15,6 +15,8 @@ from protein_enn.structure import Structure
 SLOTS = len(chemistry.ATOMS)
 ACROSS = ((CA, CA, 3.80), (CA, N, 2.43), (C, N, 1.33), (C, CA, 2.43), (O, N, 2.25), (O, CA, 2.78))
 """Atom of residue i, atom of i + 1, and their distance (Å) across a trans peptide bond, from Engh & Huber (2001)."""
+STRETCHED = 3.0, 4.6
+"""Å from C to N and from CA to CA: nearer than both, residues have no room for another one between them."""
 CIS_DISTANCE = 3.4
 """Å between CAs, midway between a cis (2.9) and a trans (3.8) peptide."""
 CIS_OMEGA = 0.5
@@ -26,8 +28,9 @@ CLEAR = 0.1
 def peptides(structure: Structure, noise: Float[Tensor, "n"]) -> Int[Tensor, "p 2"]:
     """Residues that give C and N of each peptide bond, also where noise has stretched the bond.
 
-    Residues that follow each other in a chain are bonded if C and N are near, or if the distances across the bond
-    differ from ideal ones by little more than those inside the two residues do. Numbers are not looked at.
+    Residues that follow each other in a chain are bonded if C and N are near, if no residue has room between them, or
+    if distances across the bond differ from ideal ones by little more than those inside the two residues do. Numbers
+    are not looked at.
     """
     x, present = structure.positions, structure.present
     row = torch.arange(max(len(structure) - 1, 0))
@@ -38,6 +41,12 @@ def peptides(structure: Structure, noise: Float[Tensor, "n"]) -> Int[Tensor, "p 
     error = (torch.stack(deviations).sum(0) / torch.stack(known).sum(0).clamp_min(1)).sqrt()
     gap = (x[row, C] - x[row + 1, N]).norm(dim=-1)
     near = (error < 2 * noise[:-1] + 0.5) & (gap < chemistry.PEPTIDE_BREAK + 4 * noise[:-1])
+    near |= (
+        (gap < STRETCHED[0])
+        & present[row, CA]
+        & present[row + 1, CA]
+        & ((x[row, CA] - x[row + 1, CA]).norm(dim=-1) < STRETCHED[1])
+    )
     there = present[row, C] & present[row + 1, N] & (structure.chains[1:] == structure.chains[:-1])
     tail = row[there & (near | (gap < chemistry.PEPTIDE_BREAK))]
     return torch.cat([torch.stack([tail, tail + 1], 1), closures(structure)])

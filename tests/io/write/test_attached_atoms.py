@@ -40,6 +40,13 @@ def test_other_models_and_conformers_stay(kind, peptide, file_of, rewritten, shi
     assert not read_structure(moved_second, model=2).positions.equal(read_structure(data, model=2).positions)
 
 
+SERINE = (
+    ("N", 0.0, 0.0, 0.0, "N"), ("CA", 1.46, 0.0, 0.0, "C"), ("C", 2.0, 1.42, 0.0, "C"), ("O", 1.25, 2.39, 0.1, "O"),
+    ("CB", 2.0, -0.75, 1.22, "C"), ("OG", 1.6, -2.1, 1.2, "O"), ("H", 0.9, 0.4, 0.2, "H"), ("HA", 1.7, -0.4, 0.3, "H"),
+    ("HB2", 1.9, -0.3, 0.6, "H"), ("1HB", 1.8, -1.5, 1.2, "H"), ("HG", 1.9, -1.3, 1.2, "H"),
+)  # hydrogens put nearer to another atom than to their own  # fmt: skip
+
+
 def hydrogens_of(data):
     return np.array([list(a.atom.pos) for a in gemmi.read_pdb_string(data)[0].all() if a.atom.is_hydrogen()])
 
@@ -54,6 +61,25 @@ def test_hydrogens_move_and_rotate_with_their_residue(peptide, atom, file_of, re
     positions[0] = positions[0] @ rotation.T + 5.0
     (hydrogen,) = hydrogens_of(rewritten(structure.with_positions(positions)))
     assert np.allclose(hydrogen, [5 - 1.2, 5 + 1.3, 5.6], atol=2e-3)
+
+
+def test_hydrogens_stay_on_the_atom_that_bears_them_however_near_another_one_is(rewritten):
+    """Noise of 0.5 Å brings hydrogens nearer to atoms that do not bear them; each keeps its distance to its own."""
+    lines = []
+    for name, x, y, z, element in SERINE:
+        place = f"{x:8.3f}{y:8.3f}{z:8.3f}"
+        lines.append(f"ATOM  {len(lines) + 1:5d} {name:^4s} SER A   1    {place}  1.00 10.00          {element:>2s}")
+    data = ("\n".join(lines) + "\nEND\n").encode()
+    structure = read_structure(data)
+    moved = structure.positions + 0.4 * torch.randn(
+        structure.positions.shape, generator=torch.Generator().manual_seed(3)
+    )
+    written = rewritten(structure.with_positions(moved))
+    atoms = {a.name: np.array(list(a.pos)) for a in gemmi.read_pdb_string(written)[0][0][0]}
+    start = {name: np.array([x, y, z]) for name, x, y, z, _ in SERINE}
+    for hydrogen, parent in (("H", "N"), ("HA", "CA"), ("HB2", "CB"), ("1HB", "CB"), ("HG", "OG")):
+        bond = np.linalg.norm(start[hydrogen] - start[parent])
+        assert np.linalg.norm(atoms[hydrogen] - atoms[parent]) == pytest.approx(bond, abs=3e-3), hydrogen
 
 
 def test_a_motion_of_the_whole_moves_everything(peptide, atom, file_of, rewritten):
