@@ -23,6 +23,8 @@ NATURAL = 0.25
 """Å by which a bond may differ from the sum of two covalent radii."""
 COORDINATED = 0.5
 """Å by which N, O or S may be farther from a metal than the sum of two covalent radii."""
+POOR = 0.35
+"""Å by which a bond inside a residue may differ from the sum of two covalent radii: C=O does by 0.19."""
 ANGLES = (85.0, 150.0)
 """Degrees between a link and the other bonds of its atom in the protein."""
 METALS = frozenset({
@@ -83,7 +85,8 @@ def _within(structure: Structure, atoms: Int[Tensor, "a 2"]) -> Links:
     found += _pairs(structure, (structure.present & side_chain).nonzero(), sulfurs, NATURAL - 0.1)
     rows = []
     for one, two in found:
-        if one[0] != two[0] and _natural_angles(structure, one, two) and _natural_angles(structure, two, one):
+        sound = one[0] != two[0] and all(_has_natural_bonds(structure, residue) for residue, _ in (one, two))
+        if sound and _natural_angles(structure, one, two) and _natural_angles(structure, two, one):
             kind = "peptide" if (one[1], two[1]) == (C, N) else "covalent"
             rows.append((LINKS.index(kind), one[0], two[0], one[1], two[1]))
     return _links(rows)
@@ -142,9 +145,21 @@ def _kind_to_hetero(structure: Structure, residue: int, slot: int, k: int) -> st
     alternatives = float(structure.occupancies[residue, slot] + hetero.occupancies[k]) <= 1.0
     if alternatives or hetero.residue_ids[k] == structure.residue_id(residue):
         return None
-    if not _natural_angles(structure, (residue, slot), hetero.positions[k]):
+    natural = _natural_angles(structure, (residue, slot), hetero.positions[k])
+    if not natural or not _has_natural_bonds(structure, residue):
         return None
     return "disulfide" if element == own == "S" else "covalent"
+
+
+def _has_natural_bonds(structure: Structure, residue: int) -> bool:
+    """Whether the bonds inside a residue have about their length: in a poor model nearness says nothing."""
+    for bond in chemistry.BONDS[chemistry.RESIDUES[int(structure.residues[residue])]]:
+        a, b = (ATOM_INDEX[atom] for atom in bond)
+        if structure.present[residue, a] and structure.present[residue, b]:
+            length = float((structure.positions[residue, a] - structure.positions[residue, b]).norm())
+            if abs(length - float(_radii()[[a, b]].sum())) > POOR:
+                return False
+    return True
 
 
 def _natural_angles(structure: Structure, one: tuple[int, int], two: tuple[int, int] | Float[Tensor, "3"]) -> bool:

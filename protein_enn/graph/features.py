@@ -12,6 +12,8 @@ from protein_enn import chemistry
 from protein_enn.geometry.frames import unit
 
 MAX_OFFSET = 32
+CA_STEP = 3.8
+"""Å between the CA of residues joined by a trans peptide bond."""
 EDGE_TYPES = 2 * MAX_OFFSET + 2
 """Offsets in sequence from -32 to 32 (clipped), then: another chain."""
 N, CA, C, O = range(4)  # noqa: E741 - columns of atom14
@@ -135,15 +137,26 @@ def backbone_features(
     return Backbone(torch.cat([presence, cos * defined], 1), sin * defined, vectors, junctions)
 
 
-def sequence_index(numbers: Int[Tensor, "n"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "n"]:
-    """Positions along the chain: 1 per bonded residue, whatever their numbers; a gap counts as in the numbers.
+def sequence_index(ca: Float[Tensor, "n 3"], bonded: Bool[Tensor, "n"]) -> Int[Tensor, "n"]:
+    """Positions along the chain: 1 per bonded residue; over a gap as many as it takes to span it, 2 at least.
+
+    Residue numbers are not looked at: the same coordinates give the same index in any numbering.
+
+    Parameters
+    ----------
+    ca
+        CA of each residue, Å.
+    bonded
+        Whether residues i and i + 1 are bonded.
 
     Examples
     --------
-    >>> sequence_index(torch.tensor([1, 2, 7, 8]), torch.tensor([True, False, True, False])).tolist()
+    >>> ca = torch.tensor([0.0, 3.8, 20.0, 23.8])[:, None] * torch.tensor([1.0, 0.0, 0.0])
+    >>> sequence_index(ca, torch.tensor([True, False, True, False])).tolist()
     [0, 1, 6, 7]
     """
-    jump = (numbers[1:] - numbers[:-1]).clamp(2, MAX_OFFSET + 1)
+    span = torch.linalg.vector_norm(ca[1:] - ca[:-1], dim=-1) / CA_STEP
+    jump = span.ceil().long().clamp(2, MAX_OFFSET + 1)
     step = torch.where(bonded[:-1], torch.ones_like(jump), jump)
     return torch.cat([step.new_zeros(1), step.cumsum(0)])
 

@@ -51,7 +51,6 @@ class ProteinGraph(GeometricGraph):
     mask: Bool[Tensor, "n 14"]
     residues: Int[Tensor, "n"]
     chains: Int[Tensor, "n"]
-    numbers: Int[Tensor, "n"]
     closures: Int[Tensor, "c 2"]
     context_atoms: Float[Tensor, "m 3"]
     context_atom_kinds: Int[Tensor, "m"]
@@ -102,7 +101,7 @@ def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGra
     # Atoms are taken relative to the center first: far from the origin float32 is not accurate enough.
     center = structure.ca[rows].double().mean(0)
     context = None
-    residues, chains, numbers = structure.residues[rows], structure.chains[rows], structure.numbers[rows]
+    residues, chains = structure.residues[rows], structure.chains[rows]
     if side_chains:
         positions = (structure.positions[rows].double() - center).to(structure.positions.dtype)
         atom14, mask = to_atom14(positions, structure.present[rows], residues)
@@ -115,7 +114,7 @@ def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGra
             context_positions, kinds = context_of(structure)
             context = context_positions.double() - center, kinds
     closures = closures_of(structure, rows) if len(structure.links) else None
-    graph = graph_of_atoms(atom14, mask, residues, chains, numbers, k, side_chains, closures, context)
+    graph = graph_of_atoms(atom14, mask, residues, chains, k, side_chains, closures, context)
     graph.pos = structure.ca[rows]  # not atom14 + center, which would be rounded
     graph.rows = rows
     return graph
@@ -134,7 +133,6 @@ def graph_of_atoms(
     mask: Bool[Tensor, "n a"],
     residues: Int[Tensor, "n"],
     chains: Int[Tensor, "n"],
-    numbers: Int[Tensor, "n"],
     k: int,
     side_chains: bool,
     closures: Int[Tensor, "c 2"] | None = None,
@@ -150,8 +148,8 @@ def graph_of_atoms(
         Which atoms are present.
     residues
         Index into `chemistry.RESIDUES`.
-    chains, numbers
-        The chain and the residue number of each residue.
+    chains
+        The chain of each residue.
     k
         Neighbors of each residue.
     side_chains
@@ -172,7 +170,7 @@ def graph_of_atoms(
     neighbors, neighbor_mask = nearest_neighbors(atom14[:, 1], k)
     scalars, vectors, backbone = node_features(atom14, mask, residues, bonded, side_chains, closures)
     context_vectors, context_kinds = context_features(atom14, mask, context)
-    index = sequence_index(numbers, bonded)
+    index = sequence_index(atom14[:, 1], bonded)
     return ProteinGraph(
         pos=atom14[:, 1],
         scalars=scalars,

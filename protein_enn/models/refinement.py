@@ -81,7 +81,6 @@ class RefinementModel(nn.Module):
             mask=mask,
             residues=structure.residues[rows],
             chains=structure.chains[rows],
-            numbers=structure.numbers[rows],
             rows=rows,
             closures=closures_of(structure, rows) if len(structure.links) else torch.zeros(0, 2, dtype=torch.long),
         )
@@ -97,7 +96,6 @@ class RefinementModel(nn.Module):
             state.mask,
             state.residues,
             state.chains,
-            state.numbers,
             self.config.k,
             True,
             state.closures if len(state.closures) else None,
@@ -105,7 +103,7 @@ class RefinementModel(nn.Module):
         )
         graph.pos = atom14[:, 1]  # not relative to the center, which would be rounded
         graph.atom14 = atom14
-        carried = ("mask", "residues", "chains", "numbers", "rows", "closures", "context_atoms", "context_atom_kinds")
+        carried = ("mask", "residues", "chains", "rows", "closures", "context_atoms", "context_atom_kinds")
         return graph.update({name: state[name] for name in carried})
 
     @torch.no_grad()

@@ -107,8 +107,8 @@ class MutationScan(MutationResult):
             for letter, value in zip(chemistry.AMINO_ACIDS, scores, strict=True):
                 if letter != residue["wt"] and math.isfinite(value):
                     ddg = None if self.slope is None else self.slope * value
-                    where = {**residue, "mutant": letter, **self._surroundings(i)}
-                    rows.append({**where, "score": value, DDG_LIKE: ddg, "notes": self.notes.of(i, letter)})
+                    scored = {**residue, "mutant": letter, "score": value, DDG_LIKE: ddg}
+                    rows.append({**scored, **self._surroundings(i), "notes": self.notes.of(i, letter)})
         return rows
 
     def matrix(self) -> list[dict[str, Any]]:
@@ -117,7 +117,7 @@ class MutationScan(MutationResult):
         rows = []
         for i in scored:
             values = dict(zip(chemistry.AMINO_ACIDS, self.scores[i].tolist(), strict=True))
-            rows.append({**self._residue(i), **self._surroundings(i), **values})
+            rows.append({**self._residue(i), **values, **self._surroundings(i)})
         return rows
 
     def of(self, chain: str, number: int, wt: str, mutant: str, icode: str = "") -> float:

@@ -9,7 +9,7 @@ from protein_enn import chemistry
 from protein_enn.geometry.atom14 import to_atom14
 from protein_enn.geometry.neighbors.search import DENSE_LIMIT, nearest_neighbors
 from protein_enn.graph import ProteinGraph, atom_graph, protein_graph
-from protein_enn.graph.features import EDGE_TYPES, MAX_OFFSET
+from protein_enn.graph.features import EDGE_TYPES, MAX_OFFSET, sequence_index
 from protein_enn.graph.fields import Transform
 from protein_enn.graph.protein_graph import graph_of_atoms
 from protein_enn.structure import KINDS, LINKS, HeteroAtoms, Links, Structure
@@ -106,10 +106,20 @@ def test_residues_without_ca_are_no_nodes_and_other_chains_have_their_own_type()
         protein_graph(replace(structure, present=torch.zeros_like(present)), 6, False)
 
 
-def test_numbering_is_not_trusted_where_residues_are_bonded():
+def test_numbers_are_names_and_not_looked_at():
+    """Also where a chain has a gap: what counts is how many residues it takes to span it."""
     structure = random_structure((12,))
     odd = replace(structure, numbers=torch.tensor([1, 2, 3, 300, 301, -5, 7, 7, 9, 10, 11, 12]))
     assert torch.equal(protein_graph(structure, 5, False).edge_types, protein_graph(odd, 5, False).edge_types)
+    gap, odd_gap = (one.take(torch.tensor([0, 1, 2, 3, 8, 9, 10, 11])) for one in (structure, odd))
+    ours, theirs = protein_graph(gap, 5, False), protein_graph(odd_gap, 5, False)
+    assert torch.equal(ours.edge_types, theirs.edge_types) and not ours.bonded[3]
+
+
+def test_a_gap_counts_the_residues_that_span_it():
+    ca = torch.tensor([0.0, 3.8, 14.0, 17.8, 23.0, 400.0])[:, None] * torch.tensor([0.0, 1.0, 0.0])
+    bonded = torch.tensor([True, False, True, False, False, False])
+    assert sequence_index(ca, bonded).diff().tolist() == [1, 3, 1, 2, 33]
 
 
 def test_atom_graph_has_ligands_bonds_and_no_waters():
@@ -246,7 +256,7 @@ def test_two_rings_and_a_chain_do_not_mix():
     one = replace(whole, chains=torch.zeros(22, dtype=torch.long), chain_ids=("A",), numbers=torch.arange(22))
     ours, cut = protein_graph(one, 21, False), protein_graph(replace(one, links=Links.empty()), 21, False)
     across = chains[ours.neighbors] != chains[:, None]
-    assert torch.equal(ours.edge_types[across], cut.edge_types[across]), "offsets out of a ring follow the numbers"
+    assert torch.equal(ours.edge_types[across], cut.edge_types[across]), "out of a ring the order counts"
 
 
 def test_the_backbone_alone_makes_the_graph_of_all_atoms():
@@ -256,7 +266,7 @@ def test_the_backbone_alone_makes_the_graph_of_all_atoms():
     center = structure.ca.double().mean(0)
     positions = (structure.positions.double() - center).float()
     atom14, mask = to_atom14(positions, structure.present, structure.residues)
-    whole = graph_of_atoms(atom14, mask, structure.residues, structure.chains, structure.numbers, 12, False)
+    whole = graph_of_atoms(atom14, mask, structure.residues, structure.chains, 12, False)
     for key in ("scalars", "pseudoscalars", "vectors", "neighbors", "edge_types", "bonded"):
         assert torch.equal(graph[key], whole[key]), key
 

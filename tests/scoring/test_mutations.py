@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.cli.scanning import MATRIX
 from protein_enn.encoders import ENCODERS
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.scoring import ESTIMATORS, scan, score
@@ -144,7 +145,8 @@ def test_rows_are_in_author_numbering(bundle: Structure, predictor: Predictor) -
     found = scan(replace(bundle, insertion_codes=tuple(codes), residues=residues), predictor=predictor)
     rows = found.rows()
     assert len(rows) == 47 * 19
-    assert list(rows[0]) == ["chain", "number", "icode", "wt", "mutant", "score", "ddg_like"]
+    expected = ["chain", "number", "icode", "wt", "mutant", "score", "ddg_like", "burial", "contacts", "notes"]
+    assert list(rows[0]) == expected
     second = rows[19]
     assert (second["chain"], second["number"], second["icode"]) == ("A", 2, "A")
     assert second["wt"] == bundle.sequence[1]
@@ -157,7 +159,7 @@ def test_the_matrix_holds_the_same_scores(bundle: Structure, predictor: Predicto
     residues[4] = chemistry.UNKNOWN
     found = scan(replace(bundle, residues=residues), predictor=predictor)
     matrix = found.matrix()
-    assert len(matrix) == 47 and set(matrix[0]) == {"chain", "number", "icode", "wt", *chemistry.AMINO_ACIDS}
+    assert len(matrix) == 47 and {*matrix[0]} == {*MATRIX}
     assert all(row[row["wt"]] == 0 for row in matrix)
     table = {(row["chain"], row["number"]): row for row in matrix}
     for row in found.rows():

@@ -19,9 +19,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.bonds import adjacent_residues, linked_side_chains
 from protein_enn.chemistry import CA, OXT, C, N, O
 from protein_enn.geometry.atom14 import atom14_slots, from_atom14, to_atom14
-from protein_enn.geometry.dihedrals import peptide_bonded
 from protein_enn.geometry.side_chain_topology import FIRST
 from protein_enn.refinement.side_chains.rotamer_choice import chosen_side_chains
 from protein_enn.structure import Structure
@@ -35,7 +35,8 @@ def rebuild(structure: Structure) -> tuple[Structure, list[int]]:
     """The structure with missing side-chain atoms and O added, and the rows of the residues that got any.
 
     The audit says which these are ("atoms-rebuilt"), and which residues were left as they are and why
-    ("atoms-not-rebuilt"): modified and unknown residues, those without N, CA or C, an O without the next residue.
+    ("atoms-not-rebuilt"): modified and unknown residues, those without N, CA or C, those whose side chain is in a link,
+    an O without the next residue.
     """
     left = _obstacles(structure)
     oxygen = _with_oxygen(structure, left)
@@ -64,7 +65,7 @@ def _obstacles(structure: Structure) -> dict[int, str]:
     reasons = {}
     missing = (atom14_slots(structure.residues)[1] & ~to_atom14(
         structure.positions, structure.present, structure.residues)[1]).any(1)  # fmt: skip
-    whole = structure.has_backbone
+    whole, linked = structure.has_backbone, linked_side_chains(structure)
     for i in missing.nonzero()[:, 0].tolist():
         name = structure.residue_names[i]
         if int(structure.residues[i]) == chemistry.UNKNOWN:
@@ -73,15 +74,17 @@ def _obstacles(structure: Structure) -> dict[int, str]:
             reasons[i] = f"{name} is a modified residue"
         elif not whole[i]:
             reasons[i] = "N, CA or C is missing"
+        elif linked[i]:
+            reasons[i] = "its side chain is in a link, which takes the place of an atom"
     return reasons
 
 
 def _with_oxygen(structure: Structure, left: dict[int, str]) -> Structure:
     """O where the next residue or OXT shows the plane CA C N: opposite to the bisector of CA and that atom."""
     x, present = structure.positions.double(), structure.present
-    other = torch.cat([x[1:, N], x[-1:, N]])
-    other = torch.where(present[:, OXT, None], x[:, OXT], other)
-    known = (peptide_bonded(structure.positions, present, structure.chains) | present[:, OXT]) & structure.has_backbone
+    _, after = adjacent_residues(structure)
+    other = torch.where(present[:, OXT, None], x[:, OXT], x[after, N])
+    known = ((after >= 0) | present[:, OXT]) & structure.has_backbone
     known &= ~present[:, O]
     known[list(left)] = False
     to_ca, to_n = ((at - x[:, C]) / (at - x[:, C]).norm(dim=-1, keepdim=True) for at in (x[:, CA], other))

@@ -90,7 +90,6 @@ class DesignTask(Task[Chain]):
             mask,
             unknown,
             chain.chains,
-            chain.numbers,
             self.model.k,
             side_chains=False,
             context=(context_atoms, chain.context_kinds),

@@ -58,7 +58,7 @@ class DisplacementTask(Task[Chain]):
         back = chain.atom14[:, 1] - moved[:, 1]
         back = back - back.mean(0)  # the position of the whole chain cannot be predicted
         unknown = torch.full_like(chain.residues, chemistry.UNKNOWN)
-        graph = graph_of_atoms(moved, mask, unknown, chain.chains, chain.numbers, self.model.k, side_chains=False)
+        graph = graph_of_atoms(moved, mask, unknown, chain.chains, self.model.k, side_chains=False)
         return graph, DisplacementTarget(back, torch.ones(len(back), dtype=torch.bool))
 
     @staticmethod

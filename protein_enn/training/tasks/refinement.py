@@ -69,9 +69,7 @@ class RefinementTask(Task[Chain]):
         center = start[:, 1].mean(0)
         start = (start - center) * mask[..., None]
         around = (positions - center, kinds)
-        graph = graph_of_atoms(
-            start, mask, chain.residues, chain.chains, chain.numbers, self.model.k, True, None, around
-        )
+        graph = graph_of_atoms(start, mask, chain.residues, chain.chains, self.model.k, True, None, around)
         graph.atom14, graph.mask, graph.residues = start, mask, chain.residues
         both = mask & chain.mask & chain.own[:, None]
         native = closest_naming(start, chain.atom14, both, chain.residues)

@@ -115,8 +115,6 @@ def assembly(
     masks = mask.repeat(FOLD, 1)
     chains = torch.arange(FOLD).repeat_interleave(n)
     residues = chain.residues.repeat(FOLD)
-    graph = graph_of_atoms(
-        positions * masks[..., None], masks, residues, chains, chain.numbers.repeat(FOLD), k, side_chains
-    )
+    graph = graph_of_atoms(positions * masks[..., None], masks, residues, chains, k, side_chains)
     graph.atom14, graph.mask, graph.residues = positions * masks[..., None], masks, residues
     return graph, rotation
