@@ -19,7 +19,7 @@ from protein_enn.testing import random_rotation, random_structure
 LETTERS = "ACDEFGHIKLMNPQRSTVWYX"
 BACKBONE = [chemistry.ATOM_INDEX[atom] for atom in ("N", "CA", "C", "O")]
 TEMPERATURE = 0.1  # as pe.design's
-PUBLISHED = 48  # neighbours
+PUBLISHED = 48  # neighbors
 
 
 def built(file: Path, k: int, **settings: Any) -> nn.Module:

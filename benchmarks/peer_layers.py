@@ -19,7 +19,7 @@ from torch_geometric.nn.models.visnet import ViS_MP
 
 from protein_enn.nn.spherical import spherical_harmonics
 
-CUTOFF = 24.0  # Å, beyond every neighbour's distance here
+CUTOFF = 24.0  # Å, beyond every neighbor's distance here
 RADIAL = 32  # functions of the distance
 Call = Callable[[], tuple[Tensor, ...]]
 Builder = Callable[[Surroundings, Sizes, Path | None], Call]

@@ -160,7 +160,7 @@ def main(arguments: list[str], run: Callable[..., dict[str, Any]] = fresh_proces
 def _print(nodes: int, figures: dict[str, Any]) -> None:
     print(
         f"{f'{nodes} nodes':<20}{'forward':>8}{'ratio':>7}{'+ backward':>12}{'ratio':>7}"
-        f"{'MB':>7}{'ratio':>7}{'turned':>9}  beside"
+        f"{'MB':>7}{'ratio':>7}{'rotated':>9}  beside"
     )
     for key in figures:
         if not key.endswith("_forward_ms"):

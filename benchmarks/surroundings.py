@@ -1,4 +1,4 @@
-"""One neighbourhood graph for every layer that is timed, and random features that turn with it."""
+"""One neighborhood graph for every layer that is timed, and random features that turn with it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Sizes:
 
 
 class Surroundings:
-    """n residues of copies of 1BHL, e = n k edges (i, neighbour of i), turned by `turn`.
+    """n residues of copies of 1BHL, e = n k edges (i, neighbor of i), turned by `turn`.
 
     Node and edge features are leaves that ask for gradients, as those of a layer in training do; geometry is given.
     """

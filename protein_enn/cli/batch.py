@@ -74,8 +74,8 @@ def items(
     targets = [path for path in (*writes, sharding.failed) if path is not None]
     if sharding.failed is not None and [path.resolve() for path in targets].count(sharding.failed.resolve()) > 1:
         raise typer.BadParameter(f"--failed {sharding.failed}: another output has this name; write to another file")
-    others = [Item(str(path), path.name) for path in reads if path is not None]
-    if replaced := overwrites([*batch, *others], targets):
+    inputs = [Item(str(path), path.name) for path in reads if path is not None]
+    if replaced := overwrites([*batch, *inputs], targets):
         raise typer.BadParameter(f"the input {replaced} would be overwritten; write to another file")
     for target in targets:
         check_writable(target)

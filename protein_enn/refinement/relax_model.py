@@ -51,7 +51,7 @@ def platform(threads: int | None) -> Any:
 def segments(structure: Structure) -> list[list[int]]:
     """Runs of two or more residues with N, CA and C, joined by peptide bonds.
 
-    Neighbours in number count as joined up to `STRETCHED`: a bad model's bonds may be far too long, and minimisation is
+    Neighbors in number count as joined up to `STRETCHED`: a bad model's bonds may be far too long, and minimization is
     to repair them. A lone residue is no run: the force field knows residues inside and at the ends of a chain only.
     """
     bonded = peptide_bonded(structure.positions, structure.present, structure.chains)
@@ -82,7 +82,7 @@ def force_field_model(structure: Structure, runs: list[list[int]], threads: int 
     modeller = app.Modeller(fixer.topology, fixer.positions)
     field = app.ForceField(FORCE_FIELD)
     drawn = random.getstate()
-    random.seed(SEED)  # Modeller scatters the hydrogens with Python's own generator before it minimises
+    random.seed(SEED)  # Modeller scatters the hydrogens with Python's own generator before it minimizes
     try:
         modeller.addHydrogens(field, pH=PH, platform=platform(threads))
     except Exception as error:  # OpenMM raises ValueError, KeyError and its own, by where it fails
@@ -132,7 +132,7 @@ def _template(structure: Structure, i: int) -> str:
     return name if name != "UNK" else "ALA" if structure.present[i, chemistry.CB] else "GLY"
 
 
-def minimised(
+def minimized(
     model: ForceFieldModel,
     structure: Structure,
     mobility: Float[Tensor, "n 37"],
@@ -156,7 +156,7 @@ def minimised(
     system.addForce(_restraints(model, structure, mobility, stiffness * KCAL / NM**2))
     for index, (row, slot) in model.places.items():
         if mobility[row, slot] <= 0:
-            system.setParticleMass(index, 0.0)  # which OpenMM's minimiser takes for fixed
+            system.setParticleMass(index, 0.0)  # which OpenMM's minimizer takes for fixed
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform(threads))
     context.setPositions(model.positions)
     before = context.getState(getEnergy=True).getPotentialEnergy()

@@ -40,7 +40,7 @@ class MutationResult(Result):
             "nats", HIGHER, "natural-log odds of the mutant over the amino acid that is there, by `estimator`"
         ),
         DDG_LIKE: Column(
-            "kcal/mol", HIGHER, "-ddG: score times the calibrated slope; positive stabilises; may be empty"
+            "kcal/mol", HIGHER, "-ddG: score times the calibrated slope; positive stabilizes; may be empty"
         ),
     }
 

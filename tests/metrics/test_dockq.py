@@ -16,14 +16,14 @@ BACKBONE = list(chemistry.BACKBONE)
 
 
 def displaced(dimer: Structure, shift: float, angle: float, noise: float) -> Structure:
-    """The second chain shifted (Å) and turned (degrees) about its own centre, noise on all atoms."""
+    """The second chain shifted (Å) and turned (degrees) about its own center, noise on all atoms."""
     generator = torch.Generator().manual_seed(4)
     positions = dimer.positions + noise * torch.randn(dimer.positions.shape, generator=generator)
     second = dimer.chains == 1
-    centre = positions[second][:, chemistry.CA].mean(0)
+    center = positions[second][:, chemistry.CA].mean(0)
     a = torch.tensor(angle).deg2rad()
     turn = torch.tensor([[a.cos(), -a.sin(), 0.0], [a.sin(), a.cos(), 0.0], [0.0, 0.0, 1.0]])
-    positions[second] = (positions[second] - centre) @ turn.T + centre + torch.tensor([shift, 0.0, 0.0])
+    positions[second] = (positions[second] - center) @ turn.T + center + torch.tensor([shift, 0.0, 0.0])
     return dimer.with_positions(positions)
 
 

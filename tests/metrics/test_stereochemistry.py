@@ -24,7 +24,7 @@ def changed(structure: Structure, row: int, slot: int, shift: torch.Tensor) -> S
 
 
 def interior(structure: Structure, name: str) -> int:
-    """A residue of this kind with both neighbours."""
+    """A residue of this kind with both neighbors."""
     rows = (structure.residues == chemistry.RESIDUE_INDEX[name]).nonzero()[:, 0].tolist()
     return next(row for row in rows if 3 < row < len(structure) - 4)
 
@@ -115,7 +115,7 @@ def test_disulfides_do_not_clash() -> None:
     assert two_atoms(("SG", "SD"), ("CYS", "MET"), 2.05) == 1
 
 
-def test_bonded_neighbours_do_not_clash_but_strangers_do(chain: Structure) -> None:
+def test_bonded_neighbors_do_not_clash_but_strangers_do(chain: Structure) -> None:
     pair = chain.take(torch.tensor([10, 11]))
     assert len(clashes(pair.positions, pair.present, pair.residues, pair.chains)) == 0
     assert len(clashes(pair.positions, pair.present, pair.residues, torch.tensor([0, 1]))) > 3
@@ -141,8 +141,8 @@ def test_stretched_bonds(chain: Structure) -> None:
 def test_bent_angle(chain: Structure) -> None:
     row = interior(chain, "ALA")
     n, ca, cb = (chain.positions[row, SLOT[name]] for name in ("N", "CA", "CB"))
-    towards = (n - ca) / (n - ca).norm()
-    bent = cb - ca + 0.6 * towards
+    toward = (n - ca) / (n - ca).norm()
+    bent = cb - ca + 0.6 * toward
     bent = ca + bent / bent.norm() * (cb - ca).norm()
     before, after = stereochemistry(chain), stereochemistry(changed(chain, row, SLOT["CB"], bent - cb))
     assert not before.angle[row] and after.angle[row]

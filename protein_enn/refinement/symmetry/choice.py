@@ -55,10 +55,10 @@ def symmetry_of(structure: Structure, which: str | Operators | Symmetry, toleran
         return _fitting(structure, which)
     if isinstance(which, Operators):
         return _of_operators(structure, which, _checked(tolerance))
-    word = which.strip().lower()
-    if word == ASSEMBLY:
+    name = which.strip().lower()
+    if name == ASSEMBLY:
         return _of_operators(structure, _assembly_operators(structure), _checked(tolerance))
-    wanted = None if word == DETECT else "{}{}".format(*parse_group(which))
+    wanted = None if name == DETECT else "{}{}".format(*parse_group(which))
     sets = alike_chains(structure)
     best = next(iter(search(sets, _checked(tolerance), wanted)), None)
     if best is None or best.deviation > tolerance:
@@ -166,7 +166,7 @@ def _notes(structure: Structure, rows: Tensor, name: str) -> tuple[str, ...]:
     partner = torch.tensor([i in chains for i in range(len(structure.chain_ids))])[structure.chains]
     single = [structure.residue_id(i) for i in (partner & ~inside).nonzero()[:, 0].tolist()]
     if single:
-        notes.append(f"{len(single)} residue(s) that not all copies have follow their neighbours: {_listed(single)}")
+        notes.append(f"{len(single)} residue(s) that not all copies have follow their neighbors: {_listed(single)}")
     if lacking := int((~structure.present[rows] & structure.present[rows].any(0)).any(2).sum()):
         notes.append(f"{lacking} residue(s) lack atoms that other copies have; none were added")
     return tuple(notes)
