@@ -3,8 +3,8 @@
     python scripts/count_rotamers.py DATA > protein_enn/chemistry/rotamers.py
 
 DATA holds `entries.tsv` (columns file, split, method, resolution). Prints the module with the table. Every chi angle is
-cut into wells; the residues of one combination of wells make one component, described by its fraction, its circular means
-and its standard deviations (with a floor: the tails of few residues are not known better).
+cut into wells; the residues of one combination of wells make one component, described by its fraction, circular means
+and standard deviations (with a floor: the tails of few residues are not known better).
 """
 
 from __future__ import annotations

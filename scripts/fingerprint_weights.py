@@ -1,4 +1,4 @@
-"""Writes the fingerprint of what weights were trained on, from the store of their training, into the folder of the weights.
+"""Writes the fingerprint of what weights were trained on, from the store of their training, next to the weights.
 
     python scripts/fingerprint_weights.py STORE protein_enn/weights/design.safetensors
 

@@ -44,9 +44,9 @@ def measure(structure: Structure, max_b: float, found: dict[tuple[str, str], lis
         found[name, "CA"].append(torch.rad2deg(angle(n, ca, c)))
         for row in atoms:
             a, b, c, d = (x[rows, chemistry.ATOM_INDEX[atom]] for atom in (*row.after.split(), row.atom))
-            rotation = dihedral(a, b, c, d) - (chi[rows, row.chi - 1] if row.chi else 0.0)
+            torsion = dihedral(a, b, c, d) - (chi[rows, row.chi - 1] if row.chi else 0.0)
             found[name, row.atom].append(
-                torch.stack([(d - c).norm(dim=-1), torch.rad2deg(angle(b, c, d)), rotation], -1)
+                torch.stack([(d - c).norm(dim=-1), torch.rad2deg(angle(b, c, d)), torsion], -1)
             )
 
 

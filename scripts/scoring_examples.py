@@ -36,7 +36,7 @@ LINES, WIDTH = 5, 118
 
 
 def columns_table() -> str:
-    """Every column of the tables of scores, in Markdown: those common to all kinds of results, then those of each kind."""
+    """Every column of the tables of scores, in Markdown: those of all kinds of results, then those of each kind."""
     lines = ["| column | meaning | unit | which way is better |", "|---|---|---|---|"]
     own = dict.fromkeys(name for kind in RESULTS.values() for name in kind.columns)
     for name in [*(name for name in COLUMNS if name not in own), *own]:  # in whatever order the kinds were imported

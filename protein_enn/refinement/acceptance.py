@@ -3,7 +3,7 @@
 The input is candidate 0. Residues with clashes or covalent outliers, and those adjacent to them, may move as little as
 idealizes them; others only if the proposal is expected to raise their lDDT. What moves is projected onto ideal
 geometry. Then any residue with an outlier that the input did not have goes half of the way, then is only idealized,
-then stays where it was, together with those adjacent to and around it where it cannot yield by itself. This repeats until no
+then stays where it was, together with adjacent and near ones where it cannot yield by itself. This repeats until no
 residue has a new outlier (of torsions: no residue whose bonds and angles were sound) and no count of outliers (of
 Ramachandran outliers: no fraction) is larger than in the input; if that cannot be had, everything stays as it was.
 """

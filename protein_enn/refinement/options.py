@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WHAT_MOVES, HOW = "What may move", "How it is refined"
 HOLD_COLUMNS = ("plddt", "b_factor")
-SYMMETRY_WORDS = ("detect", "assembly")
+SYMMETRY_NAMES = ("detect", "assembly")
 RELAX_NEEDS = ("openmm", "pdbfixer")
 
 
@@ -177,11 +177,11 @@ class RefineOptions:
 
         if self.symmetry is not None and self.copies is not None:
             raise ValueError("`copies` brings its own symmetry: leave out `symmetry`")
-        if isinstance(self.symmetry, str) and self.symmetry.strip().lower() not in SYMMETRY_WORDS:
+        if isinstance(self.symmetry, str) and self.symmetry.strip().lower() not in SYMMETRY_NAMES:
             try:
                 parse_group(self.symmetry)
             except ValueError as error:
-                raise ValueError(f"`symmetry`: {error}; or {', '.join(SYMMETRY_WORDS)}") from error
+                raise ValueError(f"`symmetry`: {error}; or {', '.join(SYMMETRY_NAMES)}") from error
 
     @property
     def files(self) -> dict[str, Path]:

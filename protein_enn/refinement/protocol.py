@@ -43,7 +43,7 @@ def refine(
 
     Never more clashes, bond, angle, planarity, omega, chirality, rotamer or Ramachandran outliers than before (of the
     last the fraction counts), and in no residue a new kind of them. One exception: where a bond or angle of the residue
-    or of an adjacent one was wrong, planarity, omega, rotamer and Ramachandran told nothing: an outlier there is not new.
+    or of an adjacent one was wrong, planarity, omega, rotamer and Ramachandran do not count: an outlier is not new.
     "Before" is the input, with the atoms that `rebuild` adds and the copies that `copies` and `symmetry` make alike.
     Those are all that zero steps do; without them they give back the input's coordinates.
 

@@ -19,9 +19,7 @@ CHARGES = {"K": 1, "R": 1, "D": -1, "E": -1}
 HYDROPHOBIC = "AILMFWV"
 
 COMPOSITION = {
-    "low_complexity": Column(
-        None, LOWER, "fraction of residues in SEG-like segments: windows of 12 with little entropy"
-    ),
+    "low_complexity": Column(None, LOWER, "fraction of residues in SEG-like segments: windows of 12 with low entropy"),
     "net_charge": Column("e", None, "K + R - D - E at pH 7; His and the ends of chains count as 0"),
     "cysteines": Column("residues", None, "cysteines in the chains that were designed"),
     "glycosylation_motifs": Column(None, None, "N-glycosylation motifs N-X-S/T, X not proline, in those chains"),

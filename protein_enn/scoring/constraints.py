@@ -99,7 +99,7 @@ def _check_free(structure: Structure, free: Tensor) -> None:
 def _groups(
     structure: Structure, ties: str | Collection[str], tie_chains: str | Collection[str]
 ) -> tuple[Int[Tensor, "n"], Float[Tensor, "n"]]:
-    """First row of each residue's tied group, and the weights as they were given; groups with a common row are joined."""
+    """First row of each residue's tied group, and the weights as given; groups with a common row are joined."""
     group = list(range(len(structure)))
     weight: dict[int, float] = {}
 

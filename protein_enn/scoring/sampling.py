@@ -45,7 +45,7 @@ class Draw:
 
 
 def sample(decoder: Decoder, problem: Problem, temperature: float, seed: int, samples: int) -> Iterator[Draw]:
-    """Draw argmax_a (l(a) + b(a) + T G_a) for one group after the other, G from Gumbel(0, 1): exactly softmax((l + b) / T).
+    """Draw argmax_a (l(a) + b(a) + T G_a) group by group, G from Gumbel(0, 1): exactly softmax((l + b) / T).
 
     At T = 0 this is the most probable identity. The first samples of a seed are the same however many follow.
     """

@@ -16,8 +16,8 @@ SLOT = chemistry.ATOM_INDEX
 
 
 def deviations(structure: Structure) -> torch.Tensor:
-    beside = joined(structure.positions, structure.present, structure.chains)
-    return plane_deviations(beside, structure.residues)
+    chains = joined(structure.positions, structure.present, structure.chains)
+    return plane_deviations(chains, structure.residues)
 
 
 def fitted(points: np.ndarray) -> float:
@@ -90,8 +90,8 @@ def test_a_bent_carbonyl_counts_for_the_residue_after_it(globin: Structure) -> N
 def test_missing_atoms_are_not_judged_and_the_mirror_image_is_as_flat(globin: Structure) -> None:
     present = globin.present.clone()
     present[:, SLOT["CZ"]] = False
-    beside = joined(globin.positions, present, globin.chains)
-    found = plane_deviations(beside, globin.residues)
+    chains = joined(globin.positions, present, globin.chains)
+    found = plane_deviations(chains, globin.residues)
     for name in ("PHE", "TYR", "ARG"):
         assert found[globin.residues == chemistry.RESIDUE_INDEX[name], 0].isnan().all()
     mirror = globin.with_positions(globin.positions * torch.tensor([1.0, 1.0, -1.0]))

@@ -68,9 +68,9 @@ def test_wrong_chirality_at_cb(chain: Structure, name: str) -> None:
 
 
 def test_pose_does_not_matter(chain: Structure) -> None:
-    turn, _ = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))
-    turn = turn * torch.det(turn).sign()
-    assert count(chain.moved(turn, torch.tensor([5.0, -60.0, 7.0]))) == count(chain)
+    rotation, _ = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))
+    rotation = rotation * torch.det(rotation).sign()
+    assert count(chain.moved(rotation, torch.tensor([5.0, -60.0, 7.0]))) == count(chain)
 
 
 def test_planted_clash_is_found(chain: Structure) -> None:
@@ -149,13 +149,13 @@ def test_bent_angle(chain: Structure) -> None:
     assert after.bond_outliers == before.bond_outliers
 
 
-def turned_about_peptide(structure: Structure, row: int, degrees: float) -> Structure:
-    """Everything from CA of `row` on turned about the bond C(row - 1)-N(row): omega changes by as much."""
+def rotated_about_peptide(structure: Structure, row: int, degrees: float) -> Structure:
+    """Everything from CA of `row` on rotated about the bond C(row - 1)-N(row): omega changes by as much."""
     start, end = structure.positions[row - 1, chemistry.C], structure.positions[row, chemistry.N]
     axis = ((end - start) / (end - start).norm()).double().numpy()
-    turn = torch.tensor(Rotation.from_rotvec(degrees * axis, degrees=True).as_matrix(), dtype=torch.float)
+    rotation = torch.tensor(Rotation.from_rotvec(degrees * axis, degrees=True).as_matrix(), dtype=torch.float)
     positions = structure.positions.clone()
-    positions[row:] = (positions[row:] - end) @ turn.T + end
+    positions[row:] = (positions[row:] - end) @ rotation.T + end
     return structure.with_positions(positions)
 
 
@@ -167,7 +167,7 @@ def test_omega(chain: Structure, name: str, degrees: float, wrong: bool) -> None
     row = interior(chain, "ALA")
     residues = chain.residues.clone()
     residues[row] = chemistry.RESIDUE_INDEX[name]
-    found = stereochemistry(turned_about_peptide(replace(chain, residues=residues), row, degrees))
+    found = stereochemistry(rotated_about_peptide(replace(chain, residues=residues), row, degrees))
     assert found.omega.nonzero().flatten().tolist() == ([row] if wrong else [])
 
 

@@ -248,13 +248,13 @@ def test_equivalent_atoms_and_rotamers_are_not_averaged() -> None:
     base, notes = made_symmetric(whole.with_positions(positions), symmetry)
     torch.testing.assert_close(base.positions, whole.positions, atol=1e-4, rtol=0)
     assert len(notes) == 1
-    # another rotamer: chi1 of a leucine turned by 120 degrees in one copy
+    # another rotamer: chi1 of a leucine rotated by 120 degrees in one copy
     leu = next(i for i in range(n) if one.residues[i] == RESIDUE_INDEX["LEU"] and one.present[i].sum() >= 8)
     ca, cb = positions[n + leu, CA], positions[n + leu, ATOM_INDEX["CB"]]
     axis = torch.nn.functional.normalize(cb - ca, dim=0).double().numpy()
-    turn = torch.tensor(Rotation.from_rotvec(2.0944 * axis).as_matrix()).float()
+    rotation = torch.tensor(Rotation.from_rotvec(2.0944 * axis).as_matrix()).float()
     tip = [ATOM_INDEX[a] for a in ("CG", "CD1", "CD2")]
-    positions[n + leu, tip] = (positions[n + leu, tip] - cb) @ turn.T + cb
+    positions[n + leu, tip] = (positions[n + leu, tip] - cb) @ rotation.T + cb
     base, notes = made_symmetric(whole.with_positions(positions), symmetry)
     assert "1 residue(s) of the unit differ" in notes[1]
     assert symmetry.deviation(base.positions) < 1e-4

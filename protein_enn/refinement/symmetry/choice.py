@@ -12,7 +12,7 @@ from protein_enn.geometry.superposition import superpose
 from protein_enn.geometry.symmetry.operators import Operators
 from protein_enn.geometry.symmetry.point_groups import operators_from, parse_group
 from protein_enn.geometry.symmetry.symmetry import Symmetry
-from protein_enn.refinement.options import SYMMETRY_WORDS
+from protein_enn.refinement.options import SYMMETRY_NAMES
 from protein_enn.refinement.symmetry.chains import AlikeChains, alike_chains
 from protein_enn.refinement.symmetry.search import Orbit, deviation_of, orbits_of, search
 from protein_enn.structure import Structure
@@ -20,7 +20,7 @@ from protein_enn.structure import Structure
 TOLERANCE = 1.0
 """Å, CA RMSD of a copy from where its operator puts another: structures further from symmetric are pseudo-symmetric,
 and making them exact would do harm."""
-DETECT, ASSEMBLY = SYMMETRY_WORDS
+DETECT, ASSEMBLY = SYMMETRY_NAMES
 COPY = re.compile(r"(.+)-([1-9]\d*)")
 """The id of a copy of a chain, as `read_structure(assembly=...)` and `with_copies` give it: A-2."""
 NAMED = 8
