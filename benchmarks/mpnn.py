@@ -19,7 +19,7 @@ from protein_enn.testing import random_rotation, random_structure
 LETTERS = "ACDEFGHIKLMNPQRSTVWYX"
 BACKBONE = [chemistry.ATOM_INDEX[atom] for atom in ("N", "CA", "C", "O")]
 TEMPERATURE = 0.1  # as pe.design's
-PUBLISHED = 48  # neighbours
+PUBLISHED = 48  # neighbors
 
 
 def built(file: Path, k: int, **settings: Any) -> nn.Module:
@@ -98,8 +98,8 @@ class Inputs:
 def kept(model: nn.Module, inputs: Inputs) -> dict[str, float]:
     """How much log-probabilities change at a second call, and when the protein is turned; SystemExit if not finite."""
     first, again = inputs.log_probs(model), inputs.log_probs(model)
-    turned = inputs.positions @ random_rotation(0).float().T
-    other = Inputs(turned, inputs.sequence, inputs.mask, inputs.numbers, inputs.chains).log_probs(model)
+    rotated = inputs.positions @ random_rotation(0).float().T
+    other = Inputs(rotated, inputs.sequence, inputs.mask, inputs.numbers, inputs.chains).log_probs(model)
     if not (first.isfinite().all() and first.std() > 0):
         raise SystemExit("ProteinMPNN's log-probabilities are not finite, or all the same")
     return {

@@ -1,4 +1,4 @@
-"""Nearest neighbours of 10 to a million points: each search beside scipy's k-d tree with its defaults.
+"""Nearest neighbors of 10 to a million points: each search beside scipy's k-d tree with its defaults.
 
 python benchmarks/neighbors.py --points 1000 --points 30000 --repeats 5 --json neighbors.json
 """

@@ -19,7 +19,7 @@ from torch_geometric.nn.models.visnet import ViS_MP
 
 from protein_enn.nn.spherical import spherical_harmonics
 
-CUTOFF = 24.0  # Å, beyond every neighbour's distance here
+CUTOFF = 24.0  # Å, beyond every neighbor's distance here
 RADIAL = 32  # functions of the distance
 Call = Callable[[], tuple[Tensor, ...]]
 Builder = Callable[[Surroundings, Sizes, Path | None], Call]
@@ -83,15 +83,15 @@ INSTALLED: dict[str, Builder] = {
 CLONED: dict[str, Builder] = {"gvp": gvp, "egnn": egnn}
 
 
-def turned_error(build: Builder, sizes: Sizes, folder: Path | None, nodes: int, neighbors: int) -> float:
+def rotation_error(build: Builder, sizes: Sizes, folder: Path | None, nodes: int, neighbors: int) -> float:
     """How much the length of any row of the results changes when the protein is turned, over the largest length.
 
     A rotation acts within a row and keeps its length, whatever the degrees: so a layer that computes something and is
     equivariant gives nearly 0. SystemExit if a result is not finite.
     """
-    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(2)))[0]
+    rotation = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(2)))[0]
     lengths = []
-    for how in (None, turn * turn.det().sign()):
+    for how in (None, rotation * rotation.det().sign()):
         torch.manual_seed(0)
         layer = build(Surroundings(nodes, neighbors, how), sizes, folder)
         with torch.no_grad():

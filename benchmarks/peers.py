@@ -20,7 +20,7 @@ import torch
 from clone_layers import CLONES
 from measurement import answered, fresh_process, machine, median_seconds, peak_megabytes, report
 from own_layers import layer_of
-from peer_layers import INSTALLED, Builder, Call, as_in_layers, turned_error
+from peer_layers import INSTALLED, Builder, Call, as_in_layers, rotation_error
 from surroundings import Sizes, Surroundings
 
 from protein_enn.encoders import ENCODERS
@@ -74,7 +74,7 @@ def times(names: list[str], repeats: int, threads: int, **inputs: Any) -> dict[s
     for name in names:
         if name.removeprefix(PREFIX) not in SAME_INPUTS:
             k = min(inputs["neighbors"], nodes // 2)
-            result[f"{name}_turned_error"] = turned_error(table[name][0], sizes, table[name][1], nodes, k)
+            result[f"{name}_turned_error"] = rotation_error(table[name][0], sizes, table[name][1], nodes, k)
     layers = {name: ready(name, **inputs) for name in names}
     for key, work in (("forward_ms", forward), ("backward_ms", backward)):
         works = {name: functools.partial(work, call) for name, call in layers.items()}
@@ -160,7 +160,7 @@ def main(arguments: list[str], run: Callable[..., dict[str, Any]] = fresh_proces
 def _print(nodes: int, figures: dict[str, Any]) -> None:
     print(
         f"{f'{nodes} nodes':<20}{'forward':>8}{'ratio':>7}{'+ backward':>12}{'ratio':>7}"
-        f"{'MB':>7}{'ratio':>7}{'turned':>9}  beside"
+        f"{'MB':>7}{'ratio':>7}{'rotated':>9}  beside"
     )
     for key in figures:
         if not key.endswith("_forward_ms"):
@@ -173,8 +173,8 @@ def _print(nodes: int, figures: dict[str, Any]) -> None:
                 f"{figures[f'{name}_{figure}']:>{wide}.{digits}f}",
                 f"{ratio:>7.2f}" if ratio is not None else " " * 7,
             ]
-        turned = figures.get(f"{name}_turned_error")
-        cells.append(f"{turned:>9.0e}" if turned is not None else " " * 9)
+        rotated = figures.get(f"{name}_turned_error")
+        cells.append(f"{rotated:>9.0e}" if rotated is not None else " " * 9)
         print("".join(cells), "", figures.get(f"{name}_beside", ""), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""`pe.refine` beside OpenMM's restrained minimisation: the same inputs in the same process, seconds and lDDT of both.
+"""`pe.refine` beside OpenMM's restrained minimization: the same inputs in the same process, seconds and lDDT of both.
 
 python benchmarks/refinement.py --residues 100 --residues 300 --noise 0.3 --noise 1.0 --noise 0 --json refinement.json
 

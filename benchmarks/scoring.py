@@ -36,7 +36,7 @@ Calls = dict[str, Callable[[], Any]]
 
 
 def our_calls(residues: int, weights: str | None = None) -> tuple[Calls, Predictor]:
-    """`pass`: neighbours, encoder, one decoder pass under a random order. `samples`: eight at T = 0.1."""
+    """`pass`: neighbors, encoder, one decoder pass under a random order. `samples`: eight at T = 0.1."""
     structure = tiled(residues)
     predictor = predictor_for("design", "cpu") if weights is None else pe.load_predictor(weights, device="cpu")
 

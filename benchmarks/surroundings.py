@@ -1,4 +1,4 @@
-"""One neighbourhood graph for every layer that is timed, and random features that turn with it."""
+"""One neighborhood graph for every layer that is timed, and random features that turn with it."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Sizes:
 
 
 class Surroundings:
-    """n residues of copies of 1BHL, e = n k edges (i, neighbour of i), turned by `turn`.
+    """n residues of copies of 1BHL, e = n k edges (i, neighbor of i), turned by `rotation`.
 
     Node and edge features are leaves that ask for gradients, as those of a layer in training do; geometry is given.
     """
 
-    def __init__(self, nodes: int, neighbors: int, turn: Tensor | None = None) -> None:
+    def __init__(self, nodes: int, neighbors: int, rotation: Tensor | None = None) -> None:
         graph = protein_graph(tiled(nodes), neighbors, side_chains=False)
-        self.turn = torch.eye(3) if turn is None else turn.float()
+        self.rotation = torch.eye(3) if rotation is None else rotation.float()
         graph.pos = graph.pos - graph.pos.mean(0)
-        self.graph = graph.moved(self.turn, torch.zeros(3))
+        self.graph = graph.moved(self.rotation, torch.zeros(3))
         rows, slots = graph.neighbor_mask.nonzero(as_tuple=True)
         self.nodes, self.edges = len(graph.pos), len(rows)
         self.edge_index = torch.stack([graph.neighbors[rows, slots], rows])  # source, target
@@ -52,13 +52,13 @@ class Surroundings:
 
     def vectors(self, rows: int, width: int) -> Tensor:
         """(rows, width, 3): 1o."""
-        return (torch.randn(rows, width, 3, generator=self.generator) @ self.turn.T).requires_grad_()
+        return (torch.randn(rows, width, 3, generator=self.generator) @ self.rotation.T).requires_grad_()
 
     def tensors(self, width: int) -> Tensor:
         """(n, 9, width): degrees 0, 1, 2 in e3nn's basis, which is everybody's."""
         irreps = " + ".join(f"1x{degree}{'eo'[degree % 2]}" for degree in range(LMAX + 1))
         drawn = torch.randn(self.nodes, (LMAX + 1) ** 2, width, generator=self.generator)
-        return (representation(irreps, self.turn).float() @ drawn).requires_grad_()
+        return (representation(irreps, self.rotation).float() @ drawn).requires_grad_()
 
     def radial(self, size: int) -> Tensor:
         """(e, size): Gaussians of the distance."""

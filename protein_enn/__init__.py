@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from protein_enn.evaluation.equivariance import Certificate, certify
     from protein_enn.io import StructureError, read_models, read_structure, write_structure
     from protein_enn.predictor import Predictor, load_predictor
-    from protein_enn.refinement import Refinement, refine
+    from protein_enn.refinement import Refinement, RefineOptions, refine
     from protein_enn.scoring import (
         Design,
         DesignScore,
@@ -54,7 +54,7 @@ _HOMES = {
     "evaluation.equivariance": ("Certificate", "certify"),
     "io": ("StructureError", "read_models", "read_structure", "write_structure"),
     "predictor": ("Predictor", "load_predictor"),
-    "refinement": ("Refinement", "refine"),
+    "refinement": ("RefineOptions", "Refinement", "refine"),
     "scoring": (
         "Design",
         "DesignScore",
@@ -83,6 +83,7 @@ __all__ = [
     "MutantScores",
     "MutationScan",
     "Predictor",
+    "RefineOptions",
     "Refinement",
     "SelectionError",
     "Structure",

@@ -1,4 +1,4 @@
-"""The package's version, where every floor can read it."""
+"""The package's version, where every layer can import it."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ def disagreement(held: Counter[Site], found: Found, hydrogens: set[Site], droppe
         elif site[NAMED] in names:
             reasons[TWICE] += count
         else:
-            return f"atom lost without a word: {site}"
+            return f"atom lost without a finding: {site}"
     counted = Counter({reason: dropped.get(reason, 0) for reason in (HYDROGEN, DUMMIES, CONFORMER, TWICE)})
     return "" if reasons == +counted else f"it has, and we lack, {dict(reasons)}; audited: {dict(+counted)}"
 
@@ -212,7 +212,7 @@ def agreement(structure: Structure, data: bytes) -> dict[str, str]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 theirs = reader(data, structure.audit.format)
-        except Exception as error:  # whatever they raise is their word on this file
+        except Exception as error:  # whatever they raise is their result for this file
             row[name] = f"cannot read it: {type(error).__name__}: {error}"
             continue
         if theirs is not None:

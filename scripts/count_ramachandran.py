@@ -22,11 +22,11 @@ from protein_enn.structure import Structure
 
 FINE, COARSE = 2, 5  # degrees: cells of the count, cells of the table
 CLASSES = {"GENERAL": (6, 0.998), "GLYCINE": (8, 0.995), "PROLINE": (8, 0.995), "PRE_PROLINE": (8, 0.995)}
-"""Smoothing in degrees, and the share of residues that the densest part holds."""
+"""Smoothing in degrees, and the fraction of residues that the densest part holds."""
 
 
 def angles(structure: Structure, max_b: float) -> Iterator[tuple[str, float, float]]:
-    """Class, phi and psi (degrees) of residues with an ordered backbone and bonded neighbours."""
+    """Class, phi and psi (degrees) of residues with an ordered backbone and bonded neighbors."""
     degrees = backbone_dihedrals(structure.positions, structure.present, structure.chains)[:, :2] * 180 / math.pi
     bonded = peptide_bonded(structure.positions, structure.present, structure.chains).tolist()
     hottest = structure.b_factors[:, [chemistry.N, chemistry.CA, chemistry.C]].amax(1).tolist()
@@ -42,16 +42,16 @@ def angles(structure: Structure, max_b: float) -> Iterator[tuple[str, float, flo
             yield kind, -phi, -psi
 
 
-def table(points: np.ndarray, smoothing: float, share: float) -> list[int]:
-    """72 rows of 72 bits: whether the smoothed density at a cell's centre reaches the cut."""
+def table(points: np.ndarray, smoothing: float, fraction: float) -> list[int]:
+    """72 rows of 72 bits: whether the smoothed density at a cell's center reaches the cut."""
     cells = 360 // FINE
     counts, _, _ = np.histogram2d(points[:, 0], points[:, 1], bins=cells, range=[[-180, 180]] * 2)
     density = gaussian_filter(counts, smoothing / FINE, mode="wrap")
     place = ((points + 180) // FINE).astype(int) % cells
     sorted_density = np.sort(density[place[:, 0], place[:, 1]])
-    cut = sorted_density[int((1 - share) * len(sorted_density))]
-    centres = ((np.arange(360 // COARSE) + 0.5) * COARSE / FINE).astype(int)
-    return [int("".join("01"[v] for v in row), 2) for row in (density[np.ix_(centres, centres)] >= cut).astype(int)]
+    cut = sorted_density[int((1 - fraction) * len(sorted_density))]
+    centers = ((np.arange(360 // COARSE) + 0.5) * COARSE / FINE).astype(int)
+    return [int("".join("01"[v] for v in row), 2) for row in (density[np.ix_(centers, centers)] >= cut).astype(int)]
 
 
 def main() -> None:
@@ -68,8 +68,8 @@ def main() -> None:
         for kind, phi, psi in angles(structure, options.max_b):
             found[kind].append((phi, psi))
     print(f"# {count} structures, " + ", ".join(f"{kind} {len(v)}" for kind, v in found.items()))
-    for kind, (smoothing, share) in CLASSES.items():
-        rows = [f"{row:018x}" for row in table(np.array(found[kind]), smoothing, share)]
+    for kind, (smoothing, fraction) in CLASSES.items():
+        rows = [f"{row:018x}" for row in table(np.array(found[kind]), smoothing, fraction)]
         print(f"_{kind} = (")
         for start in range(0, len(rows), 6):
             print(f'    "{"".join(rows[start : start + 6])}"')

@@ -3,8 +3,8 @@
     python scripts/count_rotamers.py DATA > protein_enn/chemistry/rotamers.py
 
 DATA holds `entries.tsv` (columns file, split, method, resolution). Prints the module with the table. Every chi angle is
-cut into wells; the residues of one combination of wells make one component, described by its share, its circular means
-and its standard deviations (with a floor: the tails of few residues are not known better).
+cut into wells; the residues of one combination of wells make one component, described by its fraction, circular means
+and standard deviations (with a floor: the tails of few residues are not known better).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ FLAT = {("ASN", 1): 12, ("ASP", 1): 6, ("GLN", 2): 12, ("GLU", 2): 6, ("HIS", 1)
 SYMMETRIC = {("ASP", 1), ("GLU", 2), ("PHE", 1), ("TYR", 1)}
 """Chi angles of period 180 degrees, because the names of the two last atoms may be exchanged."""
 RAREST = 3e-4
-"""Components with a smaller share are left out; their residues still count for the limit."""
-SHARE = 0.997
+"""Components with a smaller fraction are left out; their residues still count for the limit."""
+COVERAGE = 0.997
 """The densest part of the residues that is not an outlier, as in MolProbity."""
 
 HEADER = '''"""The rotamers of the amino acids as counted by `scripts/count_rotamers.py`, which wrote this file.
@@ -42,7 +42,7 @@ and halves for proline.
 from __future__ import annotations
 
 TABLE: dict[str, tuple[float, str]] = {{
-    # Residue: limit of the log density (per degree of each angle), "share of 10,000, means, deviations; ...".'''
+    # Residue: limit of the log density (per degree of each angle), "parts of 10,000, means, deviations; ...".'''
 """Head of the module that is printed."""
 
 
@@ -75,8 +75,8 @@ def components(name: str, chis: np.ndarray, floor: float) -> list[tuple[float, l
         means, deviations = [], []
         for k in range(chis.shape[1]):
             period = 180 if (name, k) in SYMMETRIC else 360
-            turns = np.exp(2j * np.pi * chosen[:, k] / period)
-            mean = np.angle(turns.mean()) / (2 * np.pi) * period
+            phases = np.exp(2j * np.pi * chosen[:, k] / period)
+            mean = np.angle(phases.mean()) / (2 * np.pi) * period
             away = (chosen[:, k] - mean + period / 2) % period - period / 2
             means.append(mean)
             deviations.append(max(float(np.sqrt((away**2).mean())), floor))
@@ -86,9 +86,9 @@ def components(name: str, chis: np.ndarray, floor: float) -> list[tuple[float, l
 
 def log_density(name: str, chis: np.ndarray, parts: list[tuple[float, list[float], list[float]]]) -> np.ndarray:
     """Log of the mixture's density (per degree for each angle), as `metrics.rotamers` has it."""
-    total, whole = np.zeros(len(chis)), sum(share for share, _, _ in parts)
-    for share, means, deviations in parts:
-        logarithm = np.full(len(chis), np.log(share / whole))
+    total, whole = np.zeros(len(chis)), sum(fraction for fraction, _, _ in parts)
+    for fraction, means, deviations in parts:
+        logarithm = np.full(len(chis), np.log(fraction / whole))
         for k, (mean, deviation) in enumerate(zip(means, deviations, strict=True)):
             period = 180 if (name, k) in SYMMETRIC else 360
             away = (chis[:, k] - mean + period / 2) % period - period / 2
@@ -98,15 +98,15 @@ def log_density(name: str, chis: np.ndarray, parts: list[tuple[float, list[float
 
 
 def rounded(parts: list[tuple[float, list[float], list[float]]]) -> list[tuple[float, list[float], list[float]]]:
-    """The components as the table holds them: shares of 1/10,000, whole degrees."""
+    """The components as the table holds them: fractions in units of 1/10,000, whole degrees."""
     return [(round(s, 4), [float(round(m)) for m in mean], [float(round(d)) for d in sd]) for s, mean, sd in parts]
 
 
 def show(name: str, chis: np.ndarray, floor: float) -> None:
-    """Print the entry of one residue: the limit, then the components, each `share of 10,000, means, deviations`."""
+    """Print the entry of one residue: the limit, then the components, each `parts of 10,000, means, deviations`."""
     parts = rounded(components(name, chis, floor))
-    limit = float(np.quantile(log_density(name, chis, parts), 1 - SHARE))
-    texts = [" ".join(f"{round(v)}" for v in (1e4 * share, *means, *sds)) for share, means, sds in parts]
+    limit = float(np.quantile(log_density(name, chis, parts), 1 - COVERAGE))
+    texts = [" ".join(f"{round(v)}" for v in (1e4 * fraction, *means, *sds)) for fraction, means, sds in parts]
     print(f'    "{name}": ({limit:.2f}, (')
     for line in textwrap.wrap("; ".join(texts), 100, break_long_words=False):
         print(f'        "{line} "')

@@ -1,4 +1,4 @@
-"""Writes the fingerprint of what weights were trained on, from the store of their training, beside the weights.
+"""Writes the fingerprint of what weights were trained on, from the store of their training, next to the weights.
 
     python scripts/fingerprint_weights.py STORE protein_enn/weights/design.safetensors
 
@@ -20,7 +20,7 @@ def main() -> None:
     """Reads the command line and writes the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("store", type=Path, help="store that the weights were trained on")
-    parser.add_argument("weights", type=Path, help=".safetensors file with its JSON beside it")
+    parser.add_argument("weights", type=Path, help=".safetensors file with its JSON sidecar")
     given = parser.parse_args()
     store = Store(given.store)
     info = json.loads(given.weights.with_suffix(".json").read_text(encoding="utf-8"))

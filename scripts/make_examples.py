@@ -25,7 +25,7 @@ def package_file(package: str, relative: str) -> Path:
 
 def alone(structure: Structure, name: str) -> Structure:
     """The residues of a structure without context atoms and without the document it was read from."""
-    return Structure(**{**vars(structure), "name": name, "others": HeteroAtoms.empty(), "audit": (), "source": None})
+    return Structure(**{**vars(structure), "name": name, "hetero": HeteroAtoms.empty(), "audit": (), "source": None})
 
 
 def main(folder: Path) -> None:

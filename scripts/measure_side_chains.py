@@ -3,7 +3,7 @@
     python scripts/measure_side_chains.py DATA
 
 DATA holds `entries.tsv` (columns file, split, method, resolution). Prints the table as it stands in the module: for
-each atom the median bond length and angle and the circular mean of its dihedral, relative to chi where it turns with
+each atom the median bond length and angle and the circular mean of its dihedral, relative to chi where it rotates with
 one. Dihedrals within a degree of 0 or 180 are planes, and are printed as such.
 """
 
@@ -44,15 +44,17 @@ def measure(structure: Structure, max_b: float, found: dict[tuple[str, str], lis
         found[name, "CA"].append(torch.rad2deg(angle(n, ca, c)))
         for row in atoms:
             a, b, c, d = (x[rows, chemistry.ATOM_INDEX[atom]] for atom in (*row.after.split(), row.atom))
-            turn = dihedral(a, b, c, d) - (chi[rows, row.chi - 1] if row.chi else 0.0)
-            found[name, row.atom].append(torch.stack([(d - c).norm(dim=-1), torch.rad2deg(angle(b, c, d)), turn], -1))
+            torsion = dihedral(a, b, c, d) - (chi[rows, row.chi - 1] if row.chi else 0.0)
+            found[name, row.atom].append(
+                torch.stack([(d - c).norm(dim=-1), torch.rad2deg(angle(b, c, d)), torsion], -1)
+            )
 
 
-def mean_turn(turns: Tensor) -> float:
+def mean_angle(angles: Tensor) -> float:
     """Circular mean, degrees in (-180, 180]; planes exactly. Half of the branches of an exchangeable pair may be named
     the other way round, so only what lies within 40 degrees of the median direction counts."""
-    middle = turns[((turns[:, None] - turns[None, :500]).cos()).sum(1).argmax()]
-    near = turns[(turns - middle).cos() > math.cos(math.radians(40))]
+    middle = angles[((angles[:, None] - angles[None, :500]).cos()).sum(1).argmax()]
+    near = angles[(angles - middle).cos() > math.cos(math.radians(40))]
     degrees = math.degrees(math.atan2(float(near.sin().mean()), float(near.cos().mean())))
     for flat in (0.0, 180.0, -180.0):
         if abs(degrees - flat) < 1:
@@ -89,7 +91,7 @@ def main() -> None:
             if len(values):
                 lengths = torch.cat([torch.cat(found[name, atom]) for atom in equivalent(name, row.atom)])
                 bond, bend = round(float(lengths[:, 0].median()), 3), round(float(lengths[:, 1].median()), 1)
-                row = row._replace(bond=bond, angle=bend, dihedral=mean_turn(values[:, 2]))
+                row = row._replace(bond=bond, angle=bend, dihedral=mean_angle(values[:, 2]))
             numbers = f"{row.bond}, {row.angle}, {row.dihedral}, {row.chi}"
             print(f'        PlacedAtom("{row.atom}", "{row.after}", {numbers}),')
         print("    ),")

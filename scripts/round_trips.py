@@ -79,7 +79,7 @@ def compare_pdb(old: bytes, new: bytes) -> str:
 
 
 def compare_mmcif(old: bytes, new: bytes) -> str:
-    """Text that differs by more than the token of x and the blanks beside it; values as gemmi parses them."""
+    """Text that differs by more than the token of x and the blanks around it; values as gemmi parses them."""
     before, after = gemmi.cif.read_string(old), gemmi.cif.read_string(new)
     values: list[list[tuple[str, list[str]]]] = [list(_columns(document)) for document in (before, after)]
     if [tag for tag, _ in values[0]] != [tag for tag, _ in values[1]]:

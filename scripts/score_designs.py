@@ -45,7 +45,7 @@ def main(
         typer.Argument(
             metavar="IN... TABLE",
             help="Structure files, folders (searched through), glob patterns, or - for standard input; "
-            "last the CSV file to write, the others stand beside it.",
+            "last the CSV file to write, the others are in its folder.",
         ),
     ],
     reading: Reading,
@@ -66,8 +66,8 @@ def main(
 ) -> None:
     """Rank designs: best log-likelihood first, as a CSV file, a plot and a page. Exit status 1 if a file failed."""
     inputs, table = inputs_and_table(paths)
-    beside = {suffix: table.with_suffix(suffix) for suffix in (".svg", ".html")}
-    batch = items(inputs, writes=[table, *beside.values()], reads=[reference])
+    sidecars = {suffix: table.with_suffix(suffix) for suffix in (".svg", ".html")}
+    batch = items(inputs, writes=[table, *sidecars.values()], reads=[reference])
     predictor = predictor_for("design", weights, device, threads, condition=condition, use="score")
     designed = joined_selection(chosen)
     native = None if reference is None else read_reference(reference)
@@ -88,10 +88,10 @@ def main(
     options = {"mode": mode.value, "orders": orders, "designed": designed, "seed": seed}
     compared = None if reference is None else str(reference)
     write_rows(table, rows, columns_of(rows), run_of("score_designs", predictor, reference=compared, **options))
-    with writing(beside[".svg"]):
-        write_plot(beside[".svg"], rows)
-    with writing(beside[".html"]):
-        write_ranking(beside[".html"], rows, f"Ranking of {len(rows)} designs")
+    with writing(sidecars[".svg"]):
+        write_plot(sidecars[".svg"], rows)
+    with writing(sidecars[".html"]):
+        write_ranking(sidecars[".html"], rows, f"Ranking of {len(rows)} designs")
     show_rows(rows, SHOWN)
     finish(rows)
 
@@ -106,7 +106,7 @@ def inputs_and_table(paths: list[str]) -> tuple[list[str], Path]:
     if table.is_dir():
         raise typer.BadParameter(f"{last} is a folder, the table is missing; {named}")
     if table.suffix in (".svg", ".html"):
-        raise typer.BadParameter(f"{last} is named like the plot or the page beside the table; {named}")
+        raise typer.BadParameter(f"{last} is named like the plot or the page of the table; {named}")
     if not inputs:
         raise typer.BadParameter(f"{last} is all that is given: name the designs first; {named}")
     return inputs, table

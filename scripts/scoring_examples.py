@@ -36,7 +36,7 @@ LINES, WIDTH = 5, 118
 
 
 def columns_table() -> str:
-    """Every column of the tables of scores, in Markdown: those that kinds of results share, then those of each kind."""
+    """Every column of the tables of scores, in Markdown: those of all kinds of results, then those of each kind."""
     lines = ["| column | meaning | unit | which way is better |", "|---|---|---|---|"]
     own = dict.fromkeys(name for kind in RESULTS.values() for name in kind.columns)
     for name in [*(name for name in COLUMNS if name not in own), *own]:  # in whatever order the kinds were imported
@@ -52,8 +52,8 @@ def examples(folder: Path) -> str:
     parts = []
     for command in EXAMPLES:
         which = ranking if command.startswith(RANKING) else app
-        words = [str(folder / word) if word == OUT else word for word in shlex.split(command)]
-        result = CliRunner().invoke(which, words[2:] if which is ranking else words[1:])
+        arguments = [str(folder / part) if part == OUT else part for part in shlex.split(command)]
+        result = CliRunner().invoke(which, arguments[2:] if which is ranking else arguments[1:])
         if result.exit_code:
             raise SystemExit(f"{command}: {result.output}")
         lines = aligned(result.stdout.splitlines()[: LINES + 1])

@@ -1,4 +1,4 @@
-"""Each benchmark runs at toy size and writes the keys that its README names. No time is judged."""
+"""Each benchmark runs at toy size and writes the keys that its README names. No time is checked."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def test_refinement_beside_openmm(
     monkeypatch.setattr(inference, "untrained", lambda task: untrained(task, {"encoder_settings": TINY, "k": 4}))
     options = ["--residues", "12", "--noise", "0.3", "--repeats", "1", "--threads", "1", "--json", str(out)]
     result = refinement.main(options)
-    figures = {f"{who}_{key}_0.3_12" for who in ("input", "refine", "openmm") for key in ("lddt", "outliers")}
-    written(out, result, {"ratio_0.3_12", "refine_seconds_0.3_12", "openmm_seconds_0.3_12", "weights", *figures})
+    keys = {f"{who}_{key}_0.3_12" for who in ("input", "refine", "openmm") for key in ("lddt", "outliers")}
+    written(out, result, {"ratio_0.3_12", "refine_seconds_0.3_12", "openmm_seconds_0.3_12", "weights", *keys})
     assert result["openmm_lddt_0.3_12"] > result["input_lddt_0.3_12"]
     monkeypatch.setattr(refinement, "compared", None)  # what is there is not measured again
     assert refinement.main(options) == result
@@ -125,6 +125,6 @@ def test_neighbors_agree(script: Callable[[str], ModuleType], tmp_path: Path) ->
     neighbors, out = script("neighbors"), tmp_path / "neighbors.json"
     options = ["--points", "10", "--points", "60", "--repeats", "1", "--threads", "1", "--json", str(out)]
     result = neighbors.main(options, run=script("measurement").this_process)
-    figures = {f"{m}_{f}" for m in neighbors.METHODS for f in ("ms", "mb", "ratio")} | {"differing_rows"}
-    written(out, result, {f"{kind}_{f}_{n}" for kind in neighbors.KINDS for f in figures for n in (10, 60)})
+    keys = {f"{m}_{f}" for m in neighbors.METHODS for f in ("ms", "mb", "ratio")} | {"differing_rows"}
+    written(out, result, {f"{kind}_{f}_{n}" for kind in neighbors.KINDS for f in keys for n in (10, 60)})
     assert all(value == 0 for key, value in result.items() if "differing_rows" in key)

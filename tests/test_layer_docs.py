@@ -16,7 +16,7 @@ LAYERS, KEYS = TEXT[TEXT.index("## Layers") : TEXT.index("## Encoders")], TEXT[T
 
 
 def modules() -> list[ModuleType]:
-    """The modules of nn/: Python files alone, since a compiled library may lie beside them."""
+    """The modules of nn/: Python files alone, since a compiled library may lie in the folder."""
     files = sorted(Path(protein_enn.nn.__path__[0]).glob("[!_]*.py"))
     return [importlib.import_module(f"protein_enn.nn.{file.stem}") for file in files]
 

@@ -1,4 +1,4 @@
-"""The benchmarks beside other people's code run at toy size, with clones made up here in place of the real ones."""
+"""The benchmarks against other people's code run at toy size, with clones made up here in place of the real ones."""
 
 from __future__ import annotations
 
@@ -94,20 +94,20 @@ def test_peers(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
     theirs = {"uvu", "fc", "visnet", "schnet", "egnn"}
     assert {key.removesuffix("_forward_ms") for key in result if key.endswith("_forward_ms")} == ours | theirs
     for name in theirs:
-        for figure in ("forward", "backward"):
-            ratio = result[f"{name}_{figure}_ms"] / result[f"ours_{result[f'{name}_beside']}_{figure}_ms"]
-            assert result[f"{name}_{figure}_ratio"] == result[f"{name}_{figure}_ratio_12"] == pytest.approx(ratio)
+        for part in ("forward", "backward"):
+            ratio = result[f"{name}_{part}_ms"] / result[f"ours_{result[f'{name}_beside']}_{part}_ms"]
+            assert result[f"{name}_{part}_ratio"] == result[f"{name}_{part}_ratio_12"] == pytest.approx(ratio)
         assert f"{name}_memory_ratio" in result
     turned = {key: value for key, value in result.items() if key.endswith("_turned_error")}
     assert turned.pop("ours_coordinates_turned_error", 1.0) > 1e-3  # built to break the law
     assert max(turned.values()) < 1e-4
 
 
-def test_a_layer_that_is_not_equivariant_is_seen(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+def test_a_layer_that_is_not_equivariant_is_found(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
     layers, sizes = script("peer_layers"), script("surroundings").Sizes(scalars=8, channels=2, edges=4)
     fair, unfair = egnn(tmp_path / "a"), egnn(tmp_path / "b", "gates * offset * offset")
-    assert layers.turned_error(layers.egnn, sizes, fair, 12, 4) < 1e-5
-    assert layers.turned_error(layers.egnn, sizes, unfair, 12, 4) > 1e-3
+    assert layers.rotation_error(layers.egnn, sizes, fair, 12, 4) < 1e-5
+    assert layers.rotation_error(layers.egnn, sizes, unfair, 12, 4) > 1e-3
 
 
 def test_a_peer_that_is_unknown_or_not_there_is_refused(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_peer_that_is_unknown_or_not_there_is_refused(script: Callable[[str], 
     with pytest.raises(SystemExit):
         peers.main(["--peer", f"nosuch={tmp_path}"])
     with pytest.raises(SystemExit, match="is not there: give the root folder"):
-        layers.turned_error(layers.egnn, sizes, tmp_path, 12, 4)
+        layers.rotation_error(layers.egnn, sizes, tmp_path, 12, 4)
 
 
 @pytest.fixture

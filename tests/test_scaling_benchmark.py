@@ -1,4 +1,4 @@
-"""What a structure costs: figures that add up, and the keys that the README of the benchmarks names."""
+"""What a structure costs: numbers that add up, and the keys that the README of the benchmarks names."""
 
 from __future__ import annotations
 

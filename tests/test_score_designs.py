@@ -97,7 +97,7 @@ def test_a_structure_is_no_table(designs: Path, weights: str, name: str) -> None
     last = designs / name
     last.write_text("as it was")
     result = ranked(designs / "1bhl.pdb", last, "--weights", weights)
-    assert result.exit_code == 2 and "name the table last" in words_of(result)
+    assert result.exit_code == 2 and "name the table last" in message_of(result)
     assert last.read_text() == "as it was"
 
 
@@ -111,7 +111,7 @@ def test_a_structure_is_no_table(designs: Path, weights: str, name: str) -> None
 )
 def test_designs_or_table_missing(designs: Path, weights: str, last: str, message: str) -> None:
     result = ranked(designs / last, "--weights", weights)
-    assert result.exit_code == 2 and message in words_of(result)
+    assert result.exit_code == 2 and message in message_of(result)
 
 
 def test_the_reference_is_never_overwritten(designs: Path, tmp_path: Path, weights: str, examples: Path) -> None:
@@ -119,7 +119,7 @@ def test_the_reference_is_never_overwritten(designs: Path, tmp_path: Path, weigh
     shutil.copy(examples / "1bhl.pdb", reference)
     before = reference.read_bytes()
     result = ranked(designs, reference, "--reference", reference, "--weights", weights)
-    assert result.exit_code == 2 and "would be overwritten" in words_of(result)
+    assert result.exit_code == 2 and "would be overwritten" in message_of(result)
     assert reference.read_bytes() == before
 
 
@@ -129,6 +129,6 @@ def test_a_table_that_cannot_be_written_is_one_line(designs: Path, weights: str)
     assert "r.csv: cannot be written" in result.output and len(result.output.splitlines()) == 1
 
 
-def words_of(result: Result) -> str:
-    """What was said, without the frame and the line ends that the width of the terminal puts into it."""
+def message_of(result: Result) -> str:
+    """The message, without the frame and the line ends that the width of the terminal puts into it."""
     return " ".join(result.output.replace("│", " ").split())

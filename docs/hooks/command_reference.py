@@ -58,7 +58,7 @@ def cell(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Help in plain words as Markdown that shows the same words."""
+    """Help as plain text as Markdown that shows the same text."""
     return re.sub(r"([*_\[\]])", r"\\\1", text).replace("<", "&lt;")
 
 

@@ -1,4 +1,4 @@
-"""What `mkdocs build` needs beside docs/: pages made of files that stand elsewhere, and of the program itself.
+"""What `mkdocs build` needs apart from docs/: pages made of files that stand elsewhere, and of the program itself.
 
 mkdocs calls the functions `on_...` by their names. Nothing is copied into git: the change log, the model cards and the
 notebooks become pages when the site is built, and the command line's page is made from the commands.

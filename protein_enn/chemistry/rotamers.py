@@ -9,7 +9,7 @@ and halves for proline.
 from __future__ import annotations
 
 TABLE: dict[str, tuple[float, str]] = {
-    # Residue: limit of the log density (per degree of each angle), "share of 10,000, means, deviations; ...".
+    # Residue: limit of the log density (per degree of each angle), "parts of 10,000, means, deviations; ...".
     "ARG": (-38.03, (
         "830 -67 179 -179 177 9 11 13 23; 662 -69 -170 -65 -85 7 10 8 7; 652 -177 178 -177 179 10 12 12 20; "
         "583 -66 178 175 88 7 12 10 13; 558 -67 176 68 -173 10 16 11 19; 514 -66 -178 -67 170 10 14 13 23; "

@@ -1,4 +1,4 @@
-"""The audit of a reading in words: laid out in color on a terminal, as plain lines elsewhere."""
+"""The audit of a reading as text: laid out in color on a terminal, as plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -14,12 +14,13 @@ import typer
 
 from protein_enn.cli.options import Reading, Sharding
 from protein_enn.cli.output import Progress, check_writable, printable
+from protein_enn.io.formats.table import suffixes
 
 if TYPE_CHECKING:
     from protein_enn.structure import Structure
 
 Row = dict[str, Any]
-SUFFIXES = (".gz", ".pdb", ".ent", ".cif", ".mmcif", ".bcif", ".pdbx")
+SUFFIXES = (".gz", ".pdbx", *suffixes())
 STDIN = "-"
 EVERYTHING = Sharding()
 AUDIT_COLUMNS = ("audit_severity", "audit_findings")
@@ -74,8 +75,8 @@ def items(
     targets = [path for path in (*writes, sharding.failed) if path is not None]
     if sharding.failed is not None and [path.resolve() for path in targets].count(sharding.failed.resolve()) > 1:
         raise typer.BadParameter(f"--failed {sharding.failed}: another output has this name; write to another file")
-    others = [Item(str(path), path.name) for path in reads if path is not None]
-    if replaced := overwrites([*batch, *others], targets):
+    read = [Item(str(path), path.name) for path in reads if path is not None]
+    if replaced := overwrites([*batch, *read], targets):
         raise typer.BadParameter(f"the input {replaced} would be overwritten; write to another file")
     for target in targets:
         check_writable(target)

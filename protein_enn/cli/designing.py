@@ -177,6 +177,7 @@ def design(
     from protein_enn.scoring import design as design_structure
     from protein_enn.scoring.columns import run_of
     from protein_enn.scoring.fasta import fasta as fasta_text
+    from protein_enn.scoring.result import Provenance
 
     _check_outputs(output, fasta, joined, structures, probabilities)
     wishes = _wishes(temperature or [0.1], bias, bias_file, omit, omit_file)
@@ -185,8 +186,7 @@ def design(
     wishes |= {"free_links": free_links}
     batch = items(inputs, sharding, writes=[output, fasta], reads=[bias_file, omit_file])
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="design")
-    origin = {"weights": predictor.name, "weights_sha256": predictor.sha256, "condition": predictor.condition}
-    source = {"seed": seed, **origin}
+    source = {"seed": seed, **Provenance.of(predictor).row()}
     records: list[str] = []
 
     def work(item: Item, structure: Any) -> list[Row]:

@@ -11,6 +11,7 @@ import typer
 
 from protein_enn.cli.options import Failed
 from protein_enn.cli.output import Progress, check_writable, printable, stop, writing
+from protein_enn.io.formats.table import endings
 
 if TYPE_CHECKING:
     from protein_enn.io.fetch import Identifier, Outcome, RetryPolicy
@@ -20,15 +21,8 @@ SHOWN = 20
 _PANEL = "How a server is asked"
 
 
-class Format(StrEnum):
-    """What the files are in."""
-
-    cif_gz = "cif.gz"
-    cif = "cif"
-    pdb_gz = "pdb.gz"
-    pdb = "pdb"
-    bcif_gz = "bcif.gz"
-    bcif = "bcif"
+Format = StrEnum("Format", [(ending, ending) for ending in endings()])  # type: ignore[misc]
+"""What the files are in: each of `io.formats.table.FORMATS`, packed or not."""
 
 
 def fetch(
@@ -50,7 +44,7 @@ def fetch(
     ] = None,
     format: Annotated[
         Format, typer.Option(help="Format of the files. They are compressed or decompressed if need be.")
-    ] = Format.cif_gz,
+    ] = Format["cif.gz"],
     failed: Failed = None,
     link: Annotated[
         bool, typer.Option("--link", help="From a folder: make hard links if possible, not copies.")

@@ -156,7 +156,7 @@ def _inert(value: Any) -> Any:
 def write_rows(path: Path, rows: Sequence[Row], columns: Sequence[str], run: Row | None = None) -> None:
     """Write a CSV file with these columns; what is undefined stays empty, and no cell is a formula.
 
-    A table of scores comes with its `run` (`scoring.columns.run_of`): then its columns are explained beside it.
+    A table of scores comes with its `run` (`scoring.columns.run_of`): then a sidecar explains its columns.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -168,7 +168,7 @@ def write_rows(path: Path, rows: Sequence[Row], columns: Sequence[str], run: Row
 
 
 def write_description(table: Path, columns: Sequence[str], run: Row) -> None:
-    """Write what the columns of a table of scores mean, and its run, to `NAME.columns.json` beside it."""
+    """Write what the columns of a table of scores mean, and its run, to its sidecar `NAME.columns.json`."""
     from protein_enn.scoring.columns import description, sidecar
 
     write_json(sidecar(table), description(columns, run))

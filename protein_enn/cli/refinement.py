@@ -25,6 +25,7 @@ from protein_enn.cli.options import (
 )
 from protein_enn.cli.options_from import in_dashes, options_from
 from protein_enn.cli.output import deliver, json_text, untimed
+from protein_enn.io.formats.table import FORMATS, endings
 from protein_enn.refinement import RefineOptions
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ SHOWN = (
 )  # fmt: skip
 WHEN = ("before", "after")
 TABLE = "refine.csv"
-FORMAT_SUFFIX = {"pdb": ".pdb", "mmcif": ".cif", "bcif": ".bcif"}
 
 
 @options_from(RefineOptions)
@@ -94,7 +94,7 @@ def refine(
 
 def _check_targets(batch: list[Item], options: RefineOptions, output: Path, reading: Reading) -> None:
     """typer.BadParameter where what is written could replace what is read."""
-    targets = [output / f"{i.name}{s}{gz}" for i in batch for s in FORMAT_SUFFIX.values() for gz in ("", ".gz")]
+    targets = [output / f"{item.name}.{ending}" for item in batch for ending in endings()]
     targets += [output / f"{i.name}.refinement.json" for i in batch] + [output / TABLE]
     if reading.all_models and output.is_dir():
         targets += output.glob("*_model*")
@@ -134,7 +134,7 @@ def output_suffix(structure: Structure, reading: Reading, path: str, *, copied: 
     An assembly, or a unit that was `copied`, is written as mmCIF: its chains have longer names than PDB files can hold.
     """
     kind = "mmcif" if copied or reading.assembly is not None else structure.audit.format
-    return FORMAT_SUFFIX[kind] + (".gz" if path.lower().endswith(".gz") else "")
+    return FORMATS[kind].suffix + (".gz" if path.lower().endswith(".gz") else "")
 
 
 def row_of(refinement: Refinement, record: dict[str, Any]) -> Row:

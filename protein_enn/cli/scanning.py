@@ -96,6 +96,7 @@ def scan(
     mutation stabilizes. A whole scan prints the best mutations and writes all.
     """
     from protein_enn.scoring.columns import run_of, sidecar
+    from protein_enn.scoring.result import Provenance
 
     if mutant_file is not None and output is not None and _is_one_of(mutant_file, [output, sidecar(output)]):
         raise typer.BadParameter(f"{mutant_file} is an input and would be overwritten; write to another file")
@@ -103,8 +104,7 @@ def scan(
     if named and matrix:
         raise typer.BadParameter("--matrix is of a whole scan: leave out --mutant and --mutant-file")
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="scan")
-    origin = {"weights": predictor.name, "weights_sha256": predictor.sha256, "condition": predictor.condition}
-    run_columns = {"estimator": estimator.value, **origin}
+    run_columns = {"estimator": estimator.value, **Provenance.of(predictor).row()}
 
     def work(item: Item, structure: Structure) -> list[Row]:
         where = {"name": item.name, "file": item.path, **run_columns, "error": None}

@@ -132,6 +132,7 @@ def score(
     from protein_enn.scoring import interface_score
     from protein_enn.scoring import score as score_structure
     from protein_enn.scoring.columns import run_of
+    from protein_enn.scoring.result import Provenance
 
     chosen = {"chains": per_chain, "interface": interface is not None, "ensemble": ensemble}
     if sum(chosen.values()) > 1:
@@ -163,8 +164,7 @@ def score(
         return [{**scored.row(), **part, **here} for part in (scored.chains() if per_chain else [{}])]
 
     def failed(item: Item, error: str) -> Row:
-        origin = {"weights": predictor.name, "weights_sha256": predictor.sha256, "condition": predictor.condition}
-        return {**failure(item, error), "mode": mode.value, "seed": seed, **origin}
+        return {**failure(item, error), "mode": mode.value, "seed": seed, **Provenance.of(predictor).row()}
 
     rows = run(batch, reading, work, failed)
     if ensemble:

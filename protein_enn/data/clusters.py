@@ -55,7 +55,7 @@ def choose(method: str, identity: float = IDENTITY) -> Clustering:
         raise ValueError(f"identity is {identity}: clusters need a fraction above 0 and up to 1, such as 0.3")
     program = shutil.which("mmseqs")
     if method == "mmseqs" and program is None:
-        raise ValueError("mmseqs is not on the PATH: install mmseqs2, or cluster by words (--cluster words)")
+        raise ValueError("mmseqs is not on the PATH: install mmseqs2, or cluster by k-mers (--cluster words)")
     if method == "words" or program is None:
         return Clustering("words", KMER_VERSION, identity)
     return Clustering("mmseqs", _run([program, "version"]).strip(), identity)
@@ -141,8 +141,8 @@ def _run(command: list[str]) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
-        raise ValueError(f"mmseqs cannot be run ({error}); cluster by words (--cluster words)") from error
+        raise ValueError(f"mmseqs cannot be run ({error}); cluster by k-mers (--cluster words)") from error
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise ValueError(f"mmseqs failed with status {done.returncode}: {last}; or cluster by words (--cluster words)")
+        raise ValueError(f"mmseqs failed with status {done.returncode}: {last}; or cluster by k-mers (--cluster words)")
     return done.stdout

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from protein_enn.predictor import Predictor
+from protein_enn.scoring.result import Provenance
 from protein_enn.training.tasks.design import DesignTask
 
 Item = TypeVar("Item")
@@ -24,12 +25,7 @@ def provenance(predictor: Predictor, data: Path, split: str) -> dict[str, str | 
     split
         Of the data.
     """
-    return {
-        "weights": predictor.name,
-        "weights_sha256": predictor.sha256,
-        "condition": predictor.condition,
-        "data": f"{Path(data).resolve().name}/{split}",
-    }
+    return {**Provenance.of(predictor).row(), "data": f"{Path(data).resolve().name}/{split}"}
 
 
 def model_facts(predictor: Predictor) -> dict[str, Any]:

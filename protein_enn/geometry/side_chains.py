@@ -102,7 +102,7 @@ def complete_side_chains(
 
 
 def _in_frames(residues: Int[Tensor, "n"], chi: Float[Tensor, "n 4"]) -> Float[Tensor, "n 10 3"]:
-    """Each atom relative to c: along b -> c, across it towards a, and perpendicular to both."""
+    """Each atom relative to c: along b -> c, across it toward a, and perpendicular to both."""
     table = topology(chi.device)
     torsion, ahead, across = table.placement[residues].to(chi.dtype).unbind(-1)
     torsion = torsion + torch.cat([torch.zeros_like(chi[:, :1]), chi], 1).gather(1, table.chi[residues])

@@ -18,7 +18,7 @@ from protein_enn.geometry.superposition import moved, rmsd, superpose
 from protein_enn.structure import Structure
 
 ALIKE = 0.9
-"""Chains are copies if they have this share of the equal residues of the pair that was joined by sequence."""
+"""Chains are copies if they have this fraction of the equal residues of the pair that was joined by sequence."""
 MOST_CHAINS = 24
 """With more chains the assignment by sequence alone is kept: it would take too long."""
 
@@ -49,11 +49,11 @@ def _around(
     x, y = _traces(model, native, *pairs[anchor])
     if len(x) < 3:
         return {}
-    turn, shift = superpose(x, y)
+    rotation, shift = superpose(x, y)
     distance = {}
     for pair in sorted(allowed):
         x, y = _traces(model, native, *pairs[pair])
-        distance[pair] = float((moved(x, turn, shift).mean(0) - y.mean(0)).norm()) if len(x) else float("inf")
+        distance[pair] = float((moved(x, rotation, shift).mean(0) - y.mean(0)).norm()) if len(x) else float("inf")
     distance[anchor] = -1.0
     found: dict[int, int] = {}
     for a, b in sorted(distance, key=lambda pair: distance[pair]):

@@ -1,6 +1,6 @@
 """How far bond lengths and angles are from their ideal values; chirality and peptide bonds that are wrong.
 
-The tables are laid out once, one row of atoms for each residue type, so that all residues are judged in a few
+The tables are laid out once, one row of atoms for each residue type, so that all residues are checked in a few
 operations. A value across a peptide bond belongs to the residue that gives the N: in the tables, slots 0..36 are the
 atoms of the residue before and 37..73 those of the residue itself.
 """

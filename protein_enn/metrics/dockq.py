@@ -1,8 +1,8 @@
-"""DockQ: how well the interface of two chains is modelled, 0 to 1 (Basu & Wallner (2016) PLoS ONE 11:e0161879).
+"""DockQ: how well the interface of two chains is modeled, 0 to 1 (Basu & Wallner (2016) PLoS ONE 11:e0161879).
 
     DockQ = (Fnat + 1 / (1 + (iRMSD / 1.5 Å)^2) + 1 / (1 + (LRMSD / 8.5 Å)^2)) / 3
 
-Fnat: share of the native contacts (residues of the two chains with heavy atoms within 5 Å) that the model has too; a
+Fnat: fraction of the native contacts (residues of the two chains with heavy atoms within 5 Å) that the model has too; a
 contact of a residue that the model lacks is lost. iRMSD: of the backbone (N, CA, C, O) of the interface (residues with
 a heavy atom within 10 Å of the other chain in the native) after its superposition. LRMSD: of the backbone of the
 ligand, the shorter chain, after superposition of the receptor's. Quality classes of that paper: acceptable from 0.23,
@@ -33,7 +33,7 @@ LIGAND_SCALE = 8.5
 
 @dataclass(frozen=True)
 class Interface:
-    """The figures of one interface; chains by their author ids."""
+    """The metrics of one interface; chains by their author ids."""
 
     native_chains: tuple[str, str]  # receptor (the longer one), ligand
     model_chains: tuple[str, str]
@@ -68,7 +68,7 @@ def dockq(model: Structure, native: Structure, matched: tuple[Int[Tensor, "m"], 
 def _interface(
     model: Structure, native: Structure, ours: Int[Tensor, "n"], receptor: int, ligand: int
 ) -> Interface | None:
-    """The figures of two native chains; None if they do not touch, or too little of them is in the model."""
+    """The metrics of two native chains; None if they do not touch, or too little of them is in the model."""
     sides = [(native.chains == chain).nonzero()[:, 0] for chain in (receptor, ligand)]
     wanted = contacts(native, sides[0], sides[1], CONTACT)
     if not wanted:

@@ -68,7 +68,7 @@ def best_naming(
 ) -> Float[Tensor, "n 37 3"]:
     """The model with interchangeable atoms named, residue by residue, as agrees better with the native.
 
-    Agreement is the lDDT of the residue's ambiguous atoms towards all unambiguous atoms of other residues, so that
+    Agreement is the lDDT of the residue's ambiguous atoms toward all unambiguous atoms of other residues, so that
     the choices do not depend on each other.
     """
     partner = exchanges().to(residues.device)[residues]  # (n, 37): the slot that each atom may trade names with
@@ -79,9 +79,9 @@ def best_naming(
         return model
     swapped = model.gather(1, partner[..., None].expand(-1, -1, 3))
     rows, columns = ambiguous.nonzero()[:, 0], (present & ~swappable)
-    towards = (native[columns], columns.nonzero()[:, 0], model[columns])
-    as_named, _ = _kept(model[ambiguous], native[ambiguous], rows, *towards)
-    as_swapped, _ = _kept(swapped[ambiguous], native[ambiguous], rows, *towards)
+    toward = (native[columns], columns.nonzero()[:, 0], model[columns])
+    as_named, _ = _kept(model[ambiguous], native[ambiguous], rows, *toward)
+    as_swapped, _ = _kept(swapped[ambiguous], native[ambiguous], rows, *toward)
     gain = as_named.new_zeros(len(residues)).index_add_(0, rows, as_swapped - as_named)
     return torch.where((gain > 0)[:, None, None] & ambiguous[..., None], swapped, model)
 

@@ -3,7 +3,7 @@
 A group's plane is the one of least squares through its atoms; the group is an outlier if an atom is farther from it
 than 4 standard deviations of 0.02 Å, the value that the CCP4 monomer library gives to its planes (Vagin et al. (2004)
 Acta Cryst. D60:2184). Judged are the rings of His, Phe, Trp and Tyr, the guanidinium group of Arg, the carboxyl groups
-of Asp and Glu, the amides of Asn and Gln, and the carbonyl carbon of a peptide bond with its three neighbours (CA, C, O
+of Asp and Glu, the amides of Asn and Gln, and the carbonyl carbon of a peptide bond with its three neighbors (CA, C, O
 and the next N; the twist about the bond is omega's matter). Atoms that hang on a ring are left out: they do bend away.
 """
 

@@ -1,7 +1,7 @@
 """Ramachandran outliers: backbone dihedrals (phi, psi) that well-determined proteins hardly ever have.
 
 The regions are our own, coarser than MolProbity's, and were counted over 247 X-ray structures of the Protein Data
-Bank with a resolution of 1.7 Å or better: 63,136 residues whose N, CA and C have B <= 30 Å^2 and whose neighbours are
+Bank with a resolution of 1.7 Å or better: 63,136 residues whose N, CA and C have B <= 30 Å^2 and whose neighbors are
 bonded. For each class, phi and psi were counted in cells of 2 degrees (glycine together with its mirror image),
 smoothed by a periodic Gaussian (sigma 6 degrees, 8 for all but the general class), and the density was cut where the
 densest part holds 99.8 % of the residues (99.5 % for all but the general class). The tables hold, on a grid of

@@ -1,13 +1,13 @@
-"""Rotamers: how likely the chi angles of a side chain are, and which are hardly ever seen in good structures.
+"""Rotamers: how likely the chi angles of a side chain are, and which are rare in good structures.
 
-The density of the chi angles of one residue type is a mixture over its rotamers r, with a Gaussian on the circle for
-each angle:
+The density of the chi angles of one residue type is a mixture over its rotamers r of weights w, with a Gaussian on
+the circle for each angle:
 
-    p(chi) = sum_r share_r prod_k N(d(chi_k, mean_rk); 0, deviation_rk)      d: difference on the circle, degrees
+    p(chi) = sum_r w_r prod_k N(d(chi_k, mean_rk); 0, deviation_rk)      d: difference on the circle, degrees
 
 The components were counted over good X-ray structures by `scripts/count_rotamers.py` (`rotamer_table`). It does not
-depend on phi and psi. An outlier has a density below that of 99.7 % of the residues counted, MolProbity's share (Chen
-et al. (2010) Acta Cryst. D66:12); the density is our own and coarser than MolProbity's. Chi angles whose last two atoms
+depend on phi and psi. An outlier has a density below that of 99.7 % of the residues counted, as in MolProbity (Chen et
+al. (2010) Acta Cryst. D66:12); the density is our own and coarser than MolProbity's. Chi angles whose last two atoms
 may be exchanged (Asp, Glu, Phe, Tyr) have a period of 180 degrees.
 """
 
@@ -43,7 +43,7 @@ class _Table(NamedTuple):
 
     chi: Float[Tensor, "types r 4"]
     weight: Float[Tensor, "types r 4"]  # 1 / deviation, 0 for angles that do not exist
-    offset: Float[Tensor, "types r"]  # log of the share and of the Gaussians' norms; -inf pads
+    offset: Float[Tensor, "types r"]  # log of the fraction and of the Gaussians' norms; -inf pads
     period: Float[Tensor, "types 4"]
     angles: Int[Tensor, "types"]
     limit: Float[Tensor, "types"]

@@ -1,4 +1,4 @@
-"""Figures of merit of predicted sequences."""
+"""Metrics of predicted sequences."""
 
 from __future__ import annotations
 

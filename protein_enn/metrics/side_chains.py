@@ -38,7 +38,7 @@ def chi_errors(model: Structure, native: Structure) -> Float[Tensor, "n 4"]:
     Returns
     -------
     Tensor
-        |difference| of each chi angle, degrees, half a turn at most; nan where one is not known.
+        |difference| of each chi angle, degrees, 180 at most; nan where one is not known.
     """
     ours, theirs = (torch.rad2deg(chi_angles(s.positions, s.present, native.residues)) for s in (model, native))
     period = _periods()[native.residues].to(ours.dtype)
@@ -59,7 +59,7 @@ def chi_fraction(errors: Float[Tensor, "n k"], tolerance: float = TOLERANCES[0])
     Returns
     -------
     float or None
-        0 to 1, None where there is no residue to judge.
+        0 to 1, None where there is no residue to compare.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def chi_accuracy(errors: Float[Tensor, "n 4"]) -> dict[str, float | None]:
     -------
     dict
         ``chi1_accuracy``, ``chi12_accuracy``, and the same within 40 degrees: ``chi1_accuracy_40``,
-        ``chi12_accuracy_40``. None where there is no residue to judge.
+        ``chi12_accuracy_40``. None where there is no residue to compare.
     """
     record: dict[str, float | None] = {}
     for tolerance in TOLERANCES:

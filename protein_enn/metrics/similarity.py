@@ -32,7 +32,7 @@ def tm_scale(length: int) -> float:
 
 @torch.no_grad()
 def tm_score(model: Float[Tensor, "n 3"], native: Float[Tensor, "n 3"], length: int | None = None) -> float:
-    """TM-score (0 to 1) of matched CA atoms, normalised by `length`, the residues of the native (n if None)."""
+    """TM-score (0 to 1) of matched CA atoms, normalized by `length`, the residues of the native (n if None)."""
     length = len(native) if length is None else length
     scale = tm_scale(length)
 
@@ -75,7 +75,7 @@ def _fragments(n: int) -> Iterator[Float[Tensor, "s n"]]:
 
 
 def _best(model: Tensor, native: Tensor, cutoff: float, value: Value) -> float:
-    """The largest value met in the iterations from all fragments."""
+    """The largest value found in the iterations from all fragments."""
     if len(model) < 3:
         raise ValueError(f"a superposition needs three matched atoms or more, not {len(model)}")
     model, native = model.double().cpu(), native.double().cpu()

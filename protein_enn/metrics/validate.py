@@ -23,14 +23,14 @@ def validate(
     """Stereochemistry of a model and, given a native, how near the model comes to it; ready for JSON.
 
     Residues are matched by sequence (`match_residues`), copies of a chain as they fit best. Lengths are Å; the other
-    figures are fractions from 0 to 1, None where nothing can be compared. TM-score and GDT are normalised by the
+    metrics are fractions from 0 to 1, None where nothing can be compared. TM-score and GDT are normalized by the
     residues of the native that have a CA; `dockq` is the mean over the native's interfaces that the model has;
     `side_chain_rmsd` the mean over residues. A model chain limits the stereochemistry too. ValueError for a chain that
     is not there.
     """
-    judged = model if model_chain is None else model.chain(model_chain)
-    record: dict[str, str | int | float | None] = {"name": model.name, "residues": len(judged)}
-    record |= stereochemistry(judged).summary()
+    assessed = model if model_chain is None else model.chain(model_chain)
+    record: dict[str, str | int | float | None] = {"name": model.name, "residues": len(assessed)}
+    record |= stereochemistry(assessed).summary()
     if native is None:
         return record
     i, j = match_residues(model, native, model_chain, native_chain, copies=True)

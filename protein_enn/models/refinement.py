@@ -25,7 +25,7 @@ from protein_enn.settings import Settings
 from protein_enn.structure import Structure
 
 LEAST_ERROR = 0.02
-"""Å: errors below it are learned and predicted as this."""
+"""Å: errors below it are trained on and predicted as this."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,8 +59,8 @@ def rotated_features(values: Float[Tensor, "n d"], irreps: str, rotation: Float[
 
     Examples
     --------
-    >>> half_turn = torch.diag(torch.tensor([-1.0, -1.0, 1.0]))
-    >>> rotated_features(torch.tensor([[5.0, 1.0, 2.0, 3.0]]), "1x0e + 1x1o", half_turn).round().tolist()
+    >>> rotation = torch.diag(torch.tensor([-1.0, -1.0, 1.0]))
+    >>> rotated_features(torch.tensor([[5.0, 1.0, 2.0, 3.0]]), "1x0e + 1x1o", rotation).round().tolist()
     [[5.0, -1.0, -2.0, 3.0]]
     """
     values, parts, start = values.double(), [], 0

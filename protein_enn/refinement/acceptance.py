@@ -1,9 +1,9 @@
 """Do no harm: what of a proposed refinement may be kept.
 
-The input is candidate 0. Residues with clashes or covalent outliers, and those beside them, may move as little as
+The input is candidate 0. Residues with clashes or covalent outliers, and those adjacent to them, may move as little as
 idealizes them; others only if the proposal is expected to raise their lDDT. What moves is projected onto ideal
 geometry. Then any residue with an outlier that the input did not have goes half of the way, then is only idealized,
-then stays where it was, together with those beside and around it where it cannot yield by itself. This repeats until no
+then stays where it was, together with adjacent and near ones where it cannot yield by itself. This repeats until no
 residue has a new outlier (of torsions: no residue whose bonds and angles were sound) and no count of outliers (of
 Ramachandran outliers: no fraction) is larger than in the input; if that cannot be had, everything stays as it was.
 """
@@ -198,7 +198,7 @@ class _Moves:
 
     def take_back(self, candidate: Structure, new: dict[str, Tensor], attempt: int) -> None:
         """Residues with new outliers go half of the way, then are only idealized, then stay as they were; in later
-        rounds those beside them too, in the last ones all around."""
+        rounds the adjacent ones too, in the last ones all around."""
         symmetry, rounds = self.acceptance.symmetry, self.acceptance.criteria.rounds
         firm, wide = attempt >= rounds // 3, attempt - (rounds - len(REACHES))
         taken = torch.zeros_like(self.active)

@@ -2,7 +2,7 @@
 
 CA traces are lists of points. Heavy atoms are packed: whole numbers of a small unit, in base64:
 
-    unit    Å, 0.01 or, for a structure more than 327 Å from its centre to its rim, a multiple of that
+    unit    Å, 0.01 or, for a structure more than 327 Å from its center to its rim, a multiple of that
     origin  Å, three numbers; a place is origin + unit * (x, y, z)
     counts  atoms of each of the n residues: n bytes
     slots   of each of the m atoms, its index in `chemistry.ATOMS`: m bytes

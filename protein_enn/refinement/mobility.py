@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.refinement.options import HOLD_WORDS
+from protein_enn.refinement.options import HOLD_COLUMNS
 from protein_enn.structure import Structure
 from protein_enn.structure.selection import SelectionError, select
 
@@ -133,7 +133,7 @@ def restraint_weights(structure: Structure, hold: Tensor | str | Path | None) ->
         weights = hold.detach().float().cpu()
     elif not isinstance(hold, (str, Path)):
         raise ValueError(f'hold is {hold!r}: give "plddt", "b_factor", a CSV file, or a tensor of 0..1, one a residue')
-    elif str(hold) in HOLD_WORDS:
+    elif str(hold) in HOLD_COLUMNS:
         return _from_b_factors(structure, str(hold))
     else:
         weights = _from_table(structure, Path(hold))

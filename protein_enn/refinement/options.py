@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from protein_enn.geometry.symmetry.symmetry import Symmetry
 
 WHAT_MOVES, HOW = "What may move", "How it is refined"
-HOLD_WORDS = ("plddt", "b_factor")
-SYMMETRY_WORDS = ("detect", "assembly")
+HOLD_COLUMNS = ("plddt", "b_factor")
+SYMMETRY_NAMES = ("detect", "assembly")
 RELAX_NEEDS = ("openmm", "pdbfixer")
 
 
@@ -69,7 +69,7 @@ class RefineOptions:
         metadata={
             "type": str,
             "panel": WHAT_MOVES,
-            "help": "Residues that stay, in the same words: 'chain B, A:52B'.",
+            "help": "Residues that stay, in the same grammar: 'chain B, A:52B'.",
         },
     )
     hold: str | Path | Float[Tensor, "n"] | None = field(
@@ -128,7 +128,7 @@ class RefineOptions:
     )
     relax: bool = field(
         default=False,
-        metadata={"panel": HOW, "help": "End with a restrained minimisation in OpenMM (pip install .[relax])."},
+        metadata={"panel": HOW, "help": "End with a restrained minimization in OpenMM (pip install .[relax])."},
     )
 
     def changed(self, changes: Mapping[str, Any]) -> RefineOptions:
@@ -163,7 +163,7 @@ class RefineOptions:
             raise ValueError(f"`max_seconds` {self.max_seconds:g}: give a time above 0")
         if "hold" in self.files and not self.files["hold"].is_file():
             raise ValueError(
-                f"`hold` {self.hold}: neither {' nor '.join(HOLD_WORDS)} nor a file with the columns residue,hold"
+                f"`hold` {self.hold}: neither {' nor '.join(HOLD_COLUMNS)} nor a file with the columns residue,hold"
             )
         self._check_symmetry()
         if self.steps == 0 and (self.relax or self.candidates > 1):
@@ -177,16 +177,16 @@ class RefineOptions:
 
         if self.symmetry is not None and self.copies is not None:
             raise ValueError("`copies` brings its own symmetry: leave out `symmetry`")
-        if isinstance(self.symmetry, str) and self.symmetry.strip().lower() not in SYMMETRY_WORDS:
+        if isinstance(self.symmetry, str) and self.symmetry.strip().lower() not in SYMMETRY_NAMES:
             try:
                 parse_group(self.symmetry)
             except ValueError as error:
-                raise ValueError(f"`symmetry`: {error}; or {', '.join(SYMMETRY_WORDS)}") from error
+                raise ValueError(f"`symmetry`: {error}; or {', '.join(SYMMETRY_NAMES)}") from error
 
     @property
     def files(self) -> dict[str, Path]:
         """The files in which options are given, by option."""
-        hold = self.hold if isinstance(self.hold, str | Path) and str(self.hold) not in HOLD_WORDS else None
+        hold = self.hold if isinstance(self.hold, str | Path) and str(self.hold) not in HOLD_COLUMNS else None
         given = {"hold": hold, "copies": self.copies}
         return {name: Path(path) for name, path in given.items() if path is not None}
 

@@ -24,7 +24,7 @@ class Prepared:
     base: Structure  # what is refined: the input with missing atoms added and copies made alike
     rebuilt: tuple[int, ...]  # residues that got missing atoms
     symmetry: Symmetry | None
-    notes: tuple[str, ...]  # in words: what it took to make copies alike
+    notes: tuple[str, ...]  # what it took to make copies alike
     mobility: Mobility  # the same for all copies
 
 

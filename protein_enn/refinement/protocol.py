@@ -43,7 +43,7 @@ def refine(
 
     Never more clashes, bond, angle, planarity, omega, chirality, rotamer or Ramachandran outliers than before (of the
     last the fraction counts), and in no residue a new kind of them. One exception: where a bond or angle of the residue
-    or of one beside it was wrong, planarity, omega, rotamer and Ramachandran told nothing: an outlier there is not new.
+    or of an adjacent one was wrong, planarity, omega, rotamer and Ramachandran do not count: an outlier is not new.
     "Before" is the input, with the atoms that `rebuild` adds and the copies that `copies` and `symmetry` make alike.
     Those are all that zero steps do; without them they give back the input's coordinates.
 
@@ -66,7 +66,7 @@ def refine(
     Returns
     -------
     Refinement
-        The refined structure beside its input, with what was done to each residue, and why.
+        The refined structure and its input, with what was done to each residue, and why.
 
     Raises
     ------
@@ -226,7 +226,7 @@ class _Protocol:
         return best.noted(fall)
 
     def result(self, best: _Candidate, before: Quality, candidates: list[_Candidate]) -> Refinement:
-        """The best candidate beside the input, with the status and the reason of every residue."""
+        """The best candidate and the input, with the status and the reason of every residue."""
         decision, given, symmetry = best.decision, self.prepared.input, self.symmetry
         same = self.base is given
         displacement = _displacement(given, decision.positions)

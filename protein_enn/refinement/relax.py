@@ -1,8 +1,8 @@
-"""Restrained energy minimisation with OpenMM: the classical baseline, and an optional last step of a refinement.
+"""Restrained energy minimization with OpenMM: the classical baseline, and an optional last step of a refinement.
 
 Amber14 (ff14SB: Maier et al. (2015) J. Chem. Theory Comput. 11:3696) in vacuum, hydrogens added at pH 7, every heavy
 atom held where it was by k |x - x0|^2 / 2 with k = 10 kcal/mol/Å^2, as AlphaFold relaxes its models (Jumper et al.
-(2021) Nature 596:583, suppl. 1.8.6). Minimised by L-BFGS. OpenMM and PDBFixer are the extra `relax`.
+(2021) Nature 596:583, suppl. 1.8.6). Minimized by L-BFGS. OpenMM and PDBFixer are the extra `relax`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn.refinement.options import RELAX_NEEDS
-from protein_enn.refinement.relax_model import force_field_model, minimised, segments, standard
+from protein_enn.refinement.relax_model import force_field_model, minimized, segments, standard
 from protein_enn.structure import KINDS, Structure
 
 STIFFNESS = 10.0
@@ -52,10 +52,10 @@ def relaxation(
     mobility: Float[Tensor, "n 37"] | None = None,
     cutoff: float | None = None,
 ) -> Relaxation:
-    """Minimise the energy of the protein, each heavy atom held near where it is.
+    """Minimize the energy of the protein, each heavy atom held near where it is.
 
     Missing side-chain atoms and terminal oxygens are added for the force field and not given back. Where a peptide
-    bond is missing a chain ends, with charged ends. Atoms that are not protein are not seen: look at the result.
+    bond is missing a chain ends, with charged ends. Atoms that are not protein are ignored: look at the result.
 
     Args:
         structure: needs two residues or more with N, CA and C that a peptide bond joins.
@@ -74,22 +74,22 @@ def relaxation(
     runs = segments(structure)
     if not runs:
         raise ValueError(f"{structure.name}: nothing to relax: no peptide bond joins residues that have N, CA and C")
-    seen = torch.zeros(len(structure), dtype=torch.bool)
-    seen[[i for run in runs for i in run]] = True
-    held = seen & ~standard(structure)
-    free = (seen & ~held)[:, None] & structure.present
+    modeled = torch.zeros(len(structure), dtype=torch.bool)
+    modeled[[i for run in runs for i in run]] = True
+    held = modeled & ~standard(structure)
+    free = (modeled & ~held)[:, None] & structure.present
     free = free.float() if mobility is None else free * mobility.cpu()
     model = force_field_model(structure, runs, threads)
-    positions, before, after = minimised(
+    positions, before, after = minimized(
         model, structure, free, stiffness=stiffness, iterations=iterations, threads=threads, cutoff=cutoff
     )
     if not (math.isfinite(after) and bool(positions.isfinite().all())):
-        raise ValueError(f"{structure.name}: the energy is not finite after minimisation: do atoms lie on one another?")
+        raise ValueError(f"{structure.name}: the energy is not finite after minimization: do atoms lie on one another?")
     return Relaxation(
         structure=structure.with_positions(positions),
         energy_before=before,
         energy_after=after,
-        left_out=(*_ids(structure, ~seen), *_outside(structure)),
+        left_out=(*_ids(structure, ~modeled), *_outside(structure)),
         held=_ids(structure, held),
         seconds=time.perf_counter() - start,
     )

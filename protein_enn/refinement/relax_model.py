@@ -21,7 +21,7 @@ FORCE_FIELD = "amber14-all.xml"
 PH = 7.0
 SEED = 1  # of the places tried for missing atoms and hydrogens
 NM = 0.1
-"""Nanometres per Å."""
+"""Nanometers per Å."""
 KCAL = 4.184
 """kJ per kcal."""
 SAME_ATOMS = frozenset(("ASH", "CYM", "CYX", "GLH", "HID", "HIE", "HIP", "HSD", "HSE", "HSP", "LYN", "MSE"))
@@ -79,7 +79,7 @@ def force_field_model(structure: Structure, runs: list[list[int]], threads: int 
     modeller = app.Modeller(fixer.topology, fixer.positions)
     field = app.ForceField(FORCE_FIELD)
     drawn = random.getstate()
-    random.seed(SEED)  # Modeller scatters the hydrogens with Python's own generator before it minimises
+    random.seed(SEED)  # Modeller scatters the hydrogens with Python's own generator before it minimizes
     try:
         modeller.addHydrogens(field, pH=PH, platform=platform(threads))
     except Exception as error:  # OpenMM raises ValueError, KeyError and its own, by where it fails
@@ -129,7 +129,7 @@ def _template(structure: Structure, i: int) -> str:
     return name if name != "UNK" else "ALA" if structure.present[i, chemistry.CB] else "GLY"
 
 
-def minimised(
+def minimized(
     model: ForceFieldModel,
     structure: Structure,
     mobility: Float[Tensor, "n 37"],

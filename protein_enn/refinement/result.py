@@ -25,7 +25,7 @@ STATUS = ("moved", "kept", "reverted")
 
 @dataclass(frozen=True, eq=False)
 class Refinement:
-    """A refined structure beside its input; n residues.
+    """A refined structure and its input; n residues.
 
     Confidence is the predicted all-heavy-atom lDDT, 0..1; error the predicted mean error (Å) of the atoms around a
     residue in its frame. Both are what the network says of the input and of the result as it is given; nan where it
@@ -45,7 +45,7 @@ class Refinement:
     geometry_after: Stereochemistry
     rebuilt: tuple[str, ...]  # residues that got missing side-chain atoms
     symmetry: str  # "C3", "" where none was asked for
-    notes: tuple[str, ...]  # in words: what it took to make copies alike, a predicted lDDT that fell
+    notes: tuple[str, ...]  # what it took to make copies alike, a predicted lDDT that fell
     symmetry_deviation: float | None  # Å, of the result from its operators
     candidates: tuple[float, ...]  # mean predicted lDDT of each
     weights: str

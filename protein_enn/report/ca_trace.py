@@ -40,7 +40,7 @@ so that a residue can have all three."""
 
 @dataclass(frozen=True)
 class View:
-    """Both traces of n residues in the units of the picture: x to the right, y down, z towards the viewer."""
+    """Both traces of n residues in the units of the picture: x to the right, y down, z toward the viewer."""
 
     before: list[Point | None]
     after: list[Point | None]

@@ -13,7 +13,7 @@ CLASSES = {"error": "error", "error|warning": "warning or worse", "error|warning
 def filters(
     table: str, keys: Sequence[str], headers: Sequence[str], numeric: Sequence[bool], severity: str | None = None
 ) -> Markup:
-    """Controls of the `tables.sortable` of that name, filled and minded by the page's script; unseen without it.
+    """Controls of the `tables.sortable` of that name, filled and minded by the page's script; hidden without it.
 
     `numeric` says which columns hold numbers, for the range; `severity` is the key of a column of severities.
     """
@@ -55,4 +55,4 @@ def _labeled(label: str, field: Markup, class_: str | None = None) -> Markup:
 def _hint(keys: Sequence[str], numeric: Sequence[bool]) -> str:
     """An example of a condition with a column that is there."""
     named = [key for key, n in zip(keys, numeric, strict=True) if n and key.isidentifier() and key != "rank"]
-    return f"words, {named[0]}<8, …" if named else "words"
+    return f"text, {named[0]}<8, …" if named else "text"

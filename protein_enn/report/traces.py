@@ -32,13 +32,13 @@ def points_of(values: object, n: int) -> list[Point | None]:
 
 
 def view_of(points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "3"], Float[Tensor, "3 3"]]:
-    """Centre and axes (rows: to the right, up, to the viewer) of the view that shows most of the points.
+    """Center and axes (rows: to the right, up, to the viewer) of the view that shows most of the points.
 
     The axes are the principal ones, the longest to the right. The end of an axis with the longer tail points right or
     up, where there is none that of the first point; the third axis makes them right-handed: never a mirror image.
     """
-    centre = points.mean(0)
-    apart = points - centre
+    center = points.mean(0)
+    apart = points - center
     _, vectors = torch.linalg.eigh(apart.mT @ apart)
     axes = vectors.mT.flip(0).clone()
     for k in (0, 1):
@@ -47,23 +47,23 @@ def view_of(points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "3"], Float[Ten
         if float(tail if tail.abs() > LOPSIDED else along[0]) < 0:
             axes[k] = -axes[k]
     axes[2] = torch.linalg.cross(axes[0], axes[1])
-    return centre, axes
+    return center, axes
 
 
 def projected(before: list[Point | None], after: list[Point | None]) -> tuple[list[Point | None], list[Point | None]]:
-    """Both traces as the view of the first shows them: x to the right, y up, z towards the viewer, Å."""
+    """Both traces as the view of the first shows them: x to the right, y up, z toward the viewer, Å."""
     known = [point for point in before if point is not None]
     if not known:
         return before, after
-    centre, axes = view_of(torch.tensor(known, dtype=torch.float64))
+    center, axes = view_of(torch.tensor(known, dtype=torch.float64))
 
-    def turned(points: list[Point | None]) -> list[Point | None]:
+    def rotated(points: list[Point | None]) -> list[Point | None]:
         there = [i for i, point in enumerate(points) if point is not None]
         result: list[Point | None] = [None] * len(points)
         if there:
             stack = torch.tensor([points[i] for i in there], dtype=torch.float64)
-            for i, (x, y, z) in zip(there, ((stack - centre) @ axes.T).tolist(), strict=True):
+            for i, (x, y, z) in zip(there, ((stack - center) @ axes.T).tolist(), strict=True):
                 result[i] = (x, y, z)
         return result
 
-    return turned(before), turned(after)
+    return rotated(before), rotated(after)

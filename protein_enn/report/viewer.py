@@ -132,7 +132,7 @@ def _chosen(records: Sequence[dict], scores: Sequence[dict]) -> tuple[list[tuple
     """Place and values of the records that can be shown, and how many more there were."""
     likelihoods = {record.get("name"): record["per_residue"] for record in scores if record.get("per_residue")}
     chosen: list[tuple[int, dict]] = []
-    room, left_out = ATOMS, 0
+    budget, left_out = ATOMS, 0
     for place, record in enumerate(records):
         rows = record.get("per_residue")
         if record.get("error") or not rows or not rows["id"]:
@@ -143,11 +143,11 @@ def _chosen(records: Sequence[dict], scores: Sequence[dict]) -> tuple[list[tuple
             raise ValueError(f"refinement {record.get('name')!r}: {error}") from error
         if not 0 < m <= LARGEST and view_from(record.get("trace"), len(rows["id"])) is None:
             continue
-        if len(chosen) == SHOWN or room < min(m or len(rows["id"]), LARGEST):
+        if len(chosen) == SHOWN or budget < min(m or len(rows["id"]), LARGEST):
             left_out += 1
             continue
         values = _values(record, rows, m, likelihoods.get(record.get("name")))
-        room -= m if values["whole"] else len(rows["id"])
+        budget -= m if values["whole"] else len(rows["id"])
         chosen.append((place, {**values, "place": f"structure-{place}"}))
     return chosen, left_out
 

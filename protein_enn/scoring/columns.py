@@ -1,6 +1,6 @@
-"""The meaning of every column of the tables of scores, and the file beside a table that explains its columns.
+"""The meaning of every column of the tables of scores, and the sidecar of a table that explains its columns.
 
-A table is nothing without this. So a command that writes `ranking.csv` writes `ranking.columns.json` beside it: what
+A table is nothing without this. So a command that writes `ranking.csv` writes the sidecar `ranking.columns.json`: what
 was run, and for each column its unit, which way is better, and a sentence.
 """
 

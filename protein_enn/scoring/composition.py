@@ -19,12 +19,12 @@ CHARGES = {"K": 1, "R": 1, "D": -1, "E": -1}
 HYDROPHOBIC = "AILMFWV"
 
 COMPOSITION = {
-    "low_complexity": Column(None, LOWER, "share of residues in SEG-like segments: windows of 12 with little entropy"),
+    "low_complexity": Column(None, LOWER, "fraction of residues in SEG-like segments: windows of 12 with low entropy"),
     "net_charge": Column("e", None, "K + R - D - E at pH 7; His and the ends of chains count as 0"),
     "cysteines": Column("residues", None, "cysteines in the chains that were designed"),
     "glycosylation_motifs": Column(None, None, "N-glycosylation motifs N-X-S/T, X not proline, in those chains"),
     "new_glycosylation_motifs": Column(None, LOWER, "those motifs where the input has none"),
-    "hydrophobic": Column(None, None, "share of A, I, L, M, F, W and V in the chains that were designed"),
+    "hydrophobic": Column(None, None, "fraction of A, I, L, M, F, W and V in the chains that were designed"),
 }
 """The columns, in their order."""
 

@@ -1,4 +1,4 @@
-"""What a design may change, and towards what: users' texts checked against one structure, as tensors."""
+"""What a design may change, and toward what: users' texts checked against one structure, as tensors."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _check_free(structure: Structure, free: Tensor, linked: Tensor) -> None:
 def _groups(
     structure: Structure, ties: str | Collection[str], tie_chains: str | Collection[str]
 ) -> tuple[Int[Tensor, "n"], Float[Tensor, "n"]]:
-    """First row of each residue's tied group, and the weights as they were given; groups that share one are joined."""
+    """First row of each residue's tied group, and the weights as given; groups with a common row are joined."""
     group = list(range(len(structure)))
     weight: dict[int, float] = {}
 

@@ -5,8 +5,8 @@ The score of a mutation is the preference for the mutant less that for the wild 
 where the mutant is better, by experience more stable. On one backbone every score is antisymmetric:
 s(a -> b) = -s(b -> a).
 
-An estimator is made of `Conditionals` and differentiable in the weights, so that scoring and training share it. Nothing
-here needs torch: the command line takes its choices from this file.
+An estimator is made of `Conditionals` and differentiable in the weights, so that scoring and training use the same.
+Nothing here needs torch: the command line takes its choices from this file.
 """
 
 from __future__ import annotations

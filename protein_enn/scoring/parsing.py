@@ -101,7 +101,7 @@ def parse_tie(text: str) -> list[tuple[str, float | None]]:
             raise ValueError(f"the weight {weight.strip()!r} in {text!r} is not a finite number other than 0")
         sides.append(((selection if star else side).strip(), value))
     if len(sides) < 2 or not all(selection for selection, _ in sides):
-        raise ValueError(f"{text!r} ties nothing: write what shares one identity with = between, as in A:5=B:5=C:5")
+        raise ValueError(f"{text!r} ties nothing: write what has the same identity with = between, as in A:5=B:5=C:5")
     return sides
 
 

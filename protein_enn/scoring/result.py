@@ -40,7 +40,7 @@ COLUMNS: dict[str, Column] = {
     "file": Column(None, None, "path of the structure's file as it was given; - is standard input"),
     "chain": Column(None, None, "author chain id"),
     "residues": Column("residues", None, "protein residues in the structure"),
-    "designed": Column("residues", None, "residues whose sequence is judged, or was sampled; the others are given"),
+    "designed": Column("residues", None, "residues whose sequence is scored, or was sampled; the others are given"),
     "scored": Column("residues", None, "of them, those that count: known amino acid with N, CA and C"),
     # how
     "mode": Column(None, None, "what a residue sees: conditional, single or unconditional"),
@@ -53,7 +53,7 @@ COLUMNS: dict[str, Column] = {
     "log_likelihood": Column(
         NATS, HIGHER, "mean natural-log probability of scored (or sampled) residues; over models too"
     ),
-    "recovery": Column(None, HIGHER, "share of scored residues that are the most probable (sampled: unchanged) one"),
+    "recovery": Column(None, HIGHER, "fraction of scored residues that are the most probable (sampled: unchanged) one"),
     "id": Column(None, None, "author chain, number and insertion code: A:52B"),
     "residue": Column(None, None, "amino acid in the structure, three letters"),
     # of a ranking and of an evaluation
@@ -63,9 +63,9 @@ COLUMNS: dict[str, Column] = {
         None, None, "whether difference_to_next exceeds twice the standard errors of both, added in quadrature"
     ),
     "same_sequence_as": Column(None, None, "name of the best design that has the same chains, where it is another"),
-    "identity": Column(None, None, "share of residues with the amino acid of the reference"),
+    "identity": Column(None, None, "fraction of residues with the amino acid of the reference"),
     "set": Column(None, None, "data sets that hold the protein, joined by |"),
-    "recovery_decoded": Column(None, HIGHER, "share of residues that decoding at temperature 0 gives back"),
+    "recovery_decoded": Column(None, HIGHER, "fraction of residues that decoding at temperature 0 gives back"),
     "perplexity_unconditional": Column(None, LOWER, "perplexity of each residue given the backbone alone"),
     "recovery_unconditional": Column(None, HIGHER, "recovery of each residue given the backbone alone"),
     # of the run and of the input
@@ -74,7 +74,7 @@ COLUMNS: dict[str, Column] = {
     "audit_findings": Column(None, LOWER, "codes of the audit's findings"),
     "error": Column(None, None, "why there is no result, empty where there is one"),
 }
-"""What several kinds of results share; each kind adds its own columns. `scoring.columns` holds them all."""
+"""What all kinds of results have; each kind adds its own columns. `scoring.columns` holds them all."""
 
 SOURCE = ("name", "file")
 COUNTS = ("residues", "designed", "scored")

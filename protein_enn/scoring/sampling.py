@@ -19,7 +19,7 @@ from protein_enn.graph.coloring import coloring
 from protein_enn.scoring.decoding import Decoder
 
 TOGETHER = 16_384
-"""Residues of samples that are decoded at once: enough to have little Python for each, little to hold."""
+"""Residues of samples that are decoded at once: few calls for each, and little memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Draw:
 
 
 def sample(decoder: Decoder, problem: Problem, temperature: float, seed: int, samples: int) -> Iterator[Draw]:
-    """Draw argmax_a (l(a) + b(a) + T G_a) for each group in turn, G from Gumbel(0, 1): exactly softmax((l + b) / T).
+    """Draw argmax_a (l(a) + b(a) + T G_a) group by group, G from Gumbel(0, 1): exactly softmax((l + b) / T).
 
     At T = 0 this is the most probable identity. The first samples of a seed are the same however many follow.
     """

@@ -113,7 +113,7 @@ def finetune(
         notes.append(f"{overlap} of {len(natives)} chains resemble chains that {base} was trained on")
     if not rows:
         notes.append(
-            f"no chain could be held out: all share one cluster at {identity:.0%} identity or were moved to training; "
+            f"no chain could be held out: all are in one cluster at {identity:.0%} identity or were moved to training; "
             "metrics are of training chains and show no gain. Give more chains, or hold out closer relatives "
             "(--identity 0.7)"
         )

@@ -256,7 +256,7 @@ def _label_problems(settings: Workflow) -> Iterable[str]:
         yield "label.teachers: nothing learns from labels: give train.design an experiment"
     for name, file in teachers.items():
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-            yield f"label.teachers: {name!r} is no condition: give a word such as clean"
+            yield f"label.teachers: {name!r} is no condition: give a name such as clean"
         yield from _missing(f"label.teachers.{name}", file or "(empty)", "is_file")
 
 

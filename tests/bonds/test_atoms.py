@@ -113,7 +113,7 @@ def test_nucleotides_are_joined_from_o3_to_p(oxygen: str) -> None:
 
 
 def test_atoms_of_a_modified_residue_belong_to_it(examples: Path) -> None:
-    """CAS 33 of 1BHL is a cysteine with dimethylarsenic on its sulphur: As and two carbons have no slot."""
+    """CAS 33 of 1BHL is a cysteine with dimethylarsenic on its sulfur: As and two carbons have no slot."""
     structure = read_structure(examples / "1bhl.pdb")
     graph = atom_graph(structure)
     hetero = structure.hetero
@@ -123,16 +123,16 @@ def test_atoms_of_a_modified_residue_belong_to_it(examples: Path) -> None:
     for residue, name in enumerate(structure.residue_names):
         if name != "CAS":
             continue
-        sulphur = node[residue * WIDTH + chemistry.ATOM_INDEX["SG"]]
+        sulfur = node[residue * WIDTH + chemistry.ATOM_INDEX["SG"]]
         mine = {
             hetero.names[i]: node[len(structure) * WIDTH + i]
             for i in range(len(hetero))
             if hetero.residue_ids[i] == structure.residue_id(residue)
         }
         assert set(mine) == {"AS", "CE1", "CE2"}
-        assert {(sulphur, mine["AS"]), (mine["AS"], sulphur)} <= found
-        assert {b for a, b in found if a == mine["AS"]} == {sulphur, mine["CE1"], mine["CE2"]}
-        assert graph.edge_types[sulphur, graph.neighbors[sulphur].tolist().index(mine["CE1"])] == 1
+        assert {(sulfur, mine["AS"]), (mine["AS"], sulfur)} <= found
+        assert {b for a, b in found if a == mine["AS"]} == {sulfur, mine["CE1"], mine["CE2"]}
+        assert graph.edge_types[sulfur, graph.neighbors[sulfur].tolist().index(mine["CE1"])] == 1
         seen += 1
     assert seen
 
@@ -171,7 +171,7 @@ def test_a_stretched_bond_outlives_the_radius() -> None:
 
 FILES = {
     "2hhb: haem, iron to histidine": "atomworks/2hhb.cif.gz",
-    "1fdo: iron-sulphur cluster, molybdenum, selenocysteine": "biojava/1fdo.bcif",
+    "1fdo: iron-sulfur cluster, molybdenum, selenocysteine": "biojava/1fdo.bcif",
     "1lnl: copper pairs, disulfides": "biojava/1lnl.pdb.gz",
     "1igy: glycans": "biotite/1igy.cif.gz",
     "1j59: DNA, cAMP": "biojava/1j59.bcif",

@@ -80,7 +80,7 @@ def test_colors_change_with_the_coloring_and_with_before_and_after(opened: Opene
     assert len(structure_pixels(pixels(page))) > len(structure_pixels(one))
 
 
-def test_keys_turn_move_and_zoom(opened: Opener, report: Path) -> None:
+def test_keys_rotate_move_and_zoom(opened: Opener, report: Path) -> None:
     page = drawn(opened(report))
     page.locator("#view .stage").focus()
     first = pixels(page)

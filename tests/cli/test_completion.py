@@ -17,9 +17,9 @@ WEIGHTS = ["design", "refinement", "stability"]
 
 
 def told(shell: str, line: str, **more: str) -> str:
-    """What the program prints when a shell asks to complete the last word of the line."""
-    words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)} if shell == "bash" else {}
-    asked = {"_PROTEIN_ENN_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": line, **words, **more}
+    """What the program prints when a shell asks to complete the last argument of the line."""
+    values = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)} if shell == "bash" else {}
+    asked = {"_PROTEIN_ENN_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": line, **values, **more}
     run = subprocess.run([sys.executable, "-c", RUN], env={**os.environ, **asked}, capture_output=True, text=True)
     assert not run.stderr, run.stderr
     return run.stdout
@@ -33,7 +33,7 @@ def test_bash_zsh_and_fish_are_told_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("line", "completions"),
     [
         ("protein-enn ref", ["refine"]),
         ("protein-enn certify --weights des", ["design"]),
@@ -45,9 +45,9 @@ def test_bash_zsh_and_fish_are_told_the_same() -> None:
         ("protein-enn score --weights ./des", []),
     ],
 )
-def test_words(line: str, words: list[str]) -> None:
+def test_completions(line: str, completions: list[str]) -> None:
     """None: bash then offers files."""
-    assert told("bash", line).split() == words
+    assert told("bash", line).split() == completions
 
 
 def test_files_are_left_to_the_shells() -> None:

@@ -22,8 +22,8 @@ Helix = Callable[..., str]
 
 @pytest.fixture
 def run(weights: dict[str, str]) -> Callable[..., Any]:
-    def design(*words: object) -> Any:
-        return RUNNER.invoke(app, ["design", *map(str, words), "--weights", weights["design"]])
+    def design(*arguments: object) -> Any:
+        return RUNNER.invoke(app, ["design", *map(str, arguments), "--weights", weights["design"]])
 
     return design
 

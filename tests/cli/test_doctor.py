@@ -58,17 +58,17 @@ def test_damaged_weights_are_broken_and_nothing_is_tried(own_weights: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("harm", "words"),
+    ("harm", "message"),
     [
         (lambda folder: (folder / "refinement.safetensors").unlink(), "refinement: missing"),
         (lambda folder: (folder / "refinement.json").unlink(), "refinement: cannot be checked"),
         (lambda folder: (folder / "refinement.json").write_text("{}"), "refinement: cannot be checked"),
     ],
 )
-def test_weights_that_are_not_all_there(own_weights: Path, harm: Any, words: str) -> None:
+def test_weights_that_are_not_all_there(own_weights: Path, harm: Any, message: str) -> None:
     harm(own_weights)
     (bad,) = [one for one in weights.weights() if one.status == "broken"]
-    assert bad.message.startswith(words) and bad.fix
+    assert bad.message.startswith(message) and bad.fix
 
 
 def test_libraries_missing_and_old(monkeypatch: Patch) -> None:
@@ -113,7 +113,7 @@ def test_extras_missing(monkeypatch: Patch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("have", "status", "words"),
+    ("have", "status", "message"),
     [
         ({"fair-esm": "2.0.0"}, "ok", "ESM-2"),
         ({"esm": "3.2.1"}, "ok", "EvolutionaryScale's esm 3.2.1"),
@@ -121,12 +121,12 @@ def test_extras_missing(monkeypatch: Patch) -> None:
         ({}, "note", "neither"),
     ],
 )
-def test_whose_esm(monkeypatch: Patch, have: dict[str, str], status: str, words: str) -> None:
+def test_whose_esm(monkeypatch: Patch, have: dict[str, str], status: str, message: str) -> None:
     monkeypatch.setattr(installed, "_version", have.get)
     monkeypatch.setattr(installed, "_listed", lambda: [])
     monkeypatch.setattr(installed, "find_spec", lambda name: object())
     (esm,) = installed.extras()
-    assert esm.status == status and words in esm.message
+    assert esm.status == status and message in esm.message
 
 
 def test_loops_that_were_not_compiled(monkeypatch: Patch) -> None:
@@ -152,8 +152,8 @@ def test_a_disk_that_is_nearly_full(monkeypatch: Patch) -> None:
     assert [one.status for one in places.places() if "free" in one.message] == ["note", "note"]
 
 
-def test_a_model_that_does_not_turn_is_broken(monkeypatch: Patch) -> None:
-    """A turn that also stretches looks to the check as a model would that is not equivariant."""
+def test_a_model_that_is_not_equivariant_is_broken(monkeypatch: Patch) -> None:
+    """A rotation that also stretches looks to the check as a model would that is not equivariant."""
     moved = trial._moved
     monkeypatch.setattr(trial, "_moved", lambda s: moved(s.with_positions(s.positions * 1.05)))
     found = trial.trial("cpu")

@@ -1,4 +1,4 @@
-"""`embed`: stores and structure files in, a cache out; what cannot be done is said in one line."""
+"""`embed`: stores and structure files in, a cache out; what cannot be done is reported in one line."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from protein_enn.embedding import LanguageModel
 from protein_enn.predictor import untrained
 
 
-def embed(*words: object) -> Result:
-    return CliRunner().invoke(app, ["embed", *map(str, words)])
+def embed(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["embed", *map(str, arguments)])
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def files(tmp_path: Path, helix: Callable[..., str]) -> Path:
 
 def test_a_store_is_embedded_once(tmp_path: Path, files: Path, esm2_checkpoint: Path) -> None:
     prepare([str(files)], tmp_path / "store", cluster="words")
-    words = (tmp_path / "store", "--language-weights", esm2_checkpoint, "-o", tmp_path / "c", "--device", "cpu")
-    first, second = embed(*words), embed(*words, "--json")
+    arguments = (tmp_path / "store", "--language-weights", esm2_checkpoint, "-o", tmp_path / "c", "--device", "cpu")
+    first, second = embed(*arguments), embed(*arguments, "--json")
     assert first.exit_code == second.exit_code == 0, first.output
     assert "2 sequences, 2 of them new, by esm2_tiny (32 features)" in first.stdout
     assert json.loads(second.stdout)["new"] == 0
@@ -42,11 +42,11 @@ def test_a_store_is_embedded_once(tmp_path: Path, files: Path, esm2_checkpoint: 
 
 def test_files_are_taken_and_bad_ones_are_rows(tmp_path: Path, files: Path, esm2_checkpoint: Path) -> None:
     (files / "bad.pdb").write_text("nothing\n")
-    words = (files, tmp_path / "none.pdb", "--language-weights", esm2_checkpoint, "-o", tmp_path / "c")
-    found = embed(*words)
+    arguments = (files, tmp_path / "none.pdb", "--language-weights", esm2_checkpoint, "-o", tmp_path / "c")
+    found = embed(*arguments)
     assert found.exit_code == 1 and "bad.pdb" in found.stdout and "none.pdb" in found.stdout
     assert len(Embeddings(tmp_path / "c")) == 2
-    listed = embed(*words, "--failed", tmp_path / "failed.tsv")
+    listed = embed(*arguments, "--failed", tmp_path / "failed.tsv")
     assert listed.exit_code == 0
     header, *rows = (tmp_path / "failed.tsv").read_text().splitlines()
     assert header == "file\treason" and len(rows) == 2
@@ -78,12 +78,12 @@ def test_scores_need_the_language_model_that_is_named(
 ) -> None:
     bare = untrained("design", {"language": 32, "encoder_settings": {"layers": 1}})
     weights = replace(bare, info={**bare.info, "language": language_model.identity}).save(tmp_path / "w.safetensors")
-    words = [str(files), "--weights", str(weights), "--residues", "A:3-9", "--device", "cpu"]
-    for command in (["score", *words], ["scan", *words[:3]], ["design", *words[:3]]):
+    arguments = [str(files), "--weights", str(weights), "--residues", "A:3-9", "--device", "cpu"]
+    for command in (["score", *arguments], ["scan", *arguments[:3]], ["design", *arguments[:3]]):
         found = CliRunner().invoke(app, command)
         assert found.exit_code == 2 and "--language-weights" in found.stderr
     table = tmp_path / "scores.csv"
     named = ["--language-weights", str(esm2_checkpoint), "-o", str(table)]
-    assert CliRunner().invoke(app, ["score", *words, *named]).exit_code == 0
+    assert CliRunner().invoke(app, ["score", *arguments, *named]).exit_code == 0
     run = json.loads((tmp_path / "scores.columns.json").read_text())["run"]
     assert run["language_model"] == language_model.identity

@@ -38,14 +38,14 @@ def test_files_failures_and_status(tmp_path: Path, mirror: Path) -> None:
 
 def test_bad_usage(tmp_path: Path, mirror: Path) -> None:
     (tmp_path / "empty.txt").write_text("# nothing\n")
-    for ids, source, words in (
+    for ids, source, message in (
         ("@none.txt", str(mirror), "cannot be read"),
         (f"@{tmp_path / 'empty.txt'}", str(mirror), "no id in"),
         ("1bhl", "ftp://x.org", "only http"),
         ("1bhl", "nowhere", "no such folder"),
     ):
         result = RUNNER.invoke(app, ["fetch", ids, "--source", source, "-o", str(tmp_path / "out")])
-        assert result.exit_code == 2 and words in " ".join(result.stderr.replace("│", " ").split()), result.stderr
+        assert result.exit_code == 2 and message in " ".join(result.stderr.replace("│", " ").split()), result.stderr
 
 
 def test_a_folder_that_cannot_be_filled(tmp_path: Path, mirror: Path) -> None:

@@ -15,13 +15,13 @@ def test_finetune_wants_structures_or_a_table(tmp_path: Path, helix: Callable[..
     (tmp_path / "a.pdb").write_text(helix())
     table = tmp_path / "ddg.csv"
     table.write_text("structure,chain,wild_type,position,mutant,ddg\na.pdb,A,K,1,A,1.0\n")
-    for words in (
+    for arguments in (
         [],
         [str(tmp_path / "a.pdb"), "--ddg", str(table)],
         [str(tmp_path / "a.pdb"), "--ddg-folder", str(tmp_path)],
     ):
-        result = runner.invoke(app, ["finetune", *words, "-o", str(tmp_path / "run")])
-        assert result.exit_code == 2, words
+        result = runner.invoke(app, ["finetune", *arguments, "-o", str(tmp_path / "run")])
+        assert result.exit_code == 2, arguments
 
 
 def test_a_table_without_a_usable_mutation_is_one_line(
@@ -30,8 +30,8 @@ def test_a_table_without_a_usable_mutation_is_one_line(
     (tmp_path / "a.pdb").write_text(helix())
     table = tmp_path / "ddg.csv"
     table.write_text("structure,chain,wild_type,position,mutant,ddg\na.pdb,A,K,1,A,1.0\n")
-    words = ["--ddg", str(table), "--from", weights["design"], "-o", str(tmp_path / "run")]
-    result = runner.invoke(app, ["finetune", *words])
+    arguments = ["--ddg", str(table), "--from", weights["design"], "-o", str(tmp_path / "run")]
+    result = runner.invoke(app, ["finetune", *arguments])
     assert result.exit_code == 1 and "no single mutation of a residue that is there" in result.stderr
 
 
@@ -40,9 +40,9 @@ def test_prepare_lists_failures_where_it_is_told_and_then_ends_well(tmp_path: Pa
     (tmp_path / "bad.pdb").write_text("not a structure\n")
     inputs = [str(tmp_path / "good.pdb"), str(tmp_path / "bad.pdb")]
     failed = tmp_path / "out" / "failed.tsv"
-    words = ["prepare", *inputs, "-o", str(tmp_path / "store"), "--cluster", "words"]
-    assert runner.invoke(app, words).exit_code == 1, "as it always was"
-    result = runner.invoke(app, [*words, "--failed", str(failed)])
+    arguments = ["prepare", *inputs, "-o", str(tmp_path / "store"), "--cluster", "words"]
+    assert runner.invoke(app, arguments).exit_code == 1, "as it always was"
+    result = runner.invoke(app, [*arguments, "--failed", str(failed)])
     assert result.exit_code == 0, result.output
     header, row = failed.read_text().splitlines()
     assert header == "file\treason" and row.startswith(str(tmp_path / "bad.pdb") + "\t")

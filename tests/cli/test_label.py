@@ -1,4 +1,4 @@
-"""`label`: a store and a teacher in, labels out; what cannot be done is said in one line."""
+"""`label`: a store and a teacher in, labels out; what cannot be done is reported in one line."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from protein_enn.data.store import Record, write_store
 from protein_enn.testing import random_structure
 
 
-def label(*words: object) -> Result:
-    return CliRunner().invoke(app, ["label", *map(str, words), "--processes", "1"])
+def label(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["label", *map(str, arguments), "--processes", "1"])
 
 
 def made_store(folder: Path, seed: int = 0) -> Path:
@@ -46,8 +46,8 @@ def teacher(make_teacher: Callable[..., Path]) -> Path:
 
 
 def test_a_store_is_labelled_once_and_what_is_skipped_is_listed(tmp_path: Path, store: Path, teacher: Path) -> None:
-    words = (store, "--teacher", teacher, "-o", tmp_path / "l")
-    first, second = label(*words), label(*words, "--json")
+    arguments = (store, "--teacher", teacher, "-o", tmp_path / "l")
+    first, second = label(*arguments), label(*arguments, "--json")
     assert first.exit_code == second.exit_code == 0, first.output
     assert "1 chains, 1 of them new, by v_48_002 for clean; 1 skipped" in first.stdout
     assert "bare\tbare: no residue with N, CA, C and O" in first.stdout
@@ -74,15 +74,15 @@ def test_the_condition_follows_from_the_name_or_is_given(tmp_path: Path, store: 
 def test_what_cannot_be_used_is_told_in_a_line(
     tmp_path: Path, store: Path, teacher: Path, make_teacher: Callable[..., Path]
 ) -> None:
-    words = tmp_path / "v_48_002.pt"
-    words.write_text("words")
-    bad = label(store, "--teacher", words, "-o", tmp_path / "l")
+    other = tmp_path / "v_48_002.pt"
+    other.write_text("no weights")
+    bad = label(store, "--teacher", other, "-o", tmp_path / "l")
     assert bad.exit_code == 2 and "no published ProteinMPNN weights" in " ".join(bad.stderr.replace("│", "").split())
     none = label(tmp_path, "--teacher", teacher, "-o", tmp_path / "l")
     assert none.exit_code == 1 and none.stderr.count("\n") == 1 and "no manifest.json" in none.stderr
     assert label(store, "--teacher", tmp_path / "no.pt", "-o", tmp_path / "l").exit_code == 2
     assert not (tmp_path / "l").exists()
-    blocked = label(store, "--teacher", teacher, "-o", words / "l")
+    blocked = label(store, "--teacher", teacher, "-o", other / "l")
     assert blocked.exit_code == 1 and "cannot be written" in blocked.stderr
 
     assert label(store, "--teacher", teacher, "-o", tmp_path / "l").exit_code == 0

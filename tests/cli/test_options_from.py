@@ -63,17 +63,15 @@ def test_typer_is_told_what_the_fields_say(app: typer.Typer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["--loaves", "0"], "--loaves"),
         (["--recipe", "nowhere.txt"], "nowhere.txt"),
         (["--max-heat", "-5"], "--max-heat is -5 for --loaves of `rye`"),
     ],
 )
-def test_a_mistake_is_a_usage_error_in_words_of_the_command_line(
-    app: typer.Typer, words: list[str], message: str
-) -> None:
-    result = RUNNER.invoke(app, ["bread", *words])
+def test_a_mistake_is_a_usage_error_that_names_the_option(app: typer.Typer, arguments: list[str], message: str) -> None:
+    result = RUNNER.invoke(app, ["bread", *arguments])
     assert result.exit_code == click.UsageError.exit_code
     assert message in " ".join(result.output.replace("│", " ").split()) and not got
 

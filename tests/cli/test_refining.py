@@ -35,9 +35,9 @@ Run = Callable[..., Any]
 
 @pytest.fixture
 def run(weights: dict[str, str], tmp_path: Path) -> Run:
-    def refine(*words: object, out: str = "out") -> Any:
+    def refine(*arguments: object, out: str = "out") -> Any:
         where = ["-o", str(tmp_path / out), "--weights", weights["refinement"]]
-        return RUNNER.invoke(app, ["refine", *map(str, words), *where])
+        return RUNNER.invoke(app, ["refine", *map(str, arguments), *where])
 
     return refine
 
@@ -66,8 +66,9 @@ def row(tmp_path: Path, out: str = "out") -> dict[str, str]:
 def test_only_the_region_moves_and_all_is_written_down(run: Run, shaken: Path, tmp_path: Path) -> None:
     held = tmp_path / "held.csv"
     held.write_text("residue,hold\nA:71,1\n")
-    words = ["--residues", "A:60-80 and not resname GLY", "--fixed", "A:75", "--hold", held, "--seed", 7, "--steps", 1]
-    result = run(shaken, *words, "--confidence-in-b")
+    region = "A:60-80 and not resname GLY"
+    arguments = ["--residues", region, "--fixed", "A:75", "--hold", held, "--seed", 7, "--steps", 1]
+    result = run(shaken, *arguments, "--confidence-in-b")
     assert result.exit_code == 0, result.output
     before, after = read_structure(shaken), read_structure(tmp_path / "out" / "shaken.pdb")
     moved = (before.positions != after.positions).flatten(1).any(1)
@@ -75,11 +76,11 @@ def test_only_the_region_moves_and_all_is_written_down(run: Run, shaken: Path, t
     assert moved.any() and not (moved & ~torch.tensor(may)).any()
     made = record(tmp_path)
     asked = made["controls"]
-    assert asked["region"] == words[1] and asked["fixed"] == "A:75" and asked["hold"] == str(held)
+    assert asked["region"] == region and asked["fixed"] == "A:75" and asked["hold"] == str(held)
     assert asked["hold_sha256"] == hashlib.sha256(held.read_bytes()).hexdigest()
     assert (asked["steps"], asked["seed"], asked["relax"], asked["symmetry"]) == (1, 7, False, None)
-    said = {word.partition("=")[0]: word.partition("=")[2] for word in shlex.split(row(tmp_path)["controls"])}
-    assert said == {"steps": "1", "seed": "7", "region": words[1], "fixed": "A:75", "hold": str(held)}
+    controls = {part.partition("=")[0]: part.partition("=")[2] for part in shlex.split(row(tmp_path)["controls"])}
+    assert controls == {"steps": "1", "seed": "7", "region": region, "fixed": "A:75", "hold": str(held)}
     reasons = dict(zip(made["per_residue"]["id"], made["per_residue"]["reason"], strict=True))
     assert reasons["A:71"] == "held where it is" and reasons["A:75"] == "fixed"
     assert reasons["A:90"] == "outside the region"
@@ -113,7 +114,7 @@ def test_the_record_can_be_drawn(run: Run, shaken: Path, tmp_path: Path) -> None
     assert torch.tensor(made["trace"]["after"]) == pytest.approx(read.ca.numpy(), abs=0.0051)
     geometry = made["per_residue"]["outliers_before"]
     assert (
-        sum("ramachandran" in words.split() for words in geometry) == made["geometry_before"]["ramachandran_outliers"]
+        sum("ramachandran" in kinds.split() for kinds in geometry) == made["geometry_before"]["ramachandran_outliers"]
     )
     page = tmp_path / "page.html"
     assert RUNNER.invoke(app, ["report", str(tmp_path / "out"), "-o", str(page)]).exit_code == 0
@@ -135,7 +136,7 @@ def test_rebuilt_side_chains_are_counted_and_written(run: Run, shaken: Path, tmp
 
 @pytest.fixture
 def dimer(tmp_path: Path, helix: Helix) -> Path:
-    """A helix and its copy by a half turn about z, 8 Å from the axis."""
+    """A helix and its copy rotated by 180 degrees about z, 8 Å from the axis."""
     unit = [line for line in helix().splitlines() if line.startswith("ATOM")]
 
     def moved(line: str, sign: int, chain: str) -> str:
@@ -150,11 +151,11 @@ def dimer(tmp_path: Path, helix: Helix) -> Path:
 
 
 def test_symmetry_is_kept_and_named(run: Run, dimer: Path, tmp_path: Path) -> None:
-    for n, word in enumerate(("detect", "c2")):
-        assert run(dimer, "--symmetry", word, out=f"out{n}").exit_code == 0
+    for n, name in enumerate(("detect", "c2")):
+        assert run(dimer, "--symmetry", name, out=f"out{n}").exit_code == 0
         one = row(tmp_path, f"out{n}")
         assert one["symmetry"] == "C2" and float(one["symmetry_deviation"]) < 1e-4
-        assert record(tmp_path, "dimer", f"out{n}")["controls"]["symmetry"] == word
+        assert record(tmp_path, "dimer", f"out{n}")["controls"]["symmetry"] == name
     result = run(dimer, "--symmetry", "C3", "--json", out="out3")
     assert result.exit_code == 1
     (one,) = json.loads(result.stdout)
@@ -300,10 +301,10 @@ def test_the_table_of_controls_means_the_same_in_both_columns_and_has_every_opti
     explained: set[str] = set()
     for line in table.splitlines():
         _, command, call = (re.findall(r"`([^`]+)`", cell) for cell in line.strip("| ").split(" | "))
-        words = shlex.split(command[0].removeprefix("refine X -o out "))
-        assert RUNNER.invoke(parser, words).exit_code == 0, line
+        arguments = shlex.split(command[0].removeprefix("refine X -o out "))
+        assert RUNNER.invoke(parser, arguments).exit_code == 0, line
         keywords = call[0].removeprefix("pe.refine(s, ").removesuffix(")")
-        there, here = asked[-1].to_dict(), eval(f"RefineOptions({keywords})").to_dict()  # the guide's own words
+        there, here = asked[-1].to_dict(), eval(f"RefineOptions({keywords})").to_dict()  # as in the guide
         assert there == here, line
         explained |= {option.name for option in fields(RefineOptions) if here[option.name] != option.default}
     assert explained == {option.name for option in fields(RefineOptions)}

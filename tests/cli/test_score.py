@@ -110,11 +110,11 @@ def test_a_place_that_cannot_be_written_is_one_line(
     pair: Path, weights: dict[str, str], tmp_path: Path, option: str, place: str
 ) -> None:
     (tmp_path / "file").write_text("kept")
-    words = ["score", str(pair), "--weights", weights["design"], "--orders", "1", option, str(tmp_path / place)]
-    result = RUNNER.invoke(app, words)
+    arguments = ["score", str(pair), "--weights", weights["design"], "--orders", "1", option, str(tmp_path / place)]
+    result = RUNNER.invoke(app, arguments)
     assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
     (line,) = [line for line in result.output.splitlines() if line.startswith("error: ")]
     assert f"{place}: cannot be written (" in line
     if place.startswith("file"):
-        assert result.output.splitlines() == [line], "said before anything is computed"
+        assert result.output.splitlines() == [line], "reported before anything is computed"
     assert (tmp_path / "file").read_text() == "kept"

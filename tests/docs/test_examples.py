@@ -6,7 +6,7 @@ it out; `<!-- file: NAME -->` makes its text a file for the commands behind it. 
 commands.
 
 Pages are run in a copy of examples/ with stand-ins for the file names that the README uses for a reader's own files.
-Printed figures need to agree to a tenth, for they differ a little between machines; `...` is anything.
+Printed numbers need to agree to a tenth, for they differ a little between machines; `...` is anything.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The page on symmetry shows what was measured: its table and its figure follow from the rows beside it."""
+"""The page on symmetry shows what was measured: its table and its plot follow from the rows in its folder."""
 
 from __future__ import annotations
 

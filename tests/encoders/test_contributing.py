@@ -48,10 +48,10 @@ def cases() -> Iterator[Any]:
     """Every contract test that takes the name of an encoder, with each of its other parameters."""
     for label, function in vars(CONTRACT).items():
         marks = [mark for mark in getattr(function, "pytestmark", []) if mark.name == "parametrize"]
-        others = [(mark.args[0], list(mark.args[1])) for mark in marks if mark.args[0] != "name"]
-        if label.startswith("test_") and len(others) < len(marks):
-            for values in itertools.product(*(options for _, options in others)):
-                arguments = dict(zip((key for key, _ in others), values, strict=True))
+        rest = [(mark.args[0], list(mark.args[1])) for mark in marks if mark.args[0] != "name"]
+        if label.startswith("test_") and len(rest) < len(marks):
+            for values in itertools.product(*(options for _, options in rest)):
+                arguments = dict(zip((key for key, _ in rest), values, strict=True))
                 yield pytest.param(function, arguments, id="-".join([label, *map(str, values)]))
 
 

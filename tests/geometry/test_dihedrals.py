@@ -13,7 +13,7 @@ from protein_enn.geometry.dihedrals import backbone_dihedrals, chi_angles, dihed
 
 @pytest.mark.parametrize("degrees", [0.0, 30.0, 90.0, 179.0, -60.0, -120.0])
 def test_known_angle(degrees: float) -> None:
-    # Looking along b -> c (+z), clockwise from +x is towards +y.
+    # Looking along b -> c (+z), clockwise from +x is toward +y.
     angle = math.radians(degrees)
     a, b, c = torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0, 1.5]]).unbind(0)
     d = torch.tensor([math.cos(angle), math.sin(angle), 1.5])

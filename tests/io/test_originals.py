@@ -102,7 +102,7 @@ def test_the_comparison_of_atoms_finds_planted_faults(name: str, examples: Path)
     numbers[-1] += 1
     for faulty, message in (
         (replace(structure, positions=moved), "that it has not"),
-        (replace(structure, present=absent), "lost without a word"),
+        (replace(structure, present=absent), "lost without a finding"),
         (replace(structure, numbers=numbers), "that it has not"),
         (replace(structure, b_factors=structure.b_factors + 0.01), "that it has not"),
         (replace(structure, occupancies=structure.occupancies * 0.99), "that it has not"),

@@ -23,7 +23,7 @@ def test_numbering_and_gaps_do_not_matter(chain: Structure) -> None:
     assert torch.equal(model.residues[i], chain.residues[j])
     assert len(i) == len(model)
     same = (model.ca[i] - chain.ca[j]).norm(dim=-1) < 1e-3
-    assert same.double().mean() > 0.97  # a residue beside the gap may be exchanged with its twin on the other side
+    assert same.double().mean() > 0.97  # a residue next to the gap may be exchanged with its twin on the other side
 
 
 def test_mutated_and_unknown_residues_are_left_out(chain: Structure) -> None:

@@ -16,22 +16,22 @@ BACKBONE = list(chemistry.BACKBONE)
 
 
 def displaced(dimer: Structure, shift: float, angle: float, noise: float) -> Structure:
-    """The second chain shifted (Å) and turned (degrees) about its own centre, noise on all atoms."""
+    """The second chain shifted (Å) and rotated (degrees) about its own center, noise on all atoms."""
     generator = torch.Generator().manual_seed(4)
     positions = dimer.positions + noise * torch.randn(dimer.positions.shape, generator=generator)
     second = dimer.chains == 1
-    centre = positions[second][:, chemistry.CA].mean(0)
+    center = positions[second][:, chemistry.CA].mean(0)
     a = torch.tensor(angle).deg2rad()
-    turn = torch.tensor([[a.cos(), -a.sin(), 0.0], [a.sin(), a.cos(), 0.0], [0.0, 0.0, 1.0]])
-    positions[second] = (positions[second] - centre) @ turn.T + centre + torch.tensor([shift, 0.0, 0.0])
+    rotation = torch.tensor([[a.cos(), -a.sin(), 0.0], [a.sin(), a.cos(), 0.0], [0.0, 0.0, 1.0]])
+    positions[second] = (positions[second] - center) @ rotation.T + center + torch.tensor([shift, 0.0, 0.0])
     return dimer.with_positions(positions)
 
 
 def fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Kabsch: rotation and shift that lay x on y."""
     u, _, vh = np.linalg.svd((x - x.mean(0)).T @ (y - y.mean(0)))
-    turn = (u * [1, 1, np.sign(np.linalg.det(u @ vh))]) @ vh
-    return turn, y.mean(0) - x.mean(0) @ turn
+    rotation = (u * [1, 1, np.sign(np.linalg.det(u @ vh))]) @ vh
+    return rotation, y.mean(0) - x.mean(0) @ rotation
 
 
 def by_definition(model: Structure, native: Structure) -> tuple[float, float, float, float]:
@@ -48,11 +48,11 @@ def by_definition(model: Structure, native: Structure) -> tuple[float, float, fl
     fnat = float(np.mean([least(x, i, j) <= 5 for i, j in wanted]))
     rows = sorted({k for pair, d in near.items() if d <= 10 for k in pair})
     mobile, target = x[rows][:, BACKBONE].reshape(-1, 3), y[rows][:, BACKBONE].reshape(-1, 3)
-    turn, shift = fit(mobile, target)
-    irmsd = float(np.sqrt(((mobile @ turn + shift - target) ** 2).sum(-1).mean()))
+    rotation, shift = fit(mobile, target)
+    irmsd = float(np.sqrt(((mobile @ rotation + shift - target) ** 2).sum(-1).mean()))
     receptor, ligand = (first, second) if len(first) >= len(second) else (second, first)
-    turn, shift = fit(x[receptor][:, BACKBONE].reshape(-1, 3), y[receptor][:, BACKBONE].reshape(-1, 3))
-    moved = x[ligand][:, BACKBONE].reshape(-1, 3) @ turn + shift
+    rotation, shift = fit(x[receptor][:, BACKBONE].reshape(-1, 3), y[receptor][:, BACKBONE].reshape(-1, 3))
+    moved = x[ligand][:, BACKBONE].reshape(-1, 3) @ rotation + shift
     lrmsd = float(np.sqrt(((moved - y[ligand][:, BACKBONE].reshape(-1, 3)) ** 2).sum(-1).mean()))
     return (fnat + 1 / (1 + (irmsd / 1.5) ** 2) + 1 / (1 + (lrmsd / 8.5) ** 2)) / 3, fnat, irmsd, lrmsd
 

@@ -75,9 +75,9 @@ def test_missing_atoms_and_lonely_residues(chain: Structure) -> None:
 
 def test_pose_does_not_matter(chain: Structure) -> None:
     model = noisy(chain, 0.5)
-    turn, _ = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(1)))
+    rotation, _ = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(1)))
     a = lddt(model, chain.positions, chain.present)
-    b = lddt(model @ turn.T + 7, chain.positions, chain.present)
+    b = lddt(model @ rotation.T + 7, chain.positions, chain.present)
     assert a.mean == pytest.approx(b.mean, abs=1e-4)
 
 

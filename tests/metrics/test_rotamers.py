@@ -69,13 +69,13 @@ def test_the_density_of_two_angles_adds_up_to_one_over_their_periods() -> None:
     assert float(density.double().sum()) * 9 == pytest.approx(1, abs=1e-3)
 
 
-def test_circle_and_half_turn() -> None:
+def test_period_of_360_or_180_degrees() -> None:
     once = rotamer_log_density(angles(-65, 80), kind("TYR"))
     for other in (angles(295, 80), angles(-65, -100), angles(-65, 260)):
         torch.testing.assert_close(rotamer_log_density(other, kind("TYR")), once, atol=1e-4, rtol=0)
     assert abs(float(rotamer_log_density(angles(-65, -10), kind("ASN")) - once)) > 0
-    turned = rotamer_log_density(angles(-65, -20 + 180), kind("ASN"))
-    assert float(rotamer_log_density(angles(-65, -20), kind("ASN")) - turned) > 0.3  # an amide's ends differ
+    rotated = rotamer_log_density(angles(-65, -20 + 180), kind("ASN"))
+    assert float(rotamer_log_density(angles(-65, -20), kind("ASN")) - rotated) > 0.3  # an amide's ends differ
 
 
 def test_unknown_angles_are_not_judged() -> None:

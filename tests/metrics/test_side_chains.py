@@ -82,12 +82,12 @@ def _rest(x: torch.Tensor, y: torch.Tensor, weights: torch.Tensor) -> float:
     w = weights.double().numpy()
     a, b = x.numpy(), y.numpy()
     p, q = (w @ a) / w.sum(), (w @ b) / w.sum()
-    turn, _ = Rotation.align_vectors(b - q, a - p, weights=w)
-    apart = turn.apply(a - p) + q - b
+    rotation, _ = Rotation.align_vectors(b - q, a - p, weights=w)
+    apart = rotation.apply(a - p) + q - b
     return float((apart[3:] ** 2).sum(-1).mean() ** 0.5)
 
 
-def test_a_turned_side_chain_is_wrong_by_the_turn(globin: Structure) -> None:
+def test_a_rotated_side_chain_is_wrong_by_the_angle(globin: Structure) -> None:
     model = globin.with_positions(globin.positions.roll(0))
     assert chi_errors(model, globin).nan_to_num().max() < 1e-3
     mirror = globin.with_positions(globin.positions * torch.tensor([1.0, 1.0, -1.0]))
@@ -153,19 +153,19 @@ def phenylalanine(chi2: float) -> Structure:
     return replace(one_residue("PHE"), positions=x, present=x.abs().sum(-1) > 0)
 
 
-@pytest.mark.parametrize(("turn", "right"), [(0, 1), (15, 1), (25, 0), (90, 0), (165, 1), (180, 1), (-170, 1)])
-def test_chi2_of_a_ring_counts_within_20_degrees_and_after_half_a_turn(turn: float, right: int) -> None:
-    errors = chi_errors(phenylalanine(40.0 + turn), phenylalanine(40.0))
+@pytest.mark.parametrize(("rotation", "right"), [(0, 1), (15, 1), (25, 0), (90, 0), (165, 1), (180, 1), (-170, 1)])
+def test_chi2_of_a_ring_counts_within_20_degrees_and_modulo_180_degrees(rotation: float, right: int) -> None:
+    errors = chi_errors(phenylalanine(40.0 + rotation), phenylalanine(40.0))
     assert chi_fraction(errors[:, [0]]) == 1.0 and chi_fraction(errors[:, [1]]) == float(right)
 
 
 def test_side_chains_are_compared_in_the_frame_of_their_backbone() -> None:
     native = phenylalanine(40.0)
-    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))[0]
-    turn = turn * torch.det(turn)
+    rotation = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))[0]
+    rotation = rotation * torch.det(rotation)
     positions = native.positions.clone()
     positions[0, SLOT["CZ"]] += torch.tensor([0.0, 0.0, 1.4])
-    elsewhere = native.with_positions(positions @ turn.T + 20.0)
+    elsewhere = native.with_positions(positions @ rotation.T + 20.0)
     assert pooled_side_chain_rmsd(elsewhere, native) == pytest.approx(1.4 / 7**0.5, abs=1e-4)  # of seven atoms
     assert float(side_chain_rmsd(elsewhere, native)[0]) == pytest.approx(1.4 / 6**0.5, abs=1e-4)  # CB does not count
 

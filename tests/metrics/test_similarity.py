@@ -12,11 +12,11 @@ from protein_enn.structure import Structure
 
 
 def bent(ca: torch.Tensor, angle: float) -> torch.Tensor:
-    """The second half turned about an axis through the middle residue."""
+    """The second half rotated about an axis through the middle residue."""
     a = torch.tensor(angle).deg2rad()
-    turn = torch.tensor([[a.cos(), -a.sin(), 0.0], [a.sin(), a.cos(), 0.0], [0.0, 0.0, 1.0]])
+    rotation = torch.tensor([[a.cos(), -a.sin(), 0.0], [a.sin(), a.cos(), 0.0], [0.0, 0.0, 1.0]])
     middle = len(ca) // 2
-    return torch.cat([ca[:middle], (ca[middle:] - ca[middle]) @ turn.T + ca[middle]])
+    return torch.cat([ca[:middle], (ca[middle:] - ca[middle]) @ rotation.T + ca[middle]])
 
 
 @pytest.mark.parametrize("angle", [0.0, 20.0, 60.0])

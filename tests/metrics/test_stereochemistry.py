@@ -25,7 +25,7 @@ def changed(structure: Structure, row: int, slot: int, shift: torch.Tensor) -> S
 
 
 def interior(structure: Structure, name: str) -> int:
-    """A residue of this kind with both neighbours."""
+    """A residue of this kind with both neighbors."""
     rows = (structure.residues == chemistry.RESIDUE_INDEX[name]).nonzero()[:, 0].tolist()
     return next(row for row in rows if 3 < row < len(structure) - 4)
 
@@ -69,9 +69,9 @@ def test_wrong_chirality_at_cb(chain: Structure, name: str) -> None:
 
 
 def test_pose_does_not_matter(chain: Structure) -> None:
-    turn, _ = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))
-    turn = turn * torch.det(turn).sign()
-    assert count(chain.moved(turn, torch.tensor([5.0, -60.0, 7.0]))) == count(chain)
+    rotation, _ = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))
+    rotation = rotation * torch.det(rotation).sign()
+    assert count(chain.moved(rotation, torch.tensor([5.0, -60.0, 7.0]))) == count(chain)
 
 
 def test_planted_clash_is_found(chain: Structure) -> None:
@@ -122,7 +122,7 @@ def test_disulfides_do_not_clash() -> None:
     assert two_atoms(("SG", "SD"), ("CYS", "MET"), 2.05) == 1
 
 
-def test_bonded_neighbours_do_not_clash_but_strangers_do(chain: Structure) -> None:
+def test_bonded_neighbors_do_not_clash_but_strangers_do(chain: Structure) -> None:
     pair = chain.take(torch.tensor([10, 11]))
     assert len(clashes(pair)) == 0
     assert len(clashes(replace(pair, chains=torch.tensor([0, 1])))) > 3
@@ -148,21 +148,21 @@ def test_stretched_bonds(chain: Structure) -> None:
 def test_bent_angle(chain: Structure) -> None:
     row = interior(chain, "ALA")
     n, ca, cb = (chain.positions[row, SLOT[name]] for name in ("N", "CA", "CB"))
-    towards = (n - ca) / (n - ca).norm()
-    bent = cb - ca + 0.6 * towards
+    toward = (n - ca) / (n - ca).norm()
+    bent = cb - ca + 0.6 * toward
     bent = ca + bent / bent.norm() * (cb - ca).norm()
     before, after = stereochemistry(chain), stereochemistry(changed(chain, row, SLOT["CB"], bent - cb))
     assert not before.angle[row] and after.angle[row]
     assert after.bond_outliers == before.bond_outliers
 
 
-def turned_about_peptide(structure: Structure, row: int, degrees: float) -> Structure:
-    """Everything from CA of `row` on turned about the bond C(row - 1)-N(row): omega changes by as much."""
+def rotated_about_peptide(structure: Structure, row: int, degrees: float) -> Structure:
+    """Everything from CA of `row` on rotated about the bond C(row - 1)-N(row): omega changes by as much."""
     start, end = structure.positions[row - 1, chemistry.C], structure.positions[row, chemistry.N]
     axis = ((end - start) / (end - start).norm()).double().numpy()
-    turn = torch.tensor(Rotation.from_rotvec(degrees * axis, degrees=True).as_matrix(), dtype=torch.float)
+    rotation = torch.tensor(Rotation.from_rotvec(degrees * axis, degrees=True).as_matrix(), dtype=torch.float)
     positions = structure.positions.clone()
-    positions[row:] = (positions[row:] - end) @ turn.T + end
+    positions[row:] = (positions[row:] - end) @ rotation.T + end
     return structure.with_positions(positions)
 
 
@@ -174,7 +174,7 @@ def test_omega(chain: Structure, name: str, degrees: float, wrong: bool) -> None
     row = interior(chain, "ALA")
     residues = chain.residues.clone()
     residues[row] = chemistry.RESIDUE_INDEX[name]
-    found = stereochemistry(turned_about_peptide(replace(chain, residues=residues), row, degrees))
+    found = stereochemistry(rotated_about_peptide(replace(chain, residues=residues), row, degrees))
     assert found.omega.nonzero().flatten().tolist() == ([row] if wrong else [])
 
 

@@ -78,7 +78,7 @@ def predictor() -> Predictor:
 class Proposing(torch.nn.Module):
     """A refinement model that proposes what it is told in its first step and then nothing more.
 
-    It gives every residue an lDDT of 0.5 where all stands as it was first seen, and what the gain says more once
+    It gives every residue an lDDT of 0.5 at the first coordinates, and that plus the gain once
     anything has moved.
     """
 
@@ -98,20 +98,20 @@ class Proposing(torch.nn.Module):
 
     def forward(self, graph: Any) -> Prediction:
         assert self.first is not None
-        return self.said(graph, bool((graph.atom14 - self.first).abs().max() > 1e-6))
+        return self.estimate(graph, bool((graph.atom14 - self.first).abs().max() > 1e-6))
 
-    def said(self, graph: Any, better: bool) -> Prediction:
+    def estimate(self, graph: Any, better: bool) -> Prediction:
         lddt = torch.full((len(graph.rows),), 0.5) + self.gain[graph.rows] * better
         return Prediction(torch.zeros_like(graph.atom14), lddt.logit(), torch.zeros(len(graph.rows), 2))
 
     def iterate(
         self, graph: Any, steps: int, moved: Callable[[Any, Tensor], Tensor]
     ) -> Iterator[tuple[Any, Prediction]]:
-        yield graph, self.said(graph, better=False)
+        yield graph, self.estimate(graph, better=False)
         for _ in range(steps):
             state = graph.clone()
             state.atom14 = moved(graph, graph.proposed - graph.atom14)
-            yield state, self.said(state, better=True)
+            yield state, self.estimate(state, better=True)
 
 
 @pytest.fixture

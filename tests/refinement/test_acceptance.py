@@ -24,7 +24,7 @@ def noisy(structure: Structure, scale: float) -> Structure:
     return structure.with_positions(structure.positions + noise)
 
 
-def beside(helix: Structure, apart: float) -> Structure:
+def pair_of_helices(helix: Structure, apart: float) -> Structure:
     """The helix and its copy shifted along x."""
     both = helix.take(torch.arange(20).repeat(2))
     shift = torch.zeros(40, 1, 3)
@@ -64,7 +64,7 @@ def test_outliers_are_idealized_though_no_gain_is_predicted(helix: Structure, sc
 
 
 def test_a_clash_is_relieved_and_the_rest_stays(helix: Structure) -> None:
-    pair = beside(helix, 9.0)
+    pair = pair_of_helices(helix, 9.0)
     decision = decide(pair, pair.positions, torch.zeros(40, dtype=torch.bool), torch.ones(40, 37))
     assert decision.before.clashes > 10 and decision.after.clashes <= 1
     assert_not_worse(pair, decision)
@@ -74,7 +74,7 @@ def test_a_clash_is_relieved_and_the_rest_stays(helix: Structure) -> None:
 
 def test_a_proposal_that_clashes_goes_no_further_than_it_may(helix: Structure) -> None:
     """One helix is told to walk into the other."""
-    pair = beside(helix, 12.0)
+    pair = pair_of_helices(helix, 12.0)
     assert stereochemistry(pair).clashes == 0
     proposal = pair.positions.clone()
     proposal[20:, :, 0] -= 4.0
@@ -101,20 +101,20 @@ def test_wrong_chirality_and_new_torsion_outliers_are_refused(helix: Structure) 
 
 
 def test_copies_are_treated_alike(helix: Structure) -> None:
-    """Two helices related by a half turn about z; a proposal that harms only one of them."""
-    turn = torch.diag(torch.tensor([-1.0, -1.0, 1.0]))
-    pair = beside(helix, 0.0)
+    """Two helices related by a rotation by 180 degrees about z; a proposal that harms only one of them."""
+    rotation = torch.diag(torch.tensor([-1.0, -1.0, 1.0]))
+    pair = pair_of_helices(helix, 0.0)
     shifted = helix.positions + torch.tensor([7.0, 0.0, 0.0])
-    pair = pair.with_positions(torch.cat((shifted, shifted @ turn.T)))
+    pair = pair.with_positions(torch.cat((shifted, shifted @ rotation.T)))
     symmetry = Symmetry(
         "C2",
-        torch.stack((torch.eye(3), turn)).double(),
+        torch.stack((torch.eye(3), rotation)).double(),
         torch.zeros(2, 3).double(),
         torch.arange(40).reshape(2, 20),
         pair.present.reshape(2, 20, 37),
     )
     noise = 0.2 * torch.randn(20, 37, 3, generator=torch.Generator().manual_seed(3))
-    proposal = pair.positions + torch.cat((noise, noise @ turn.T))
+    proposal = pair.positions + torch.cat((noise, noise @ rotation.T))
     proposal[5, CB] += torch.tensor([0.0, 0.0, 3.0])
     wanted = torch.ones(40, dtype=torch.bool)
     wanted[12] = False

@@ -103,8 +103,8 @@ def test_copies_are_made_by_operators_in_python_too(helix: Structure, predictor:
     operators.write_text("-1 0 0 0\n0 -1 0 0\n0 0 1 0\n")
     result = refine(shifted, predictor=predictor, steps=1, copies=operators)
     assert result.symmetry == "C2" and len(result.structure) == len(result.input) == 40
-    turned = result.structure.positions[20:] * torch.tensor([-1.0, -1.0, 1.0])
-    torch.testing.assert_close(turned, result.structure.positions[:20], atol=1e-4, rtol=0)
+    rotated = result.structure.positions[20:] * torch.tensor([-1.0, -1.0, 1.0])
+    torch.testing.assert_close(rotated, result.structure.positions[:20], atol=1e-4, rtol=0)
     assert result.record()["controls"]["copies_sha256"] == hashlib.sha256(operators.read_bytes()).hexdigest()
 
 

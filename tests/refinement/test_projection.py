@@ -84,14 +84,14 @@ def test_the_wrong_hand_is_idealized(helix: Structure) -> None:
 
 def test_clashing_chains_are_pushed_apart(helix: Structure) -> None:
     """Two helices whose sides touch too closely; nothing else is disturbed."""
-    pair = beside(helix, 9.0)
+    pair = pair_of_helices(helix, 9.0)
     before = stereochemistry(pair)
     assert before.clashes >= 3
     after = stereochemistry(pair.with_positions(project(pair, pair.positions, torch.ones(40, 37))))
     assert (after.clashes, after.bond_outliers, after.angle_outliers) == (0, 0, 0)
 
 
-def beside(helix: Structure, apart: float) -> Structure:
+def pair_of_helices(helix: Structure, apart: float) -> Structure:
     """The helix and its copy shifted along x."""
     both = helix.take(torch.arange(20).repeat(2))
     shift = torch.zeros(40, 1, 3)
@@ -125,11 +125,11 @@ def test_a_torn_bond_is_closed_and_a_gap_is_not(helix: Structure) -> None:
 
 def test_the_frame_does_not_matter(helix: Structure) -> None:
     blurred = noisy(helix, 0.3)
-    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(4)))[0]
-    turn = turn * torch.linalg.det(turn)
+    rotation = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(4)))[0]
+    rotation = rotation * torch.linalg.det(rotation)
     shift = torch.tensor([5.0, -3.0, 11.0])
-    here = helix.with_positions(project(blurred, blurred.positions, ALL)).moved(turn, shift).positions
-    other = blurred.moved(turn, shift)
+    here = helix.with_positions(project(blurred, blurred.positions, ALL)).moved(rotation, shift).positions
+    other = blurred.moved(rotation, shift)
     torch.testing.assert_close(project(other, other.positions, ALL), here, atol=2e-3, rtol=0)
 
 

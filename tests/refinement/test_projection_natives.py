@@ -27,7 +27,7 @@ def noisy(structure: Structure, scale: float, seed: int = 0) -> Structure:
     return structure.with_positions(structure.positions + noise.to(structure.positions.dtype))
 
 
-def beside(helix: Structure, apart: float) -> Structure:
+def pair_of_helices(helix: Structure, apart: float) -> Structure:
     """The helix and its copy shifted along x."""
     both = helix.take(torch.arange(20).repeat(2))
     shift = torch.zeros(40, 1, 3)
@@ -43,7 +43,7 @@ def native(examples: Path) -> Structure:
 
 
 def angles(structure: Structure) -> dict[tuple[int, str, str, str], float]:
-    """Of every two bonds of a residue that share an atom, in degrees, by row and atoms."""
+    """Of every two bonds of a residue at a common atom, in degrees, by row and atoms."""
     found = {}
     for i, kind in enumerate(structure.residues.tolist()):
         bonds = [b for b in chemistry.BONDS[chemistry.RESIDUES[kind]] if structure.present[i, slots(b)].all()]
@@ -116,16 +116,16 @@ def test_proline_junctions_come_back(examples: Path) -> None:
 def test_a_disulfide_stays_closed(helix: Structure) -> None:
     """Two cysteines of crossing helices, SG 2.2 Å apart in the input: the bond is made 2.03 Å and its angles 104."""
     sg, cb = chemistry.ATOM_INDEX["SG"], CB
-    pair = beside(helix, 30.0)
+    pair = pair_of_helices(helix, 30.0)
     positions, present, residues = pair.positions.clone(), pair.present.clone(), pair.residues.clone()
     out = positions[10, cb] - positions[10, CA]
     out = out / out.norm()
     at = positions[10, cb] + 1.81 * out
-    turned = positions[:20] - at - 1.1 * out
+    rotated = positions[:20] - at - 1.1 * out
     axis = torch.linalg.cross(out, torch.tensor([1.0, 0.0, 0.0]))
     axis = axis / axis.norm()
-    turned = 2 * (turned @ axis)[..., None] * axis - turned  # half a turn
-    positions[20:] = turned + at + 1.1 * out
+    rotated = 2 * (rotated @ axis)[..., None] * axis - rotated  # by 180 degrees
+    positions[20:] = rotated + at + 1.1 * out
     for i in (10, 30):
         residues[i], present[i, sg] = chemistry.RESIDUE_INDEX["CYS"], True
     positions[10, sg], positions[30, sg] = at, at + 2.2 * out
@@ -156,21 +156,21 @@ def test_ideal_angles_are_those_of_natives(examples: Path) -> None:
 
 
 @pytest.mark.parametrize("scale", [0.05, 0.3, 1.0])
-def test_a_turn_turns_the_result_to_rounding(native: Structure, scale: float) -> None:
+def test_a_rotation_rotates_the_result_to_rounding(native: Structure, scale: float) -> None:
     piece = native.take(torch.arange(40))
     piece = replace(piece, hetero=replace(piece.hetero, positions=piece.hetero.positions.double()))
     here = noisy(replace(piece, positions=piece.positions.double()), scale)
     here = replace(here, positions=here.positions * here.present[..., None])
-    turn, shift = random_rotation(3).double(), torch.tensor([10.0, -20.0, 5.0]).double()
-    there = here.moved(turn, shift)
+    rotation, shift = random_rotation(3).double(), torch.tensor([10.0, -20.0, 5.0]).double()
+    there = here.moved(rotation, shift)
     mobility = here.present.double()
-    a = project(here, here.positions, mobility) @ turn.T + shift
+    a = project(here, here.positions, mobility) @ rotation.T + shift
     b = project(there, there.positions, mobility)
     torch.testing.assert_close(a[here.present], b[here.present], atol=1e-8, rtol=0)
 
 
 def test_the_order_of_chains_does_not_matter(helix: Structure) -> None:
-    pair = beside(helix, 9.0)
+    pair = pair_of_helices(helix, 9.0)
     pair = noisy(replace(pair, positions=pair.positions.double()), 0.3)
     order = torch.arange(40).roll(20)
     swapped = pair.take(order)

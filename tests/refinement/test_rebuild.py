@@ -151,10 +151,10 @@ def test_obstacles_are_left_alone_and_named(native: Structure) -> None:
 
 def test_it_turns_with_the_structure_and_does_not_depend_on_order(native: Structure) -> None:
     cut = bare(native, torch.arange(0, len(native), 3))
-    turn, shift = random_rotation(3).float(), torch.tensor([10.0, -4.0, 25.0])
+    rotation, shift = random_rotation(3).float(), torch.tensor([10.0, -4.0, 25.0])
     result, _ = rebuild(cut)
-    there, _ = rebuild(cut.moved(turn, shift))
-    expected = result.moved(turn, shift).positions
+    there, _ = rebuild(cut.moved(rotation, shift))
+    expected = result.moved(rotation, shift).positions
     torch.testing.assert_close(there.positions, expected, atol=5e-4, rtol=0)
 
 
@@ -201,7 +201,7 @@ def test_energy_of_a_contact() -> None:
 
 
 def test_the_search_finds_the_minimum() -> None:
-    """Of all combinations of small random problems, beside brute force."""
+    """Of all combinations of small random problems, against brute force."""
     generator = np.random.default_rng(0)
     found = 0
     for _ in range(20):

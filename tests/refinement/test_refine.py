@@ -151,13 +151,13 @@ def test_wrong_predictor_and_steps_are_refused(helix: Structure, predictor: Pred
 
 
 def test_the_frame_does_not_matter(helix: Structure, predictor: Predictor) -> None:
-    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))[0]
-    turn = turn * torch.linalg.det(turn)
+    rotation = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))[0]
+    rotation = rotation * torch.linalg.det(rotation)
     shift = torch.tensor([10.0, -20.0, 5.0])
     here = refine(helix, predictor=predictor)
-    there = refine(replace(helix.moved(turn, shift), chain_ids=("Q",)), predictor=predictor)
+    there = refine(replace(helix.moved(rotation, shift), chain_ids=("Q",)), predictor=predictor)
     assert here.status == there.status
-    expected = here.structure.moved(turn, shift).positions
+    expected = here.structure.moved(rotation, shift).positions
     torch.testing.assert_close(there.structure.positions, expected, atol=5e-3, rtol=0)
     torch.testing.assert_close(there.confidence_before, here.confidence_before, atol=1e-3, rtol=0)
 
@@ -195,9 +195,9 @@ def test_confidence_is_what_the_network_says_of_the_result(helix: Structure, pre
         (helix, result.confidence_before, result.error_before),
         (result.structure, result.confidence_after, result.error_after),
     ):
-        said = quality(structure, predictor)
-        torch.testing.assert_close(lddt, said.lddt, atol=1e-5, rtol=0)
-        torch.testing.assert_close(error, said.error, atol=1e-4, rtol=1e-4)
+        estimate = quality(structure, predictor)
+        torch.testing.assert_close(lddt, estimate.lddt, atol=1e-5, rtol=0)
+        torch.testing.assert_close(error, estimate.error, atol=1e-4, rtol=1e-4)
 
 
 def test_region_and_fixed_hold_what_is_outside(helix: Structure, proposing: Proposing) -> None:

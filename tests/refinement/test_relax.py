@@ -1,4 +1,4 @@
-"""Restrained minimisation: what it must correct, what it must leave, and what it says when it cannot work."""
+"""Restrained minimization: what it must correct, what it must leave, and what it says when it cannot work."""
 
 from __future__ import annotations
 

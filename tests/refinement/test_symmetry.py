@@ -22,12 +22,12 @@ from protein_enn.structure import HeteroAtoms, Links, Structure
 from protein_enn.testing import random_structure
 
 TILT = torch.tensor(Rotation.from_euler("xyz", [0.4, -1.1, 2.0]).as_matrix())
-CENTRE = torch.tensor([22.0, -31.0, 40.0], dtype=torch.float64)
+CENTER = torch.tensor([22.0, -31.0, 40.0], dtype=torch.float64)
 GROUPS = ["C2", "C3", "C7", "D2", "D3"]
 
 
 def group(name: str) -> Operators:
-    return group_operators(name, TILT, CENTRE)
+    return group_operators(name, TILT, CENTER)
 
 
 def unit(lengths: tuple[int, ...] = (24,), seed: int = 0) -> Structure:
@@ -83,7 +83,7 @@ def test_found_whatever_the_order_of_chains_and_wherever_it_stands() -> None:
     assert all(len(mixed.chains[r].unique()) == 2 for r in found.rows)
 
 
-def test_units_of_several_chains_are_neighbours() -> None:
+def test_units_of_several_chains_are_neighbors() -> None:
     """A3 B3: copy 0 holds the B that lies at its A."""
     structure = unit((30, 20))
     far = structure.positions.clone()
@@ -132,7 +132,7 @@ def joined(one: Structure, two: Structure, chain: str) -> Structure:
     )
 
 
-def test_residues_missing_in_a_copy_follow_their_neighbours() -> None:
+def test_residues_missing_in_a_copy_follow_their_neighbors() -> None:
     whole, _ = with_copies(unit(), group("C2"))
     lacking = without(shaken(whole, 0.2), 24 + 10, 24 + 11)  # of the second chain
     found = symmetry_of(lacking, "C2")
@@ -211,7 +211,7 @@ def test_helical_copies_are_recognised_by_their_operators() -> None:
 
 def test_copies_carry_context_links_and_names(tmp_path: Path) -> None:
     structure = unit()
-    on_axis = (CENTRE + 3 * TILT[:, 2]).float()
+    on_axis = (CENTER + 3 * TILT[:, 2]).float()
     hetero = HeteroAtoms(
         torch.stack([on_axis, structure.ca[3] + 2.5]), ("ZN", "O"), ("ZN", "O"), ("ZN", "HOH"), ("A:101", "A:102"),
         torch.tensor([1, 3]), torch.zeros(2), torch.ones(2),
@@ -248,13 +248,13 @@ def test_equivalent_atoms_and_rotamers_are_not_averaged() -> None:
     base, notes = made_symmetric(whole.with_positions(positions), symmetry)
     torch.testing.assert_close(base.positions, whole.positions, atol=1e-4, rtol=0)
     assert len(notes) == 1
-    # another rotamer: chi1 of a leucine turned by 120 degrees in one copy
+    # another rotamer: chi1 of a leucine rotated by 120 degrees in one copy
     leu = next(i for i in range(n) if one.residues[i] == RESIDUE_INDEX["LEU"] and one.present[i].sum() >= 8)
     ca, cb = positions[n + leu, CA], positions[n + leu, ATOM_INDEX["CB"]]
     axis = torch.nn.functional.normalize(cb - ca, dim=0).double().numpy()
-    turn = torch.tensor(Rotation.from_rotvec(2.0944 * axis).as_matrix()).float()
+    rotation = torch.tensor(Rotation.from_rotvec(2.0944 * axis).as_matrix()).float()
     tip = [ATOM_INDEX[a] for a in ("CG", "CD1", "CD2")]
-    positions[n + leu, tip] = (positions[n + leu, tip] - cb) @ turn.T + cb
+    positions[n + leu, tip] = (positions[n + leu, tip] - cb) @ rotation.T + cb
     base, notes = made_symmetric(whole.with_positions(positions), symmetry)
     assert "1 residue(s) of the unit differ" in notes[1]
     assert symmetry.deviation(base.positions) < 1e-4
@@ -264,7 +264,7 @@ def test_equivalent_atoms_and_rotamers_are_not_averaged() -> None:
 
 @pytest.mark.parametrize(("entry", "name"), [("1u7g", "C3"), ("1b26", "D3"), ("4i0u", None), ("1rzh", None)])
 def test_real_complexes(data_dir: Path, entry: str, name: str | None) -> None:
-    """An ammonia channel, glutamate dehydrogenase, a CorA whose five copies differ by 1.5 Å, a reaction centre."""
+    """An ammonia channel, glutamate dehydrogenase, a CorA whose five copies differ by 1.5 Å, a reaction center."""
     structure = read_structure(data_dir / "structures" / "val" / f"{entry}.bcif.gz")
     found = detect(structure)
     assert (found.name if found else None) == name

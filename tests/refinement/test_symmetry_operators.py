@@ -13,11 +13,11 @@ from protein_enn.geometry.symmetry.point_groups import group_operators
 from protein_enn.refinement.symmetry.copies import read_operators
 
 TILT = torch.tensor(Rotation.from_euler("xyz", [0.4, -1.1, 2.0]).as_matrix())
-CENTRE = torch.tensor([22.0, -31.0, 40.0], dtype=torch.float64)
+CENTER = torch.tensor([22.0, -31.0, 40.0], dtype=torch.float64)
 
 
 def test_operators_of_a_text_file(tmp_path: Path) -> None:
-    operators = group_operators("D2", TILT, CENTRE)
+    operators = group_operators("D2", TILT, CENTER)
     matrices = torch.cat([operators.rotations, operators.shifts[..., None]], 2)
     plain = "# the dihedral group\n" + "\n".join(" ".join(f"{x:.6f}" for x in row) for m in matrices for row in m)
     lines = [" ".join(f"{x:.6f}" for x in m.flatten()) for m in matrices]

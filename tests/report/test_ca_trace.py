@@ -251,12 +251,12 @@ def test_numbers_and_controls_are_in_the_page(tmp_path: Path) -> None:
     rows = record["per_residue"]
     rows["error_before"], rows["error_after"] = [2.0] * 30, [1.5] * 30
     text = render(tmp_path, record)
-    words = html.unescape(re.sub("<script.*?</script>|<[^>]*>", " ", text, flags=re.DOTALL))
-    assert "of 30 residues 4 with a clash, 4 with a covalent outlier, 1 with a Ramachandran" in words
-    assert "predicted error / Å, mean" in words and "▲ better (−0.5)" in words
+    shown = html.unescape(re.sub("<script.*?</script>|<[^>]*>", " ", text, flags=re.DOTALL))
+    assert "of 30 residues 4 with a clash, 4 with a covalent outlier, 1 with a Ramachandran" in shown
+    assert "predicted error / Å, mean" in shown and "▲ better (−0.5)" in shown
     for told in ("A:1-9", "2: 0.5, 0.625", "1: A:4", "C3", "2e−05", "chain D is outside"):
-        assert told in words, told
-    assert "asked: hold" not in words and "asked: relax" not in words and "<img" not in text
+        assert told in shown, told
+    assert "asked: hold" not in shown and "asked: relax" not in shown and "<img" not in text
     lanes = re.findall('<path d="([^"]*)" class="lane faulty"', text)
     assert [lane.count("M") for lane in lanes] == [2, 1], "two runs before, one residue after"
 

@@ -1,4 +1,4 @@
-"""A panel is one module: whatever a new one declares is read, checked and shown without a word elsewhere."""
+"""A panel is one module: whatever a new one declares is read, checked and shown without a change elsewhere."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def scan(n: int = 3, **source: Any) -> Scan:
     return Scan({**SOURCE, **source}, [f"A:{k + 1}" for k in range(n)], "G" * n, rows)
 
 
-def words(text: str) -> str:
+def text_of(text: str) -> str:
     """What a reader sees."""
     text = re.sub(r"<(script|style).*?</\1>", " ", text, flags=re.S)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", text.replace("</td>", " ")))
@@ -73,7 +73,7 @@ def test_the_summary_says_what_happened() -> None:
         failures=[Failure("in/bad.pdb", "refine", "no atoms"), Failure("c.pdb", "score", "empty")],
         benchmarks=[Benchmark("refine", 90.0, 10.0), Benchmark("score", 35.4, None)],
     )
-    told = words(page(results, "t"))
+    told = text_of(page(results, "t"))
     assert "2 structures refined: 2 changed, 0 left as they were; 2 of 4 residues moved" in told
     assert "Predicted lDDT, mean over structures: 0.550 before, 0.650 after" in told
     assert "checks: 1 of 2 (worse)" in told and "clashes 1 → 4" in told and "Nothing is worse" not in told
@@ -83,9 +83,9 @@ def test_the_summary_says_what_happened() -> None:
 
 
 def test_nothing_worse_is_said_only_where_it_was_checked() -> None:
-    assert "Nothing is worse" in words(page(Results(refinements=[record("a")]), "t"))
+    assert "Nothing is worse" in text_of(page(Results(refinements=[record("a")]), "t"))
     unchecked = {**record("a"), "geometry_before": None, "geometry_after": None}
-    assert "Nothing is worse" not in words(page(Results(refinements=[unchecked]), "t"))
+    assert "Nothing is worse" not in text_of(page(Results(refinements=[unchecked]), "t"))
     assert worsened(record("a")) == [] and worsened(record("a", (0, 0))) == []
     less_sure = record("a")
     less_sure["per_residue"]["confidence_after"] = [0.4, 0.4]
@@ -165,7 +165,7 @@ def test_runs_of_one_kind_share_charts() -> None:
     runs = [Run("a", curve, 3.0), Run("b", curve, None), Run("c", {**curve, "val/bond": [(1.0, 1.0)]}, None)]
     text = page(Results(training=runs), "t")
     assert text.count('class="chart"') == 3, "loss of a and b; loss and bond of c"
-    assert "a, b" in words(text) and 'data-value="2.25"' in text
+    assert "a, b" in text_of(text) and 'data-value="2.25"' in text
 
 
 def test_audits_of_tables_and_records_are_one_table() -> None:
@@ -179,13 +179,13 @@ def test_audits_of_tables_and_records_are_one_table() -> None:
     rows = audited(table, [refined, *scored])
     assert [r["file"] for r in rows] == ["in/a.pdb", "in/c.pdb", "other/a.pdb"], "what was refined is no input"
     text = page(Results(audits=table), "t")
-    assert "refused" in words(text) and 'data-role="class"' in text and ">warning or worse<" in text
+    assert "refused" in text_of(text) and 'data-role="class"' in text and ">warning or worse<" in text
 
 
 def test_time_and_provenance_are_told() -> None:
     provenance = {"run": {"command": "snakemake -c2", "config": {"prepare": {"seed": 1}}, "inputs": [{"file": "a"}]}}
     jobs = [Benchmark("refine", 2.0, 100.0), Benchmark("refine", 3.0, 300.0)]
-    told = words(page(Results(provenance=provenance, benchmarks=jobs), "t"))
+    told = text_of(page(Results(provenance=provenance, benchmarks=jobs), "t"))
     assert "snakemake -c2" in told and "prepare.seed" in told
     assert re.search(r"refine2 ?5 ?3 ?300", told.replace(" ", "")), "jobs, sum, longest, largest"
 

@@ -39,7 +39,7 @@ class Page(HTMLParser):
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.scripts: list[tuple[dict[str, str | None], str]] = []
-        self.words: list[str] = []
+        self.texts: list[str] = []
         self.stack: list[str] = []
         self.feed(text)
         self.close()
@@ -62,7 +62,7 @@ class Page(HTMLParser):
             attributes, text = self.scripts[-1]
             self.scripts[-1] = (attributes, text + data)
         elif self.stack and self.stack[-1] != "style":
-            self.words.append(data)
+            self.texts.append(data)
 
     def paths(self, class_: str) -> str:
         """The data of every path with this class, one after the other."""
@@ -135,18 +135,18 @@ def test_all_values_of_a_refinement_are_there(tmp_path: Path) -> None:
     assert [unpacked[column] for column in ("id", "status", "reason")] == [rows["id"], rows["status"], rows["reason"]]
     for column in ("displacement", "confidence_before", "confidence_after"):
         assert unpacked[column] == [None if v is None else pytest.approx(v, abs=5e-4) for v in rows[column]]
-    words = " ".join(page.words)
+    shown = " ".join(page.texts)
     for expected in ("reason reverted", "31 are D", "ab" * 32, "better", "worse", "no CA atoms", "bad.pdb"):
-        assert expected in words
-    assert "(−5)" in words and "(+3)" in words and "A:3, A:6, B:9, B:12" in words
+        assert expected in shown
+    assert "(−5)" in shown and "(+3)" in shown and "A:3, A:6, B:9, B:12" in shown
 
 
 def test_scores_are_ranked_and_failures_stand_apart(tmp_path: Path) -> None:
     rows = [score("low", -2.5), score("top", -1.25), score("bad", None, "truncated"), score("nan", math.nan)]
     page, text = render(tmp_path, scores=rows)
-    words = " ".join(page.words)
+    shown = " ".join(page.texts)
     assert text.index("<td>top</td>") < text.index("<td>low</td>") < text.index("<td>bad.cif</td>")
-    assert "truncated" in words and "no value was computed" in words and "cd" * 32 in words and "2 in score" in words
+    assert "truncated" in shown and "no value was computed" in shown and "cd" * 32 in shown and "2 in score" in shown
     assert sum(1 for tag, a in page.elements if tag == "circle" and a.get("class") == "score") == 2
     for value in ("-1.25", "-2.5", "0.0125", "0.4375", "5.5"):
         assert f'data-value="{value}"' in text
@@ -154,8 +154,8 @@ def test_scores_are_ranked_and_failures_stand_apart(tmp_path: Path) -> None:
 
 def test_scores_of_different_modes_are_ranked_apart(tmp_path: Path) -> None:
     page, _ = render(tmp_path, scores=[score("a", -1.0), score("b", -2.0, mode="single")])
-    words = " ".join(page.words)
-    assert "Mode conditional" in words and "Mode single" in words and "do not compare" in words
+    shown = " ".join(page.texts)
+    assert "Mode conditional" in shown and "Mode single" in shown and "do not compare" in shown
 
 
 def test_residues_of_a_score_are_drawn(tmp_path: Path) -> None:
@@ -170,8 +170,8 @@ def test_metrics_keep_names_values_and_sources(tmp_path: Path) -> None:
         "ts50": {"perplexity": 7.123456, "recovery_median": math.nan, "weights": {"name": "design"}, "data": "d1"}
     }
     page, text = render(tmp_path, metrics=metrics)
-    words = " ".join(page.words)
-    assert "7.123456" in text and "ts50" in words and "lower is better" in words and "name design" in words
+    shown = " ".join(page.texts)
+    assert "7.123456" in text and "ts50" in shown and "lower is better" in shown and "name design" in shown
 
 
 def hostile(value: Any) -> Any:
@@ -188,12 +188,12 @@ def test_the_audit_of_an_input_is_shown(tmp_path: Path) -> None:
     scored = score("a", -1.5, kind="score", per_residue=rows, audit=AUDIT, audit_severity="warning")
     for content in ({"refinements": [refinement()]}, {"scores": [scored]}):
         page, text = render(tmp_path, **content)
-        words = " ".join(page.words)
-        assert "model.pdb: pdb, model 2 of 7" in words
+        shown = " ".join(page.texts)
+        assert "model.pdb: pdb, model 2 of 7" in shown
         for number in (97, 80, 12, 3, 2):
             assert f'data-value="{number}"' in text
-        assert "dropped: other conformer" in words and "A:4, A:5, ..." in words and "17.25" in text
-        assert words.index("31 are D") < words.index("2 residues have conformers"), "the worst first"
+        assert "dropped: other conformer" in shown and "A:4, A:5, ..." in shown and "17.25" in text
+        assert shown.index("31 are D") < shown.index("2 residues have conformers"), "the worst first"
         assert 'class="tag warning"' in text
 
 

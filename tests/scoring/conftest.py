@@ -18,10 +18,10 @@ def helix(length: int, at: tuple[float, float]) -> Tensor:
     """(length, 37, 3): N, CA, C, O of a helix along z through `at`."""
     positions = torch.zeros(length, 37, 3)
     for name, (radius, angle, height) in HELIX.items():
-        turn = torch.deg2rad(angle + 100.0 * torch.arange(length))
+        rotation = torch.deg2rad(angle + 100.0 * torch.arange(length))
         z = height + 1.5 * torch.arange(length)
         slot = chemistry.ATOM_INDEX[name]
-        positions[:, slot] = torch.stack([at[0] + radius * turn.cos(), at[1] + radius * turn.sin(), z], -1)
+        positions[:, slot] = torch.stack([at[0] + radius * rotation.cos(), at[1] + radius * rotation.sin(), z], -1)
     return positions
 
 

@@ -169,8 +169,8 @@ def test_the_certificate_sees_the_graph_of_its_condition(dimer: Structure, weigh
     assert provenance(load_predictor(weights, "cpu", condition="robust"), Path("x"), "y")["condition"] == "robust"
 
 
-def invoke(*words: object) -> Result:
-    return CliRunner().invoke(app, [*map(str, words), "--device", "cpu"])
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [*map(str, arguments), "--device", "cpu"])
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -183,13 +183,13 @@ def test_commands_take_a_condition_and_write_it_down(
     tmp_path: Path, examples: Path, weights: Path, command: str
 ) -> None:
     table = tmp_path / "table.csv"
-    words = (command, examples / "1bhl.pdb", tmp_path / "none.pdb", "--weights", weights, "-o", table)
+    arguments = (command, examples / "1bhl.pdb", tmp_path / "none.pdb", "--weights", weights, "-o", table)
     for given, condition in (((), OF_USES[command]), (("--condition", "clean"), "clean")):
-        assert invoke(*words, *given).exit_code == 1  # one file is not there
+        assert invoke(*arguments, *given).exit_code == 1  # one file is not there
         assert {row["condition"] for row in rows_of(table)} == {condition}
         described = json.loads((tmp_path / "table.columns.json").read_text())
         assert described["run"]["condition"] == condition and "condition" in described["columns"]
-    assert invoke(*words, "--condition", "dirty").exit_code == 2
+    assert invoke(*arguments, "--condition", "dirty").exit_code == 2
     plain = untrained("design", {**CONFIG, "conditions": []}).save(tmp_path / "plain.safetensors")
     assert invoke(command, examples / "1bhl.pdb", "--weights", plain, "-o", table).exit_code == 0
     assert {row["condition"] for row in rows_of(table)} == {""}
@@ -205,8 +205,8 @@ def test_an_interface_has_a_default_of_its_own(tmp_path: Path, dimer: Structure,
 
 def test_the_report_tells_conditions_apart(tmp_path: Path, examples: Path, weights: Path) -> None:
     for name in ("clean", "robust"):
-        words = ("score", examples / "1bhl.pdb", "--weights", weights, "--condition", name)
-        assert invoke(*words, "--records", tmp_path / f"{name}.scores.json").exit_code == 0
+        arguments = ("score", examples / "1bhl.pdb", "--weights", weights, "--condition", name)
+        assert invoke(*arguments, "--records", tmp_path / f"{name}.scores.json").exit_code == 0
     write_report(tmp_path / "page.html", load_results([tmp_path]), title="x", dated=False)
     page = (tmp_path / "page.html").read_text()
     assert "weights taught, condition clean" in page and "weights taught, condition robust" in page

@@ -75,7 +75,7 @@ def with_residue(structure: Structure, i: int, residue: int) -> Structure:
 
 
 def assert_same(found: DesignScore, expected: DesignScore, order: Tensor | None = None) -> None:
-    """Every residue, in every decoding order, and the figures of the row."""
+    """Every residue, in every decoding order, and the numbers of the row."""
     by_order = expected.by_order if order is None else expected.by_order[:, order]
     torch.testing.assert_close(found.by_order, by_order, atol=CLOSE, rtol=0, equal_nan=True)
     metrics, wanted = found.metrics(), expected.metrics()

@@ -72,7 +72,7 @@ def test_sides_are_named_in_any_order_and_others_left_out(trimer: Structure, pre
 
 
 def test_the_sign_is_the_gain_of_the_sequence(trimer: Structure, predictor: Predictor) -> None:
-    """Of all amino acids at one residue, the one that the partner favours most has the highest score."""
+    """Of all amino acids at one residue, the one that the partner favors most has the highest score."""
     i, totals, expected = 22, [], []
     for residue in range(len(chemistry.AMINO_ACIDS)):
         residues = trimer.residues.clone()

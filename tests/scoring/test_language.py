@@ -78,8 +78,8 @@ def test_order_of_chains_and_place_change_nothing(predictor: Predictor) -> None:
     swapped = score(structure.take(order), predictor=predictor, designed="A:2-9")
     assert torch.allclose(first.log_likelihood[order], swapped.log_likelihood, atol=1e-4, equal_nan=True)
     graph = Backbone(structure, predictor).graph
-    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))[0]
-    assert torch.equal(graph.moved(turn, torch.ones(3)).language, graph.language)
+    rotation = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))[0]
+    assert torch.equal(graph.moved(rotation, torch.ones(3)).language, graph.language)
 
 
 def test_every_estimator_takes_such_weights(predictor: Predictor) -> None:

@@ -91,7 +91,7 @@ def test_estimators_are_single_less_their_term(bundle: Structure, predictor: Pre
 def test_an_isolated_residue_is_what_it_would_be_far_from_all(bundle: Structure, encoder: str) -> None:
     """The masked edges carry nothing, whatever the encoder: the same as really taking the residues apart.
 
-    The encoders that turn with the protein only: another does see where in space a residue is.
+    Equivariant encoders only: another does see where in space a residue is.
     """
     if not ENCODERS[encoder].equivariant:
         return
@@ -130,12 +130,12 @@ def test_the_bonded_term_knows_its_torsions_and_no_more(bundle: Structure, predi
     far[12:] += 4.0
     near = bundle.positions.clone()
     near[i + 1, chemistry.ATOM_INDEX["N"]] += 0.3
-    here, same, turned = (
+    here, same, rotated = (
         context_free(bundle.with_positions(p * bundle.present[..., None]), predictor, bonded=True)[i]
         for p in (bundle.positions, far, near)
     )
     torch.testing.assert_close(here, same, atol=1e-5, rtol=0)
-    assert not torch.allclose(here, turned, atol=1e-4)
+    assert not torch.allclose(here, rotated, atol=1e-4)
 
 
 def test_rows_are_in_author_numbering(bundle: Structure, predictor: Predictor) -> None:

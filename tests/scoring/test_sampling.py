@@ -54,8 +54,8 @@ def test_zero_temperature_takes_the_best_at_each_step(bundle: Structure, predict
     limits = Constraints.of(bundle, **wishes)
     (one,) = design(bundle, predictor=predictor, **{**wishes, "temperature": 0.0})
     logits, _ = forced(one, predictor)
-    shares = limits.weights[:, None] * logits + limits.weights.abs()[:, None] * limits.bias
-    best = torch.zeros(len(bundle), 20).index_add(0, limits.groups, shares).argmax(-1)[limits.groups]
+    weighted = limits.weights[:, None] * logits + limits.weights.abs()[:, None] * limits.bias
+    best = torch.zeros(len(bundle), 20).index_add(0, limits.groups, weighted).argmax(-1)[limits.groups]
     assert torch.equal(one.residues[one.designed], best[one.designed])
 
 

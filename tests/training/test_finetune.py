@@ -84,7 +84,7 @@ def test_the_base_stays_where_it_is_no_worse(tmp_path: Path, base: str, monkeypa
     assert (tmp_path / "run" / "held_out.csv").read_text() == worse.csv()
 
 
-def test_a_rate_that_spoils_everything_is_one_line(tmp_path: Path, base: str):
+def test_a_rate_at_which_training_diverges_is_one_line(tmp_path: Path, base: str):
     with pytest.raises(ValueError, match="lower learning rate"):
         finetune(
             chains(tmp_path / "in", 4), tmp_path / "run", base=base, max_steps=3, learning_rate=30.0, cluster="words",

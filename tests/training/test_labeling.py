@@ -24,7 +24,7 @@ from protein_enn.training import labeling
 from protein_enn.training.labeling import known_condition, label_store, rounds, sample_sequence, views
 
 OXYGEN = 3
-"""Of the compact layout's atoms N, CA, C, O."""
+"""Of the atom14 layout's atoms N, CA, C, O."""
 
 
 def chain_of(name: str, own: int, partner: int = 0, seed: int = 0) -> Chain:

@@ -1,4 +1,4 @@
-"""Whether an installation is sound: each finding in plain words, with the fix."""
+"""Whether an installation is sound: each finding in plain language, with the fix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Finding", "examine"]
 def examine(device: str = "auto", progress: Callable[[str], None] = lambda line: None) -> list[Finding]:
     """Everything that is looked at, in order; the trial comes last and takes some ten seconds.
 
-    Where the weights or a library are broken, the trial is left out: it would say the same in harder words.
+    Where the weights or a library are broken, the trial is left out: it would report the same less clearly.
     """
     found: list[Finding] = []
     for what, look in (

@@ -17,13 +17,13 @@ LITTLE = 1 << 30
 
 
 def places() -> list[Finding]:
-    """Where things are kept, and whether there is room."""
+    """Folders for files that are kept, and the free space on their disk."""
     return [
         Finding("place", "ok", f"shipped weights: {folder()}"),
         Finding("place", "ok", OTHERS),
         _language_models(Path(torch.hub.get_dir()) / "checkpoints"),
-        _room("temporary files", Path(tempfile.gettempdir()), "set TMPDIR to a folder on another disk"),
-        _room("this folder", Path.cwd(), "run the command in another folder, or give one with -o"),
+        _free_space("temporary files", Path(tempfile.gettempdir()), "set TMPDIR to a folder on another disk"),
+        _free_space("this folder", Path.cwd(), "run the command in another folder, or give one with -o"),
     ]
 
 
@@ -33,7 +33,7 @@ def _language_models(place: Path) -> Finding:
     return Finding("place", "ok", f"language models: {place} ({held})")
 
 
-def _room(what: str, place: Path, fix: str) -> Finding:
+def _free_space(what: str, place: Path, fix: str) -> Finding:
     free = shutil.disk_usage(place).free
     text = f"{what}: {place}, {free / 2**30:.1f} GiB free"
     if not os.access(place, os.W_OK | os.X_OK):

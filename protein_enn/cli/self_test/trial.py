@@ -1,4 +1,4 @@
-"""A trial: read the structure that comes with the package, score a piece of it, refine it, and turn it."""
+"""A trial: read the structure that comes with the package, score a piece of it, refine it, and rotate it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from protein_enn.structure import Structure
 RESIDUES, NOISE = 60, 0.3
 """Size of the piece; Å of noise on every coordinate, which refinement must lessen."""
 NATS, ANGSTROM = 1e-3, 1e-2
-"""How far the scores and the refined atoms of a turned structure may be off. Float32 gives 2e-5 and 1e-5."""
+"""How far the scores and the refined atoms of a rotated structure may be off. Float32 gives 2e-5 and 1e-5."""
 REPORT = "run protein-enn certify, and report what it says with the output of protein-enn doctor --json"
 
 
@@ -49,8 +49,8 @@ def _scored(native: Structure, predictor: Predictor) -> Finding:
     here = score(native, predictor=predictor, orders=2).log_likelihood
     there = score(_moved(native), predictor=predictor, orders=2).log_likelihood
     off, mean = float((here - there).abs().max()), float(here.mean())
-    text = f"score of {RESIDUES} residues: {mean:.3f} nats, the same to {off:.0e} when turned"
-    return _verdict(text, off <= NATS, time.perf_counter() - start, predictor)
+    text = f"score of {RESIDUES} residues: {mean:.3f} nats, the same to {off:.0e} when rotated"
+    return _finding(text, off <= NATS, time.perf_counter() - start, predictor)
 
 
 def _refined(native: Structure, predictor: Predictor) -> Finding:
@@ -61,16 +61,16 @@ def _refined(native: Structure, predictor: Predictor) -> Finding:
     there = refine(_moved(noisy), predictor=predictor, steps=2).structure
     off = float((_moved(here).positions - there.positions).norm(dim=-1)[native.present].max())
     before, after = (float((one.ca - native.ca).square().sum(-1).mean().sqrt()) for one in (noisy, here))
-    text = f"refinement: {before:.2f} to {after:.2f} Å from the native, the same to {off:.0e} Å when turned"
-    return _verdict(text, off <= ANGSTROM and after < before, time.perf_counter() - start, predictor)
+    text = f"refinement: {before:.2f} to {after:.2f} Å from the native, the same to {off:.0e} Å when rotated"
+    return _finding(text, off <= ANGSTROM and after < before, time.perf_counter() - start, predictor)
 
 
-def _verdict(text: str, good: bool, seconds: float, predictor: Predictor) -> Finding:
+def _finding(text: str, good: bool, seconds: float, predictor: Predictor) -> Finding:
     """Not good includes what is not a number: every comparison with that is false."""
     message = f"{text} ({predictor.device}, {seconds:.1f} s)"
     return Finding("trial", "ok" if good else "broken", message, "" if good else REPORT)
 
 
 def _moved(structure: Structure) -> Structure:
-    turn = random_rotation(1).to(structure.positions.dtype)
-    return structure.moved(turn, torch.tensor([10.0, -20.0, 30.0]))
+    rotation = random_rotation(1).to(structure.positions.dtype)
+    return structure.moved(rotation, torch.tensor([10.0, -20.0, 30.0]))

@@ -135,7 +135,7 @@ def last_logits(
     """Logits of nodes that are moved, set by set, to the end of a decoding order.
 
     All others are decoded once in that order. For a set a node is decoded again only if its state can have changed,
-    because it depends on a node of the set, and if a node of the set depends on it in turn: about 50 of 3 n states.
+    because it depends on a node of the set, and if a node of the set depends on that node: about 50 of 3 n states.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The nearest positions to a proposal that satisfy a set of terms: Gauss-Newton with conjugate gradients.
 
-Minimised is, over the moves y of the atoms in units of what each is free to move,
+Minimized is, over the moves y of the atoms in units of what each is free to move,
 
     |y|^2 + sum over terms of r(x)^2,   x = proposal + scale * y,
 

@@ -65,7 +65,7 @@ class Projector:
 
 
 def _chain_order(structure: Structure) -> Int[Tensor, "n"]:
-    """Rows, chain after chain, those chains first that lie nearest to the centre: an order that the file has no say in.
+    """Rows, chain after chain, those chains first that lie nearest to the center: an order that the file has no say in.
 
     What is left when the conjugate gradients stop depends on the order of atoms; far from sound geometry it grows.
     """

@@ -1,11 +1,11 @@
 """Side-chain atoms that a file lacks, put in: ideal geometry, common rotamers, as few clashes as can be.
 
 Atoms that exist do not move, and the chi angles that they tell are kept. What is chosen is one rotamer for each
-residue (`packing`), then small turns of chi1 and chi2 about it. A missing O is put into the plane of the peptide bond;
+residue (`packing`), then small changes of chi1 and chi2 from it. A missing O is put into the plane of the peptide bond;
 OXT, N, CA, C and whole residues are never made.
 
 New atoms get an occupancy of 1, as PDBFixer, Coot and Rosetta give them: many programs leave out atoms of occupancy 0.
-That they were modelled stands in the audit. Their B factor is the largest in their residue; the pLDDT of CA where the
+That they were modeled stands in the audit. Their B factor is the largest in their residue; the pLDDT of CA where the
 file holds pLDDT.
 """
 
@@ -116,7 +116,7 @@ def _noted(structure: Structure, changed: list[int], count: int, left: dict[int,
     found = []
     if changed:
         places = tuple(structure.residue_id(i) for i in changed[:EXAMPLES])
-        text = f"{count} missing atoms of {len(changed)} residues were modelled (occupancy 1), from {places[0]} on"
+        text = f"{count} missing atoms of {len(changed)} residues were modeled (occupancy 1), from {places[0]} on"
         found.append(Finding("atoms-rebuilt", "warning", text, count, places))
     if left:
         places = tuple(structure.residue_id(i) for i in left)

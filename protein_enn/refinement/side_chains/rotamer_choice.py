@@ -1,4 +1,4 @@
-"""Side chains for residues that lack atoms: common rotamers first, small turns about the best of them next."""
+"""Side chains for residues that lack atoms: common rotamers first, then small changes of the best."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from protein_enn.structure import KINDS, Structure
 
 MOST_ROTAMERS = 40
 """The most frequent ones of a residue type that are tried."""
-TURNS = (-12.0, 0.0, 12.0)
+STEPS = (-12.0, 0.0, 12.0)
 """Degrees, about the chosen rotamer: of chi1 and of chi2."""
 BOND_ERROR = 0.15
 """Å; new atoms are not put this far off the bond length to old ones, if there is a choice."""
@@ -47,14 +47,14 @@ def chosen_side_chains(
     rows: Int[Tensor, "m"],
     wanted: Bool[Tensor, "n 14"],
 ) -> Float[Tensor, "m 14 3"]:
-    """The atoms of these rows, complete: the best rotamers, then the best turns about these. `wanted` are new."""
+    """The atoms of these rows, complete: the best rotamers, then the best small changes of these. `wanted` are new."""
     around, near = _environment(structure), _bonds_from_ends()[structure.residues]
     known = known_chi(x[rows], structure.residues[rows], mask[rows])
     candidates = _rotamers(structure.residues[rows], rows, known)
     chosen = torch.zeros(0)
     for step in range(2):
         if step:
-            candidates = _turned(candidates.chi[chosen], structure.residues[rows], rows, known)
+            candidates = _rotated(candidates.chi[chosen], structure.residues[rows], rows, known)
         kinds = structure.residues[candidates.rows]
         built = complete_side_chains(x[candidates.rows], mask[candidates.rows], kinds, candidates.chi)
         energy = -ROTAMER_WEIGHT * rotamer_log_density(candidates.chi, kinds).nan_to_num(0.0)
@@ -81,17 +81,17 @@ def _rotamers(residues: Int[Tensor, "m"], rows: Int[Tensor, "m"], known: Float[T
     return Candidates(rows[where], where, torch.cat(chi))
 
 
-def _turned(
+def _rotated(
     chi: Float[Tensor, "m 4"], residues: Int[Tensor, "m"], rows: Int[Tensor, "m"], known: Float[Tensor, "m 4"]
 ) -> Candidates:
-    """Each side chain, and turned a little about chi1 and chi2 where these are free."""
-    step = torch.deg2rad(torch.tensor(TURNS, dtype=torch.float64))
+    """Each side chain, and rotated a little about chi1 and chi2 where these are free."""
+    step = torch.deg2rad(torch.tensor(STEPS, dtype=torch.float64))
     grid = torch.cartesian_prod(step, step)  # (9, 2)
     free = topology(residues.device).rotatable[residues] & known.isnan()
-    turn = torch.zeros(len(chi), len(grid), 4, dtype=torch.float64)
-    turn[..., :2] = grid * free[:, None, :2]
+    change = torch.zeros(len(chi), len(grid), 4, dtype=torch.float64)
+    change[..., :2] = grid * free[:, None, :2]
     owner = torch.arange(len(chi)).repeat_interleave(len(grid))
-    return Candidates(rows[owner], owner, (chi[:, None] + turn).flatten(0, 1))
+    return Candidates(rows[owner], owner, (chi[:, None] + change).flatten(0, 1))
 
 
 def _wrong_bonds(

@@ -33,13 +33,13 @@ FRAME = [N, CA, C]
 
 
 def made_symmetric(structure: Structure, symmetry: Symmetry) -> tuple[Structure, tuple[str, ...]]:
-    """The structure with all copies exactly the same, and in words what that took.
+    """The structure with all copies exactly the same, and what that took, as text.
 
     Per residue of the unit: the mean of the copies of a point group where they are alike, with names of equivalent
     atoms (Phe CD1 and CD2) exchanged to match copy 0; else the side chain, or the backbone too, of the copy most like
     the others, set on the mean backbone as a rigid body. In a helix or open copies all follow copy 0. Atoms that not
     all copies have ride on their residue's N, CA and C; residues that not all copies have take the shifts of their
-    neighbours in sequence. What is outside stays.
+    neighbors in sequence. What is outside stays.
     """
     pulled = symmetry.copies_on_unit(structure.positions)
     kinds = structure.residues[symmetry.rows[0]]
@@ -47,7 +47,7 @@ def made_symmetric(structure: Structure, symmetry: Symmetry) -> tuple[Structure,
     reference = _reference(pulled, symmetry)
     unit, chosen = _unit(structure, symmetry, pulled, reference)
     positions = symmetry.with_unit(unit, structure.positions)
-    positions = _neighbours_follow(structure, symmetry, positions)
+    positions = _neighbors_follow(structure, symmetry, positions)
     result = structure.with_positions(positions)
     return result, _notes(structure, result, symmetry, chosen)
 
@@ -187,7 +187,7 @@ def _set_on(
     return torch.where(whole[:, None, None], moved(copy, rotation, shift), copy + mean[:, None])
 
 
-def _neighbours_follow(
+def _neighbors_follow(
     structure: Structure, symmetry: Symmetry, positions: Float[Tensor, "n 37 3"]
 ) -> Float[Tensor, "n 37 3"]:
     """Residues between those of the symmetry take their CA shifts, interpolated along the chain."""

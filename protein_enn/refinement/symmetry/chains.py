@@ -18,7 +18,7 @@ IDENTICAL = 0.9
 SHORTER = 0.6
 """How long the shorter chain must be at least, as a fraction of the longer one."""
 FEWEST = 5
-"""Residues with a CA that two chains must share: fewer say nothing about their place."""
+"""Residues with a CA that two chains must have in common: fewer do not determine their place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class AlikeChains:
         return self.known[list(chosen)].all(0)
 
     @property
-    def centres(self) -> Float[Tensor, "g 3"]:
+    def centers(self) -> Float[Tensor, "g 3"]:
         """Mean CA position of each chain."""
         weights = self.known.double()[..., None]
         return (weights * self.ca).sum(1) / weights.sum(1)
@@ -46,7 +46,7 @@ def alike_chains(structure: Structure) -> list[AlikeChains]:
     rows = {c: (structure.chains == c).nonzero()[:, 0] for c in range(len(structure.chain_ids))}
     rows = {c: r for c, r in rows.items() if int(structure.present[r, chemistry.CA].sum()) >= FEWEST}
     sets: list[dict[int, tuple[Tensor, Tensor]]] = []  # chain -> rows of the first of the set, rows of the chain
-    for c in sorted(rows, key=lambda c: (-len(rows[c]), c)):  # the longest first: it has room for all others
+    for c in sorted(rows, key=lambda c: (-len(rows[c]), c)):  # the longest first: it can match all others
         for members in sets:
             first = next(iter(members))
             pair = corresponding(structure, rows[first], rows[c])

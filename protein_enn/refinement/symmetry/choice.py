@@ -12,7 +12,7 @@ from protein_enn.geometry.superposition import superpose
 from protein_enn.geometry.symmetry.operators import Operators
 from protein_enn.geometry.symmetry.point_groups import operators_from, parse_group
 from protein_enn.geometry.symmetry.symmetry import Symmetry
-from protein_enn.refinement.options import SYMMETRY_WORDS
+from protein_enn.refinement.options import SYMMETRY_NAMES
 from protein_enn.refinement.symmetry.chains import AlikeChains, alike_chains
 from protein_enn.refinement.symmetry.search import Orbit, deviation_of, orbits_of, search
 from protein_enn.structure import Structure
@@ -20,7 +20,7 @@ from protein_enn.structure import Structure
 TOLERANCE = 1.0
 """Å, CA RMSD of a copy from where its operator puts another: structures further from symmetric are pseudo-symmetric,
 and making them exact would do harm."""
-DETECT, ASSEMBLY = SYMMETRY_WORDS
+DETECT, ASSEMBLY = SYMMETRY_NAMES
 COPY = re.compile(r"(.+)-([1-9]\d*)")
 """The id of a copy of a chain, as `read_structure(assembly=...)` and `with_copies` give it: A-2."""
 NAMED = 8
@@ -55,10 +55,10 @@ def symmetry_of(structure: Structure, which: str | Operators | Symmetry, toleran
         return _fitting(structure, which)
     if isinstance(which, Operators):
         return _of_operators(structure, which, _checked(tolerance))
-    word = which.strip().lower()
-    if word == ASSEMBLY:
+    name = which.strip().lower()
+    if name == ASSEMBLY:
         return _of_operators(structure, _assembly_operators(structure), _checked(tolerance))
-    wanted = None if word == DETECT else "{}{}".format(*parse_group(which))
+    wanted = None if name == DETECT else "{}{}".format(*parse_group(which))
     sets = alike_chains(structure)
     best = next(iter(search(sets, _checked(tolerance), wanted)), None)
     if best is None or best.deviation > tolerance:
@@ -166,7 +166,7 @@ def _notes(structure: Structure, rows: Tensor, name: str) -> tuple[str, ...]:
     partner = torch.tensor([i in chains for i in range(len(structure.chain_ids))])[structure.chains]
     single = [structure.residue_id(i) for i in (partner & ~inside).nonzero()[:, 0].tolist()]
     if single:
-        notes.append(f"{len(single)} residue(s) that not all copies have follow their neighbours: {_listed(single)}")
+        notes.append(f"{len(single)} residue(s) that not all copies have follow their neighbors: {_listed(single)}")
     if lacking := int((~structure.present[rows] & structure.present[rows].any(0)).any(2).sum()):
         notes.append(f"{lacking} residue(s) lack atoms that other copies have; none were added")
     return tuple(notes)

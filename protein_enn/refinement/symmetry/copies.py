@@ -161,13 +161,13 @@ def _numbers(line: str, where: str) -> list[float]:
     if not stripped or stripped.startswith("#"):
         return []
     if found := _BIOMT.match(stripped):
-        words = found[3].split()[:4]
+        fields = found[3].split()[:4]
     elif stripped.startswith(("REMARK", "HEADER", "END")):
         return []
     else:
-        words = stripped.replace(",", " ").split()
+        fields = stripped.replace(",", " ").split()
     try:
-        row = [float(word) for word in words]
+        row = [float(field) for field in fields]
     except ValueError:
         row = []
     if len(row) not in (4, 12):

@@ -60,7 +60,7 @@ def search(sets: Sequence[AlikeChains], tolerance: float, wanted: str | None = N
     """
     axes = _axes(sets, tolerance)
     found = [
-        one for name, frame, centre in _trials(axes, wanted) if (one := _tried(sets, name, frame, centre, tolerance))
+        one for name, frame, center in _trials(axes, wanted) if (one := _tried(sets, name, frame, center, tolerance))
     ]
 
     def rank(one: Found) -> tuple[bool, int, int, float]:
@@ -87,10 +87,10 @@ def _orbit(
     alike: AlikeChains, operators: Operators, start: int, free: set[int], limit: float
 ) -> tuple[int, ...] | None:
     """The chain of each copy when `start` is copy 0; None where one is missing."""
-    centres = operators.copies(alike.centres[start][None])[:, 0]
+    centers = operators.copies(alike.centers[start][None])[:, 0]
     chosen: list[int] = []
-    for c, centre in enumerate(centres):
-        near = (alike.centres - centre).norm(dim=-1)
+    for c, center in enumerate(centers):
+        near = (alike.centers - center).norm(dim=-1)
         candidates = [j for j in near.argsort().tolist() if j in free and j not in chosen and near[j] <= 2 * limit + 2]
         rotation, shift = operators.rotations[c], operators.shifts[c]
         for j in candidates:
@@ -161,7 +161,7 @@ def _same(one: _Axis, other: _Axis) -> bool:
 
 
 def _trials(axes: list[_Axis], wanted: str | None) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """Names, frames and centres of groups worth a try: each axis alone, then with a perpendicular twofold."""
+    """Names, frames and centers of groups worth a try: each axis alone, then with a perpendicular twofold."""
     for axis in axes:
         if wanted in (None, f"C{axis.order}"):
             yield f"C{axis.order}", frame_of(axis.direction), axis.point
@@ -170,15 +170,15 @@ def _trials(axes: list[_Axis], wanted: str | None) -> Iterator[tuple[str, Tensor
         for other in axes:
             if other is not axis and other.order == 2 and abs(float(axis.direction @ other.direction)) < OFF_ANGLE:
                 equations = torch.cat([torch.eye(3, dtype=torch.float64) - a.motion[0] for a in (axis, other)])
-                centre = torch.linalg.pinv(equations) @ torch.cat([axis.motion[1], other.motion[1]])
-                yield f"D{axis.order}", frame_of(axis.direction, other.direction), centre
+                center = torch.linalg.pinv(equations) @ torch.cat([axis.motion[1], other.motion[1]])
+                yield f"D{axis.order}", frame_of(axis.direction, other.direction), center
 
 
-def _tried(sets: Sequence[AlikeChains], name: str, frame: Tensor, centre: Tensor, tolerance: float) -> Found | None:
+def _tried(sets: Sequence[AlikeChains], name: str, frame: Tensor, center: Tensor, tolerance: float) -> Found | None:
     """The group fitted to the chains it carries on one another; orbits beyond the tolerance go if others remain."""
-    operators = group_operators(name, frame, centre)
+    operators = group_operators(name, frame, center)
     orbits: list[Orbit] = []
-    # A first centre and axis from two chains err most for those far away, so the limit narrows as the fit sees all.
+    # A first center and axis from two chains err most for those far away, so the limit narrows as the fit sees all.
     for limit in (max(tolerance, LOOSE), max(tolerance, LOOSE / 2), tolerance):
         inside = orbits_of(sets, operators, limit)
         if not inside:
@@ -193,7 +193,7 @@ def _tried(sets: Sequence[AlikeChains], name: str, frame: Tensor, centre: Tensor
 
 
 def _frame(operators: Operators) -> Float[Tensor, "3 3"]:
-    """The frame G of a group: its axis and, for Dn, the twofold that comes after the n turns."""
+    """The frame G of a group: its axis and, for Dn, the twofold that comes after the n rotations."""
     across = None
     if operators.name.startswith("D"):
         across = axis_and_angle(operators.rotations[len(operators) // 2])[0]
@@ -202,7 +202,7 @@ def _frame(operators: Operators) -> Float[Tensor, "3 3"]:
 
 def _nearest_start(sets: Sequence[AlikeChains], operators: Operators, first: Orbit, orbit: Orbit) -> tuple[int, ...]:
     """The orbit begun with the chain nearest to copy 0 of the first orbit: a unit of several chains is then whole."""
-    at = sets[first[0]].centres[first[1][0]]
-    start = int((sets[orbit[0]].centres[list(orbit[1])] - at).norm(dim=-1).argmin())
+    at = sets[first[0]].centers[first[1][0]]
+    start = int((sets[orbit[0]].centers[list(orbit[1])] - at).norm(dim=-1).argmin())
     begun = _orbit(sets[orbit[0]], operators, orbit[1][start], set(orbit[1]), math.inf)
     return orbit[1] if begun is None else begun

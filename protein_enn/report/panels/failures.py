@@ -14,7 +14,7 @@ from protein_enn.report.panel import Page, Panel
 EXPLAINED = (
     "the input, as it was given",
     "the command that could not do it",
-    "what was wrong, in the command's words",
+    "what was wrong, the command's message",
 )
 
 

@@ -59,7 +59,7 @@ def select(structure: Structure, selection: str) -> Bool[Tensor, "n"]:
     Raises
     ------
     SelectionError
-        The message names the faulty word and what may be meant.
+        The message names the faulty token and what may be meant.
 
     Examples
     --------

@@ -22,7 +22,7 @@ class SelectionError(ValueError):
 
 
 class Token(NamedTuple):
-    """One word or mark, without its quotes; `A:45` is one token."""
+    """One name, number or mark, without its quotes; `A:45` is one token."""
 
     text: str
     start: int  # position of its first character, from 1

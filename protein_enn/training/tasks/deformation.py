@@ -166,6 +166,6 @@ def _direction(generator: torch.Generator) -> Float[Tensor, "3"]:
 
 
 def _faded(length: int, over: int) -> Float[Tensor, "m"]:
-    """1 inside, falling towards both ends over a few residues."""
+    """1 inside, falling toward both ends over a few residues."""
     row = torch.arange(length)
     return (torch.minimum(row + 1, length - row) / (over + 1)).clamp_max(1.0)

@@ -141,7 +141,7 @@ def test_table_and_figure_show_what_was_measured(study: Study) -> None:
     assert "refinement" not in text
     lines = list(csv.DictReader(io.StringIO(to_csv(rows))))
     assert len(lines) == 8 and lines[0]["way"] == "none" and float(lines[1]["test.loss"]) == pytest.approx(3.01)
-    one = [row for row in rows if row["share"] == 0.01 or row["way"] == "none"]  # a way without its largest share
+    one = [row for row in rows if row["share"] == 0.01 or row["way"] == "none"]  # a way without its largest fraction
     assert "| l up to 2 | 2.510(500) | – | – | – |" in markdown(study, one)
     names = {key: way.name for key, way in study.ways.items()}
     where = {key: way.where for key, way in study.ways.items()}

@@ -14,7 +14,7 @@ def ids(structure):
 
 @pytest.mark.parametrize("codes", [("", "A", "B"), ("B", "A", "")], ids=["ascending", "descending"])
 def test_insertion_codes_are_other_residues_in_file_order(kind, peptide, file_of, read, codes):
-    """52, 52A, 52B share a number; sorting or keying by it alone loses two of them or reverses the chain."""
+    """52, 52A, 52B have one number; sorting or keying by it alone loses two of them or reverses the chain."""
     atoms = peptide("ASMTA", start=51)
     for i, code in enumerate(codes):
         for a in atoms[5 * (i + 1) : 5 * (i + 2)]:

@@ -94,7 +94,7 @@ def test_off_is_as_if_it_were_not_there() -> None:
     assert any("language" in name for name in with_language.state_dict())
 
 
-def test_features_turn_into_nodes_and_zeros_into_nothing() -> None:
+def test_features_become_nodes_and_zeros_nothing() -> None:
     embedding = LanguageEmbedding(6, 4)
     features = torch.randn(3, 6)
     features[1] = 0.0

@@ -24,7 +24,7 @@ class Way(Settings):
     """How a network obtains its symmetry."""
 
     where: Literal["nowhere", "loss", "input", "architecture"]
-    name: str  # in the figure and the table
+    name: str  # in the plot and the table
     encoder: str
     settings: dict[str, Any] = Field(default_factory=dict)  # of the encoder
     augment: Literal["none", "rotations", "reflections"] = "none"

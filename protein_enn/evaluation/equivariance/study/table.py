@@ -1,4 +1,4 @@
-"""Measured cells of a study as curves for a figure and as Markdown tables."""
+"""Measured cells of a study as curves for a plot and as Markdown tables."""
 
 from __future__ import annotations
 
