@@ -7,8 +7,10 @@ demo: .venv/.installed
 	snakemake -c2 --quiet rules --show-failed-logs
 	@echo "The report is $(CURDIR)/results/report.html: open it in a browser."
 
+# Two files at a time, each with a thread: fixtures of a file are made once. Compiled Python is kept, as tests start it often.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.installed
-	pytest -q -n $${PYTEST_WORKERS:-2} --dist worksteal # two at a time, and each has a thread
+	pytest -q -n $${PYTEST_WORKERS:-2} --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.installed
 	ruff check .

@@ -14,12 +14,20 @@ from protein_enn.embedding import LanguageModel, load_language_model
 from tests.models.mpnn.reference import random_checkpoint
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+SLOWEST = ("test_restart.py", "test_certificate.py", "test_originals.py", "test_compile.py")
+"""Files that take a minute or more: they go first, so that the other worker does not wait for one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slowest files first, all else in its order."""
+    items.sort(key=lambda item: SLOWEST.index(item.path.name) if item.path.name in SLOWEST else len(SLOWEST))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """Sums then come in the same order on every machine, and tests can run side by side."""
+    """Sums then come in the same order on every machine, and tests and what they start can run side by side."""
     torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(scope="session")
