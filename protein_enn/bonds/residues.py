@@ -125,6 +125,15 @@ def bonded_residues(structure: Structure, mask: Bool[Tensor, "n"]) -> Bool[Tenso
     return result
 
 
+def bound_to_hetero(structure: Structure) -> Bool[Tensor, "n"]:
+    """Residues with a link to what is not protein: a ligand, a glycan, a cap, a nucleic acid, a metal."""
+    links = structure.links
+    ends = links.residues[(links.residues < 0).any(1)].amax(1)
+    result = torch.zeros(len(structure), dtype=torch.bool)
+    result[ends[ends >= 0]] = True
+    return result
+
+
 def linked_side_chains(structure: Structure) -> Bool[Tensor, "n"]:
     """Residues whose side chain has a bond that another amino acid would lose.
 

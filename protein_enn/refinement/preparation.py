@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from protein_enn.bonds import bound_to_hetero
 from protein_enn.geometry.symmetry.operators import Operators
 from protein_enn.geometry.symmetry.symmetry import Symmetry
 from protein_enn.refinement.idealize.contacts import touches_hetero
@@ -53,7 +54,7 @@ def prepare(structure: Structure, options: RefineOptions, contact: float) -> Pre
     base, notes = (base, ()) if symmetry is None else made_symmetric(base, symmetry)
     may_move = mobility(
         base,
-        touches_hetero(base, contact),
+        touches_hetero(base, contact) | bound_to_hetero(base),
         region=options.region,
         fixed=options.fixed,
         hold=options.hold,

@@ -12,6 +12,7 @@ from protein_enn.bonds import (
     adjacent_residues,
     backbone_torsions,
     bonded_residues,
+    bound_to_hetero,
     linked_side_chains,
     peptide_bonds,
     residue_bonds,
@@ -105,3 +106,9 @@ def test_a_natural_chain_has_a_bond_at_each_junction():
     structure = read_structure("examples/1bhl.pdb")
     bonds = residue_bonds(structure)
     assert (bonds.lengths(structure.positions) - bonds.ideal_lengths()).abs().max() < 0.1
+
+
+def test_residues_with_a_link_to_a_ligand_are_bound(pair):
+    links = Links(torch.tensor([LINKS.index("covalent")]), torch.tensor([[1, -1]]), torch.tensor([[SLOT["SG"], 0]]))
+    assert bound_to_hetero(replace(pair, links=links)).tolist() == [False, True]
+    assert not bound_to_hetero(linked(pair, "disulfide", (0, "SG"), (1, "SG"))).any()

@@ -240,3 +240,37 @@ def test_header_of_a_block_without_atoms():
     kinds = [connection.type for connection in header.connections]
     assert kinds == [gemmi.ConnectionType.Covale, gemmi.ConnectionType.Unknown, gemmi.ConnectionType.Disulf]
     assert {connection.link_id for connection in header.connections} == {LABEL_IDS}
+
+
+def conect(data, *pairs):
+    """The PDB file with records that join the atoms of these serial numbers."""
+    records = "".join(f"CONECT{one:5d}{two:5d}\n" for one, two in pairs)
+    return data.replace(b"END", records.encode() + b"END", 1)
+
+
+def serial(data, name, number):
+    """The serial number of an atom of a residue of a PDB file."""
+    lines = (line for line in data.decode().splitlines() if line.startswith(("ATOM", "HETATM")))
+    return next(int(i[6:11]) for i in lines if i[12:16].strip() == name and int(i[22:26]) == number)
+
+
+def test_conect_declares_a_link(peptide, atom, file_of, read):
+    """As Rosetta, RDKit and PyMOL write it; a bond inside a residue or along the chain is none, nor is one too long."""
+    base = joined(peptide("ACACA"), [sulfur(atom, 2, 0.0), sulfur(atom, 4, 3.0)])
+    data = file_of(base, "pdb")
+    first, second = (serial(data, "SG", number) for number in (2, 4))
+    inside, along = (serial(data, "CA", 2), serial(data, "C", 2)), (serial(data, "C", 2), serial(data, "N", 3))
+    declared = conect(data, (first, second), (second, first), inside, along, (first, serial(data, "CA", 5)), (1, 99999))
+    assert len(read(data).links) == 0
+    structure = read(declared)
+    assert ends(structure, "disulfide") == [((1, SG), (3, SG))] and len(structure.links) == 1
+    assert codes(structure) == {}
+
+
+def test_serial_numbers_that_several_atoms_have_declare_nothing(peptide, atom, file_of, read):
+    base = joined(peptide("ACACA"), [sulfur(atom, 2, 0.0), sulfur(atom, 4, 3.0)])
+    data = file_of(base, "pdb")
+    first, second = (serial(data, "SG", number) for number in (2, 4))
+    declared = conect(data, (first, second))
+    same = declared.replace(f"{serial(data, 'CA', 1):5d}".encode(), f"{first:5d}".encode(), 1)
+    assert len(read(same).links) == 0

@@ -1,7 +1,6 @@
 """Bonds between residues other than those along a chain: declared by the file, or found by distance.
 
-SSBOND, LINK and struct_conn declare links; hydrogen bonds and salt bridges are no links. CONECT is not read: its serial
-numbers overflow, and it adds only bonds inside ligands to LINK.
+SSBOND, LINK, CONECT and struct_conn declare links; hydrogen bonds and salt bridges are no links.
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from protein_enn import chemistry
-from protein_enn.bonds.search import links_by_distance
+from protein_enn.bonds.search import METALS, links_by_distance
 from protein_enn.io.components import slot
+from protein_enn.io.convert.conect import conect_bonds
 from protein_enn.io.formats.header import LABEL_IDS
 from protein_enn.structure import LINKS, Links, Structure
 from protein_enn.structure.audit import EXAMPLES, Finding, Severity
@@ -74,16 +74,19 @@ def find_links(structure: Structure, header: gemmi.Structure) -> tuple[Links, li
         if not bonds:
             lost[_reason(connection, first, second)].append(f"{connection.partner1} - {connection.partner2}")
         kinds.update({bond: kind for bond in bonds if bond not in kinds and not _along_chain(structure, bond)})
+    for one, two in conect_bonds(structure):
+        bond = _sort_ends((End(*one), End(*two)))
+        kind = _kind_of_atoms(structure, bond)
+        if bond not in kinds and not _along_chain(structure, bond) and _length(structure, bond) <= FARTHEST[kind]:
+            kinds[bond] = kind
     declared = len(kinds)
     bridged = {end.residue for bond, kind in kinds.items() if kind == "disulfide" for end in bond}
     kinds.update({bond: kinds.get(bond, "disulfide") for bond in map(_sort_ends, _disulfides(structure, bridged))})
     kinds.update({bond: kinds.get(bond, "peptide") for bond in map(_sort_ends, _closures(structure))})
     found = links_by_distance(structure)
-    ends = torch.stack([found.residues, found.atoms], -1).tolist()
-    for kind, bond in zip(found.kinds.tolist(), ends, strict=True):
-        sorted_bond = _sort_ends((End(*bond[0]), End(*bond[1])))
-        if sorted_bond not in kinds:
-            kinds[sorted_bond] = LINKS[kind]
+    for number, (i, j), (a, b) in zip(found.kinds.tolist(), found.residues.tolist(), found.atoms.tolist(), strict=True):
+        bond = _sort_ends((End(i, a), End(j, b)))
+        kinds[bond] = kinds.get(bond, LINKS[number])
     return _links(kinds), _findings(lost, len(kinds) - declared)
 
 
@@ -177,9 +180,27 @@ def _kind(
 ) -> str:
     """The kind of a link: by atom names within the protein (some entries declare "metalc" there), else as declared."""
     if first and second and min(first[0][0].residue, second[0][0].residue) >= 0:
-        atoms = {first[0][0].atom, second[0][0].atom}
-        return "disulfide" if atoms == {SG} else "peptide" if atoms == {chemistry.C, chemistry.N} else "covalent"
+        return _kind_of_atoms(structure, (first[0][0], second[0][0]))
     return _KINDS[connection.type]
+
+
+def _kind_of_atoms(structure: Structure, bond: Bond) -> str:
+    """The kind of a link of which only the atoms are known."""
+    if min(end.residue for end in bond) >= 0:
+        atoms = {end.atom for end in bond}
+        return "disulfide" if atoms == {SG} else "peptide" if atoms == {chemistry.C, chemistry.N} else "covalent"
+    return (
+        "metal"
+        if any(structure.hetero.elements[e.atom].upper() in METALS for e in bond if e.residue < 0)
+        else "covalent"
+    )
+
+
+def _length(structure: Structure, bond: Bond) -> float:
+    points = [
+        structure.positions[e.residue, e.atom] if e.residue >= 0 else structure.hetero.positions[e.atom] for e in bond
+    ]
+    return float((points[0].double() - points[1].double()).norm())
 
 
 def _reason(connection: gemmi.Connection, first: list[tuple[End, str]], second: list[tuple[End, str]]) -> str:
