@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from protein_enn import chemistry
+from protein_enn.geometry.coincident import limit_coincident
 from protein_enn.io.components import slot
+from protein_enn.io.formats.document import Header
 from protein_enn.io.formats.header import LABEL_IDS
 from protein_enn.structure import LINKS, Links, Structure
 from protein_enn.structure.audit import EXAMPLES, Finding, Severity
@@ -29,6 +31,12 @@ FARTHEST = {"disulfide": 3.5, "peptide": 3.5, "covalent": 3.5, "metal": 4.5}
 """Å, longest declared link; a longer one is an error in the file."""
 SAME_DISTANCE = 0.3
 """Å, largest difference of a link between symmetry copies from its length in the file."""
+MOST_NEIGHBORS = 32
+"""Sulfurs within the length of a disulfide that are compared, the nearest ones."""
+MOST_PAIRS = 1_000_000
+"""Pairs of atoms to which one connection may apply, in all copies of its chains."""
+MOST_MATCHES = 2_000_000
+"""Atoms that are compared with the names in all connections."""
 SMALLEST_RING = 3
 """Residues of the shortest cyclic chain."""
 SG = chemistry.ATOM_INDEX["SG"]
@@ -41,6 +49,7 @@ _KINDS = {
 _LOST: dict[str, tuple[Severity, str]] = {
     "links-between-copies": ("note", "links are to symmetry copies that are absent"),
     "links-dangling": ("note", "links are to absent atoms, or to atoms of a conformer that was not kept"),
+    "links-ambiguous": ("warning", "links are between names that too many atoms have: left out"),
     "links-too-long": ("warning", "links are between atoms too far apart for a bond: left out"),
 }
 
@@ -55,7 +64,7 @@ class End(NamedTuple):
 Bond = tuple[End, End]
 
 
-def find_links(structure: Structure, header: gemmi.Structure) -> tuple[Links, list[Finding]]:
+def find_links(structure: Structure, header: Header) -> tuple[Links, list[Finding]]:
     """The links of a structure, each once, in the order of its residues, and findings about them.
 
     In an assembly each copy has the links of the original. A link between symmetry copies exists where both do.
@@ -68,6 +77,9 @@ def find_links(structure: Structure, header: gemmi.Structure) -> tuple[Links, li
         assert atoms is not None
         by_label = connection.link_id == LABEL_IDS
         first, second = (atoms.find(a, by_label) for a in (connection.partner1, connection.partner2))
+        if len(first) * len(second) > MOST_PAIRS or atoms.compared > MOST_MATCHES:
+            lost["links-ambiguous"].append(f"{connection.partner1} - {connection.partner2}")
+            continue
         kind = _kind(structure, connection, first, second)
         bonds = [_sort_ends(bond) for bond in atoms.bonds(connection, first, second, FARTHEST[kind])]
         if not bonds:
@@ -85,6 +97,7 @@ class _Atoms:
 
     def __init__(self, structure: Structure, connections: list[gemmi.Connection]) -> None:
         self.structure, hetero = structure, structure.hetero
+        self.compared = 0
         self.kinds, self.present = structure.residues.tolist(), structure.present.numpy()
         self.positions, self.around = structure.positions.numpy(), hetero.positions.numpy()
         self.numbers = {_number(a) for c in connections for a in (c.partner1, c.partner2)}
@@ -121,14 +134,19 @@ class _Atoms:
     def find(self, address: gemmi.AtomAddress, by_label: bool) -> list[tuple[End, str]]:
         """The atom in each copy of its chain, and which copy that is."""
         name, residue_name, hetero = address.atom_name, address.res_id.name, self.structure.hetero
-        matches = []
+        matches: list[tuple[End, str]] = []
+        if self.compared > MOST_MATCHES:
+            return matches
         for chain, copy in self.copies.get(address.chain_name, ()):
             key = (chain, _number(address))
-            for i in (self.by_label if by_label else self.residues).get(key, ()):
+            residues = (self.by_label if by_label else self.residues).get(key, [])
+            others = self.hetero.get(key, [])
+            self.compared += len(residues) + len(others)
+            for i in residues:
                 atom = slot(self.kinds[i], name)
                 if self.structure.residue_names[i] == residue_name and atom >= 0 and self.present[i, atom]:
                     matches.append((End(i, atom), copy))
-            for i in self.hetero.get(key, ()):
+            for i in others:
                 if hetero.names[i] == name and hetero.residue_names[i] == residue_name:
                     matches.append((End(-1, i), copy))
         return matches
@@ -204,14 +222,25 @@ def _disulfides(structure: Structure, bridged: set[int]) -> Iterator[Bond]:
     points = structure.positions[torch.from_numpy(rows), SG].double().numpy()
     if len(rows) < 2:
         return
-    pairs = cKDTree(points).query_pairs(DISULFIDE[1], output_type="ndarray")
-    distance = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    distance, pairs = _near_pairs(points)
     used = set(bridged)
     for k in np.lexsort((pairs[:, 1], pairs[:, 0], distance)).tolist():
         i, j = (int(rows[p]) for p in pairs[k])
         if distance[k] >= DISULFIDE[0] and not {i, j} & used:
             used |= {i, j}
             yield End(i, SG), End(j, SG)
+
+
+def _near_pairs(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Distances (Å) and pairs of points, the smaller index first, of points within the length of a disulfide."""
+    chosen = limit_coincident(points, MOST_NEIGHBORS)
+    points = points[chosen]
+    count = min(len(points), MOST_NEIGHBORS)
+    _, near = cKDTree(points).query(points, k=count, distance_upper_bound=DISULFIDE[1])
+    i, rank = np.nonzero(near < len(points))
+    pairs = np.sort(np.stack([i, near[i, rank]], axis=1), axis=1)
+    pairs = np.unique(pairs[pairs[:, 0] < pairs[:, 1]], axis=0)
+    return np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1), chosen[pairs]
 
 
 def _closures(structure: Structure) -> Iterator[Bond]:
