@@ -13,9 +13,9 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.geometry.coincident import limit_coincident
 from protein_enn.geometry.dihedrals import dihedral
 from protein_enn.io.checks.completeness import find_incomplete, find_unlikely_columns
+from protein_enn.io.table.coincident import limit_coincident
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import EXAMPLES, Finding, Severity
 

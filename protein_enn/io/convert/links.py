@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from protein_enn import chemistry
-from protein_enn.geometry.coincident import limit_coincident
 from protein_enn.io.components import slot
 from protein_enn.io.formats.document import Header
 from protein_enn.io.formats.header import LABEL_IDS
+from protein_enn.io.table.coincident import limit_coincident
 from protein_enn.structure import LINKS, Links, Structure
 from protein_enn.structure.audit import EXAMPLES, Finding, Severity
 

@@ -7,6 +7,7 @@ connection that is given by label ids alone.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -74,11 +75,11 @@ def read_header(block: gemmi.cif.Block, file: str, budget: Budget) -> Header:
 
 def _assembly(name: str, generators: list[Row], operators: dict[str, gemmi.Transform], file: str) -> gemmi.Assembly:
     """An undefined operator gets a matrix of NaN, so that its use is refused."""
-    count = sum(count_operators(row.get("oper_expression", "")) for row in generators)
-    if count > MOST_OPERATORS:
-        raise StructureError(
-            f"{file}: assembly {name} has {count} operators, more than {MOST_OPERATORS}; read it without assembly"
-        )
+    for count in itertools.accumulate(count_operators(row.get("oper_expression", "")) for row in generators):
+        if count > MOST_OPERATORS:
+            raise StructureError(
+                f"{file}: assembly {name} has more than {MOST_OPERATORS} operators; read it without assembly"
+            )
     assembly = gemmi.Assembly(name)
     for row in generators:
         generator = gemmi.Assembly.Gen()

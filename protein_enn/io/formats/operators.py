@@ -26,19 +26,21 @@ def expand(expression: str) -> list[tuple[str, ...]]:
     [('1', 'X0'), ('1', '7'), ('2', 'X0'), ('2', '7')]
     """
     factors = _factors(expression)
-    if not factors or len(factors) > MOST_FACTORS or _count(factors) > MOST_OPERATORS:
+    if not factors or _count(factors) > MOST_OPERATORS:
         return [(expression,)]
     return list(itertools.product(*(list(_names(factor)) for factor in factors)))
 
 
 def count_operators(expression: str) -> int:
     """How many combinations `expand` gives."""
-    factors = _factors(expression)
-    count = _count(factors) if factors and len(factors) <= MOST_FACTORS else 1
+    count = _count(_factors(expression))
     return count if count <= MOST_OPERATORS else 1
 
 
 def _factors(expression: str) -> list[Factor]:
+    """The factors; none where there are too many, or too many names."""
+    if expression.count("(") > MOST_FACTORS or expression.count(",") > MOST_OPERATORS:
+        return []
     parts = (_items(part) for part in re.findall(r"[^()]+", expression))
     return [factor for factor in parts if factor]
 
