@@ -74,7 +74,7 @@ def _column(name: str, data: Tree, mask: Tree | None = None) -> Tree:
     return {"name": name, "data": data, "mask": mask}
 
 
-def _atom_columns(rng: Random, count: int) -> list[Tree]:
+def atom_columns(rng: Random, count: int) -> list[Tree]:
     """One atom after the other, at one place or in a line, as one residue, chain or model, or each as its own."""
     step = rng.choice((1.0, 10.0, 1e3, 1e5))
     text = {"label_atom_id": rng.choice(PEOPLED), "label_comp_id": rng.choice(RESIDUES), "type_symbol": "C"}
@@ -92,20 +92,21 @@ def _atom_columns(rng: Random, count: int) -> list[Tree]:
     return columns
 
 
-def _binary(columns: list[Tree], count: int, *more: Tree, **extra: Any) -> bytes:
+def binary(columns: list[Tree], count: int, *more: Tree, **extra: Any) -> bytes:
+    """A file of these columns of atom_site, further categories, and more keys of the document."""
     site = {"name": "_atom_site", "rowCount": count, "columns": columns}
     return msgpack.packb({"version": "0.3.0", "encoder": "x", "dataBlocks": [
         {"header": "X", "categories": [site, *more]}], **extra})  # fmt: skip
 
 
 def _small(rng: Random) -> list[Tree]:
-    return _atom_columns(rng, 4)
+    return atom_columns(rng, 4)
 
 
 def run_lengths(rng: Random, count: int) -> bytes:
     """Atoms in run lengths, with or without padding."""
     padding = {"padding": bytes(rng.choice((1, 10, 100)) * min(count, 10**5))} if rng.random() < 0.3 else {}
-    return _binary(_atom_columns(rng, count), count, **padding)
+    return binary(atom_columns(rng, count), count, **padding)
 
 
 def header_rows(rng: Random, count: int) -> bytes:
@@ -119,29 +120,34 @@ def header_rows(rng: Random, count: int) -> bytes:
     columns = [_column(item, rng.choice((text, _numbered(rng, count)))) for item in items]
     columns *= rng.choice((1, 1, 100))
     category = {"name": name, "rowCount": count, "columns": columns}
-    return _binary(_small(rng), 4, *[category] * rng.choice((1, 1, 50)))
+    return binary(_small(rng), 4, *[category] * rng.choice((1, 1, 50)))
 
 
 def connections(rng: Random, count: int) -> bytes:
-    """Connections between names that all atoms have."""
-    rows, atoms = count, rng.choice((10, 1000, 40_000))
+    """A residue and ions, and connections between names that all ions have."""
+    atoms = rng.choice((10, 1000, 40_000))
     same = {
         "conn_type_id": "covale", **{f"ptnr{i}_label_atom_id": "ZN" for i in (1, 2)},
         **{f"ptnr{i}_label_comp_id": "ZN" for i in (1, 2)},
         **{f"ptnr{i}_{ids}_asym_id": "A" for i in (1, 2) for ids in ("auth", "label")},
         **{f"ptnr{i}_{ids}_seq_id": "1" for i in (1, 2) for ids in ("auth", "label")},
     }  # fmt: skip
-    linked = [_column(item, _text([value], _runs(0, rows))) for item, value in same.items()]
-    columns = [_column(f"Cartn_{axis}", _scaled(_ascending(atoms), 1e3)) for axis in "xyz"]
-    site = {"label_atom_id": "ZN", "label_comp_id": "ZN", "auth_asym_id": "A", "auth_seq_id": "1", "type_symbol": "ZN"}
-    columns += [_column(item, _text([value], _runs(0, atoms))) for item, value in site.items()]
-    return _binary(columns, atoms, {"name": "_struct_conn", "rowCount": rows, "columns": linked})
+    linked = [_column(item, _text([value], _runs(0, count))) for item, value in same.items()]
+    columns = [_column(f"Cartn_{axis}", _scaled(_ascending(4 + atoms), 1e3)) for axis in "xyz"]
+    names = _raw([0, 1, 1, 1, 2, 1, 3, 1, 4, atoms], 3)
+    step = {"kind": "RunLength", "srcType": 3, "srcSize": 4 + atoms}
+    index = {"data": names["data"], "encoding": [step, *names["encoding"]]}
+    columns.append(_column("label_atom_id", _text(["N", "CA", "C", "O", "ZN"], index)))
+    columns.append(_column("label_comp_id", _text(["GLY", "GLY", "GLY", "GLY", "ZN"], index)))
+    columns += [_column(item, _text([value], _runs(0, 4 + atoms))) for item, value in (("auth_asym_id", "A"),)]
+    columns.append(_column("auth_seq_id", _runs(1, 4 + atoms)))
+    return binary(columns, 4 + atoms, {"name": "_struct_conn", "rowCount": count, "columns": linked})
 
 
 def encodings(rng: Random, count: int) -> bytes:
     """A column with very many encodings, or packed integers that go on and on."""
     columns, rows = _small(rng), rng.choice((4, 40_000))
-    columns = _atom_columns(rng, rows)
+    columns = atom_columns(rng, rows)
     if rng.random() < 0.5:
         last = columns[3]["data"]["encoding"][-2:]
         columns[3]["data"]["encoding"] = [{"kind": "Delta", "srcType": 3, "origin": 0}] * min(count, 10**5) + last
@@ -149,7 +155,7 @@ def encodings(rng: Random, count: int) -> bytes:
         packed = _raw(np.full(min(count, 10**7), 127), 1)
         step = {"kind": "IntegerPacking", "byteCount": 1, "srcSize": rows, "isUnsigned": False}
         columns[3]["data"] = {"data": packed["data"], "encoding": [step, *packed["encoding"]]}
-    return _binary(columns, rows)
+    return binary(columns, rows)
 
 
 def tree(rng: Random, count: int) -> bytes:
@@ -159,7 +165,7 @@ def tree(rng: Random, count: int) -> bytes:
     body = b"\xdd" + count.to_bytes(4, "big") + one * count
     if rng.random() < 0.3:
         body = (b"\xdd" + count.to_bytes(4, "big")) * rng.choice((1, 100, 500)) + b"\x90"
-    packed = _binary(_small(rng), 4)
+    packed = binary(_small(rng), 4)
     return bytes([packed[0] + 1]) + b"\xa4more" + body + packed[1:]
 
 
