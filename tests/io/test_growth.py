@@ -20,7 +20,7 @@ from tests.fuzz.inputs import GROWTH, Input
 
 
 @pytest.mark.parametrize("kind", dict.fromkeys(growth.KINDS), ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("count", [2000, 10**7])
+@pytest.mark.parametrize("count", [2000, 200_000])
 def test_each_kind_of_growth_stays_small(kind, count):
     """Within 500 MB, as the check measures them, and some seconds."""
     data = gzip.compress(kind(Random(count), count), 1, mtime=0)

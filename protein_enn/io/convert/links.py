@@ -35,8 +35,10 @@ MOST_NEIGHBORS = 32
 """Sulfurs within the length of a disulfide that are compared, the nearest ones."""
 MOST_PAIRS = 1_000_000
 """Pairs of atoms to which one connection may apply, in all copies of its chains."""
-MOST_MATCHES = 2_000_000
-"""Atoms that are compared with the names in all connections."""
+MOST_MATCHES = 500_000
+"""Atoms with the names in the connections, over all connections; some 4,000 connections in 60 copies."""
+NAMES_PER_MATCH, PAIRS_PER_MATCH = 16, 200
+"""Names and pairs that are compared in the time of one match, and count as much."""
 SMALLEST_RING = 3
 """Residues of the shortest cyclic chain."""
 SG = chemistry.ATOM_INDEX["SG"]
@@ -77,7 +79,9 @@ def find_links(structure: Structure, header: Header) -> tuple[Links, list[Findin
         assert atoms is not None
         by_label = connection.link_id == LABEL_IDS
         first, second = (atoms.find(a, by_label) for a in (connection.partner1, connection.partner2))
-        if len(first) * len(second) > MOST_PAIRS or atoms.compared > MOST_MATCHES:
+        pairs = len(first) * len(second)
+        atoms.matches += len(first) + len(second) + pairs // PAIRS_PER_MATCH
+        if pairs > MOST_PAIRS or atoms.matches > MOST_MATCHES:
             lost["links-ambiguous"].append(f"{connection.partner1} - {connection.partner2}")
             continue
         kind = _kind(structure, connection, first, second)
@@ -97,7 +101,7 @@ class _Atoms:
 
     def __init__(self, structure: Structure, connections: list[gemmi.Connection]) -> None:
         self.structure, hetero = structure, structure.hetero
-        self.compared = 0
+        self.matches = 0  # spent, of MOST_MATCHES
         self.kinds, self.present = structure.residues.tolist(), structure.present.numpy()
         self.positions, self.around = structure.positions.numpy(), hetero.positions.numpy()
         self.numbers = {_number(a) for c in connections for a in (c.partner1, c.partner2)}
@@ -135,13 +139,13 @@ class _Atoms:
         """The atom in each copy of its chain, and which copy that is."""
         name, residue_name, hetero = address.atom_name, address.res_id.name, self.structure.hetero
         matches: list[tuple[End, str]] = []
-        if self.compared > MOST_MATCHES:
+        if self.matches > MOST_MATCHES:
             return matches
         for chain, copy in self.copies.get(address.chain_name, ()):
             key = (chain, _number(address))
             residues = (self.by_label if by_label else self.residues).get(key, [])
             others = self.hetero.get(key, [])
-            self.compared += len(residues) + len(others)
+            self.matches += (len(residues) + len(others)) // NAMES_PER_MATCH
             for i in residues:
                 atom = slot(self.kinds[i], name)
                 if self.structure.residue_names[i] == residue_name and atom >= 0 and self.present[i, atom]:
@@ -161,18 +165,17 @@ class _Atoms:
         """For each copy of the first atom, the second atom of the same copy, else the nearest one."""
         if not first or not second:
             return
-        points = np.array([self.position(end) for end, _ in second])
-        copies = np.array([copy for _, copy in second])
-        for end, copy in first:
-            distance = np.linalg.norm(points - self.position(end), axis=1)
-            own = copies == copy
-            if _between_copies(connection):
-                distance[own] = np.inf
-                if connection.reported_distance > 0:
-                    distance[np.abs(distance - connection.reported_distance) > SAME_DISTANCE] = np.inf
-            nearest = int(np.argmin(np.where(own & (distance <= farthest), distance - farthest, distance)))
-            if distance[nearest] <= farthest:
-                yield end, second[nearest][0]
+        points, other_points = (np.array([self.position(end) for end, _ in side]) for side in (first, second))
+        copies, other_copies = (np.array([copy for _, copy in side]) for side in (first, second))
+        distance = np.linalg.norm(other_points - points[:, None], axis=2)
+        own = other_copies == copies[:, None]
+        if _between_copies(connection):
+            distance[own] = np.inf
+            if connection.reported_distance > 0:
+                distance[np.abs(distance - connection.reported_distance) > SAME_DISTANCE] = np.inf
+        nearest = np.argmin(np.where(own & (distance <= farthest), distance - farthest, distance), axis=1)
+        for i in np.flatnonzero(distance[np.arange(len(first)), nearest] <= farthest).tolist():
+            yield first[i][0], second[int(nearest[i])][0]
 
 
 def _number(address: gemmi.AtomAddress) -> str:
