@@ -36,8 +36,8 @@ MOST_NEIGHBORS = 32
 MOST_PAIRS = 1_000_000
 """Pairs of atoms to which one connection may apply, in all copies of its chains."""
 MOST_MATCHES = 500_000
-"""Atoms with the names in the connections, over all connections; some 4,000 connections in 60 copies."""
-NAMES_PER_MATCH, PAIRS_PER_MATCH = 16, 200
+"""Atoms with the names in the connections, over all connections; some 2,500 connections in 60 copies."""
+NAMES_PER_MATCH, PAIRS_PER_MATCH = 16, 50
 """Names and pairs that are compared in the time of one match, and count as much."""
 SMALLEST_RING = 3
 """Residues of the shortest cyclic chain."""
@@ -241,8 +241,8 @@ def _near_pairs(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArr
     count = min(len(points), MOST_NEIGHBORS)
     _, near = cKDTree(points).query(points, k=count, distance_upper_bound=DISULFIDE[1])
     i, rank = np.nonzero(near < len(points))
-    pairs = np.sort(np.stack([i, near[i, rank]], axis=1), axis=1)
-    pairs = np.unique(pairs[pairs[:, 0] < pairs[:, 1]], axis=0)
+    pairs = np.stack([i, near[i, rank]], axis=1)
+    pairs = pairs[pairs[:, 0] < pairs[:, 1]]
     return np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1), chosen[pairs]
 
 
