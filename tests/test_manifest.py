@@ -19,7 +19,7 @@ from protein_enn.manifest import Fields, ManifestError, parse
 from protein_enn.predictor import load_predictor, untrained
 from protein_enn.testing import random_structure
 
-OTHER_VALUES: tuple[Any, ...] = (None, True, 7, -1, 1.5, "x", [], {}, [1], {"a": 1}, 10**30)
+OTHER_VALUES: tuple[Any, ...] = (None, True, 7, -1, 1.5, "x", [], {}, [1], {"a": 1})
 BROKEN = (b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"version": 2}', b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}")
 CONFIG = {"encoder": "invariant", "k": 8, "encoder_settings": {"layers": 1}, "conditions": ["a", "b"]}
 
@@ -58,7 +58,7 @@ def assert_only_manifest_errors(path: Path, use: Callable[[], Any]) -> int:
         except ManifestError as error:
             refused += 1
             assert len(str(error).splitlines()) == 1 and len(str(error)) < 2000
-            assert path.stem in str(error) or "shard-" in str(error), what
+            assert path.stem in str(error) or str(path.parent) in str(error), what
         except Exception as error:
             raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
     path.write_bytes(good)

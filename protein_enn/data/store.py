@@ -219,6 +219,13 @@ class Store:
 
     def __getitem__(self, i: int) -> Chain:
         record = self.records[i]
+        try:
+            return self._chain(record)
+        except (RuntimeError, IndexError, SafetensorError) as error:  # torch: shapes that do not fit
+            path = self.folder / "manifest.json"
+            raise ManifestError(f"{path}: the rows of {record.name!r} are not those of its shard; {REMEDY}") from error
+
+    def _chain(self, record: Record) -> Chain:
         shard = self._shards[record.shard]
         rows = slice(record.residue_start, record.residue_start + record.length)
 
