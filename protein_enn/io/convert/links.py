@@ -31,8 +31,10 @@ FARTHEST = {"disulfide": 3.5, "peptide": 3.5, "covalent": 3.5, "metal": 4.5}
 """Å, longest declared link; a longer one is an error in the file."""
 SAME_DISTANCE = 0.3
 """Å, largest difference of a link between symmetry copies from its length in the file."""
+FEW_SULFURS = 500
+"""Sulfurs of which all pairs are compared."""
 MOST_NEIGHBORS = 32
-"""Sulfurs within the length of a disulfide that are compared, the nearest ones."""
+"""Sulfurs within the length of a disulfide that are compared where there are more, the nearest ones."""
 MOST_PAIRS = 1_000_000
 """Pairs of atoms to which one connection may apply, in all copies of its chains."""
 MOST_MATCHES = 500_000
@@ -167,15 +169,17 @@ class _Atoms:
             return
         points, other_points = (np.array([self.position(end) for end, _ in side]) for side in (first, second))
         copies, other_copies = (np.array([copy for _, copy in side]) for side in (first, second))
-        distance = np.linalg.norm(other_points - points[:, None], axis=2)
+        apart = other_points - points[:, None]
+        distance = np.sqrt(np.einsum("ijk,ijk->ij", apart, apart))
         own = other_copies == copies[:, None]
         if _between_copies(connection):
             distance[own] = np.inf
             if connection.reported_distance > 0:
                 distance[np.abs(distance - connection.reported_distance) > SAME_DISTANCE] = np.inf
         nearest = np.argmin(np.where(own & (distance <= farthest), distance - farthest, distance), axis=1)
-        for i in np.flatnonzero(distance[np.arange(len(first)), nearest] <= farthest).tolist():
-            yield first[i][0], second[int(nearest[i])][0]
+        for i, j in enumerate(nearest.tolist()):
+            if distance[i, j] <= farthest:
+                yield first[i][0], second[j][0]
 
 
 def _number(address: gemmi.AtomAddress) -> str:
@@ -236,14 +240,16 @@ def _disulfides(structure: Structure, bridged: set[int]) -> Iterator[Bond]:
 
 def _near_pairs(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Distances (Å) and pairs of points, the smaller index first, of points within the length of a disulfide."""
-    chosen = limit_coincident(points, MOST_NEIGHBORS)
-    points = points[chosen]
-    count = min(len(points), MOST_NEIGHBORS)
-    _, near = cKDTree(points).query(points, k=count, distance_upper_bound=DISULFIDE[1])
-    i, rank = np.nonzero(near < len(points))
-    pairs = np.stack([i, near[i, rank]], axis=1)
-    pairs = pairs[pairs[:, 0] < pairs[:, 1]]
-    return np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1), chosen[pairs]
+    if len(points) <= FEW_SULFURS:
+        pairs = cKDTree(points).query_pairs(DISULFIDE[1], output_type="ndarray")
+    else:
+        chosen = limit_coincident(points, MOST_NEIGHBORS)
+        some = points[chosen]
+        _, near = cKDTree(some).query(some, k=MOST_NEIGHBORS, distance_upper_bound=DISULFIDE[1])
+        i, rank = np.nonzero(near < len(some))
+        pairs = chosen[np.stack([i, near[i, rank]], axis=1)]
+        pairs = pairs[pairs[:, 0] < pairs[:, 1]]
+    return np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1), pairs
 
 
 def _closures(structure: Structure) -> Iterator[Bond]:
