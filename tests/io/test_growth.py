@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from protein_enn.io import FormatError, StructureError, read_structure
+from protein_enn.io.convert import links
 from protein_enn.io.formats.budget import ATOMS, HEADER_ROWS, Budget
 from protein_enn.io.formats.operators import MOST_OPERATORS, count_operators, expand
 from protein_enn.io.table.coincident import limit_coincident
@@ -41,9 +42,10 @@ def test_a_large_file_may_hold_more():
 
 def test_run_lengths_are_held_against_the_compressed_bytes(refused):
     """Padding makes the file long once it is unpacked, not before."""
-    data = growth.run_lengths(Random(3), 200_000)
-    padded = gzip.compress(growth.binary(growth.atom_columns(Random(3), 200_000), 200_000, more=bytes(1 << 20)))
-    refused(data, FormatError, "200000 atoms", f"{len(data)} bytes")
+    columns = growth.atom_columns(Random(3), 200_000)
+    plain = growth.binary(columns, 200_000)
+    padded = gzip.compress(growth.binary(columns, 200_000, more=bytes(1 << 20)))
+    refused(plain, FormatError, "200000 atoms", f"{len(plain)} bytes")
     refused(padded, FormatError, "200000 atoms", f"{len(padded)} bytes")
 
 
@@ -79,3 +81,15 @@ def test_few_of_the_points_at_one_place_are_kept():
     many = np.concatenate([points, np.tile(points[:1], (50, 1))])
     kept = limit_coincident(many, 3)
     assert len(kept) == 10 and set(kept[:8].tolist()) == set(range(8))
+
+
+def test_many_sulfurs_have_the_same_bridges_as_few(monkeypatch):
+    """Above FEW_SULFURS only the nearest are compared, which are all of them at the density of a protein."""
+    points = np.random.default_rng(0).uniform(0, 20, (300, 3))
+    distance, pairs = links._near_pairs(points)
+    monkeypatch.setattr(links, "FEW_SULFURS", 10)
+    other_distance, other_pairs = links._near_pairs(points)
+    order, other_order = np.lexsort(pairs.T), np.lexsort(other_pairs.T)
+    assert len(pairs) > 100 and (pairs[order] == other_pairs[other_order]).all()
+    assert np.allclose(distance[order], other_distance[other_order])
+    assert len(links._near_pairs(np.zeros((5000, 3)))[1]) < 5000 * links.MOST_NEIGHBORS
