@@ -16,10 +16,10 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     several writers at the same time the last one wins. A failure (OSError) leaves an older file unchanged and no
     temporary file.
     """
-    write_all({path: data})
+    write_all({Path(path): data})
 
 
-def write_all(contents: Mapping[str | Path, bytes]) -> None:
+def write_all(contents: Mapping[Path, bytes]) -> None:
     """As `write_bytes`, for several files: none is renamed before all are written, so a full disk changes no file."""
     temporary: dict[Path, Path] = {}  # by the path that it becomes
     try:

@@ -163,10 +163,10 @@ def _find_stacked_chains(structure: Structure) -> list[Finding]:
     if k < 2 or len(rows) < 2:
         return []
     ca = structure.ca[rows].double().numpy()
-    chosen = limit_coincident(ca, NEAREST + 1)
-    distances, partners = cKDTree(ca[chosen]).query(ca, k=NEAREST, distance_upper_bound=CLASH)
+    compared = limit_coincident(ca, NEAREST + 1)
+    distances, partners = cKDTree(ca[compared]).query(ca, k=NEAREST, distance_upper_bound=CLASH)
     near, rank = np.nonzero(np.isfinite(distances))  # neighbors in the chain are farther
-    pairs = (distances[near, rank], near, chosen[partners[near, rank]])
+    pairs = (distances[near, rank], near, compared[partners[near, rank]])
     distance, owner, other = (torch.from_numpy(x) for x in pairs)
     different = chains[rows[owner]] != chains[rows[other]]
     if not different.any():
