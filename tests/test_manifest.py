@@ -121,7 +121,7 @@ def test_weights_of_formats_1_and_2_are_read(tmp_path: Path, written: int) -> No
         ('{"sha256": 4}', r"x.json: field sha256: input should be a valid string, not 4; write it again"),
         ("{}", r"x.json: field sha256 is missing; write it again"),
         ("[]", r"x.json: input should be an object, not list; write it again"),
-        ("{", r"x.json: invalid JSON.*; write it again"),
+        ("{", r"x.json: Invalid JSON.*; write it again"),
     ],
 )
 def test_a_message_names_the_file_the_field_and_what_is_expected(text: str, message: str) -> None:
