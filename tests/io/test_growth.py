@@ -36,7 +36,7 @@ def test_a_large_file_may_hold_more():
     assert Budget(1_000_000).atoms >= 4 * 120_000
     assert Budget(0).atoms == ATOMS and Budget(0).header_rows == HEADER_ROWS
     Budget(30_000_000).check_atoms(15_000_000, "capsid")
-    with pytest.raises(FormatError, match=r"x: 60000 atoms in a file of 1000 bytes, where 50500 is the limit"):
+    with pytest.raises(FormatError, match=r"x: 60000 atoms in a file of 1000 bytes, where 51000 is the limit"):
         Budget(1000).check_atoms(60_000, "x")
 
 

@@ -12,8 +12,8 @@ from protein_enn.io.errors import FormatError
 
 ATOMS = 50_000
 """Atoms that any file may hold."""
-BYTES_PER_ATOM = 2
-"""Fewest bytes of an atom in a larger file. Compressed BinaryCIF takes 6 to 10, and 4 when rounded to 0.1 Å."""
+BYTES_PER_ATOM = 1
+"""Fewest bytes of an atom in a larger file. Compressed BinaryCIF takes 6 to 10; copies on a lattice take 2."""
 HEADER_ROWS = 50_000
 """Rows that each header category of any file may hold."""
 BYTES_PER_ROW = 8
