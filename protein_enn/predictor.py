@@ -24,12 +24,12 @@ from torch import Tensor, nn
 
 from protein_enn.devices import choose_device
 from protein_enn.embedding import LanguageModel, load_language_model
-from protein_enn.io.atomic import write_bytes, write_text
+from protein_enn.io.atomic import write_all
+from protein_enn.manifest import ManifestError
 from protein_enn.models import build, frozen
 from protein_enn.models.mpnn.published import converted_file
+from protein_enn.models.weights_json import FORMAT, build_of, read_info
 
-FORMAT = 2
-"""Version of the files; raised, with an upgrade in `_upgraded`, when their meaning changes."""
 LANGUAGE_VARIABLE = "PROTEIN_ENN_ESM_WEIGHTS"
 """Environment variable with the file of the language model, for weights that need one; an argument overrides it."""
 
@@ -75,7 +75,7 @@ class Predictor:
         return replace(self, use=use)
 
     def save(self, path: str | Path) -> Path:
-        """Writes `path` (.safetensors), then its JSON (same name, .json), each atomically. Returns `path`.
+        """Writes `path` (.safetensors) and its JSON (same name, .json), both or neither. Returns `path`.
 
         ValueError for another suffix.
         """
@@ -84,8 +84,7 @@ class Predictor:
             raise ValueError(f"{path}: weights are written as .safetensors")
         data = _tensors(self.model)
         info = {**self.info, "format": FORMAT, "task": self.task, "sha256": hashlib.sha256(data).hexdigest()}
-        write_bytes(path, data)
-        write_text(path.with_suffix(".json"), json.dumps(info, indent=1) + "\n")
+        write_all({path: data, path.with_suffix(".json"): f"{json.dumps(info, indent=1)}\n".encode()})
         return path
 
     def needed_language(self) -> LanguageModel | None:
@@ -177,8 +176,8 @@ def load_predictor(
             )
         folder = files("protein_enn") / "weights"
         data = (folder / f"{name}.safetensors").read_bytes()
-        text = (folder / f"{name}.json").read_text()
-    predictor = _assemble(name, data, _checked_info(name, json.loads(text)), chosen_device)
+        text = (folder / f"{name}.json").read_bytes()
+    predictor = _assemble(name, data, read_info(text, f"{name}.json"), chosen_device)
     return _with_language(_with_condition(predictor, condition), language)
 
 
@@ -187,8 +186,9 @@ def _with_condition(predictor: Predictor, condition: str | None) -> Predictor:
     info, conditions = predictor.info, predictor.conditions
     used = {condition, info.get("default_condition"), *info.get("default_conditions", {}).values()} - {None}
     if unknown := sorted(used - set(conditions)):
+        error = ValueError if unknown[0] == condition else ManifestError
         choice = f"choose one of {', '.join(conditions)}" if conditions else "they have no conditions"
-        raise ValueError(f"weights {predictor.name!r} have no condition {unknown[0]!r}: {choice}")
+        raise error(f"weights {predictor.name!r} have no condition {unknown[0]!r}: {choice}")
     return replace(predictor, requested_condition=condition or "")
 
 
@@ -215,20 +215,11 @@ def _with_language(predictor: Predictor, language: str | Path | None) -> Predict
     return replace(predictor, language=model)
 
 
-def _read_json(path: Path) -> str:
+def _read_json(path: Path) -> bytes:
     """The text of the JSON of weights. ValueError where it is missing."""
     if not path.is_file():
         raise ValueError(f"{path}: missing; weights are a .safetensors file and a .json of the same name")
-    return path.read_text()
-
-
-def _checked_info(name: str, info: dict[str, Any]) -> dict[str, Any]:
-    """The JSON of weights. ValueError for an unknown format."""
-    if info.get("format") not in range(1, FORMAT + 1):
-        raise ValueError(
-            f"weights {name!r}: format {info.get('format')}, but this version of the package reads 1 to {FORMAT}"
-        )
-    return info
+    return path.read_bytes()
 
 
 def _upgraded(tensors: dict[str, Tensor], written: int) -> dict[str, Tensor]:
@@ -246,16 +237,16 @@ def _assemble(name: str, data: bytes, info: dict[str, Any], device: torch.device
     """The predictor of the contents of both files."""
     digest = hashlib.sha256(data).hexdigest()
     if digest != info["sha256"]:
-        raise ValueError(
+        raise ManifestError(
             f"weights {name!r}: sha256 is {digest[:12]}..., but {info['sha256'][:12]}... in the JSON: damaged file"
         )
-    model = build(info["task"], info["config"], info.get("architecture"))
+    model = build_of(info, f"{name}.json")
     try:
         model.load_state_dict(_upgraded(load(data), info["format"]))
     except SafetensorError as error:
         raise ValueError(f"weights {name!r}: not a safetensors file ({error}); nothing else is opened") from error
     except RuntimeError as error:  # the message of torch lists every tensor
-        raise ValueError(f"weights {name!r}: the tensors do not fit the settings in the JSON") from error
+        raise ManifestError(f"weights {name!r}: the tensors do not fit the settings in the JSON") from error
     return Predictor(info["task"], frozen(model).to(device), name, digest, info, device)
 
 

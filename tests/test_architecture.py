@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = {
     "deprecated": -1,  # names alone
-    **dict.fromkeys(("chemistry", "settings", "version", "nn", "lazy", "devices"), 0),
+    **dict.fromkeys(("chemistry", "settings", "manifest", "version", "nn", "lazy", "devices"), 0),
     **dict.fromkeys(("structure", "geometry"), 1),
     "bonds": 2,
     **dict.fromkeys(("io", "embedding", "metrics"), 3),

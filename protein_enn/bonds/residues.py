@@ -10,6 +10,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.bonds.atoms import COVALENT_RADII
+from protein_enn.bonds.near import near_pairs
 from protein_enn.chemistry import C, N
 from protein_enn.geometry.dihedrals import backbone_dihedrals, peptide_bonded
 from protein_enn.structure import LINKS, Structure
@@ -112,8 +113,10 @@ def _sulfur_pairs(structure: Structure) -> Int[Tensor, "s 2"]:
     """Cysteines whose SG are near each other, the first residue first."""
     rows = ((structure.residues == chemistry.RESIDUE_INDEX["CYS"]) & structure.present[:, SG]).nonzero()[:, 0]
     at = structure.positions[rows, SG]
-    near = ((at[:, None] - at[None]).norm(dim=-1) < DISULFIDE).triu(1).nonzero()
-    return rows[near]
+    first, second, lengths = near_pairs(at, at, DISULFIDE)
+    once = (first < second) & (lengths < DISULFIDE)
+    pairs = torch.stack([rows[first[once]], rows[second[once]]], 1)
+    return pairs[(pairs[:, 0] * len(structure) + pairs[:, 1]).argsort()]
 
 
 def bonded_residues(structure: Structure, mask: Bool[Tensor, "n"]) -> Bool[Tensor, "n"]:

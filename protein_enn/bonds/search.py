@@ -10,11 +10,11 @@ from functools import cache
 
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.bonds.atoms import COVALENT_RADII
+from protein_enn.bonds.near import near_pairs
 from protein_enn.bonds.residues import adjacent_residues
 from protein_enn.chemistry import ATOM_INDEX, C, N, O
 from protein_enn.structure import KINDS, LINKS, Links, Structure
@@ -96,15 +96,9 @@ def _pairs(
     structure: Structure, ones: Int[Tensor, "a 2"], twos: Int[Tensor, "b 2"], tolerance: float
 ) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     """Pairs of protein atoms, one of each list, at the distance of a bond."""
-    if not len(ones) or not len(twos):
-        return []
     radius = _radii()
-    points = [structure.positions[rows[:, 0], rows[:, 1]].double() for rows in (ones, twos)]
-    near = cKDTree(points[0].numpy()).sparse_distance_matrix(
-        cKDTree(points[1].numpy()), 2 * float(radius.max()) + tolerance, output_type="ndarray"
-    )
-    i, j = torch.as_tensor(near["i"].copy()), torch.as_tensor(near["j"].copy())
-    length = torch.as_tensor(near["v"].copy())
+    points = [structure.positions[rows[:, 0], rows[:, 1]] for rows in (ones, twos)]
+    i, j, length = near_pairs(points[0], points[1], 2 * float(radius.max()) + tolerance)
     bond = (length - radius[ones[i, 1]] - radius[twos[j, 1]]).abs() < tolerance
     pairs = zip(ones[i[bond]].tolist(), twos[j[bond]].tolist(), strict=True)
     return [(tuple(one), tuple(two)) for one, two in pairs]
@@ -114,13 +108,9 @@ def _to_hetero(structure: Structure, atoms: Int[Tensor, "a 2"]) -> Links:
     """To ligands, glycans, nucleic acids, caps, atoms of modified residues, and metals."""
     hetero = structure.hetero
     rows = (hetero.kinds != KINDS.index("water")).nonzero()[:, 0]
-    if not len(rows) or not len(atoms):
+    if not len(rows):
         return Links.empty()
-    points = [structure.positions[atoms[:, 0], atoms[:, 1]].double(), hetero.positions[rows].double()]
-    near = cKDTree(points[0].numpy()).sparse_distance_matrix(
-        cKDTree(points[1].numpy()), _FARTHEST, output_type="ndarray"
-    )
-    i, j, length = (torch.as_tensor(near[name].copy()) for name in ("i", "j", "v"))
+    i, j, length = near_pairs(structure.positions[atoms[:, 0], atoms[:, 1]], hetero.positions[rows], _FARTHEST)
     elements = [hetero.elements[k].upper() for k in rows.tolist()]
     radius = torch.tensor([COVALENT_RADII.get(element, -9.0) for element in elements], dtype=torch.double)
     metal = torch.tensor([element in METALS for element in elements])

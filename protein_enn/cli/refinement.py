@@ -115,14 +115,11 @@ def _refined(structure: Structure, predictor: Predictor, options: RefineOptions)
 
 
 def _write(refinement: Refinement, target: Path, item: Item, confidence_in_b: bool, seconds: bool) -> Row:
-    """Write the structure and its record; its row."""
-    from protein_enn.io import atomic
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    refinement.write(target, confidence_in_b=confidence_in_b)
+    """Write the structure and its record, both or neither; its row."""
     record = {**refinement.record(target.name), "name": item.name, "input": item.path}
     record = record if seconds else untimed(record)
-    atomic.write_text(target.parent / f"{item.name}.refinement.json", json_text(record) + "\n")
+    file = target.parent / f"{item.name}.refinement.json"
+    refinement.write(target, confidence_in_b=confidence_in_b, companions={file: f"{json_text(record)}\n".encode()})
     for note in refinement.notes:
         typer.echo(f"{item.name}: {note}", err=True)
     return row_of(refinement, record)

@@ -28,7 +28,7 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.data.batches import seeded_generator
 from protein_enn.data.chain import Chain
-from protein_enn.data.sidecar import read_entry, sha256_of
+from protein_enn.data.sidecar import EmbeddingsEntry, EmbeddingsHead, read_entry, sha256_of
 from protein_enn.data.store import Store
 from protein_enn.embedding.model import LanguageModel, chain_rows, letters
 from protein_enn.io.atomic import write_bytes, write_text
@@ -76,25 +76,25 @@ class Embeddings:
         path = self.folder / HEAD
         if not path.is_file():
             raise ValueError(f"{self.folder}: no {HEAD}; make the cache with `protein-enn embed`")
-        head = read_entry(path, "a cache of embeddings", "embed")
-        if head.get("version") != VERSION or head.get("shares") != list(HIDDEN_FRACTIONS):
+        head = read_entry(EmbeddingsHead, path, "embed")
+        if head.version != VERSION or head.shares != list(HIDDEN_FRACTIONS):
             raise ValueError(f"{path}: another version of the cache than {VERSION}; make it again in a new folder")
-        self.weights: dict[str, Any] = head["weights"]
+        self.weights: dict[str, Any] = head.weights.model_dump()
         self._shards: list[Any] = []
         self._index: dict[str, tuple[int, int, int]] = {}  # shard, first row, residues
         for entry in sorted(self.folder.glob("shard-*.json")):
             self._add(entry, verify)
 
     def _add(self, entry: Path, verify: bool) -> None:
-        shard, file = read_entry(entry, "a cache of embeddings", "embed"), entry.with_suffix(".safetensors")
+        shard, file = read_entry(EmbeddingsEntry, entry, "embed"), entry.with_suffix(".safetensors")
         again = f"delete {entry.name} and {file.name} there and run `protein-enn embed` again"
-        if not file.is_file() or (verify and sha256_of(file) != shard["sha256"]):
+        if not file.is_file() or (verify and sha256_of(file) != shard.sha256):
             raise ValueError(f"{file}: missing or changed since it was written; {again}")
         try:
             opened = safe_open(str(file), framework="numpy")
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{file}: no safetensors file ({error}); {again}") from error
-        for key, (start, length) in shard["sequences"].items():
+        for key, (start, length) in shard.sequences.items():
             self._index[key] = (len(self._shards), start, length)
         self._shards.append(opened)
 

@@ -32,9 +32,10 @@ from safetensors.numpy import save
 from torch import Tensor
 
 from protein_enn.data.chain import Chain
-from protein_enn.data.sidecar import read_entry, sha256_of
+from protein_enn.data.sidecar import LabelsEntry, LabelsHead, read_entry, sha256_of
 from protein_enn.data.store import Record, Store
 from protein_enn.io.atomic import write_bytes, write_text
+from protein_enn.manifest import ManifestError, Version
 
 VERSION = 1
 HEAD = "labels.json"
@@ -107,18 +108,15 @@ class LabelSet:
         path = self.folder / HEAD
         if not path.is_file():
             raise ValueError(f"{self.folder}: no {HEAD}; make labels with `protein-enn label`")
-        head = read_entry(path, "labels", "label")
-        if head.get("version") != VERSION:
-            raise ValueError(f"{path}: version {head.get('version')}, but {VERSION} is understood; label again")
-        if not {"teacher", "condition", "manifest_sha256"} <= set(head):
-            raise ValueError(f"{path}: damaged; delete this folder and run `protein-enn label` again")
-        if store is not None and head["manifest_sha256"] != store.sha256:
+        if (version := read_entry(Version, path, "label").version) != VERSION:
+            raise ManifestError(f"{path}: version {version}, but {VERSION} is understood; label again")
+        head = read_entry(LabelsHead, path, "label")
+        if store is not None and head.manifest_sha256 != store.sha256:
             raise ValueError(
                 f"{self.folder}: labels of another store than {store.folder}; label this one with `protein-enn label`"
             )
-        self.teacher: dict[str, Any] = head["teacher"]
-        self.condition: str = head["condition"]
-        self.manifest_sha256: str = head["manifest_sha256"]
+        self.teacher: dict[str, Any] = head.teacher.model_dump()
+        self.condition, self.manifest_sha256 = head.condition, head.manifest_sha256
         self.digests: list[str] = []  # sha256 of each shard
         self.skipped: dict[int, str] = {}  # records that could not be labeled, with the reason
         self._shards: list[Any] = []
@@ -127,19 +125,22 @@ class LabelSet:
             self._add(entry, verify)
 
     def _add(self, entry: Path, verify: bool) -> None:
-        shard, file = read_entry(entry, "labels", "label"), entry.with_suffix(".safetensors")
+        shard, file = read_entry(LabelsEntry, entry, "label"), entry.with_suffix(".safetensors")
         again = f"delete {entry.name} and {file.name} there and run `protein-enn label` again"
-        if not file.is_file() or (verify and sha256_of(file) != shard["sha256"]):
-            raise ValueError(f"{file}: missing or changed since it was written; {again}")
+        if not file.is_file() or (verify and sha256_of(file) != shard.sha256):
+            raise ManifestError(f"{file}: missing or changed since it was written; {again}")
         try:
             opened = safe_open(str(file), framework="numpy")
         except (SafetensorError, OSError) as error:
-            raise ValueError(f"{file}: no safetensors file ({error}); {again}") from error
-        for number, start, length, alone, digest in shard["records"]:
+            raise ManifestError(f"{file}: no safetensors file ({error}); {again}") from error
+        rows = opened.get_slice(f"rank_{VIEWS[0]}").get_shape()[0] if shard.records else 0
+        for number, start, length, alone, digest in shard.records:
+            if min(start, length) < 0 or start + length > rows:
+                raise ManifestError(f"{entry}: field records: rows of record {number} are not in the shard; {again}")
             self._index[number] = (len(self._shards), start, length, alone, digest)
-        self.skipped.update((number, reason) for number, reason in shard["skipped"])
+        self.skipped.update(shard.skipped)
         self._shards.append(opened)
-        self.digests.append(shard["sha256"])
+        self.digests.append(shard.sha256)
 
     @property
     def identity(self) -> dict[str, Any]:

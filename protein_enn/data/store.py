@@ -15,17 +15,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from pydantic import ConfigDict
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.data.chain import Chain
 from protein_enn.io.atomic import write_bytes, write_text
+from protein_enn.manifest import Fields, ManifestError, Version, parse
 
 STEP = 0.005
 """Å; the resolution of stored coordinates."""
 VERSION = 2
+REMEDY = "prepare it again"
+"""What messages say about a damaged manifest."""
 SHARD_RESIDUES = 200_000
 _BITS = 1 << np.arange(14, dtype=np.int32)
 
@@ -34,6 +38,7 @@ _BITS = 1 << np.arange(14, dtype=np.int32)
 class Record:
     """A chain of the store: what it is, and its rows in a shard."""
 
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
     name: str
     length: int  # residues, those of its partners included
     cluster: str
@@ -49,6 +54,21 @@ class Record:
     partners: int = 0  # residues of other chains near it, which come last
     step: float = STEP  # Å
     audit: str = ""  # of its file or files: the worst severity and the codes of the findings, "warning: chain-gap"
+
+
+class ShardEntry(Fields):
+    """A shard in the manifest."""
+
+    file: str
+    sha256: str
+
+
+class StoreManifest(Version):
+    """The manifest."""
+
+    shards: list[ShardEntry]
+    provenance: dict[str, Any]
+    records: list[Record]
 
 
 Revise = Callable[[list[Record], list[str]], tuple[list[Record], dict[str, Any]]]
@@ -155,8 +175,8 @@ class Store:
 
     Raises
     ------
-    ValueError
-        A shard is missing or has changed, or the version is unknown.
+    ManifestError
+        A field of the manifest is missing or wrong, the version is unknown, or a shard is missing or has changed.
     """
 
     def __init__(self, folder: str | Path, verify: bool = True) -> None:
@@ -165,22 +185,24 @@ class Store:
         if not path.is_file():
             raise ValueError(f"{self.folder}: no manifest.json; make the store with `protein-enn prepare`")
         text = path.read_bytes()
-        manifest = json.loads(text)
-        if manifest.get("version") != VERSION:
-            raise ValueError(
-                f"{path}: version {manifest.get('version')}, but {VERSION} is understood; prepare it again"
-            )
+        if (version := parse(Version, text, path, REMEDY).version) != VERSION:
+            raise ManifestError(f"{path}: version {version}, but {VERSION} is understood; {REMEDY}")
+        manifest = parse(StoreManifest, text, path, REMEDY)
         self.sha256 = hashlib.sha256(text).hexdigest()
-        self.provenance: dict[str, Any] = manifest["provenance"]
-        self.records = [Record(**r) for r in manifest["records"]]
+        self.provenance: dict[str, Any] = manifest.provenance
+        self.records = manifest.records
         self._shards = []
-        for entry in manifest["shards"]:
-            file = self.folder / entry["file"]
-            if file.name != entry["file"]:
-                raise ValueError(f"{path}: shard {entry['file']!r} is outside of the store; prepare it again")
-            if not file.is_file() or (verify and hashlib.sha256(file.read_bytes()).hexdigest() != entry["sha256"]):
-                raise ValueError(f"{file}: missing or changed since it was written; prepare the store again")
-            self._shards.append(safe_open(str(file), framework="numpy"))
+        for entry in manifest.shards:
+            file = self.folder / entry.file
+            if file.name != entry.file or not entry.file.isprintable():
+                raise ManifestError(f"{path}: shard {entry.file!r} is outside of the store; {REMEDY}")
+            if not file.is_file() or (verify and hashlib.sha256(file.read_bytes()).hexdigest() != entry.sha256):
+                raise ManifestError(f"{file}: missing or changed since it was written; prepare the store again")
+            try:
+                self._shards.append(safe_open(str(file), framework="numpy"))
+            except (SafetensorError, OSError) as error:
+                raise ManifestError(f"{file}: no safetensors file ({error}); prepare the store again") from error
+        _check_rows(self.records, [shard.get_slice("residues").get_shape()[0] for shard in self._shards], path)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -197,6 +219,13 @@ class Store:
 
     def __getitem__(self, i: int) -> Chain:
         record = self.records[i]
+        try:
+            return self._chain(record)
+        except (RuntimeError, IndexError, SafetensorError) as error:  # torch: shapes that do not fit
+            path = self.folder / "manifest.json"
+            raise ManifestError(f"{path}: the rows of {record.name!r} are not those of its shard; {REMEDY}") from error
+
+    def _chain(self, record: Record) -> Chain:
         shard = self._shards[record.shard]
         rows = slice(record.residue_start, record.residue_start + record.length)
 
@@ -221,6 +250,19 @@ class Store:
             **{name: torch.from_numpy(column(name).astype(np.int64)) for name in ("residues", "chains", "numbers")},
             **more,
         )
+
+
+def _check_rows(records: list[Record], residues: list[int], path: Path) -> None:
+    """ManifestError for a record whose rows are not in its shard, where each shard has so many residues."""
+    for i, record in enumerate(records):
+        starts = (record.shard, record.residue_start, record.atom_start, record.context_start, record.atoms)
+        if (
+            min(*starts, record.model_atoms, record.context_atoms, record.partners) < 0
+            or record.shard >= len(residues)
+            or record.residue_start + record.length > residues[record.shard]
+            or record.partners > record.length
+        ):
+            raise ManifestError(f"{path}: field records.{i}: rows that are not in shard {record.shard}; {REMEDY}")
 
 
 def letters(residues: Tensor) -> str:

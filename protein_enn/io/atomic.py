@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -14,8 +16,31 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     several writers at the same time the last one wins. A failure (OSError) leaves an older file unchanged and no
     temporary file.
     """
-    path = Path(os.path.realpath(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    write_all({Path(path): data})
+
+
+def write_all(contents: Mapping[Path, bytes]) -> None:
+    """As `write_bytes`, for several files: none is renamed before all are written, so a full disk changes no file."""
+    temporary: dict[Path, Path] = {}  # by the path that it becomes
+    try:
+        for name, data in contents.items():
+            path = Path(os.path.realpath(name))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            temporary[path] = _write_temporary(path, data)
+        for path, written in temporary.items():
+            os.replace(written, path)
+    except BaseException:
+        for written in temporary.values():
+            written.unlink(missing_ok=True)
+        raise
+    for folder in {path.parent for path in temporary}:
+        _sync_folder(folder)
+
+
+def _write_temporary(path: Path, data: bytes) -> Path:
+    """A temporary file next to `path`, on the disk and with its permissions."""
     # A short name: the name of the file with a suffix could be longer than file systems allow.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
@@ -24,11 +49,10 @@ def write_bytes(path: str | Path, data: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(temporary, _permissions(path))
-        os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    return Path(temporary)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -17,10 +17,11 @@ MAX_FILE = 1 << 30
 """Bytes of the largest file that is opened."""
 MAX_DECOMPRESSED = 1 << 30
 """Bytes to which a compressed file may grow."""
-MAX_RATIO = 200
-"""Factor by which a file may grow. Real structure files grow 4 to 20 times. Checked above 64 MiB."""
+MAX_RATIO = 100
+"""Factor by which a file may grow, beyond the first GROWTH. Real structure files grow 4 to 20 times."""
+GROWTH = 1 << 23
+"""Bytes to which any compressed file may grow."""
 
-_SMALL = 1 << 26
 _CHUNK = 1 << 20
 
 
@@ -52,7 +53,7 @@ def decompress(data: bytes, file: str) -> bytes:
     """Gunzip data that begin like gzip data, with the CRC of every member checked; CompressionError when damaged."""
     if not data.startswith(b"\x1f\x8b"):
         return data
-    limit = min(MAX_DECOMPRESSED, max(MAX_RATIO * len(data), _SMALL))
+    limit = min(MAX_DECOMPRESSED, GROWTH + MAX_RATIO * len(data))
     parts: list[bytes] = []
     size = position = 0
     view = memoryview(data)

@@ -18,13 +18,14 @@ from protein_enn.io.convert.links import find_links
 from protein_enn.io.convert.record import Record
 from protein_enn.io.errors import EmptyStructureError
 from protein_enn.io.files import decompress, read_bytes
+from protein_enn.io.formats.budget import Budget
 from protein_enn.io.formats.document import Document
 from protein_enn.io.formats.recognize import recognize
 from protein_enn.io.formats.table import FORMATS, load, stem
 from protein_enn.structure import Source, Structure
 from protein_enn.structure.audit import AtomBalance, Audit, Finding
 
-Reader = Callable[[bytes, str, str | None, bool], Document]
+Reader = Callable[[bytes, str, str | None, bool, int | None], Document]
 
 
 def read_structure(
@@ -114,7 +115,9 @@ def read_models(
     return [reading.structure(i + 1, assembly, predicted) for i in range(reading.document.models)]
 
 
-def open_document(data: bytes, file: str, format: str, block: str | None = None, lenient: bool = False) -> Document:
+def open_document(
+    data: bytes, file: str, format: str, block: str | None = None, lenient: bool = False, size: int | None = None
+) -> Document:
     """Parse decompressed bytes.
 
     Parameters
@@ -129,6 +132,8 @@ def open_document(data: bytes, file: str, format: str, block: str | None = None,
         The mmCIF data block to read where several contain atoms.
     lenient
         Whether atoms may lack coordinates.
+    size
+        Bytes of the file, which limit what it may hold, if it was compressed.
 
     Raises
     ------
@@ -136,7 +141,7 @@ def open_document(data: bytes, file: str, format: str, block: str | None = None,
         The bytes break the rules of the format.
     """
     reader: Reader = load(FORMATS[format].reader)
-    return reader(FORMATS[format].content(data), file, block, lenient)
+    return reader(FORMATS[format].content(data), file, block, lenient, size)
 
 
 class _Reading:
@@ -147,11 +152,12 @@ class _Reading:
             data, self.file = path, name or "structure"
         else:
             data, self.file = read_bytes(path), "standard input" if str(path) == "-" else str(path)
+        self.size = len(data)
         data = decompress(data, self.file)
         self.format = recognize(data, self.file)
         self.data, self.block = data, block
         self.name = name or stem(self.file)
-        self.document = open_document(data, self.file, self.format, block, lenient)
+        self.document = open_document(data, self.file, self.format, block, lenient, self.size)
 
     def structure(self, model: int, assembly: str | None, predicted: bool | None) -> Structure:
         document, file = self.document, self.file
@@ -162,7 +168,7 @@ class _Reading:
             raise EmptyStructureError(f"{file}: model {model} has no atoms; choose another of {document.models}")
         copied = left_out = 0
         if assembly is not None:
-            built = build_assembly(table, document.header(), assembly, file)
+            built = build_assembly(table, document.header(), assembly, file, Budget(self.size).copied_atoms)
             left_out = len(table) - len(np.unique(built.rows))
             copied, table = len(built) - len(table) + left_out, built
         record = Record(findings=list(document.findings))

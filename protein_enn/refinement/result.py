@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,9 @@ class Refinement:
             "outliers_after": _outlier_kinds(self.geometry_after),
         }
 
-    def write(self, path: str | Path, *, confidence_in_b: bool = False) -> None:
+    def write(
+        self, path: str | Path, *, confidence_in_b: bool = False, companions: Mapping[Path, bytes] | None = None
+    ) -> None:
         """Write the refined structure.
 
         Parameters
@@ -132,9 +135,11 @@ class Refinement:
             The suffix says the format: PDB, mmCIF or BinaryCIF, and with .gz compressed.
         confidence_in_b
             Whether 100 x `confidence_after` goes where B factors are.
+        companions
+            Contents of further files. All files are written, or none.
         """
         b_factors = (100 * self.confidence_after).nan_to_num(0.0) if confidence_in_b else None
-        write_structure(self.structure, path, b_factors=b_factors)
+        write_structure(self.structure, path, b_factors=b_factors, companions=companions)
 
 
 def _outlier_kinds(geometry: Stereochemistry) -> list[str]:

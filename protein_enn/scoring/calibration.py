@@ -17,9 +17,11 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from protein_enn.io.atomic import write_text
+from protein_enn.models.weights_json import read_info
 from protein_enn.predictor import Predictor
 
 KEY = "calibration"
@@ -95,7 +97,7 @@ def store(calibration: Calibration, weights: str | Path) -> Path:
     if path.suffix != ".safetensors":
         path = Path(str(files("protein_enn") / "weights" / f"{weights}.safetensors"))
     sidecar = path.with_suffix(".json")
-    info = json.loads(sidecar.read_text())
+    info = read_info(sidecar.read_bytes(), str(sidecar))
     if info["sha256"] != calibration.weights_sha256:
         raise ValueError(f"{path}: the calibration is of other weights (sha256 {calibration.weights_sha256[:12]}...)")
     write_text(sidecar, json.dumps({**info, KEY: calibration.to_dict()}, indent=1) + "\n")
@@ -108,8 +110,8 @@ def calibration_of(predictor: Predictor, estimator: str) -> tuple[Calibration | 
     if stored is None:
         return None, "no ddG: these weights are not calibrated (protein-enn calibrate)"
     try:
-        found = Calibration(**stored)
-    except TypeError:
+        found = TypeAdapter(Calibration).validate_python(stored)
+    except ValidationError:
         return None, "no ddG: the calibration in the weights' JSON cannot be read (protein-enn calibrate makes it anew)"
     if found.weights_sha256 != predictor.sha256:
         return None, "no ddG: the calibration is of other weights (protein-enn calibrate makes it anew)"

@@ -308,3 +308,10 @@ def test_the_table_of_controls_means_the_same_in_both_columns_and_has_every_opti
         assert there == here, line
         explained |= {option.name for option in fields(RefineOptions) if here[option.name] != option.default}
     assert explained == {option.name for option in fields(RefineOptions)}
+
+
+def test_a_structure_and_its_record_are_written_both_or_neither(run: Run, shaken: Path, tmp_path: Path) -> None:
+    """A folder stands where the record goes: the structure is not written either."""
+    (tmp_path / "out" / "shaken.refinement.json").mkdir(parents=True)
+    assert run(shaken).exit_code != 0
+    assert not list((tmp_path / "out").glob("*.pdb")) and not list((tmp_path / "out").glob(".*"))

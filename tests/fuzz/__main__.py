@@ -1,10 +1,12 @@
 """Read tens of thousands of damaged structure files and check what the reader guarantees.
 
     python -m tests.fuzz --count 20000 --seed 0 --keep found/ --json fuzz.json
+    python -m tests.fuzz --growth 20000
 
 For all bytes: no error except a StructureError with a proper message, no crash, no hang, bounded memory. An accepted
 file gives its own finite coordinates and accounts for each of its atoms. A written file can be read again. Input i
-depends on --seed, --format and i alone. Exit status 1 when a check failed.
+depends on --seed, --format and i alone. With --growth inputs of at most 64 kB ask for much memory or time; none may
+take 500 MiB or 10 s. Exit status 1 when a check failed.
 """
 
 from __future__ import annotations
@@ -20,11 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from tests.fuzz.inputs import FORMATS, make_input
+from tests.fuzz.inputs import FORMATS, GROWTH, make_input
 from tests.fuzz.workers import SAMPLE, Job, Result, results
 
 EXAMPLES = 5
 """Inputs kept of each problem."""
+SLOWEST = 10.0
+"""Seconds of an input aimed at growth."""
 REPORT = 30.0
 """Seconds between lines of progress."""
 
@@ -38,6 +42,7 @@ class Tally:
         self.problems: dict[str, list[int]] = defaultdict(list)
         self.memory: dict[int, list[float]] = defaultdict(list)
         self.slowest: dict[str, Any] = {"seconds": 0.0}
+        self.largest: dict[str, Any] = {"mib": 0.0}
         self.inputs = 0
 
     def add(self, lane: int, result: Result) -> None:
@@ -47,6 +52,8 @@ class Tally:
         self.outcomes[format][result.check.outcome] += 1
         if result.seconds > self.slowest["seconds"]:
             self.slowest = {"seconds": round(result.seconds, 3), "input": result.i, "format": format}
+        if result.added > self.largest["mib"]:
+            self.largest = {"mib": round(result.added, 1), "input": result.i}
         if result.memory is not None:
             self.memory[lane].append(result.memory)
         if problem := result.check.problem:
@@ -87,6 +94,7 @@ class Tally:
             "outcomes": {f: dict(sorted(counts.items())) for f, counts in sorted(self.outcomes.items())},
             "problems": {p: {"count": len(found), "inputs": found[:EXAMPLES]} for p, found in self.problems.items()},
             "slowest": self.slowest,
+            "largest": self.largest,
             "memory_mib": [[round(value, 1) for value in series] for series in self.memory.values()],
             "memory_mib_per_10000_inputs": self.slope(),
         }
@@ -96,6 +104,7 @@ def main() -> int:
     """Exit status 1 when something failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=2000, help="inputs")
+    parser.add_argument("--growth", type=int, metavar="COUNT", help="so many inputs aimed at growth, and no others")
     parser.add_argument("--start", type=int, default=0, help="first input, to repeat one or to go on")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--format", choices=FORMATS, help="of every input; in rotation by default")
@@ -105,6 +114,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="write failing inputs here, also cut down")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the metrics here, also while running")
     options = parser.parse_args()
+    if options.growth is not None:
+        options.format, options.count, options.timeout = GROWTH, options.growth, SLOWEST
 
     tally = Tally(options.seed, options.format, options.keep)
     found: queue.Queue[tuple[int, Result | None]] = queue.Queue(1000)
@@ -135,7 +146,8 @@ def main() -> int:
 def _report(tally: Tally, file: Path | None) -> None:
     metrics = tally.to_dict()
     failed = sum(map(len, tally.problems.values()))
-    print(f"{metrics['inputs']} inputs, {metrics['inputs_per_second']} a second, {failed} failed", flush=True)
+    most = f"; at most {metrics['slowest']['seconds']} s, {metrics['largest']['mib']} MiB"
+    print(f"{metrics['inputs']} inputs, {metrics['inputs_per_second']} a second, {failed} failed{most}", flush=True)
     if file:
         file.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
 

@@ -15,7 +15,7 @@ import torch
 from protein_enn.io import StructureError, WriteError, read_structure
 from protein_enn.io.write import structure_bytes
 from protein_enn.structure import Structure
-from tests.fuzz.inputs import Input
+from tests.fuzz.inputs import GROWTH, Input
 from tests.fuzz.tables import Rows, atom_rows
 
 NAME = "fuzzed"
@@ -23,6 +23,8 @@ FARTHEST = 1e4
 """Å; no larger coordinate may be accepted."""
 LONGEST = 2000
 """Characters of a message."""
+MOST_MEMORY = 500.0
+"""MiB that reading an input of some kilobytes may add."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def _outcome(given: Input) -> str:
         check_message(error)
         return type(error).__name__
     check_structure(structure)
+    if given.format == GROWTH:
+        return "accepted"
     if "assembly" in given.keywords:  # whose atoms are more than the file's
         return "accepted"
     check_rows(structure, atom_rows(given.data, structure.audit.format))
@@ -157,9 +161,26 @@ def _place(error: Exception) -> str:
     return f"{type(error).__name__}{where}"
 
 
-def resident() -> float:
-    """MiB of resident memory of this process."""
+def resident(field: str = "VmRSS") -> float:
+    """MiB of resident memory of this process, now or (VmHWM) at most since `forget_peak`."""
     if sys.platform != "linux":
         return math.nan
-    fields = Path("/proc/self/status").read_text().split("VmRSS:")[1].split()
+    fields = Path("/proc/self/status").read_text().split(f"{field}:")[1].split()
     return int(fields[0]) / 1024
+
+
+def forget_peak() -> None:
+    """Let the highest memory of this process count from now."""
+    if sys.platform == "linux":
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def check_growth(given: Input) -> tuple[CheckResult, float]:
+    """As `check_input`, with the MiB that it added at most; above MOST_MEMORY is a problem."""
+    forget_peak()
+    before = resident()
+    check = check_input(given)
+    added = resident("VmHWM") - before
+    if added > MOST_MEMORY and not check.problem:
+        check = CheckResult("failed", "memory", f"{added:.0f} MiB: {', '.join(given.history)}")
+    return check, added

@@ -8,11 +8,14 @@ from random import Random
 from typing import Any
 
 from tests.fuzz.binary_mutations import BINARY
+from tests.fuzz.growth import make_growth
 from tests.fuzz.seeds import seeds
 from tests.fuzz.text_mutations import BYTES, CIF, PDB, Mutation
 
 PLAIN = ("pdb", "mmcif", "bcif")
 FORMATS = (*PLAIN, "gz")
+GROWTH = "growth"
+"""The name, as of a format, of small inputs that ask for much memory or time."""
 READINGS: tuple[dict[str, Any], ...] = (
     *({},) * 12, {"lenient": True}, {"lenient": True}, {"model": 2}, {"assembly": "1"}, {"predicted": True},
 )  # fmt: skip
@@ -38,6 +41,9 @@ def make_input(seed: int, i: int, format: str | None = None) -> Input:
     format = format or FORMATS[i % len(FORMATS)]
     rng = Random(f"{seed}/{i}/{format}")
     keywords, write = rng.choice(READINGS), rng.choice(WRITINGS)
+    if format == GROWTH:
+        data, history = make_growth(rng)
+        return Input(format, data, (history,), {"assembly": "1"} if "assemblies" in history else keywords)
     made = _zipped(rng) if format == "gz" else mutated(rng, format)
     return Input(**{**vars(made), "keywords": keywords, "write": write})
 

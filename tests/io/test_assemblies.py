@@ -12,10 +12,11 @@ import torch
 
 from protein_enn.geometry.superposition import rmsd
 from protein_enn.io import EmptyStructureError, FormatError, StructureError, read_structure
-from protein_enn.io.convert import assemblies
 from protein_enn.io.convert.assemblies import build_assembly
-from protein_enn.io.formats import mmcif, pdb
-from protein_enn.io.formats.header import MOST_OPERATORS, expand, read_header
+from protein_enn.io.formats import budget, mmcif, pdb
+from protein_enn.io.formats.budget import Budget
+from protein_enn.io.formats.header import read_header
+from protein_enn.io.formats.operators import MOST_OPERATORS, expand
 
 ROTATION = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])  # a quarter about z
 OPERATORS = {
@@ -180,9 +181,9 @@ def test_no_such_assembly_or_chain(cif, peptide, file_of, refused):
 
 
 def test_the_cap_names_the_number(cif, peptide, file_of, refused, monkeypatch):
-    monkeypatch.setattr(assemblies, "MOST_ATOMS", 44)
+    monkeypatch.setattr(budget, "MOST_COPIED", 44)
     data = file_of(peptide("AMA"), cif, categories=categories(("1,2,X0", "A")))
-    refused(data, StructureError, "45 atoms", "44", assembly="1")
+    refused(data, StructureError, "more than 44 atoms", assembly="1")
 
 
 def test_groups_of_chains_in_remark_350(peptide, file_of):
@@ -203,7 +204,9 @@ def test_a_capsid(built, peptide):
         for name, a in angles.items()
     }
     document, original = built(("1", "A"), operators=operators_by_id)
-    header = read_header(gemmi.cif.read_string(_text(categories(("(1-60)", "A"), operators=operators_by_id)))[0])
+    header = read_header(
+        gemmi.cif.read_string(_text(categories(("(1-60)", "A"), operators=operators_by_id)))[0], "", Budget(0)
+    )
     unit = original.take(np.arange(5000) % len(original))
     table = build_assembly(unit, header, "1", "tiny")
     assert len(table) == 300_000 and len(ids(table.chains)) == 60 and len(document) == len(original)

@@ -35,7 +35,7 @@ from protein_enn.workflow.settings import read_settings
 MARK = b"TOY\n"
 
 
-def read(data: bytes, file: str, block: str | None = None, lenient: bool = False) -> Document:
+def read(data: bytes, file: str, block: str | None = None, lenient: bool = False, size: int | None = None) -> Document:
     return mmcif.read(data.removeprefix(MARK), file, block, lenient)
 
 

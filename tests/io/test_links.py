@@ -9,6 +9,8 @@ import torch
 
 from protein_enn import chemistry
 from protein_enn.io.convert.links import find_links
+from protein_enn.io.formats.budget import Budget
+from protein_enn.io.formats.document import Header
 from protein_enn.io.formats.header import LABEL_IDS, read_header
 from protein_enn.structure import LINKS
 
@@ -226,7 +228,7 @@ def test_links_survive_take(cif, atom, peptide, file_of, read):
 
 
 def test_without_connections_a_header_is_not_needed(peptide, file_of, read):
-    links, findings = find_links(read(file_of(peptide("AMA"), "pdb")), gemmi.Structure())
+    links, findings = find_links(read(file_of(peptide("AMA"), "pdb")), Header())
     assert len(links) == 0 and links.residues.shape == (0, 2) and findings == []
 
 
@@ -236,7 +238,7 @@ def test_header_of_a_block_without_atoms():
         "id", "conn_type_id", "ptnr1_label_asym_id", "ptnr1_label_comp_id", "ptnr1_label_seq_id", "ptnr1_label_atom_id",
         "ptnr2_label_asym_id", "ptnr2_label_comp_id", "ptnr2_label_seq_id", "ptnr2_label_atom_id"))  # fmt: skip
     rows = "a covale_base A DG 1 O6 A DC 2 N4\nb saltbr A LYS 1 NZ A GLU 2 OE1\nc disulf A CYS . SG A CYS x SG\n"
-    header = read_header(gemmi.cif.read_string(text + rows)[0])
+    header = read_header(gemmi.cif.read_string(text + rows)[0], "", Budget(0))
     kinds = [connection.type for connection in header.connections]
     assert kinds == [gemmi.ConnectionType.Covale, gemmi.ConnectionType.Unknown, gemmi.ConnectionType.Disulf]
     assert {connection.link_id for connection in header.connections} == {LABEL_IDS}

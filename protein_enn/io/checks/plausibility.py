@@ -15,6 +15,7 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.geometry.dihedrals import dihedral
 from protein_enn.io.checks.completeness import find_incomplete, find_unlikely_columns
+from protein_enn.io.table.coincident import limit_coincident
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import EXAMPLES, Finding, Severity
 
@@ -31,6 +32,8 @@ SAME_PLACE = 0.1
 """Å between two atoms at one position; bonded atoms are at least 1.2 apart."""
 STACKED = 0.5
 """Å between CAs of chains that coincide."""
+NEAREST = 8
+"""CAs near each CA that are compared."""
 CLASH = 2.5
 """Å between CAs of different chains; in real contacts they are at least 3.5 apart."""
 BOND_ERROR = 0.3
@@ -160,9 +163,10 @@ def _find_stacked_chains(structure: Structure) -> list[Finding]:
     if k < 2 or len(rows) < 2:
         return []
     ca = structure.ca[rows].double().numpy()
-    distances, partners = cKDTree(ca).query(ca, k=8, distance_upper_bound=CLASH)  # neighbors in the chain are farther
-    near, rank = np.nonzero(np.isfinite(distances))
-    pairs = (distances[near, rank], near, partners[near, rank])
+    compared = limit_coincident(ca, NEAREST + 1)
+    distances, partners = cKDTree(ca[compared]).query(ca, k=NEAREST, distance_upper_bound=CLASH)
+    near, rank = np.nonzero(np.isfinite(distances))  # neighbors in the chain are farther
+    pairs = (distances[near, rank], near, compared[partners[near, rank]])
     distance, owner, other = (torch.from_numpy(x) for x in pairs)
     different = chains[rows[owner]] != chains[rows[other]]
     if not different.any():

@@ -12,18 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protein_enn.io.errors import EmptyStructureError, FormatError, StructureError
+from protein_enn.io.formats.budget import MOST_COPIED
+from protein_enn.io.formats.document import Header
 from protein_enn.io.table.atoms import AtomTable
-from protein_enn.io.table.labels import Labels
+from protein_enn.io.table.labels import Labels, ranks
 
-MOST_ATOMS = 5_000_000
-"""Most atoms of an assembly."""
 TOLERANCE = 1e-2
 """Tolerance of the determinant (1) and of the orthonormal rows of a rotation matrix."""
+Block = tuple[NDArray[np.int64], gemmi.Assembly.Operator]
+"""Rows of atoms, and the operator that moves them."""
 NO_CHAIN_ID = "NULL"
 """The name in REMARK 350 of the chain with a blank id."""
 
 
-def build_assembly(table: AtomTable, header: gemmi.Structure, assembly: str, file: str) -> AtomTable:
+def build_assembly(table: AtomTable, header: Header, assembly: str, file: str, most: int = MOST_COPIED) -> AtomTable:
     """The atoms of an assembly, operator by operator; `rows` are those of the original atoms.
 
     The first copy of chain A keeps its id, the next ones are "A-2", "A-3", ...; all molecules of one author chain are
@@ -39,6 +41,8 @@ def build_assembly(table: AtomTable, header: gemmi.Structure, assembly: str, fil
         The id of one.
     file
         Name for messages.
+    most
+        Most atoms of the assembly.
 
     Raises
     ------
@@ -47,17 +51,20 @@ def build_assembly(table: AtomTable, header: gemmi.Structure, assembly: str, fil
     FormatError
         An operator is no rotation.
     StructureError
-        The assembly has more than MOST_ATOMS atoms.
+        The assembly has more than `most` atoms, or too many operators.
     """
-    chosen = _find_assembly(header, assembly, file)
-    blocks = list(_blocks(table, chosen))
-    total = sum(len(atoms) for atoms, _ in blocks)
+    blocks: list[Block] = []
+    total = 0
+    for atoms, operator in _blocks(table, _find_assembly(header, assembly, file)):
+        blocks.append((atoms, operator))
+        total += len(atoms)
+        if total > most:
+            raise StructureError(
+                f"{file}: assembly {assembly} has more than {most} atoms, the limit for a file of this size;"
+                " read it without assembly"
+            )
     if not total:
         raise EmptyStructureError(f"{file}: assembly {assembly} has no chains of this file; read it without assembly")
-    if total > MOST_ATOMS:
-        raise StructureError(
-            f"{file}: assembly {assembly} has {total} atoms, more than {MOST_ATOMS}; read it without assembly"
-        )
     for _, operator in blocks:
         _check(operator, assembly, file)
     index = np.concatenate([atoms for atoms, _ in blocks])
@@ -71,15 +78,15 @@ def build_assembly(table: AtomTable, header: gemmi.Structure, assembly: str, fil
     )
 
 
-def _find_assembly(header: gemmi.Structure, assembly: str, file: str) -> gemmi.Assembly:
-    names = [a.name for a in header.assemblies]
+def _find_assembly(header: Header, assembly: str, file: str) -> gemmi.Assembly:
+    names = header.assemblies
     if assembly in names:
-        return header.assemblies[names.index(assembly)]
+        return header.assembly(assembly)
     available = f"there are {', '.join(names[:20])}" if names else "the file declares none"
     raise EmptyStructureError(f"{file}: no assembly {assembly!r}; {available}")
 
 
-def _blocks(table: AtomTable, assembly: gemmi.Assembly) -> Iterator[tuple[NDArray[np.int64], gemmi.Assembly.Operator]]:
+def _blocks(table: AtomTable, assembly: gemmi.Assembly) -> Iterator[Block]:
     """Atoms and the operator that moves them; an operator is applied once to each chain."""
 
     @cache
@@ -118,7 +125,7 @@ def _transform(positions: NDArray[np.float64], operator: gemmi.Assembly.Operator
     return positions @ matrix.T + shift
 
 
-def _copies(table: AtomTable, blocks: list[tuple[NDArray[np.int64], gemmi.Assembly.Operator]]) -> NDArray[np.int64]:
+def _copies(table: AtomTable, blocks: list[Block]) -> NDArray[np.int64]:
     """The copy, from 1, of each atom of all blocks: the rank of its operator among the operators of its chain."""
     ids = (*table.chains.values, *table.label_chains.values)
     used = {int(end[1]) for end in (re.search(r"-([1-9]\d{0,8})$", name) for name in ids) if end}
@@ -138,8 +145,6 @@ def _rename_chains(chains: Labels, index: NDArray[np.int64], copies: NDArray[np.
     """Ids of the chosen atoms, with the number of the copy from the second copy on."""
     most = int(copies.max()) + 1
     codes = chains.codes[index] * most + copies
-    occurring = np.flatnonzero(np.bincount(codes))
-    new_code = np.zeros(int(occurring[-1]) + 1, dtype=np.int64)
-    new_code[occurring] = np.arange(len(occurring))
+    occurring, new_codes = ranks(codes)
     names = [(chains.values[code // most], code % most) for code in occurring.tolist()]
-    return Labels(tuple(name if copy == 1 else f"{name}-{copy}" for name, copy in names), new_code[codes])
+    return Labels(tuple(name if copy == 1 else f"{name}-{copy}" for name, copy in names), new_codes)

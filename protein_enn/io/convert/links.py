@@ -8,32 +8,32 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import gemmi
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from protein_enn import chemistry
 from protein_enn.bonds.search import METALS, links_by_distance
 from protein_enn.io.components import slot
 from protein_enn.io.convert.conect import conect_bonds
+from protein_enn.io.convert.near_links import SG, Bond, End, closures, disulfides
+from protein_enn.io.formats.document import Header
 from protein_enn.io.formats.header import LABEL_IDS
 from protein_enn.structure import LINKS, Links, Structure
 from protein_enn.structure.audit import EXAMPLES, Finding, Severity
 
-DISULFIDE = (1.5, 2.5)
-"""Å between two SG that count as bonded without a record; nearer ones are two copies of one atom."""
 FARTHEST = {"disulfide": 3.5, "peptide": 3.5, "covalent": 3.5, "metal": 4.5}
 """Å, longest declared link; a longer one is an error in the file."""
 SAME_DISTANCE = 0.3
 """Å, largest difference of a link between symmetry copies from its length in the file."""
-SMALLEST_RING = 3
-"""Residues of the shortest cyclic chain."""
-SG = chemistry.ATOM_INDEX["SG"]
-CYS = chemistry.RESIDUE_INDEX["CYS"]
+MOST_PAIRS = 1_000_000
+"""Pairs of atoms to which one connection may apply, in all copies of its chains."""
+MOST_MATCHES = 500_000
+"""Atoms with the names in the connections, over all connections; some 2,500 connections in 60 copies."""
+NAMES_PER_MATCH, PAIRS_PER_MATCH = 16, 50
+"""Names and pairs that are compared in the time of one match, and count as much."""
 
 _KINDS = {
     gemmi.ConnectionType.Disulf: "disulfide", gemmi.ConnectionType.Covale: "covalent",
@@ -42,21 +42,12 @@ _KINDS = {
 _LOST: dict[str, tuple[Severity, str]] = {
     "links-between-copies": ("note", "links are to symmetry copies that are absent"),
     "links-dangling": ("note", "links are to absent atoms, or to atoms of a conformer that was not kept"),
+    "links-ambiguous": ("warning", "links are between names that too many atoms have: left out"),
     "links-too-long": ("warning", "links are between atoms too far apart for a bond: left out"),
 }
 
 
-class End(NamedTuple):
-    """An atom as `Links` names it."""
-
-    residue: int
-    atom: int
-
-
-Bond = tuple[End, End]
-
-
-def find_links(structure: Structure, header: gemmi.Structure) -> tuple[Links, list[Finding]]:
+def find_links(structure: Structure, header: Header) -> tuple[Links, list[Finding]]:
     """The links of a structure, each once, in the order of its residues, and findings about them.
 
     In an assembly each copy has the links of the original. A link between symmetry copies exists where both do.
@@ -69,6 +60,11 @@ def find_links(structure: Structure, header: gemmi.Structure) -> tuple[Links, li
         assert atoms is not None
         by_label = connection.link_id == LABEL_IDS
         first, second = (atoms.find(a, by_label) for a in (connection.partner1, connection.partner2))
+        pairs = len(first) * len(second)
+        atoms.matches += len(first) + len(second) + pairs // PAIRS_PER_MATCH
+        if pairs > MOST_PAIRS or atoms.matches > MOST_MATCHES:
+            lost["links-ambiguous"].append(f"{connection.partner1} - {connection.partner2}")
+            continue
         kind = _kind(structure, connection, first, second)
         bonds = [_sort_ends(bond) for bond in atoms.bonds(connection, first, second, FARTHEST[kind])]
         if not bonds:
@@ -81,8 +77,8 @@ def find_links(structure: Structure, header: gemmi.Structure) -> tuple[Links, li
             kinds[bond] = kind
     declared = len(kinds)
     bridged = {end.residue for bond, kind in kinds.items() if kind == "disulfide" for end in bond}
-    kinds.update({bond: kinds.get(bond, "disulfide") for bond in map(_sort_ends, _disulfides(structure, bridged))})
-    kinds.update({bond: kinds.get(bond, "peptide") for bond in map(_sort_ends, _closures(structure))})
+    kinds.update({bond: kinds.get(bond, "disulfide") for bond in map(_sort_ends, disulfides(structure, bridged))})
+    kinds.update({bond: kinds.get(bond, "peptide") for bond in map(_sort_ends, closures(structure))})
     found = links_by_distance(structure)
     for number, (i, j), (a, b) in zip(found.kinds.tolist(), found.residues.tolist(), found.atoms.tolist(), strict=True):
         bond = _sort_ends((End(i, a), End(j, b)))
@@ -95,6 +91,7 @@ class _Atoms:
 
     def __init__(self, structure: Structure, connections: list[gemmi.Connection]) -> None:
         self.structure, hetero = structure, structure.hetero
+        self.matches = 0  # spent, of MOST_MATCHES
         self.kinds, self.present = structure.residues.tolist(), structure.present.numpy()
         self.positions, self.around = structure.positions.numpy(), hetero.positions.numpy()
         self.numbers = {_number(a) for c in connections for a in (c.partner1, c.partner2)}
@@ -131,14 +128,19 @@ class _Atoms:
     def find(self, address: gemmi.AtomAddress, by_label: bool) -> list[tuple[End, str]]:
         """The atom in each copy of its chain, and which copy that is."""
         name, residue_name, hetero = address.atom_name, address.res_id.name, self.structure.hetero
-        matches = []
+        matches: list[tuple[End, str]] = []
+        if self.matches > MOST_MATCHES:
+            return matches
         for chain, copy in self.copies.get(address.chain_name, ()):
             key = (chain, _number(address))
-            for i in (self.by_label if by_label else self.residues).get(key, ()):
+            residues = (self.by_label if by_label else self.residues).get(key, [])
+            others = self.hetero.get(key, [])
+            self.matches += (len(residues) + len(others)) // NAMES_PER_MATCH
+            for i in residues:
                 atom = slot(self.kinds[i], name)
                 if self.structure.residue_names[i] == residue_name and atom >= 0 and self.present[i, atom]:
                     matches.append((End(i, atom), copy))
-            for i in self.hetero.get(key, ()):
+            for i in others:
                 if hetero.names[i] == name and hetero.residue_names[i] == residue_name:
                     matches.append((End(-1, i), copy))
         return matches
@@ -153,18 +155,19 @@ class _Atoms:
         """For each copy of the first atom, the second atom of the same copy, else the nearest one."""
         if not first or not second:
             return
-        points = np.array([self.position(end) for end, _ in second])
-        copies = np.array([copy for _, copy in second])
-        for end, copy in first:
-            distance = np.linalg.norm(points - self.position(end), axis=1)
-            own = copies == copy
-            if _between_copies(connection):
-                distance[own] = np.inf
-                if connection.reported_distance > 0:
-                    distance[np.abs(distance - connection.reported_distance) > SAME_DISTANCE] = np.inf
-            nearest = int(np.argmin(np.where(own & (distance <= farthest), distance - farthest, distance)))
-            if distance[nearest] <= farthest:
-                yield end, second[nearest][0]
+        points, other_points = (np.array([self.position(end) for end, _ in side]) for side in (first, second))
+        copies, other_copies = (np.array([copy for _, copy in side]) for side in (first, second))
+        apart = other_points - points[:, None]
+        distance = np.sqrt(np.einsum("ijk,ijk->ij", apart, apart))
+        own = other_copies == copies[:, None]
+        if _between_copies(connection):
+            distance[own] = np.inf
+            if connection.reported_distance > 0:
+                distance[np.abs(distance - connection.reported_distance) > SAME_DISTANCE] = np.inf
+        nearest = np.argmin(np.where(own & (distance <= farthest), distance - farthest, distance), axis=1)
+        for i, j in enumerate(nearest.tolist()):
+            if distance[i, j] <= farthest:
+                yield first[i][0], second[j][0]
 
 
 def _number(address: gemmi.AtomAddress) -> str:
@@ -224,36 +227,6 @@ def _along_chain(structure: Structure, bond: Bond) -> bool:
     (i, c), (j, n) = bond
     bonded = i >= 0 and j == i + 1 and (c, n) == (chemistry.C, chemistry.N)
     return bonded and bool(structure.chains[i] == structure.chains[j])
-
-
-def _disulfides(structure: Structure, bridged: set[int]) -> Iterator[Bond]:
-    """Bridges by distance, nearest first, each sulfur in one only."""
-    rows = np.flatnonzero((structure.present[:, SG] & (structure.residues == CYS)).numpy())
-    points = structure.positions[torch.from_numpy(rows), SG].double().numpy()
-    if len(rows) < 2:
-        return
-    pairs = cKDTree(points).query_pairs(DISULFIDE[1], output_type="ndarray")
-    distance = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
-    used = set(bridged)
-    for k in np.lexsort((pairs[:, 1], pairs[:, 0], distance)).tolist():
-        i, j = (int(rows[p]) for p in pairs[k])
-        if distance[k] >= DISULFIDE[0] and not {i, j} & used:
-            used |= {i, j}
-            yield End(i, SG), End(j, SG)
-
-
-def _closures(structure: Structure) -> Iterator[Bond]:
-    """C of the last to N of the first residue of a cyclic chain."""
-    if not len(structure):
-        return
-    starts = torch.cat([torch.tensor([0]), 1 + structure.chains.diff().nonzero()[:, 0]])
-    ends = torch.cat([starts[1:], torch.tensor([len(structure)])]) - 1
-    c, n = chemistry.C, chemistry.N
-    distance = (structure.positions[ends, c] - structure.positions[starts, n]).norm(dim=-1)
-    closable = structure.present[ends, c] & structure.present[starts, n] & (ends - starts + 1 >= SMALLEST_RING)
-    closed = closable & (distance < chemistry.PEPTIDE_BREAK)
-    for first, last in zip(starts[closed].tolist(), ends[closed].tolist(), strict=True):
-        yield End(last, c), End(first, n)
 
 
 def _links(kinds: dict[Bond, str]) -> Links:

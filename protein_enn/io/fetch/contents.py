@@ -41,13 +41,11 @@ def check_content(data: bytes, entry: Identifier, format: str) -> bytes:
         raise TransientError(str(error).removeprefix(f"{file}: ")) from error
     try:
         kind = recognize(plain, file)
-        document = open_document(plain, file, kind)
-        header = document.header()
+        declared = open_document(plain, file, kind, size=len(data)).header().entry
     except StructureError as error:
         raise FetchError(str(error).removeprefix(f"{file}: ")) from error
     if FORMATS[kind].suffix != f".{format.removesuffix('.gz')}":
         raise FetchError(f"is {kind}, not {format} as asked for")
-    declared = dict(header.info.items()).get("_entry.id", header.name)  # of PDB; of mmCIF and BinaryCIF
     if not _same_entry(declared, entry):
         raise FetchError(f"holds the entry {declared}, not {entry.name}")
     if format.endswith(".gz") == data.startswith(GZIP):

@@ -9,10 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from protein_enn.io import atomic
+from protein_enn.manifest import ManifestError
 
 TABLE = "fetched.tsv"
+
+
+def _name(file: str) -> str:
+    if Path(file).name != file:
+        raise ValueError("not a name in the folder")
+    return file
 
 
 @dataclass(frozen=True)
@@ -20,9 +30,9 @@ class Row:
     """One fetched file."""
 
     id: str
-    file: str  # name in the folder
-    sha256: str
-    bytes: int
+    file: Annotated[str, AfterValidator(_name)]  # in the folder
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Field(ge=0)]
     source: str  # URL or path
 
     def line(self) -> str:
@@ -30,6 +40,7 @@ class Row:
         return "\t".join(_cell(str(value)) for value in astuple(self)) + "\n"
 
 
+_ROW = TypeAdapter(Row)
 HEADER = "\t".join(field.name for field in fields(Row)) + "\n"
 
 
@@ -93,15 +104,25 @@ def exclusive_access(folder: Path) -> Iterator[None]:
 
 
 def _read(path: Path) -> list[Row]:
+    """The complete rows. A row that a killed run left damaged is skipped: its file is fetched again."""
     header, *lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True) or [""]
     if header != HEADER:
-        raise ValueError(f"{path}: is not a table of fetched files; give another folder, or move it away")
-    rows = []
-    for line in lines:
-        cells = line.removesuffix("\n").split("\t")
-        if line.endswith("\n") and len(cells) == 5 and cells[3].isdecimal() and Path(cells[1]).name == cells[1]:
-            rows.append(Row(cells[0], cells[1], cells[2], int(cells[3]), cells[4]))
-    return rows
+        raise ManifestError(
+            f"{path}: is not a table of fetched files, whose columns are {', '.join(HEADER.split())};"
+            " give another folder, or move it away"
+        )
+    return [row for line in lines if line.endswith("\n") and (row := _row(line)) is not None]
+
+
+def _row(line: str) -> Row | None:
+    cells = line.removesuffix("\n").split("\t")
+    names = [field.name for field in fields(Row)]
+    if len(cells) != len(names):
+        return None
+    try:
+        return _ROW.validate_python(dict(zip(names, cells, strict=True)))
+    except ValidationError:
+        return None
 
 
 def _cell(text: str) -> str:

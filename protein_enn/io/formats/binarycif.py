@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import gemmi
@@ -13,30 +14,35 @@ from numpy.typing import NDArray
 
 from protein_enn.io.errors import EmptyStructureError, FormatError, StructureError
 from protein_enn.io.formats import atom_site
+from protein_enn.io.formats.budget import Budget
 from protein_enn.io.formats.document import Document
 from protein_enn.io.formats.encodings import decode, decode_strings
-from protein_enn.io.formats.header import read_header
+from protein_enn.io.formats.header import ITEMS, read_header
 from protein_enn.io.formats.mmcif import declares_plddt
 from protein_enn.io.table.atoms import Numbers
 from protein_enn.io.table.labels import Labels
 from protein_enn.io.table.numbers import BAD, NULL, OK, read_number
 
-HEADER_CATEGORIES = (
-    "_pdbx_struct_assembly.", "_pdbx_struct_assembly_gen.", "_pdbx_struct_oper_list.", "_struct_conn.",
-    "_ma_qa_metric.",
-)  # fmt: skip
+HEADER_ITEMS = {**ITEMS, "_ma_qa_metric.": frozenset(("type", "mode"))}
+"""The items of the header that are decoded, in lower case, by category."""
+MOST_OBJECTS = 1_000_000
+"""Most lists, maps and values in the tree of a file. Large entries have some 10,000: an array is one value."""
+LONGEST_LIST = 100_000
+"""Most members of a list or map, for which MessagePack allocates before it reads them."""
 
 Category = Mapping[str, Any]
 
 
-def read(data: bytes, file: str, block: str | None = None, lenient: bool = False) -> Document:
-    """Decode a file; StructureError when the bytes are damaged or hold no atoms."""
-    chosen = _decode_or_refuse(file, lambda: _choose_block(msgpack.unpackb(data), file, block))
+def read(data: bytes, file: str, block: str | None = None, lenient: bool = False, size: int | None = None) -> Document:
+    """Decode a file of `size` bytes; StructureError when the bytes are damaged or hold no atoms."""
+    budget = Budget(len(data) if size is None else size)
+    chosen = _decode_or_refuse(file, lambda: _choose_block(_unpack(data), file, block))
     atoms = _category(chosen, "atom_site")
     assert atoms is not None  # checked by _choose_block
-    columns = _decode_or_refuse(file, lambda: _columns(atoms, len(data), file))
-    header = _decode_or_refuse(file, lambda: _header(chosen, len(data)))
-    return atom_site.to_document(columns, file, lenient, lambda: read_header(header), declares_plddt(header))
+    columns = _decode_or_refuse(file, lambda: _columns(atoms, budget, file))
+    declared = _decode_or_refuse(file, lambda: _header(chosen, budget, file))
+    header = cache(lambda: read_header(declared, file, budget))
+    return atom_site.to_document(columns, file, lenient, header, declares_plddt(declared))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +104,21 @@ def _decode_or_refuse(file: str, work: Callable[[], Any]) -> Any:
         raise FormatError(f"{file}: damaged BinaryCIF ({reason}); fetch it again") from error
 
 
+def _unpack(data: bytes) -> Any:
+    """The tree of the file; ValueError when it has more than MOST_OBJECTS."""
+    count = 0
+
+    def counted(node: Any) -> Any:
+        nonlocal count
+        count += 1 + len(node)
+        if count > MOST_OBJECTS:
+            raise ValueError(f"a tree of more than {MOST_OBJECTS} objects")
+        return node
+
+    limits = {"max_array_len": LONGEST_LIST, "max_map_len": LONGEST_LIST}
+    return msgpack.unpackb(data, object_hook=counted, list_hook=counted, **limits)
+
+
 def _choose_block(document: Mapping[str, Any], file: str, name: str | None) -> Mapping[str, Any]:
     blocks = document["dataBlocks"]
     with_atoms = [block for block in blocks if _category(block, "atom_site") is not None]
@@ -119,10 +140,9 @@ def _category(block: Mapping[str, Any], name: str) -> Category | None:
     return categories[0] if categories else None
 
 
-def _columns(category: Category, size: int, file: str) -> dict[str, Values]:
-    count = int(category["rowCount"])
-    if not 0 <= count <= size:  # three coordinates take more than a byte
-        raise FormatError(f"{file}: atom_site claims {count} rows in a file of {size} bytes; fetch it again")
+def _columns(category: Category, budget: Budget, file: str) -> dict[str, Values]:
+    count = _row_count(category)
+    budget.check_atoms(count, file)
     columns = {}
     for content in category["columns"]:
         item = content["name"]
@@ -156,17 +176,39 @@ def read_mask(content: Mapping[str, Any], count: int) -> NDArray | None:
     return values
 
 
-def _header(block: Mapping[str, Any], size: int) -> gemmi.cif.Block:
+def _row_count(category: Category) -> int:
+    count = int(category["rowCount"])
+    if count < 0:
+        raise ValueError(f"{category['name']} claims {count} rows")
+    return count
+
+
+def _header(block: Mapping[str, Any], budget: Budget, file: str) -> gemmi.cif.Block:
     small = gemmi.cif.Block(str(block.get("header") or "header"))
+    done: set[str] = set()
     for category in block["categories"]:
-        name, count = "_" + category["name"].lstrip("_") + ".", int(category["rowCount"])
-        if name not in HEADER_CATEGORIES:
+        name, count = "_" + category["name"].lstrip("_") + ".", _row_count(category)
+        if name not in HEADER_ITEMS:
             continue
-        if not 0 <= count <= size:
-            raise ValueError(f"{name} claims {count} rows")
-        columns = {c["name"]: read_column(c, count).labels() for c in category["columns"]}
-        if any(len(column) != count for column in columns.values()):
-            raise ValueError(f"{name} has columns of different lengths")
+        if name in done:
+            raise ValueError(f"{name} occurs twice")
+        done.add(name)
+        budget.check_rows(count, name, file)
+        columns: dict[str, Labels] = {}
+        text = 0
+        for content in category["columns"]:
+            item = content["name"].lower()
+            if item in columns:
+                raise ValueError(f"{name}{item} occurs twice")
+            if item not in HEADER_ITEMS[name]:
+                continue
+            columns[item] = column = read_column(content, count).labels()
+            if len(column) != count:
+                raise ValueError(f"{name} has columns of different lengths")
+            text += int(column.map(len, np.int64).sum()) if count else 0
+            budget.check_text(text, name, file)
+        if not columns:
+            continue
         loop = small.init_loop(name, list(columns))
         for row in zip(*(column.tolist() for column in columns.values()), strict=True):
             loop.add_row([gemmi.cif.quote(value) if value else "." for value in row])

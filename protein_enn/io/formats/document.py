@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import gemmi
@@ -10,8 +10,19 @@ import gemmi
 from protein_enn.io.table.atoms import AtomTable
 from protein_enn.structure.audit import Finding
 
-Header = gemmi.Structure
-"""Assemblies, connections and title of a file; its models may be empty."""
+
+def _no_assembly(name: str) -> gemmi.Assembly:
+    return gemmi.Assembly(name)
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """What a file declares besides its atoms."""
+
+    entry: str = ""  # its id
+    connections: Sequence[gemmi.Connection] = ()
+    assemblies: tuple[str, ...] = ()  # names
+    assembly: Callable[[str], gemmi.Assembly] = _no_assembly  # one of them; StructureError when it is too large
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from protein_enn.io.table.labels import Labels
 
+MOST_STEPS = 8
+"""Most encodings of an array. An honest writer chains at most five."""
 _TYPES = {1: "<i1", 2: "<i2", 3: "<i4", 4: "<u1", 5: "<u2", 6: "<u4", 32: "<f4", 33: "<f8"}
 Step = Mapping[str, Any]
 
@@ -38,14 +40,17 @@ def decode(data: object, steps: Sequence[Step], most: int) -> NDArray:
     """
     if not isinstance(data, bytes):
         raise ValueError(f"{type(data).__name__} in place of bytes")
+    if not 0 < len(steps) <= MOST_STEPS:
+        raise ValueError(f"{len(steps)} encodings; there may be 1 to {MOST_STEPS}")
     array: NDArray = np.frombuffer(data, np.uint8)
     for depth, step in enumerate(reversed(steps)):
         kind = step["kind"]
         if (kind == "ByteArray") != (depth == 0):
             raise ValueError("the last encoding must be a ByteArray, and only that one")
+        if kind not in ("ByteArray", "IntegerPacking"):  # the input of these two is as long as the file says
+            _check_length(len(array), most)
         array = _DECODERS[kind](array, step, most)
-    if not steps:
-        raise ValueError("no encoding")
+    _check_length(len(array), most)
     return array
 
 
@@ -65,8 +70,13 @@ def decode_strings(data: object, step: Step, most: int) -> Labels:
     return Labels(strings, index % len(strings)).renamed(str)
 
 
+def _check_length(count: int, most: int) -> None:
+    if count > most:
+        raise ValueError(f"{count} values where {most} is the limit")
+
+
 def _byte_array(array: NDArray, step: Step, most: int) -> NDArray:
-    return np.frombuffer(array.tobytes(), _TYPES[step["type"]])  # ValueError when the length does not fit
+    return array.view(_TYPES[step["type"]])  # ValueError when the length does not fit
 
 
 def _fixed_point(array: NDArray, step: Step, most: int) -> NDArray:
@@ -89,7 +99,8 @@ def _run_length(array: NDArray, step: Step, most: int) -> NDArray:
     if len(runs) % 2:
         raise ValueError("run lengths without their values")
     values, lengths = runs[0::2], runs[1::2]
-    if size > most or (lengths < 0).any() or (lengths > size).any() or int(lengths.sum()) != size:
+    _check_length(size, most)
+    if (lengths < 0).any() or (lengths > size).any() or int(lengths.sum()) != size:
         raise ValueError(f"run lengths that do not add up to {size}")
     return np.repeat(values, lengths)
 
@@ -102,9 +113,11 @@ def _delta(array: NDArray, step: Step, most: int) -> NDArray:
 
 
 def _integer_packing(array: NDArray, step: Step, most: int) -> NDArray:
-    packed, size, width = _whole(array), int(step["srcSize"]), int(step["byteCount"])
+    size, width = int(step["srcSize"]), int(step["byteCount"])
     if width not in (1, 2):
         raise ValueError(f"integers packed in {width} bytes")
+    _check_length(size, most)
+    packed = _whole(array)
     bits = 8 * width
     limits = (0, (1 << bits) - 1) if step["isUnsigned"] else (-(1 << bits - 1), (1 << bits - 1) - 1)
     goes_on = packed == limits[1]

@@ -1,4 +1,4 @@
-"""Assemblies and connections of an mmCIF or BinaryCIF block, as a gemmi.Structure without atoms.
+"""Assemblies and connections of an mmCIF or BinaryCIF block.
 
 gemmi's own reading (0.7.5) is not used for these. It takes only the first factor of an operator expression
 `(1-60)(61-88)`, leaves out operators that are not defined and assemblies with unknown details, and cannot resolve a
@@ -9,58 +9,85 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 
 import gemmi
 
+from protein_enn.io.errors import StructureError
+from protein_enn.io.formats.budget import Budget
+from protein_enn.io.formats.document import Header
+from protein_enn.io.formats.operators import MOST_OPERATORS, count_operators, expand
+
 LABEL_IDS = "label ids"
 """`link_id` of a connection whose partners are named by label chain and number."""
-MOST_OPERATORS = 100_000
-"""Most operators of an expression; a larger one is not expanded."""
 
 _KINDS = {
     "disulf": gemmi.ConnectionType.Disulf, "metalc": gemmi.ConnectionType.MetalC,
     "hydrog": gemmi.ConnectionType.Hydrog, "modres": gemmi.ConnectionType.Covale,
 }  # fmt: skip
+_PARTNER = (
+    "ptnr{}_symmetry", "ptnr{}_auth_asym_id", "ptnr{}_auth_seq_id", "ptnr{}_auth_comp_id", "ptnr{}_auth_atom_id",
+    "ptnr{}_label_asym_id", "ptnr{}_label_seq_id", "ptnr{}_label_comp_id", "ptnr{}_label_atom_id",
+    "pdbx_ptnr{}_pdb_ins_code", "pdbx_ptnr{}_label_alt_id",
+)  # fmt: skip
+CONNECTIONS, GENERATORS, OPERATORS = "_struct_conn.", "_pdbx_struct_assembly_gen.", "_pdbx_struct_oper_list."
+ITEMS: dict[str, frozenset[str]] = {
+    CONNECTIONS: frozenset(
+        ("id", "conn_type_id", "pdbx_dist_value", *(item.format(i) for item in _PARTNER for i in (1, 2)))
+    ),
+    GENERATORS: frozenset(("assembly_id", "oper_expression", "asym_id_list")),
+    OPERATORS: frozenset(
+        ("id", *(f"matrix[{i}][{j}]" for i in (1, 2, 3) for j in (1, 2, 3)), *(f"vector[{i}]" for i in (1, 2, 3)))
+    ),
+}
+"""The items that are read, in lower case, by category."""
 
 Row = dict[str, str]
 
 
-def read_header(block: gemmi.cif.Block) -> gemmi.Structure:
-    """The declarations of the block. An undefined operator gets a matrix of NaN, so that its use is refused."""
-    header = gemmi.Structure()
-    header.name = block.name
-    operators = {row.get("id", ""): _transform(row) for row in _rows(block, "_pdbx_struct_oper_list.")}
-    assemblies: dict[str, gemmi.Assembly] = {}
-    for row in _rows(block, "_pdbx_struct_assembly_gen."):
-        name = row.get("assembly_id", "")
+def read_header(block: gemmi.cif.Block, file: str, budget: Budget) -> Header:
+    """The declarations of the block. An assembly is expanded when it is asked for.
+
+    Parameters
+    ----------
+    block
+        Of the file.
+    file
+        Name for messages.
+    budget
+        Limits the rows.
+
+    Raises
+    ------
+    FormatError
+        There are more rows than the file can honestly hold.
+    """
+    connections = [_connection(row) for row in _rows(block, CONNECTIONS, file, budget)]
+    generators = list(_rows(block, GENERATORS, file, budget))
+    names = dict.fromkeys(row.get("assembly_id", "") for row in generators)
+
+    def assembly(name: str) -> gemmi.Assembly:
+        operators = {row.get("id", ""): _transform(row) for row in _rows(block, OPERATORS, file, budget)}
+        return _assembly(name, [row for row in generators if row.get("assembly_id", "") == name], operators, file)
+
+    return Header(block.name, connections, tuple(names), assembly)
+
+
+def _assembly(name: str, generators: list[Row], operators: dict[str, gemmi.Transform], file: str) -> gemmi.Assembly:
+    """An undefined operator gets a matrix of NaN, so that its use is refused."""
+    for count in itertools.accumulate(count_operators(row.get("oper_expression", "")) for row in generators):
+        if count > MOST_OPERATORS:
+            raise StructureError(
+                f"{file}: assembly {name} has more than {MOST_OPERATORS} operators; read it without assembly"
+            )
+    assembly = gemmi.Assembly(name)
+    for row in generators:
         generator = gemmi.Assembly.Gen()
         generator.subchains = [chain.strip() for chain in row.get("asym_id_list", "").split(",") if chain.strip()]
         for combination in expand(row.get("oper_expression", "")):
             generator.operators.append(_operator(combination, operators))
-        assemblies.setdefault(name, gemmi.Assembly(name)).generators.append(generator)
-    for assembly in assemblies.values():
-        header.assemblies.append(assembly)
-    for row in _rows(block, "_struct_conn."):
-        header.connections.append(_connection(row))
-    return header
-
-
-def expand(expression: str) -> list[tuple[str, ...]]:
-    """Combinations of operators of an expression: `(1-2)(X0,7)` is 1 X0, 1 7, 2 X0, 2 7; the right one is applied
-    first. An expression that cannot be expanded stays one name."""
-    factors = []
-    for part in re.findall(r"[^()]+", expression):
-        names: list[str] = []
-        for item in filter(None, (item.strip() for item in part.split(","))):
-            ends = re.fullmatch(r"(\d{1,9})\s*-\s*(\d{1,9})", item)
-            first, last = map(int, ends.groups()) if ends else (0, -1)
-            names += [str(n) for n in range(first, last + 1)] if 0 <= last - first < MOST_OPERATORS else [item]
-        if names:
-            factors.append(names)
-    total = 1
-    for names in factors:
-        total *= len(names)
-    return list(itertools.product(*factors)) if factors and total <= MOST_OPERATORS else [(expression,)]
+        assembly.generators.append(generator)
+    return assembly
 
 
 def _operator(combination: tuple[str, ...], operators: dict[str, gemmi.Transform]) -> gemmi.Assembly.Operator:
@@ -117,8 +144,15 @@ def _partner(row: Row, i: int, ids: str) -> gemmi.AtomAddress:
     )
 
 
-def _rows(block: gemmi.cif.Block, category: str) -> list[Row]:
+def _rows(block: gemmi.cif.Block, category: str, file: str, budget: Budget) -> Iterator[Row]:
     """Rows of a category by item in lower case, nulls as ""."""
-    columns = block.get_mmcif_category(category)
-    items = [item.lower() for item in columns]
-    return [dict(zip(items, [str(v or "") for v in row], strict=True)) for row in zip(*columns.values(), strict=True)]
+    table = block.find_mmcif_category(category)
+    budget.check_rows(len(table), category, file)
+    columns = {tag[len(category) :].lower(): i for i, tag in enumerate(table.tags)}
+    columns = {item: i for item, i in columns.items() if item in ITEMS[category]}
+    for row in zip(*(map(_plain, table.column(i)) for i in columns.values()), strict=True):
+        yield dict(zip(columns, row, strict=True))
+
+
+def _plain(value: str) -> str:
+    return "" if value in ("?", ".") else gemmi.cif.as_string(value)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import gemmi
 import numpy as np
 
-from protein_enn.io.errors import EmptyStructureError, FormatError
+from protein_enn.io.errors import EmptyStructureError, FormatError, StructureError
 from protein_enn.io.formats import atom_site
+from protein_enn.io.formats.budget import Budget
 from protein_enn.io.formats.document import Document, Header
 from protein_enn.io.formats.header import read_header
 from protein_enn.io.formats.tokens import Tokens, cut_loop
@@ -15,12 +18,15 @@ SAMPLED = 16
 """Rows of the second reading that are compared with gemmi's values."""
 
 
-def read(data: bytes, file: str, block: str | None = None, lenient: bool = False) -> Document:
-    """Parse a file; StructureError when the syntax is broken or there are no atoms."""
+def read(data: bytes, file: str, block: str | None = None, lenient: bool = False, size: int | None = None) -> Document:
+    """Parse a file of `size` bytes; StructureError when the syntax is broken or there are no atoms."""
+    budget = Budget(len(data) if size is None else size)
     source = parse(data, file)
     chosen = choose_block(source, file, block)
+    budget.check_atoms(len(chosen.find_values("_atom_site.Cartn_x")), file)
     columns = _columns(data, chosen, file)
-    return atom_site.to_document(columns, file, lenient, lambda: _header(chosen, file), declares_plddt(chosen))
+    header = cache(lambda: _header(chosen, file, budget))
+    return atom_site.to_document(columns, file, lenient, header, declares_plddt(chosen))
 
 
 def parse(data: bytes, file: str) -> gemmi.cif.Document:
@@ -66,8 +72,8 @@ def declares_plddt(block: gemmi.cif.Block) -> bool:
 def _columns(data: bytes, block: gemmi.cif.Block, file: str) -> dict[str, Tokens]:
     loop = block.find_values("_atom_site.Cartn_x").get_loop()
     tags = [tag.split(".", 1)[-1] for tag in (loop.tags if loop is not None else ())]
-    if loop is not None and data.count(b"_atom_site.") > loop.width():
-        _refuse_two_loops(block, file)
+    if loop is not None:
+        _refuse_pieces(block, file)
     for tag in loop.tags if loop is not None else ():
         if not tag.lower().startswith("_atom_site."):
             raise FormatError(f"{file}: the loop of atom_site also holds {tag}; give that a loop of its own")
@@ -80,7 +86,7 @@ def _columns(data: bytes, block: gemmi.cif.Block, file: str) -> dict[str, Tokens
     return {item: Tokens.of(values) for item, values in texts.items() if values}
 
 
-def _refuse_two_loops(block: gemmi.cif.Block, file: str) -> None:
+def _refuse_pieces(block: gemmi.cif.Block, file: str) -> None:
     parts = 0
     for item in block:
         tags = item.loop.tags if item.loop is not None else [item.pair[0]] if item.pair is not None else []
@@ -98,8 +104,10 @@ def _compare(columns: dict[str, Tokens], loop: gemmi.cif.Loop, tags: list[str], 
                 )
 
 
-def _header(block: gemmi.cif.Block, file: str) -> Header:
+def _header(block: gemmi.cif.Block, file: str, budget: Budget) -> Header:
     try:
-        return read_header(block)
+        return read_header(block, file, budget)
+    except StructureError:
+        raise
     except (RuntimeError, ValueError) as error:
         raise FormatError(f"{file}: a loop that gemmi cannot read ({error}); correct it or remove it") from error

@@ -14,24 +14,27 @@ from numpy.typing import NDArray
 
 from protein_enn.io.components import FOUR_LETTER_NAMES, elements_of
 from protein_enn.io.errors import EmptyStructureError, FormatError
+from protein_enn.io.formats.budget import Budget
 from protein_enn.io.formats.document import Document, Header
 from protein_enn.io.formats.pdb_lines import Lines, scan_lines
 from protein_enn.io.table.atoms import AtomTable, Numbers, coordinates, optional
-from protein_enn.io.table.labels import Labels
+from protein_enn.io.table.labels import Labels, ranks
 from protein_enn.io.table.numbers import BAD, NULL, parse_numbers
 from protein_enn.structure.audit import Finding
 
 WIDTH = 80
 
 
-def read(data: bytes, file: str, block: str | None = None, lenient: bool = False) -> Document:
-    """Parse a file; FormatError with the line when its columns are not those of PDB."""
+def read(data: bytes, file: str, block: str | None = None, lenient: bool = False, size: int | None = None) -> Document:
+    """Parse a file of `size` bytes; FormatError with the line when its columns are not those of PDB."""
     if block is not None:
         raise FormatError(f"{file}: the PDB format has no data blocks; leave out the block {block!r}")
     lines = scan_lines(data, file)
     if not len(lines.atoms):
         raise EmptyStructureError(f"{file}: no ATOM or HETATM lines; give a file with coordinates")
-    header = _check_with_gemmi(data, file, lines)
+    Budget(len(data) if size is None else size).check_atoms(len(lines.atoms), file)
+    parsed = _check_with_gemmi(data, file, lines)
+    header = _header(parsed)
     models = max(lines.models, 1)
     sizes = np.bincount(lines.model[lines.model >= 0], minlength=models)
     left_out = {reason: count for reason, count in lines.left_out.items() if count}
@@ -45,13 +48,19 @@ def read(data: bytes, file: str, block: str | None = None, lenient: bool = False
         lambda: header,
         left_out=left_out,
         findings=findings,
-        predicted=_declares_plddt(header),
+        predicted=_declares_plddt(parsed),
     )
 
 
-def _declares_plddt(header: Header) -> bool:
+def _header(parsed: gemmi.Structure) -> Header:
+    names = tuple(assembly.name for assembly in parsed.assemblies)
+    entry = dict(parsed.info.items()).get("_entry.id", parsed.name)
+    return Header(entry, tuple(parsed.connections), names, lambda name: parsed.assemblies[names.index(name)])
+
+
+def _declares_plddt(parsed: gemmi.Structure) -> bool:
     """Whether the title is that of an AlphaFold model."""
-    return "_struct.title" in header.info and header.info["_struct.title"].upper().startswith("ALPHAFOLD")
+    return "_struct.title" in parsed.info and parsed.info["_struct.title"].upper().startswith("ALPHAFOLD")
 
 
 def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> AtomTable:
@@ -173,8 +182,9 @@ def _label_chains(chains: Labels, rows: NDArray[np.int64], lines: Lines) -> Labe
     if not part.any():
         return chains
     width = int(part.max()) + 1
-    values = tuple(chain + (str(p + 1) if p else "") for chain in chains.values for p in range(width))
-    return Labels(values, chains.codes * width + part).renamed(str)
+    occurring, codes = ranks(chains.codes * width + part)
+    pairs = (divmod(code, width) for code in occurring.tolist())
+    return Labels(tuple(chains.values[code] + (str(p + 1) if p else "") for code, p in pairs), codes).renamed(str)
 
 
 def _residue_numbers(cells: NDArray[np.uint8], rows: NDArray[np.int64], file: str) -> NDArray[np.int64]:
@@ -202,7 +212,7 @@ def _hybrid36(text: str) -> int | None:
     return int(text) if text.removeprefix("-").isdigit() else None
 
 
-def _check_with_gemmi(data: bytes, file: str, lines: Lines) -> Header:
+def _check_with_gemmi(data: bytes, file: str, lines: Lines) -> gemmi.Structure:
     """gemmi's reading; FormatError unless it has the same number of atoms in each model."""
     try:
         header = _gemmi(data)
@@ -223,13 +233,13 @@ def _check_with_gemmi(data: bytes, file: str, lines: Lines) -> Header:
     return header
 
 
-def _gemmi(data: bytes) -> Header:
+def _gemmi(data: bytes) -> gemmi.Structure:
     if not data.isascii():  # gemmi's text fields must decode
         data = data.decode("latin-1").encode("ascii", "replace")
     return gemmi.read_pdb_string(data, split_chain_on_ter=False)
 
 
-def _same_counts(header: Header, lines: Lines) -> bool:
+def _same_counts(header: gemmi.Structure, lines: Lines) -> bool:
     ours = np.bincount(lines.model[lines.model >= 0], minlength=max(lines.models, 1)).tolist()
     return [model.count_atom_sites() for model in header] == ours
 

@@ -38,7 +38,8 @@ class Format:
     recognizes
         Whether decompressed bytes are of this format. Text comes without byte order mark and with Unix line ends.
     reader
-        `(data, file, block, lenient) -> Document`. `lenient`: atoms may lack coordinates.
+        `(data, file, block, lenient, size) -> Document`. `lenient`: atoms may lack coordinates. `size`: the bytes of
+        the file, compressed if it was, which limit what it may hold (`budget`).
     writer
         `(listing, name, plddt, file) -> bytes`: a new file of the atoms of a `Listing`. `name` is that of the
         structure; `plddt`: its B factors are pLDDT.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -33,6 +33,7 @@ def write_structure(
     *,
     b_factors: Float[Tensor, "n"] | Float[Tensor, "n 37"] | None = None,
     format: str | None = None,
+    companions: Mapping[Path, bytes] | None = None,
 ) -> None:
     """Write a structure to a file, atomically.
 
@@ -55,11 +56,13 @@ def write_structure(
         New values for the B-factor column, per residue or per atom: Å^2, or a confidence.
     format
         "pdb", "mmcif" or "bcif"; by default the format of the suffix.
+    companions
+        Contents of further files, as a record of how the structure was made. All files are written, or none.
 
     Raises
     ------
     WriteError
-        The format cannot hold the structure, or the file cannot be written. An older file stays unchanged.
+        The format cannot hold the structure, or a file cannot be written. Older files stay unchanged.
 
     Examples
     --------
@@ -75,7 +78,7 @@ def write_structure(
     if str(path).lower().endswith(".gz"):
         data = gzip.compress(data, mtime=0)  # the same bytes whenever they are written
     try:
-        atomic.write_bytes(path, data)
+        atomic.write_all({Path(path): data, **(companions or {})})
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
         raise WriteError(f"{path}: cannot be written ({reason}); check the folder and its space") from error

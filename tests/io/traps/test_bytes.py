@@ -186,7 +186,7 @@ def test_data_compressed_a_thousandfold_is_refused(monkeypatch, refused):
     """Long before the cap the ratio tells: text of atoms shrinks to a tenth, not to a thousandth."""
     bomb = gzip.compress(b"REMARK\n" + bytes(3 << 20))
     refused(bomb, FormatError, "NUL")
-    monkeypatch.setattr(files, "_SMALL", 1 << 20)
+    monkeypatch.setattr(files, "GROWTH", 1 << 20)
     refused(bomb, CompressionError, f"{len(bomb)} compressed bytes")
 
 

@@ -215,3 +215,10 @@ def test_binarycif_columns_of_unequal_length_are_refused(peptide, file_of, refus
     index = [c["name"] for c in columns].index("Cartn_y")
     columns[index] = shorter_columns[index]
     refused(msgpack.packb(content), FormatError, "Cartn_y")
+
+
+@pytest.mark.parametrize("tag", ["_atom_site.footnote_id", "_ATOM_SITE.footnote_id", "_Atom_Site.Footnote_ID"])
+def test_a_pair_beside_the_loop_of_atoms_is_refused(text, refused, tag):
+    """Tags are case-insensitive: one category in a loop and in a pair is in two pieces, however they are written."""
+    loop = text.index(b"loop_\n_atom_site.")
+    refused(text[:loop] + f"{tag} 3\n".encode() + text[loop:], FormatError, "atom_site is in 2 pieces")

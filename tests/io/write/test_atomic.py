@@ -156,3 +156,33 @@ def test_several_writers_and_a_reader(tmp_path):
 def test_text_is_utf_8_with_its_own_line_ends(tmp_path):
     write_text(tmp_path / "a", "Å\r\n\n")
     assert (tmp_path / "a").read_bytes() == b"\xc3\x85\r\n\n"
+
+
+@pytest.mark.parametrize("written", [0, 1])
+def test_several_files_are_written_all_or_none(tmp_path, monkeypatch, lines, as_bytes, written):
+    """The disk is full at the first or at the second file: both old files stay, and no temporary one."""
+    structure, calls = read_structure(as_bytes(lines)), []
+    path, record = tmp_path / "a.pdb", tmp_path / "a.json"
+    path.write_bytes(b"old")
+    record.write_bytes(b"old record")
+    sync = os.fsync
+
+    def full(handle):
+        calls.append(handle)
+        return sync(handle) if len(calls) <= written else failing(errno.ENOSPC)()
+
+    monkeypatch.setattr(atomic.os, "fsync", full)
+    with pytest.raises(WriteError, match=r"a\.pdb: cannot be written \(No space left on device\)"):
+        write_structure(structure, path, companions={record: b"new record"})
+    monkeypatch.undo()
+    assert (path.read_bytes(), record.read_bytes()) == (b"old", b"old record")
+    assert sorted(tmp_path.iterdir()) == [record, path]
+    write_structure(structure, path, companions={record: b"new record"})
+    assert record.read_bytes() == b"new record" and len(read_structure(path)) == len(structure)
+
+
+def test_a_folder_in_the_place_of_the_second_file_changes_nothing(tmp_path):
+    (tmp_path / "b").mkdir()
+    with pytest.raises(IsADirectoryError):
+        atomic.write_all({tmp_path / "a": b"1", tmp_path / "b": b"2"})
+    assert list(tmp_path.iterdir()) == [tmp_path / "b"]

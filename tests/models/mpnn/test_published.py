@@ -82,14 +82,14 @@ def test_weights_of_another_origin_are_not_overwritten(checkpoint: Path, tmp_pat
 def test_a_folder_that_cannot_be_written_to(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from protein_enn import predictor as module
 
-    write = module.write_bytes
+    write = module.write_all
 
-    def denied(path: Path, data: bytes) -> None:
-        if Path(path).parent == checkpoint.parent:
-            raise PermissionError(path)
-        write(path, data)
+    def denied(contents: dict[Path, bytes]) -> None:
+        if checkpoint.parent in {path.parent for path in contents}:
+            raise PermissionError(checkpoint.parent)
+        write(contents)
 
-    monkeypatch.setattr(module, "write_bytes", denied)  # root may write everywhere
+    monkeypatch.setattr(module, "write_all", denied)  # root may write everywhere
     load_predictor(checkpoint, device="cpu")
     assert os.listdir(checkpoint.parent) == ["v_12_020.pt"]
     assert len(list((tmp_path / "cache").rglob("v_12_020.safetensors"))) == 1
