@@ -10,7 +10,7 @@ import torch
 
 from protein_enn.chemistry import CA, CB, C, N
 from protein_enn.metrics import stereochemistry
-from protein_enn.refinement.idealize.gauss_newton import Band, _normal_step, _System
+from protein_enn.refinement.idealize.gauss_newton import Band, _normal_step, _System, solve
 from protein_enn.refinement.idealize.projection import project
 from protein_enn.refinement.idealize.residuals import ONSET, Quads, Terms, one_sided
 from protein_enn.refinement.idealize.restraints import covalent
@@ -173,3 +173,12 @@ def test_steps_solve_the_normal_equations(helix: Structure) -> None:
     left = -(y + jacobian.T @ system.residuals)
     exact = np.linalg.solve(jacobian.T @ jacobian + 1.5 * np.eye(3 * n), left)
     np.testing.assert_allclose(_normal_step(system, y, band, 1e-12), exact, atol=1e-8, rtol=1e-6)
+
+
+def test_where_nothing_pulls_nothing_moves() -> None:
+    """The conjugate gradients start from a residual of zero: no division by it."""
+    none, pairs, quads = np.zeros(0), np.zeros((0, 2), dtype=np.int64), np.zeros((0, 4), dtype=np.int64)
+    free = Quads(quads, none, none, none)
+    terms = Terms(pairs, none, none, pairs, none, free, free)
+    x = np.arange(9.0).reshape(3, 3)
+    assert np.array_equal(solve(terms, x, np.ones(3), x, band=Band(terms, 3), rounds=4), x)

@@ -128,6 +128,7 @@ class Band:
             products.append((part[one] * part[two]).reshape(-1))
         where = np.concatenate([part.reshape(-1) for part in cells])
         total = np.bincount(where, np.concatenate(products), self.size * self.width + 1)
+        total = total.astype(np.float64, copy=False)  # integers where there are no terms
         matrix = total[:-1].reshape(self.size, self.width).T
         matrix[0] += 1.0 + damping
         self.lower, failed = dpbtrf(matrix, lower=1, overwrite_ab=1)
