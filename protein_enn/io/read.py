@@ -165,7 +165,7 @@ class _Reading:
             built = build_assembly(table, document.header(), assembly, file)
             left_out = len(table) - len(np.unique(built.rows))
             copied, table = len(built) - len(table) + left_out, built
-        record = Record(findings=list(document.findings))
+        record = Record(findings=[*document.findings, *table.findings])
         record.dropped.update(document.left_out)
         record.dropped["not in the assembly"] = left_out
         record.dropped.update({"other model": document.atoms_in_file - sum(document.left_out.values())
@@ -173,7 +173,7 @@ class _Reading:
         none = torch.zeros(0, 37, dtype=torch.long)
         source = Source(data=self.data, format=self.format, path=file, rows=none, block=self.block)
         structure = assemble(table, self.name, file, source, record)
-        links, link_findings = find_links(structure, document.header())
+        links, link_findings = find_links(structure, document.header(), record.renamed)
         structure = replace(
             structure,
             links=links,

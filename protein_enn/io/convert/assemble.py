@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from protein_enn import chemistry
 from protein_enn.io.components import DUMMY, component, elements_of, slot
+from protein_enn.io.convert.chain_names import name_chains
 from protein_enn.io.convert.conformers import OTHER_CONFORMER, Grouping, choose_conformers, group_residues
 from protein_enn.io.convert.context import describe_context, gather_context
 from protein_enn.io.convert.polymer import protein_groups
 from protein_enn.io.convert.record import Record
 from protein_enn.io.errors import EmptyStructureError, FormatError
 from protein_enn.io.table.atoms import AtomTable, check_atoms, check_origin
-from protein_enn.io.table.labels import Labels, combine, ranks
+from protein_enn.io.table.labels import combine, ranks
 from protein_enn.structure import Source, Structure
 from protein_enn.structure.audit import Finding
 
@@ -46,10 +47,13 @@ def assemble(table: AtomTable, name: str, file: str, source: Source, record: Rec
     CoordinateError, FormatError
         An atom is invalid.
     """
-    table = _drop_unplaced(table, record)
+    named = name_chains(table)
+    record.renamed = named.renamed
+    table = _drop_unplaced(named.table, record)
     check_atoms(table, file)
+    record.findings += named.findings
     table = replace(table, elements=elements_of(table.elements, table.names, table.residue_names))
-    table = _name_blank_chains(_drop_hydrogens(_drop_dummies(table, record), record), record)
+    table = _drop_hydrogens(_drop_dummies(table, record), record)
     if not len(table):
         raise EmptyStructureError(f"{file}: no atoms other than hydrogen and dummies; give a file with heavy atoms")
     grouping, joined = group_residues(table)
@@ -95,18 +99,6 @@ def _drop_hydrogens(table: AtomTable, record: Record) -> AtomTable:
     count = int(hydrogen.sum())
     record.drop("hydrogen", "hydrogens-dropped", "hydrogen atoms were dropped", count)
     return table.take(~hydrogen) if count else table
-
-
-def _name_blank_chains(table: AtomTable, record: Record) -> AtomTable:
-    blank = table.chains.are("")
-    if not blank.any():
-        return table
-    used = {*table.chains.values, *table.label_chains.values}
-    letter = next(c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ_" if c not in used or c == "_")
-    record.findings.append(Finding("chain-named", "note", f"the chain without an id is called {letter}"))
-    labels = table.label_chains
-    named = Labels((*labels.values, *(letter + v for v in labels.values)), labels.codes + blank * len(labels.values))
-    return replace(table, chains=table.chains.renamed(lambda c: c or letter), label_chains=named.renamed(str))
 
 
 def _chains_of(table: AtomTable, first: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[str, str]]]:

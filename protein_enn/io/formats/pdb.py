@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from protein_enn.io.components import FOUR_LETTER_NAMES, elements_of
 from protein_enn.io.errors import EmptyStructureError, FormatError
 from protein_enn.io.formats.document import Document, Header
+from protein_enn.io.formats.pdb_chains import label_chains
 from protein_enn.io.formats.pdb_lines import Lines, scan_lines
 from protein_enn.io.table.atoms import AtomTable, Numbers, coordinates, optional
 from protein_enn.io.table.labels import Labels
@@ -91,7 +92,7 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
         none = len(insertion_codes.values)
         codes = np.where(wide, none, insertion_codes.codes)
         insertion_codes = Labels((*insertion_codes.values, ""), codes).renamed(str)
-    return AtomTable(
+    table = AtomTable(
         rows=rows,
         hetero=(grid[:, 0] | 32) == ord("h"),
         names=names.renamed(str.strip),
@@ -99,7 +100,7 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
         alternates=text(16, 17),
         residue_names=residue_names,
         chains=chains,
-        label_chains=_label_chains(chains, rows, lines),
+        label_chains=chains,
         numbers=numbers,
         insertion_codes=insertion_codes,
         label_numbers=numbers,
@@ -110,6 +111,7 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
         in_polymer=np.full(len(rows), -1, dtype=np.int8),
         without_b_factor=absent,
     )
+    return label_chains(table, lines.chain_ends)
 
 
 def _refuse_shifted(grid: NDArray[np.uint8], rows: NDArray[np.int64], file: str) -> None:
@@ -157,24 +159,6 @@ def _grid(data: bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64]) ->
     if (lengths < WIDTH).any():
         grid[np.arange(WIDTH) >= lengths[:, None]] = 32
     return grid
-
-
-def _label_chains(chains: Labels, rows: NDArray[np.int64], lines: Lines) -> Labels:
-    """A chain id that is used again after its TER is another chain: "A", then "A2"."""
-    ends = lines.chain_ends
-    if not len(ends):
-        return chains
-    last = np.searchsorted(rows, ends) - 1  # the atom before each TER
-    last = np.unique(last[last >= 0])
-    part = np.zeros(len(rows), dtype=np.int64)
-    for code in np.unique(chains.codes[last]).tolist():
-        ours = np.flatnonzero(chains.codes == code)
-        part[ours] = np.searchsorted(last[chains.codes[last] == code], ours, side="left")
-    if not part.any():
-        return chains
-    width = int(part.max()) + 1
-    values = tuple(chain + (str(p + 1) if p else "") for chain in chains.values for p in range(width))
-    return Labels(values, chains.codes * width + part).renamed(str)
 
 
 def _residue_numbers(cells: NDArray[np.uint8], rows: NDArray[np.int64], file: str) -> NDArray[np.int64]:

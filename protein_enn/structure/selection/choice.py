@@ -41,7 +41,7 @@ def empty(structure: Structure) -> Choice:
 
 def chain(structure: Structure, token: Token, name: str) -> Choice:
     """The residues of a chain; the other atoms of a chain that has no residues."""
-    residues = _mask(c == name for c in structure.chain_ids)[structure.chains]
+    residues = structure.in_chain(name)
     if residues.any():
         return Choice(residues, empty(structure).hetero)
     hetero = _mask(residue_id.rpartition(":")[0] == name for residue_id in structure.hetero.residue_ids)
