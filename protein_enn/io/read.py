@@ -15,6 +15,7 @@ from protein_enn.io.checks.residues import describe_residues
 from protein_enn.io.convert.assemble import assemble
 from protein_enn.io.convert.assemblies import build_assembly
 from protein_enn.io.convert.links import find_links
+from protein_enn.io.convert.numbering import numbers_in_order
 from protein_enn.io.convert.record import Record
 from protein_enn.io.errors import EmptyStructureError
 from protein_enn.io.files import decompress, read_bytes
@@ -173,6 +174,9 @@ class _Reading:
         none = torch.zeros(0, 37, dtype=torch.long)
         source = Source(data=self.data, format=self.format, path=file, rows=none, block=self.block)
         structure = assemble(table, self.name, file, source, record)
+        gaps = find_gaps(structure)
+        if (table.in_polymer == -1).all():  # the file has no label numbers
+            structure = replace(structure, label_numbers=numbers_in_order(structure))
         links, link_findings = find_links(structure, document.header(), record.renamed)
         structure = replace(
             structure,
@@ -195,7 +199,7 @@ class _Reading:
             context=len(structure.hetero),
             dropped={reason: count for reason, count in record.dropped.items() if count},
         )
-        audit = Audit(file, self.format, model, document.models, assembly, atoms, findings, find_gaps(structure))
+        audit = Audit(file, self.format, model, document.models, assembly, atoms, findings, gaps)
         return replace(structure, audit=audit)
 
 

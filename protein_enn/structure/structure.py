@@ -117,7 +117,7 @@ class Structure:
     label_chain_ids: tuple[str, ...]
     numbers: Int[Tensor, "n"]  # author residue numbers, may be negative or repeat
     insertion_codes: tuple[str, ...]  # "" when there is none
-    label_numbers: Int[Tensor, "n"]  # label_seq_id; author number where the file has none
+    label_numbers: Int[Tensor, "n"]  # label_seq_id; else the order in the chain, with gaps at chain breaks
     residue_names: tuple[str, ...]  # as in the file: "MSE"
     b_factors: Float[Tensor, "n 37"]  # Å^2, or pLDDT where `predicted`
     occupancies: Float[Tensor, "n 37"]
