@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from protein_enn import chemistry
-from protein_enn.io.components import DUMMY, component, elements_of, slot
+from protein_enn.io.components import ALIASES, DUMMY, TERMINAL_OXYGENS, component, elements_of, slot
 from protein_enn.io.convert.chain_names import name_chains
 from protein_enn.io.convert.conformers import OTHER_CONFORMER, Grouping, choose_conformers, group_residues
 from protein_enn.io.convert.context import describe_context, gather_context
@@ -61,7 +61,7 @@ def assemble(table: AtomTable, name: str, file: str, source: Source, record: Rec
     record.findings += joined
     record.drop(OTHER_CONFORMER, "conformer-atoms-dropped", "atoms of other conformers were dropped", alternatives)
     record.findings += conformers
-    slots = _slots(grouping.table)
+    slots = _name_terminal_oxygens(grouping, _slots(grouping.table))
     protein = protein_groups(grouping, slots)
     if not protein.any():
         names = ", ".join(dict.fromkeys(grouping.table.residue_names.take(grouping.starts[:40]).tolist()))[:60]
@@ -170,6 +170,20 @@ def _slots(table: AtomTable) -> NDArray[np.int64]:
     owners = [component(residue).residue for residue in residues]
     slots = [slot(owners[pair // len(names)], names[pair % len(names)]) for pair in pairs.tolist()]
     return np.array(slots, dtype=np.int64)[inverse]
+
+
+def _name_terminal_oxygens(grouping: Grouping, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The slots with those of O and OXT where a residue of the standard twenty has a pair of `TERMINAL_OXYGENS`."""
+    table, group = grouping.table, grouping.group
+    standard = table.residue_names.map(lambda name: name != "UNK" and (name in chemistry.RESIDUE_INDEX or name in ALIASES), bool)
+    for pair in TERMINAL_OXYGENS:
+        rows = [np.flatnonzero(table.names.are(name) & standard) for name in pair]
+        free = np.setdiff1d(np.intersect1d(group[rows[0]], group[rows[1]]), group[slots == chemistry.OXT])
+        if pair[0] != "O":
+            free = np.setdiff1d(free, group[slots == chemistry.O])
+        for atoms, slot_of_atom in zip(rows, (chemistry.O, chemistry.OXT), strict=True):
+            slots[atoms[np.isin(group[atoms], free)]] = slot_of_atom
+    return slots
 
 
 def _drop_duplicates(

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from protein_enn.io.components import FOUR_LETTER_NAMES, elements_of
+from protein_enn.io.components import elements_of
 from protein_enn.io.errors import EmptyStructureError, FormatError
 from protein_enn.io.formats.document import Document, Header
 from protein_enn.io.formats.pdb_chains import label_chains
+from protein_enn.io.formats.pdb_names import residues_and_chains
 from protein_enn.io.formats.pdb_lines import Lines, scan_lines
 from protein_enn.io.table.atoms import AtomTable, Numbers, coordinates, optional
 from protein_enn.io.table.labels import Labels
@@ -79,7 +80,8 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
     names = Labels.of(field_of(12, 16))
     residue_names, chains = text(17, 20), text(21, 22)
     if (grid[:, 20] != 32).any():
-        residue_names, chains = _residues_and_chains(text(17, 21), residue_names, text(20, 22), chains)
+        columns = (text(17, 21), residue_names, text(20, 22), chains)
+        residue_names, chains = residues_and_chains(*columns, has_segment=~text(72, 76).are(""))
     for what, labels in (("atom name", names.renamed(str.strip)), ("residue name", residue_names)):
         if (blank := labels.are("")).any():
             row = int(rows[int(np.argmax(blank))]) + 1
@@ -140,14 +142,6 @@ def _occupancies(
         text = grid[i, 54:60].tobytes().decode("latin-1").strip()
         raise FormatError(f"{file}, line {int(rows[i]) + 1}: occupancy is {text!r}, not a number; correct this atom")
     return values, states
-
-
-def _residues_and_chains(wide: Labels, residues: Labels, both: Labels, chains: Labels) -> tuple[Labels, Labels]:
-    """Residue names and chain ids. Column 21 belongs to four-letter names of a force field (LYSH) where all its
-    characters complete such names, else to a chain id of two characters."""
-    long = both.map(lambda value: len(value) > 1, bool)
-    four = wide.map(lambda name: name in FOUR_LETTER_NAMES, bool)
-    return (wide, chains) if (four | ~long).all() and four.any() else (residues, both)
 
 
 def _grid(data: bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -220,8 +214,8 @@ def _same_counts(header: Header, lines: Lines) -> bool:
 
 def _simplify(data: bytes, lines: Lines) -> bytes:
     """Remove what only gemmi refuses: columns 67-80 of atom lines (the id and line numbers before format 3, which it
-    reads as a charge), END between models, and the atoms that are left out."""
-    texts = data.split(b"\n")
+    reads as a charge), END between models, the atoms that are left out, and what only begins like an atom."""
+    texts = [b"" if text[:4].upper() == b"ATOM" and text[:6].upper() != b"ATOM  " else text for text in data.split(b"\n")]
     for row, model in zip(lines.atoms.tolist(), lines.model.tolist(), strict=True):
         texts[row] = texts[row][:66] if model >= 0 else b""
     return b"\n".join(text for text in texts if text[:6].upper().rstrip() != b"END")
