@@ -26,8 +26,8 @@ ALIASES: dict[str, str] = {
 }  # fmt: skip
 """Protonation names of force fields, and the two rare amino acids, to the most similar of the standard twenty."""
 LIPIDS = frozenset({
-    *(tails + head for tails in ("DA", "DE", "DG", "DI", "DL", "DM", "DN", "DO", "DP", "DR", "DS", "DU", "DY", "LL", "LP",
-                                 "PA", "PD", "PL", "PO", "SA", "SD", "SL", "SO", "SP", "YO")
+    *(tails + head for tails in ("DA", "DE", "DG", "DI", "DL", "DM", "DN", "DO", "DP", "DR", "DS", "DU", "DY", "LL",
+                                 "LP", "PA", "PD", "PL", "PO", "SA", "SD", "SL", "SO", "SP", "YO")
       for head in ("PA", "PC", "PE", "PG", "PI", "PS")),
     "CHL1", "CHOL", "ERG1", "SITO", "STIG", "PIP2", "TOCL",
 })  # fmt: skip

@@ -175,7 +175,9 @@ def _slots(table: AtomTable) -> NDArray[np.int64]:
 def _name_terminal_oxygens(grouping: Grouping, slots: NDArray[np.int64]) -> NDArray[np.int64]:
     """The slots with those of O and OXT where a residue of the standard twenty has a pair of `TERMINAL_OXYGENS`."""
     table, group = grouping.table, grouping.group
-    standard = table.residue_names.map(lambda name: name != "UNK" and (name in chemistry.RESIDUE_INDEX or name in ALIASES), bool)
+    standard = table.residue_names.map(
+        lambda name: name != "UNK" and (name in chemistry.RESIDUE_INDEX or name in ALIASES), bool
+    )
     for pair in TERMINAL_OXYGENS:
         rows = [np.flatnonzero(table.names.are(name) & standard) for name in pair]
         free = np.setdiff1d(np.intersect1d(group[rows[0]], group[rows[1]]), group[slots == chemistry.OXT])

@@ -20,7 +20,7 @@ def protein_groups(grouping: Grouping, slots: NDArray[np.int64]) -> NDArray[np.b
     (UNK) only if it has a CA. An amino acid in HETATM records is protein if it has a CA and is a modified residue of
     the dictionary, is bonded to a neighbor, or is numbered within the sequence. A residue that is not in the dictionary
     is protein if it has N, CA and C, and its record is ATOM, or it is bonded or numbered as above. Where this decides
-    nothing in a file, its candidates count as protein.
+    nothing in a chain of several candidates, or in a file, they count as protein.
     """
     table, group, starts = grouping.table, grouping.group, grouping.starts
     n, ca, c, own = np.zeros((4, len(starts)), dtype=bool)
@@ -43,9 +43,14 @@ def protein_groups(grouping: Grouping, slots: NDArray[np.int64]) -> NDArray[np.b
     if len(unresolved):
         part_of_chain[unresolved] = _bonded(grouping, candidates)[unresolved]
     certain = candidates & (~ambiguous | part_of_chain)
-    # Residues that their surroundings do not decide are protein in a file without other protein.
-    undecided = candidates & (in_polymer == -1) & ~unknown
-    return next((chosen for chosen in (certain, undecided) if chosen.any()), candidates)
+    # What its surroundings do not decide is protein in a chain of several, or a file, without other protein.
+    chain = table.chains.codes[starts]
+    has_protein, several = np.zeros((2, int(chain.max()) + 1), dtype=bool)
+    has_protein[chain[certain]] = True
+    undecided = candidates & (in_polymer == -1) & ~unknown & ~has_protein[chain]
+    several[np.flatnonzero(np.bincount(chain[undecided]) > 1)] = True
+    result = certain | (undecided & several[chain])
+    return next((chosen for chosen in (result, undecided) if chosen.any()), candidates)
 
 
 def _bonded(grouping: Grouping, candidates: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -16,8 +16,8 @@ from protein_enn.io.components import elements_of
 from protein_enn.io.errors import EmptyStructureError, FormatError
 from protein_enn.io.formats.document import Document, Header
 from protein_enn.io.formats.pdb_chains import label_chains
-from protein_enn.io.formats.pdb_names import residues_and_chains
 from protein_enn.io.formats.pdb_lines import Lines, scan_lines
+from protein_enn.io.formats.pdb_names import residues_and_chains
 from protein_enn.io.table.atoms import AtomTable, Numbers, coordinates, optional
 from protein_enn.io.table.labels import Labels
 from protein_enn.io.table.numbers import BAD, NULL, parse_numbers
@@ -215,7 +215,8 @@ def _same_counts(header: Header, lines: Lines) -> bool:
 def _simplify(data: bytes, lines: Lines) -> bytes:
     """Remove what only gemmi refuses: columns 67-80 of atom lines (the id and line numbers before format 3, which it
     reads as a charge), END between models, the atoms that are left out, and what only begins like an atom."""
-    texts = [b"" if text[:4].upper() == b"ATOM" and text[:6].upper() != b"ATOM  " else text for text in data.split(b"\n")]
+    original = data.split(b"\n")
+    texts = [b"" if text[:4].upper() in (b"ATOM", b"HETA") else text for text in original]
     for row, model in zip(lines.atoms.tolist(), lines.model.tolist(), strict=True):
-        texts[row] = texts[row][:66] if model >= 0 else b""
+        texts[row] = original[row][:66] if model >= 0 else b""
     return b"\n".join(text for text in texts if text[:6].upper().rstrip() != b"END")

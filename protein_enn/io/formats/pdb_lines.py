@@ -23,6 +23,8 @@ _SIX, _FOUR, _THREE = (np.uint64((1 << 8 * n) - 1) for n in (6, 4, 3))
 _LOWER = np.uint64(_number(b"      "))
 _SHIFTED = re.compile(rb"(?:ATOM|HETA).*\d\.\d.*\d\.\d", re.IGNORECASE)
 """An atom line in other columns; a line of a table whose name begins with "atom" has one number at most."""
+_WORD = re.compile(rb"(?i:HETATM)\S*[a-z_]")
+"""A name that begins with "hetatm"."""
 _INDENTED = re.compile(rb"[ \t]+(?:ATOM|HETATM).*\d\.\d", re.IGNORECASE)
 SHORTEST = 54
 """Columns of an atom line up to its coordinates."""
@@ -84,9 +86,10 @@ def _are_atoms(
     """Which lines that begin with "atom" are atoms: after END, and with a longer first word, programs write tables."""
     whole = (heads == _ATOM_BLANK) | (heads == _HETATM)
     are = whole & ((model != _AFTER_END) | (lengths[atoms] >= SHORTEST))
-    for i in np.flatnonzero(~whole & (model != _AFTER_END)).tolist():
+    for i in np.flatnonzero((~whole | (lengths[atoms] < SHORTEST)) & (model != _AFTER_END)).tolist():
         line = int(atoms[i])
-        are[i] = _SHIFTED.match(data, int(starts[line]), int(starts[line] + lengths[line])) is not None
+        text = data[int(starts[line]) : int(starts[line] + lengths[line])]
+        are[i] = _WORD.match(text) is None if whole[i] else _SHIFTED.match(text) is not None
     return are
 
 
