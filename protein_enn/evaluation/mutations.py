@@ -10,9 +10,11 @@ report on others. Weights with conditions use that of `scan` unless one is given
 
 from __future__ import annotations
 
+import math
+import re
 import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,16 +60,56 @@ class ScoredProtein:
     skipped: int = 0
 
 
-def measurements(path: Path, positive_stabilizes: bool = False) -> dict[str, list[Measurement]]:
-    """Rows of a mutation table by structure file; either one mutation in columns, or a list in `mutations`."""
+def measurements(
+    path: Path, positive_stabilizes: bool = False, unreadable: list[str] | None = None
+) -> dict[str, list[Measurement]]:
+    """Rows of a mutation table by structure file; either one mutation in columns, or a list in `mutations`.
+
+    Parameters
+    ----------
+    path
+        Of the table.
+    positive_stabilizes
+        Whether ddG is positive where a mutation stabilizes.
+    unreadable
+        Gets a line for each row whose ddG is no finite number or whose mutations do not parse; such rows are left out.
+
+    Raises
+    ------
+    DataError
+        The table or a column is missing; without `unreadable` also the first row that cannot be read.
+    """
     sign = -1.0 if positive_stabilizes else 1.0
     result: dict[str, list[Measurement]] = defaultdict(list)
-    for row in read_table(path, ("structure", "ddg"), delimiter=","):
+    for number, row in enumerate(read_table(path, ("structure", "ddg"), delimiter=","), 2):
+        try:
+            measurement = _measurement(row, sign)
+        except ValueError as error:
+            line = f"{path}, line {number}: {error}"
+            if unreadable is None:
+                raise DataError(f"{line}; correct or remove this row") from None
+            unreadable.append(line)
+        else:
+            result[row["structure"]].append(measurement)
+    return result
+
+
+def _measurement(row: Mapping[str, str | None], sign: float) -> Measurement:
+    """One row; ValueError with the value that cannot be read."""
+    given = (row["ddg"] or "").strip()
+    try:
+        ddg = float(given)
+    except ValueError:
+        ddg = math.nan
+    if not math.isfinite(ddg):
+        raise ValueError(f"ddg is {given!r}, not a finite number")
+    try:
         one = "{chain}:{wild_type}{position}{mutant}"
         named = row["mutations"] if "mutations" in row else one.format(**{k: v.strip() for k, v in row.items() if v})
-        partners = tuple(row[side] for side in ("receptor", "ligand") if row.get(side))
-        result[row["structure"]].append(Measurement(parse_mutant(named), sign * float(row["ddg"]), partners))
-    return result
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]} is blank or missing") from None
+    partners = tuple(text.strip() for side in ("receptor", "ligand") if (text := row.get(side)))
+    return Measurement(parse_mutant(named or ""), sign * ddg, partners)
 
 
 Sums = dict[str, list[float]]
@@ -131,27 +173,32 @@ def _can_be_scored(structure: Structure, measurement: Measurement) -> bool:
         places(structure, measurement.mutations)
     except ValueError:
         return False
-    return set("".join(measurement.partners)) <= set(structure.chain_ids)
+    return {chain for partner in measurement.partners for chain in _chains_of(structure, partner)} <= set(
+        structure.chain_ids
+    )
 
 
 def _unbound(structure: Structure, measured: Sequence[Measurement], predictor: Predictor) -> list[float]:
     """Joint log-odds of each mutant in its partner alone, the sum of both where both carry mutations."""
     total = [0.0] * len(measured)
     for partner in sorted({partner for measurement in measured for partner in measurement.partners}):
-        changes = [[c for c in m.mutations if c.chain in partner] if partner in m.partners else [] for m in measured]
+        chains = _chains_of(structure, partner)
+        changes = [[c for c in m.mutations if c.chain in chains] if partner in m.partners else [] for m in measured]
         own = [i for i, mutant in enumerate(changes) if mutant]
         if own:
-            alone = _chains(structure, partner)
+            alone = structure.take(torch.stack([structure.in_chain(chain) for chain in chains]).any(0))
             sums, together, _ = _scored(alone, predictor, [changes[i] for i in own], ())
             for i, single, extra in zip(own, sums["single"], together, strict=True):
                 total[i] += single + extra
     return total
 
 
-def _chains(structure: Structure, names: str) -> Structure:
-    """The chains of one partner, each named by one letter."""
-    chosen = torch.tensor([name in names for name in structure.chain_ids])
-    return structure.take(chosen[structure.chains])
+def _chains_of(structure: Structure, partner: str) -> list[str]:
+    """Chain ids of one partner: divided by blanks or commas, one id as a whole, else one of each letter."""
+    parts = re.split(r"[\s,;|]+", partner)
+    if len(parts) > 1 or partner in structure.chain_ids:
+        return [part for part in parts if part]
+    return list(partner)
 
 
 def evaluate_mutations(
@@ -193,8 +240,9 @@ def evaluate_mutations(
     result: Metrics = {}
     start = time.perf_counter()
     for path in paths:
-        proteins, failed = _score_table(path, predictor, limit, progress)
-        summary = summarize(proteins, seed, calibration_of(predictor, DDG_LIKE)[0]) | {"failed": failed}
+        proteins, failed, unreadable = _score_table(path, predictor, limit, progress)
+        summary = summarize(proteins, seed, calibration_of(predictor, DDG_LIKE)[0])
+        summary |= {"failed": failed, "unreadable": unreadable}
         result |= {f"{path.stem}_{name}": value for name, value in summary.items()}
     return {**result, "seconds": time.perf_counter() - start, "seed": seed, **provenance(predictor, data, split)}
 
@@ -223,7 +271,7 @@ def calibrate_mutations(
         Too few measurements, or scores that do not rise with -ddG.
     """
     predictor = predictor.used_for("scan")
-    proteins, _ = _score_table(Path(data) / "mutations" / f"{split}.csv", predictor, None, progress)
+    proteins, _, _ = _score_table(Path(data) / "mutations" / f"{split}.csv", predictor, None, progress)
     pairs = [(protein.scores[DDG_LIKE], protein.minus_ddg) for protein in proteins]
     sha256, condition = predictor.sha256, predictor.condition
     return fit(pairs, estimator=DDG_LIKE, data=split, weights_sha256=sha256, condition=condition, seed=seed)
@@ -231,11 +279,14 @@ def calibrate_mutations(
 
 def _score_table(
     path: Path, predictor: Predictor, limit: int | None, progress: Progress | None
-) -> tuple[list[ScoredProtein], int]:
-    """Scores of each protein of a table, and how many structures could not be scored."""
+) -> tuple[list[ScoredProtein], int, int]:
+    """Scores of each protein of a table, how many structures could not be scored, and how many rows not be read."""
     if predictor.task != "design":
         raise ValueError(f"{predictor.name} is a {predictor.task} predictor; this evaluation needs one for design")
-    tables = subset(list(measurements(path).items()), limit)
+    unreadable: list[str] = []
+    tables = subset(list(measurements(path, unreadable=unreadable).items()), limit)
+    for line in unreadable if progress is not None else ():
+        progress(0, len(tables), f"{line}: row left out")
     proteins: list[ScoredProtein] = []
     failed = 0
     for done, (file, measured) in enumerate(tables, 1):
@@ -247,7 +298,7 @@ def _score_table(
             failed, line = failed + 1, f"{file}: {error}"
         if progress is not None:
             progress(done, len(tables), f"{path.stem}: {line}")
-    return proteins, failed
+    return proteins, failed, len(unreadable)
 
 
 def summarize(proteins: Sequence[ScoredProtein], seed: int, calibration: Calibration | None) -> Metrics:
