@@ -35,6 +35,7 @@ def read_structure(
     assembly: str | None = None,
     block: str | None = None,
     lenient: bool = False,
+    repair: bool = True,
     predicted: bool | None = None,
     name: str | None = None,
 ) -> Structure:
@@ -53,6 +54,10 @@ def read_structure(
         Name of the mmCIF data block to read where several contain atoms.
     lenient
         Leave out atoms without coordinates (blank, ?, NaN) and count them. By default they are an error.
+    repair
+        Repair or drop single impossible atoms (given twice with other coordinates, of negative occupancy, with a digit
+        as insertion code, models without MODEL lines) and read the rest; each is a finding of severity error. False:
+        refuse such files.
     predicted
         Whether the B-factor column contains pLDDT (0 to 100). By default what the file declares.
     name
@@ -76,7 +81,7 @@ def read_structure(
     >>> structure.positions.shape
     torch.Size([135, 37, 3])
     """
-    reading = _Reading(path, block, lenient, name)
+    reading = _Reading(path, block, lenient, repair, name)
     return reading.structure(model, assembly, predicted)
 
 
@@ -86,6 +91,7 @@ def read_models(
     assembly: str | None = None,
     block: str | None = None,
     lenient: bool = False,
+    repair: bool = True,
     predicted: bool | None = None,
     name: str | None = None,
 ) -> list[Structure]:
@@ -93,7 +99,7 @@ def read_models(
 
     Parameters
     ----------
-    path, assembly, block, lenient, predicted, name
+    path, assembly, block, lenient, repair, predicted, name
         As for `read_structure`.
 
     Returns
@@ -111,7 +117,7 @@ def read_models(
     >>> len(read_models("examples/2gtl_chain_a.cif"))
     1
     """
-    reading = _Reading(path, block, lenient, name)
+    reading = _Reading(path, block, lenient, repair, name)
     return [reading.structure(i + 1, assembly, predicted) for i in range(reading.document.models)]
 
 
@@ -143,14 +149,16 @@ def open_document(data: bytes, file: str, format: str, block: str | None = None,
 class _Reading:
     """One file, parsed once."""
 
-    def __init__(self, path: str | Path | bytes, block: str | None, lenient: bool, name: str | None) -> None:
+    def __init__(
+        self, path: str | Path | bytes, block: str | None, lenient: bool, repair: bool, name: str | None
+    ) -> None:
         if isinstance(path, bytes):
             data, self.file = path, name or "structure"
         else:
             data, self.file = read_bytes(path), "standard input" if str(path) == "-" else str(path)
         data = decompress(data, self.file)
         self.format = recognize(data, self.file)
-        self.data, self.block = data, block
+        self.data, self.block, self.repair = data, block, repair
         self.name = name or stem(self.file)
         self.document = open_document(data, self.file, self.format, block, lenient)
 
@@ -173,7 +181,7 @@ class _Reading:
                                - document.atoms_by_model[model - 1]})  # fmt: skip
         none = torch.zeros(0, 37, dtype=torch.long)
         source = Source(data=self.data, format=self.format, path=file, rows=none, block=self.block)
-        structure = assemble(table, self.name, file, source, record)
+        structure = assemble(table, self.name, file, source, record, self.repair)
         gaps = find_gaps(structure)
         if (table.in_polymer == -1).all():  # the file has no label numbers
             structure = replace(structure, label_numbers=numbers_in_order(structure))

@@ -15,6 +15,7 @@ from protein_enn.io.convert.conformers import OTHER_CONFORMER, Grouping, choose_
 from protein_enn.io.convert.context import describe_context, gather_context
 from protein_enn.io.convert.polymer import protein_groups
 from protein_enn.io.convert.record import Record
+from protein_enn.io.convert.repair import repair_atoms
 from protein_enn.io.errors import EmptyStructureError, FormatError
 from protein_enn.io.table.atoms import AtomTable, check_atoms, check_origin
 from protein_enn.io.table.labels import combine, ranks
@@ -24,7 +25,7 @@ from protein_enn.structure.audit import Finding
 WIDTH = len(chemistry.ATOMS)
 
 
-def assemble(table: AtomTable, name: str, file: str, source: Source, record: Record) -> Structure:
+def assemble(table: AtomTable, name: str, file: str, source: Source, record: Record, repair: bool = True) -> Structure:
     """The structure of one model, with `source.rows` filled in.
 
     Parameters
@@ -39,6 +40,8 @@ def assemble(table: AtomTable, name: str, file: str, source: Source, record: Rec
         The file; its rows are not used.
     record
         Gets findings and the counts of dropped atoms.
+    repair
+        Whether impossible atoms are repaired or dropped (`repair_atoms`); else they are errors.
 
     Raises
     ------
@@ -47,6 +50,11 @@ def assemble(table: AtomTable, name: str, file: str, source: Source, record: Rec
     CoordinateError, FormatError
         An atom is invalid.
     """
+    if repair:
+        repaired = repair_atoms(table)
+        table = repaired.table
+        record.findings += repaired.findings
+        record.dropped += repaired.dropped
     named = name_chains(table)
     record.renamed = named.renamed
     table = _drop_unplaced(named.table, record)
@@ -67,7 +75,7 @@ def assemble(table: AtomTable, name: str, file: str, source: Source, record: Rec
         names = ", ".join(dict.fromkeys(grouping.table.residue_names.take(grouping.starts[:40]).tolist()))[:60]
         raise EmptyStructureError(f"{file}: no protein residues among {names}; give a file with a protein chain")
     check_origin(grouping.table, file)
-    structure, leftover = _fill(grouping, protein, slots, name, file, source, record)
+    structure, leftover = _fill(grouping, protein, slots, name, file, source, record, repair)
     atoms = np.sort(np.concatenate((np.flatnonzero(~protein[grouping.group]), leftover)))
     context, rows = gather_context(grouping, protein, atoms, record)
     record.findings += describe_context(context)
@@ -119,6 +127,7 @@ def _fill(
     file: str,
     source: Source,
     record: Record,
+    repair: bool,
 ) -> tuple[Structure, NDArray[np.int64]]:
     """The protein without its context, and the rows of `grouping.table` that have no slot."""
     table = grouping.table
@@ -137,7 +146,7 @@ def _fill(
     slots = slots[atoms]
     leftover = atoms[slots < 0]
     atoms, flat = atoms[slots >= 0], (owner * WIDTH + slots)[slots >= 0]
-    atoms, flat = _drop_duplicates(table, atoms, flat, file, record)
+    atoms, flat = _drop_duplicates(table, atoms, flat, file, record, repair)
     positions = np.zeros((n * WIDTH, 3), dtype=np.float32)
     b_factors, occupancies = np.zeros((2, n * WIDTH), dtype=np.float32)
     present = np.zeros(n * WIDTH, dtype=bool)
@@ -189,18 +198,19 @@ def _name_terminal_oxygens(grouping: Grouping, slots: NDArray[np.int64]) -> NDAr
 
 
 def _drop_duplicates(
-    table: AtomTable, atoms: NDArray[np.int64], flat: NDArray[np.int64], file: str, record: Record
+    table: AtomTable, atoms: NDArray[np.int64], flat: NDArray[np.int64], file: str, record: Record, repair: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Keep the first of repeated atoms, where they agree to 0.001 Å or their occupancies add up to at most 1
-    (conformers without labels); else a FormatError."""
+    """Keep the first of repeated atoms. They should agree to 0.001 Å or have occupancies that add up to at most 1
+    (conformers without labels); others are a finding of severity error, or without `repair` a FormatError."""
     count = np.bincount(flat, minlength=1)
     if count.max() < 2:
         return atoms, flat
     _, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
     differs = np.abs(table.positions[atoms] - table.positions[atoms[first[inverse]]]).max(axis=1) > 1e-3
     total = np.bincount(inverse, weights=table.occupancies[atoms])[inverse]
-    if (differs & (total > 1.01)).any():
-        i = int(np.argmax(differs & (total > 1.01)))
+    conflicting = differs & (total > 1.01)
+    if conflicting.any() and not repair:
+        i = int(np.argmax(conflicting))
         again, before = int(atoms[i]), int(atoms[first[inverse[i]]])
         residue = f"{table.residue_names[again]} {table.residue_id(again)}"
         raise FormatError(
@@ -213,4 +223,8 @@ def _drop_duplicates(
     message = f"{len(repeated)} atoms given twice were read once"
     record.dropped["given twice"] += len(repeated)
     record.findings.append(Finding("duplicate-atoms", "warning", message, len(repeated), places))
+    if count_conflicting := int(conflicting.sum()):
+        places = tuple(dict.fromkeys(table.residue_id(i) for i in atoms[conflicting][:10].tolist()))
+        message = f"{count_conflicting} atoms were given again with other coordinates: the first was read"
+        record.findings.append(Finding("conflicting-atoms", "error", message, count_conflicting, places))
     return atoms[kept], flat[kept]

@@ -91,11 +91,11 @@ def test_an_occupancy_of_zero_stays_and_a_blank_is_one(kind, peptide, file_of, r
     assert structure.occupancies[1, CB] == 1.0
 
 
-def test_a_negative_occupancy_is_refused(kind, peptide, file_of, refused):
+def test_a_negative_occupancy_is_refused_without_repair(kind, peptide, file_of, refused):
     """A negative occupancy would reverse the choice of conformers."""
     atoms = peptide("AA")
     atoms[4] = {**atoms[4], "occ": -0.5}
-    message = refused(file_of(atoms, kind), FormatError, "-0.5", "negative")
+    message = refused(file_of(atoms, kind), FormatError, "-0.5", "negative", repair=False)
     assert ("line 5" if kind == "pdb" else "row 5") in message
 
 
