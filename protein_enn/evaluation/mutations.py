@@ -242,7 +242,8 @@ def evaluate_mutations(
     for path in paths:
         proteins, failed, unreadable = _score_table(path, predictor, limit, progress)
         summary = summarize(proteins, seed, calibration_of(predictor, DDG_LIKE)[0])
-        summary |= {"failed": failed, "unreadable": unreadable}
+        skipped = int(summary["skipped"] or 0) + unreadable
+        summary |= {"skipped": skipped, "failed": failed, "unreadable": unreadable}
         result |= {f"{path.stem}_{name}": value for name, value in summary.items()}
     return {**result, "seconds": time.perf_counter() - start, "seed": seed, **provenance(predictor, data, split)}
 

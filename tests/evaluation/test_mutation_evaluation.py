@@ -100,6 +100,7 @@ def test_a_row_whose_ddg_is_no_number_is_left_out_and_counted(data: Path, design
     lines: list[str] = []
     metrics = evaluate_mutations(data, "small", design, progress=lambda done, total, line: lines.append(line))
     assert (metrics["small_unreadable"], good["small_unreadable"]) == (1, 0)
+    assert metrics["small_skipped"] == 3 and metrics["small_n"] == good["small_n"]
     assert {k: v for k, v in metrics.items() if k.endswith("spearman")} == {
         k: v for k, v in good.items() if k.endswith("spearman")
     }
