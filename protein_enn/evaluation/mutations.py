@@ -10,11 +10,9 @@ report on others. Weights with conditions use that of `scan` unless one is given
 
 from __future__ import annotations
 
-import math
-import re
 import time
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,8 +20,9 @@ import numpy as np
 import torch
 
 from protein_enn import chemistry
-from protein_enn.evaluation.datasets import ALL, DataError, read_table
+from protein_enn.evaluation.datasets import ALL, DataError
 from protein_enn.evaluation.design import Progress
+from protein_enn.evaluation.measurements import Measurement, chains_of, measurements
 from protein_enn.evaluation.provenance import provenance, subset
 from protein_enn.evaluation.ranking import LEAST, Columns, ranking
 from protein_enn.io import read_structure
@@ -34,20 +33,11 @@ from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 from protein_enn.scoring.interactions import interactions, ways_back
 from protein_enn.scoring.multimutants import Mutant
 from protein_enn.scoring.mutations import log_odds
-from protein_enn.scoring.substitutions import parse_mutant, places, residue_index
+from protein_enn.scoring.substitutions import places, residue_index
 from protein_enn.structure import Structure
 
 ADDITIVE, BINDING = "additive", "binding"
 Metrics = dict[str, float | int | str | None]
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A measured change, kcal/mol, the mutations that made it, and in a complex the chains of the two partners."""
-
-    mutations: Mutant
-    ddg: float
-    partners: tuple[str, ...] = ()
 
 
 @dataclass
@@ -58,58 +48,6 @@ class ScoredProtein:
     scores: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     asymmetry: list[float] = field(default_factory=list)  # of sums of singles, to the mutant and back, nats
     skipped: int = 0
-
-
-def measurements(
-    path: Path, positive_stabilizes: bool = False, unreadable: list[str] | None = None
-) -> dict[str, list[Measurement]]:
-    """Rows of a mutation table by structure file; either one mutation in columns, or a list in `mutations`.
-
-    Parameters
-    ----------
-    path
-        Of the table.
-    positive_stabilizes
-        Whether ddG is positive where a mutation stabilizes.
-    unreadable
-        Gets a line for each row whose ddG is no finite number or whose mutations do not parse; such rows are left out.
-
-    Raises
-    ------
-    DataError
-        The table or a column is missing; without `unreadable` also the first row that cannot be read.
-    """
-    sign = -1.0 if positive_stabilizes else 1.0
-    result: dict[str, list[Measurement]] = defaultdict(list)
-    for number, row in enumerate(read_table(path, ("structure", "ddg"), delimiter=","), 2):
-        try:
-            measurement = _measurement(row, sign)
-        except ValueError as error:
-            line = f"{path}, line {number}: {error}"
-            if unreadable is None:
-                raise DataError(f"{line}; correct or remove this row") from None
-            unreadable.append(line)
-        else:
-            result[row["structure"]].append(measurement)
-    return result
-
-
-def _measurement(row: Mapping[str, str | None], sign: float) -> Measurement:
-    """One row; ValueError with the value that cannot be read."""
-    given = (row["ddg"] or "").strip()
-    try:
-        ddg = float(given)
-    except ValueError:
-        ddg = math.nan
-    if not math.isfinite(ddg):
-        raise ValueError(f"ddg is {given!r}, not a finite number")
-    try:
-        one = "{chain}:{wild_type}{position}{mutant}"
-        named = row["mutations"] if "mutations" in row else one.format(**{k: v.strip() for k, v in row.items() if v})
-    except KeyError as error:
-        raise ValueError(f"{error.args[0]} is blank or missing") from None
-    partners = tuple(text.strip() for side in ("receptor", "ligand") if (text := row.get(side)))
-    return Measurement(parse_mutant(named or ""), sign * ddg, partners)
 
 
 Sums = dict[str, list[float]]
@@ -173,7 +111,7 @@ def _can_be_scored(structure: Structure, measurement: Measurement) -> bool:
         places(structure, measurement.mutations)
     except ValueError:
         return False
-    return {chain for partner in measurement.partners for chain in _chains_of(structure, partner)} <= set(
+    return {chain for partner in measurement.partners for chain in chains_of(structure, partner)} <= set(
         structure.chain_ids
     )
 
@@ -182,7 +120,7 @@ def _unbound(structure: Structure, measured: Sequence[Measurement], predictor: P
     """Joint log-odds of each mutant in its partner alone, the sum of both where both carry mutations."""
     total = [0.0] * len(measured)
     for partner in sorted({partner for measurement in measured for partner in measurement.partners}):
-        chains = _chains_of(structure, partner)
+        chains = chains_of(structure, partner)
         changes = [[c for c in m.mutations if c.chain in chains] if partner in m.partners else [] for m in measured]
         own = [i for i, mutant in enumerate(changes) if mutant]
         if own:
@@ -191,14 +129,6 @@ def _unbound(structure: Structure, measured: Sequence[Measurement], predictor: P
             for i, single, extra in zip(own, sums["single"], together, strict=True):
                 total[i] += single + extra
     return total
-
-
-def _chains_of(structure: Structure, partner: str) -> list[str]:
-    """Chain ids of one partner: divided by blanks or commas, one id as a whole, else one of each letter."""
-    parts = re.split(r"[\s,;|]+", partner)
-    if len(parts) > 1 or partner in structure.chain_ids:
-        return [part for part in parts if part]
-    return list(partner)
 
 
 def evaluate_mutations(

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from protein_enn import chemistry
 from protein_enn.cli import app
 from protein_enn.evaluation import DataError, calibrate_mutations, evaluate_mutations
-from protein_enn.evaluation.mutations import Measurement, ScoredProtein, measurements, score_measurements, summarize
+from protein_enn.evaluation.measurements import Measurement, measurements
+from protein_enn.evaluation.mutations import ScoredProtein, score_measurements, summarize
 from protein_enn.evaluation.ranking import ranking, spearman
 from protein_enn.io import read_structure, write_structure
 from protein_enn.predictor import Predictor, untrained
