@@ -151,8 +151,10 @@ def merged_chains(model: Structure, native: Structure) -> str | None:
     for chain in model.chains[ours].unique().tolist():
         own = (model.chains == chain) & free
         for other, rows in _chains(native, None).items():
+            if other in taken or not own.any():
+                continue
             first, _ = _equal_positions(_letters(model, own.nonzero()[:, 0]), _letters(native, rows))
-            if other not in taken and len(first) >= LEAST_COVERAGE * len(rows):
+            if len(first) >= LEAST_COVERAGE * len(rows):
                 partner = int(native.chains[theirs[model.chains[ours] == chain]][0])
                 merged.setdefault(chain, [partner]).append(other)
                 own[own.nonzero()[first, 0]] = False
