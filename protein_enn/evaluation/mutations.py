@@ -216,8 +216,9 @@ def _score_table(
         raise ValueError(f"{predictor.name} is a {predictor.task} predictor; this evaluation needs one for design")
     unreadable: list[str] = []
     tables = subset(list(measurements(path, unreadable=unreadable).items()), limit)
-    for line in unreadable if progress is not None else ():
-        progress(0, len(tables), f"{line}: row left out")
+    if progress is not None:
+        for reason in unreadable:
+            progress(0, len(tables), f"{reason}: row left out")
     proteins: list[ScoredProtein] = []
     failed = 0
     for done, (file, measured) in enumerate(tables, 1):

@@ -60,6 +60,7 @@ def residue_span(structure: Structure, token: Token, name: str | None, span: str
     if match is None:
         raise token.error(f"{shorten(span)} is no residue number or range: write 45, 52B, 45-60 or -3--1")
     low, high = (int(match[1]), match[2]), (int(match[3] or match[1]), match[4] or "")
+    residues: Bool[Tensor, "n"] | None
     if not match[3]:
         residues = _are(structure, candidates.residues, low)
     elif low[1] or high[1]:
