@@ -10,7 +10,7 @@ from string import ascii_lowercase, ascii_uppercase, digits
 import numpy as np
 from numpy.typing import NDArray
 
-from protein_enn.io.components import component
+from protein_enn.io.components import DUMMY, component
 from protein_enn.io.table.atoms import AtomTable
 from protein_enn.io.table.labels import Labels, combine
 from protein_enn.structure.audit import EXAMPLES, Finding
@@ -39,7 +39,7 @@ def name_chains(table: AtomTable) -> Named:
 
 def _name_blank(table: AtomTable) -> tuple[AtomTable, list[Finding]]:
     blank = table.chains.are("")
-    if not blank.any():
+    if not (blank & ~table.residue_names.are(DUMMY)).any():
         return table, []
     free = _free_names(table)
     labels = table.label_chains
