@@ -38,7 +38,9 @@ from protein_enn.structure import Structure
 HYDROGEN, DUMMIES, CONFORMER, TWICE = "hydrogen", "dummy", "other conformer", "given twice"
 RENAMED = {
     ("MSE", "SE"): "SD", ("SEC", "SE"): "SG", ("CSE", "SE"): "SG", ("ILE", "CD"): "CD1",
-    **{(residue, old): new for residue in chemistry.RESIDUES for old, new in (("OT1", "O"), ("OT2", "OXT"))},
+    **{(residue, old): new for residue in chemistry.RESIDUES for old, new in (
+        ("OT1", "O"), ("OT2", "OXT"), ("O1", "O"), ("O2", "OXT"), ("OC1", "O"), ("OC2", "OXT"),
+    )},
 }  # fmt: skip
 """Atoms that a `Structure` keeps under another name than the file's."""
 NEEDED = {

@@ -85,7 +85,7 @@ def finetune(
 
     with explained():
         if ddg is not None:
-            from protein_enn.evaluation.mutations import measurements
+            from protein_enn.evaluation.measurements import measurements
 
             table = {
                 file: [(row.mutations, row.ddg) for row in rows]

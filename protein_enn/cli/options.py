@@ -175,6 +175,14 @@ class Reading:
     lenient: Annotated[
         bool, typer.Option("--lenient", rich_help_panel=_READING, help="Drop and count atoms without coordinates.")
     ] = False
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair/--no-repair",
+            rich_help_panel=_READING,
+            help="Repair or drop single impossible atoms, an error of the audit; else refuse such files.",
+        ),
+    ] = True
     predicted: Annotated[
         bool | None,
         typer.Option(

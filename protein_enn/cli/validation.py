@@ -44,7 +44,7 @@ def validate(
     from protein_enn.io import StructureError, read_structure
     from protein_enn.metrics import dockq, match_residues, residue_records
     from protein_enn.metrics import validate as geometry
-    from protein_enn.metrics.alignment import match_warning
+    from protein_enn.metrics.alignment import match_warning, merged_chains
     from protein_enn.metrics.residues import residue_columns
     from protein_enn.metrics.stereochemistry import summary_columns
 
@@ -63,7 +63,11 @@ def validate(
         unmatched = reference is not None and not row["matched_residues"]
         row["native"] = None if native is None else str(native)
         if reference is not None and not unmatched:
-            row["warning"] = match_warning(row["matched_residues"], len(structure), row["native_residues"])
+            reasons = (
+                match_warning(row["matched_residues"], len(structure), row["native_residues"]),
+                merged_chains(structure, reference),
+            )
+            row["warning"] = "; ".join(filter(None, reasons)) or None
             warnings.extend(f"{item.name}: {reason}" for reason in filter(None, [row["warning"]]))
         if reference is not None and as_json:
             matched = match_residues(structure, reference, copies=True)

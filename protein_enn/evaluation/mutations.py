@@ -20,8 +20,9 @@ import numpy as np
 import torch
 
 from protein_enn import chemistry
-from protein_enn.evaluation.datasets import ALL, DataError, read_table
+from protein_enn.evaluation.datasets import ALL, DataError
 from protein_enn.evaluation.design import Progress
+from protein_enn.evaluation.measurements import Measurement, chains_of, measurements
 from protein_enn.evaluation.provenance import provenance, subset
 from protein_enn.evaluation.ranking import LEAST, Columns, ranking
 from protein_enn.io import read_structure
@@ -32,20 +33,11 @@ from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 from protein_enn.scoring.interactions import interactions, ways_back
 from protein_enn.scoring.multimutants import Mutant
 from protein_enn.scoring.mutations import log_odds
-from protein_enn.scoring.substitutions import parse_mutant, places, residue_index
+from protein_enn.scoring.substitutions import places, residue_index
 from protein_enn.structure import Structure
 
 ADDITIVE, BINDING = "additive", "binding"
 Metrics = dict[str, float | int | str | None]
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A measured change, kcal/mol, the mutations that made it, and in a complex the chains of the two partners."""
-
-    mutations: Mutant
-    ddg: float
-    partners: tuple[str, ...] = ()
 
 
 @dataclass
@@ -56,18 +48,6 @@ class ScoredProtein:
     scores: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     asymmetry: list[float] = field(default_factory=list)  # of sums of singles, to the mutant and back, nats
     skipped: int = 0
-
-
-def measurements(path: Path, positive_stabilizes: bool = False) -> dict[str, list[Measurement]]:
-    """Rows of a mutation table by structure file; either one mutation in columns, or a list in `mutations`."""
-    sign = -1.0 if positive_stabilizes else 1.0
-    result: dict[str, list[Measurement]] = defaultdict(list)
-    for row in read_table(path, ("structure", "ddg"), delimiter=","):
-        one = "{chain}:{wild_type}{position}{mutant}"
-        named = row["mutations"] if "mutations" in row else one.format(**{k: v.strip() for k, v in row.items() if v})
-        partners = tuple(row[side] for side in ("receptor", "ligand") if row.get(side))
-        result[row["structure"]].append(Measurement(parse_mutant(named), sign * float(row["ddg"]), partners))
-    return result
 
 
 Sums = dict[str, list[float]]
@@ -131,27 +111,24 @@ def _can_be_scored(structure: Structure, measurement: Measurement) -> bool:
         places(structure, measurement.mutations)
     except ValueError:
         return False
-    return set("".join(measurement.partners)) <= set(structure.chain_ids)
+    return {chain for partner in measurement.partners for chain in chains_of(structure, partner)} <= set(
+        structure.chain_ids
+    )
 
 
 def _unbound(structure: Structure, measured: Sequence[Measurement], predictor: Predictor) -> list[float]:
     """Joint log-odds of each mutant in its partner alone, the sum of both where both carry mutations."""
     total = [0.0] * len(measured)
     for partner in sorted({partner for measurement in measured for partner in measurement.partners}):
-        changes = [[c for c in m.mutations if c.chain in partner] if partner in m.partners else [] for m in measured]
+        chains = chains_of(structure, partner)
+        changes = [[c for c in m.mutations if c.chain in chains] if partner in m.partners else [] for m in measured]
         own = [i for i, mutant in enumerate(changes) if mutant]
         if own:
-            alone = _chains(structure, partner)
+            alone = structure.take(torch.stack([structure.in_chain(chain) for chain in chains]).any(0))
             sums, together, _ = _scored(alone, predictor, [changes[i] for i in own], ())
             for i, single, extra in zip(own, sums["single"], together, strict=True):
                 total[i] += single + extra
     return total
-
-
-def _chains(structure: Structure, names: str) -> Structure:
-    """The chains of one partner, each named by one letter."""
-    chosen = torch.tensor([name in names for name in structure.chain_ids])
-    return structure.take(chosen[structure.chains])
 
 
 def evaluate_mutations(
@@ -193,8 +170,10 @@ def evaluate_mutations(
     result: Metrics = {}
     start = time.perf_counter()
     for path in paths:
-        proteins, failed = _score_table(path, predictor, limit, progress)
-        summary = summarize(proteins, seed, calibration_of(predictor, DDG_LIKE)[0]) | {"failed": failed}
+        proteins, failed, unreadable = _score_table(path, predictor, limit, progress)
+        summary = summarize(proteins, seed, calibration_of(predictor, DDG_LIKE)[0])
+        skipped = int(summary["skipped"] or 0) + unreadable
+        summary |= {"skipped": skipped, "failed": failed, "unreadable": unreadable}
         result |= {f"{path.stem}_{name}": value for name, value in summary.items()}
     return {**result, "seconds": time.perf_counter() - start, "seed": seed, **provenance(predictor, data, split)}
 
@@ -223,7 +202,7 @@ def calibrate_mutations(
         Too few measurements, or scores that do not rise with -ddG.
     """
     predictor = predictor.used_for("scan")
-    proteins, _ = _score_table(Path(data) / "mutations" / f"{split}.csv", predictor, None, progress)
+    proteins, _, _ = _score_table(Path(data) / "mutations" / f"{split}.csv", predictor, None, progress)
     pairs = [(protein.scores[DDG_LIKE], protein.minus_ddg) for protein in proteins]
     sha256, condition = predictor.sha256, predictor.condition
     return fit(pairs, estimator=DDG_LIKE, data=split, weights_sha256=sha256, condition=condition, seed=seed)
@@ -231,11 +210,15 @@ def calibrate_mutations(
 
 def _score_table(
     path: Path, predictor: Predictor, limit: int | None, progress: Progress | None
-) -> tuple[list[ScoredProtein], int]:
-    """Scores of each protein of a table, and how many structures could not be scored."""
+) -> tuple[list[ScoredProtein], int, int]:
+    """Scores of each protein of a table, how many structures could not be scored, and how many rows not be read."""
     if predictor.task != "design":
         raise ValueError(f"{predictor.name} is a {predictor.task} predictor; this evaluation needs one for design")
-    tables = subset(list(measurements(path).items()), limit)
+    unreadable: list[str] = []
+    tables = subset(list(measurements(path, unreadable=unreadable).items()), limit)
+    if progress is not None:
+        for reason in unreadable:
+            progress(0, len(tables), f"{reason}: row left out")
     proteins: list[ScoredProtein] = []
     failed = 0
     for done, (file, measured) in enumerate(tables, 1):
@@ -247,7 +230,7 @@ def _score_table(
             failed, line = failed + 1, f"{file}: {error}"
         if progress is not None:
             progress(done, len(tables), f"{path.stem}: {line}")
-    return proteins, failed
+    return proteins, failed, len(unreadable)
 
 
 def summarize(proteins: Sequence[ScoredProtein], seed: int, calibration: Calibration | None) -> Metrics:

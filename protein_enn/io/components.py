@@ -14,7 +14,7 @@ from protein_enn.structure import KINDS
 
 LIGAND, ION, NUCLEIC, WATER, OTHER = (KINDS.index(kind) for kind in ("ligand", "ion", "nucleic", "water", "other"))
 
-WATERS = frozenset({"HOH", "WAT", "DOD", "H2O", "TIP", "TIP3", "TIP4", "TIP5", "SOL"})
+WATERS = frozenset({"HOH", "WAT", "DOD", "H2O", "TIP", "TIP3", "TIP4", "TIP5", "SOL", "SPC", "SPCE"})
 DUMMY = "DUM"
 """Name in the Chemical Component Dictionary for points that are not atoms."""
 ALIASES: dict[str, str] = {
@@ -25,13 +25,29 @@ ALIASES: dict[str, str] = {
     **{end + name: name for end in "NC" for name in chemistry.RESIDUES if name != "UNK"},
 }  # fmt: skip
 """Protonation names of force fields, and the two rare amino acids, to the most similar of the standard twenty."""
-FOUR_LETTER_NAMES = frozenset({*(name for name in ALIASES if len(name) == 4), "TIP3", "TIP4", "TIP5"})
+LIPIDS = frozenset({
+    *(tails + head for tails in ("DA", "DE", "DG", "DI", "DL", "DM", "DN", "DO", "DP", "DR", "DS", "DU", "DY", "LL",
+                                 "LP", "PA", "PD", "PL", "PO", "SA", "SD", "SL", "SO", "SP", "YO")
+      for head in ("PA", "PC", "PE", "PG", "PI", "PS")),
+    "CHL1", "CHOL", "ERG1", "SITO", "STIG", "PIP2", "TOCL",
+})  # fmt: skip
+"""Names of CHARMM and Martini: two tails and a head group, and sterols."""
+FOUR_LETTER_NAMES = frozenset({
+    *(name for name in ALIASES if len(name) == 4), "TIP3", "TIP4", "TIP5", "SPCE", *LIPIDS,
+})  # fmt: skip
 """Names that force fields write into columns 18-21 of a PDB file, although the format leaves column 21 blank."""
 OLD_ATOM_NAMES: dict[tuple[str, str], str] = {
     ("ILE", "CD"): "CD1", ("MET", "SE"): "SD", ("CYS", "SE"): "SG",
     **{(name, old): new for name in chemistry.RESIDUES for old, new in (("OT1", "O"), ("OT2", "OXT"))},
 }  # fmt: skip
 """(Parent, atom name in the file) -> name in the Chemical Component Dictionary; selenium takes the place of sulfur."""
+TERMINAL_OXYGENS = (("O1", "O2"), ("OC1", "OC2"), ("O", "OT"))
+"""Names of O and OXT in GROMOS and OPLS, in Amber's force fields of GROMACS, and in older files."""
+IONS: dict[str, str] = {
+    "SOD": "NA", "POT": "K", "CLA": "CL", "CAL": "CA", "CES": "CS", "LIT": "LI", "RUB": "RB", "BAR": "BA", "CAD": "CD",
+    "CHL": "CL", "IOD": "I", "MAG": "MG",
+}  # fmt: skip
+"""Names of CHARMM for ions, of the atom as of the residue, and their elements."""
 
 
 @dataclass(frozen=True)
@@ -106,15 +122,18 @@ def elements_of(given: Labels, names: Labels, residue_names: Labels) -> Labels:
 @lru_cache(maxsize=512)
 def is_element(symbol: str) -> bool:
     """Whether this is the symbol of an element, deuterium included."""
-    return symbol.isascii() and symbol.isalpha() and gemmi.Element(symbol).atomic_number > 0
+    return len(symbol) <= 2 and symbol.isascii() and symbol.isalpha() and gemmi.Element(symbol).atomic_number > 0
 
 
 @lru_cache(maxsize=8192)
 def _element_of(atom: str, residue: str) -> str:
     bare = atom.strip()
     amino = component(residue).amino
-    if not amino and bare == residue and is_element(bare):
-        return bare.upper()
+    symbol = bare.rstrip("0123456789+-")  # ZN of ZN2, Na of Na+
+    if not amino and is_element(symbol) and (symbol == residue.rstrip("0123456789+-") or bare.endswith(("+", "-"))):
+        return symbol.upper()
+    if bare == residue and bare in IONS:
+        return IONS[bare]
     two = atom[:2]
     hydrogen = len(bare) == 4 and two[0] == "H"
     if len(atom) == 4 and (not amino or two == "SE") and not hydrogen and is_element(two):

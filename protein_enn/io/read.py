@@ -15,6 +15,7 @@ from protein_enn.io.checks.residues import describe_residues
 from protein_enn.io.convert.assemble import assemble
 from protein_enn.io.convert.assemblies import build_assembly
 from protein_enn.io.convert.links import find_links
+from protein_enn.io.convert.numbering import numbers_in_order
 from protein_enn.io.convert.record import Record
 from protein_enn.io.errors import EmptyStructureError
 from protein_enn.io.files import decompress, read_bytes
@@ -35,6 +36,7 @@ def read_structure(
     assembly: str | None = None,
     block: str | None = None,
     lenient: bool = False,
+    repair: bool = True,
     predicted: bool | None = None,
     name: str | None = None,
 ) -> Structure:
@@ -53,6 +55,10 @@ def read_structure(
         Name of the mmCIF data block to read where several contain atoms.
     lenient
         Leave out atoms without coordinates (blank, ?, NaN) and count them. By default they are an error.
+    repair
+        Repair or drop single impossible atoms (given twice with other coordinates, of negative occupancy, with a digit
+        as insertion code, models without MODEL lines) and read the rest; each is a finding of severity error. False:
+        refuse such files.
     predicted
         Whether the B-factor column contains pLDDT (0 to 100). By default what the file declares.
     name
@@ -76,7 +82,7 @@ def read_structure(
     >>> structure.positions.shape
     torch.Size([135, 37, 3])
     """
-    reading = _Reading(path, block, lenient, name)
+    reading = _Reading(path, block, lenient, repair, name)
     return reading.structure(model, assembly, predicted)
 
 
@@ -86,6 +92,7 @@ def read_models(
     assembly: str | None = None,
     block: str | None = None,
     lenient: bool = False,
+    repair: bool = True,
     predicted: bool | None = None,
     name: str | None = None,
 ) -> list[Structure]:
@@ -93,7 +100,7 @@ def read_models(
 
     Parameters
     ----------
-    path, assembly, block, lenient, predicted, name
+    path, assembly, block, lenient, repair, predicted, name
         As for `read_structure`.
 
     Returns
@@ -111,7 +118,7 @@ def read_models(
     >>> len(read_models("examples/2gtl_chain_a.cif"))
     1
     """
-    reading = _Reading(path, block, lenient, name)
+    reading = _Reading(path, block, lenient, repair, name)
     return [reading.structure(i + 1, assembly, predicted) for i in range(reading.document.models)]
 
 
@@ -147,7 +154,9 @@ def open_document(
 class _Reading:
     """One file, parsed once."""
 
-    def __init__(self, path: str | Path | bytes, block: str | None, lenient: bool, name: str | None) -> None:
+    def __init__(
+        self, path: str | Path | bytes, block: str | None, lenient: bool, repair: bool, name: str | None
+    ) -> None:
         if isinstance(path, bytes):
             data, self.file = path, name or "structure"
         else:
@@ -155,7 +164,7 @@ class _Reading:
         self.size = len(data)
         data = decompress(data, self.file)
         self.format = recognize(data, self.file)
-        self.data, self.block = data, block
+        self.data, self.block, self.repair = data, block, repair
         self.name = name or stem(self.file)
         self.document = open_document(data, self.file, self.format, block, lenient, self.size)
 
@@ -171,15 +180,18 @@ class _Reading:
             built = build_assembly(table, document.header(), assembly, file, Budget(self.size).copied_atoms)
             left_out = len(table) - len(np.unique(built.rows))
             copied, table = len(built) - len(table) + left_out, built
-        record = Record(findings=list(document.findings))
+        record = Record(findings=[*document.findings, *table.findings])
         record.dropped.update(document.left_out)
         record.dropped["not in the assembly"] = left_out
         record.dropped.update({"other model": document.atoms_in_file - sum(document.left_out.values())
                                - document.atoms_by_model[model - 1]})  # fmt: skip
         none = torch.zeros(0, 37, dtype=torch.long)
         source = Source(data=self.data, format=self.format, path=file, rows=none, block=self.block)
-        structure = assemble(table, self.name, file, source, record)
-        links, link_findings = find_links(structure, document.header())
+        structure = assemble(table, self.name, file, source, record, self.repair)
+        gaps = find_gaps(structure)
+        if (table.in_polymer == -1).all():  # the file has no label numbers
+            structure = replace(structure, label_numbers=numbers_in_order(structure))
+        links, link_findings = find_links(structure, document.header(), record.renamed)
         structure = replace(
             structure,
             links=links,
@@ -201,7 +213,7 @@ class _Reading:
             context=len(structure.hetero),
             dropped={reason: count for reason, count in record.dropped.items() if count},
         )
-        audit = Audit(file, self.format, model, document.models, assembly, atoms, findings, find_gaps(structure))
+        audit = Audit(file, self.format, model, document.models, assembly, atoms, findings, gaps)
         return replace(structure, audit=audit)
 
 

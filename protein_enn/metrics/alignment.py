@@ -141,6 +141,31 @@ def match_warning(matched: int, model: int, native: int) -> str | None:
     return f"{matched} of {smaller} residues match the native ({matched / smaller:.0%}): is it the right one?"
 
 
+def merged_chains(model: Structure, native: Structure) -> str | None:
+    """Why part of a model was not compared: one of its chains holds several chains of the native. None: none does."""
+    ours, theirs = match_residues(model, native, copies=True)
+    free = torch.ones(len(model), dtype=torch.bool)
+    free[ours] = False
+    taken = native.chains[theirs].unique().tolist()
+    merged: dict[int, list[int]] = {}
+    for chain in model.chains[ours].unique().tolist():
+        own = (model.chains == chain) & free
+        for other, rows in _chains(native, None).items():
+            if other in taken or not own.any():
+                continue
+            first, _ = _equal_positions(_letters(model, own.nonzero()[:, 0]), _letters(native, rows))
+            if len(first) >= LEAST_COVERAGE * len(rows):
+                partner = int(native.chains[theirs[model.chains[ours] == chain]][0])
+                merged.setdefault(chain, [partner]).append(other)
+                own[own.nonzero()[first, 0]] = False
+                taken.append(other)
+    parts = [
+        f"chain {model.chain_ids[chain]} holds chains {', '.join(native.chain_ids[k] for k in parts)} of the native"
+        for chain, parts in merged.items()
+    ]
+    return f"{'; '.join(parts)}: one of them is compared, give the model's chains ids of their own" if parts else None
+
+
 def align_relatives(first: Structure, second: Structure) -> tuple[Int[Tensor, "m"], Int[Tensor, "m"]]:
     """Which residue of a protein corresponds to which of a relative, of those that have N, CA, C and O in both.
 

@@ -202,7 +202,7 @@ def interface_score(
 
 def chain_groups(structure: Structure, groups: str | Sequence[Sequence[str]] | None) -> Groups:
     """Author chains of each partner; ValueError where they cannot be the sides of an interface."""
-    present = [structure.chain_ids[i] for i in structure.chains.unique().tolist()]
+    present = list(dict.fromkeys(structure.chain_ids[i] for i in structure.chains.unique().tolist()))
     if groups is None:
         partners: Groups = tuple((chain,) for chain in present)
     elif isinstance(groups, str):

@@ -81,7 +81,7 @@ def residues_of(structure: Structure, selections: str | Collection[str], what: s
 
 def residues_of_chain(structure: Structure, name: str) -> Bool[Tensor, "n"]:
     """The residues of an author chain; ValueError if it has none."""
-    chosen = torch.tensor([chain == name for chain in structure.chain_ids])[structure.chains]
+    chosen = structure.in_chain(name)
     if not chosen.any():
         there = dict.fromkeys(structure.chain_ids[i] for i in structure.chains.unique().tolist())
         raise ValueError(f"{structure.name}: no chain {name!r} with protein residues; there are {', '.join(there)}")

@@ -1,7 +1,8 @@
 """Mutations by name, in author numbering: `A:H18A` is His 18 of chain A to Ala, `A:H52BK` has insertion code B.
 
 Several mutations at once are joined by commas or semicolons: `A:H18A,B:T5S`. The wild type is part of the name and is
-checked: a numbering that is off by one is an error, not a number.
+checked: a numbering that is off by one is an error, not a number. Where no residue has an insertion code, it is looked
+for in the other case: `A:P52bG` is 52B.
 """
 
 from __future__ import annotations
@@ -70,7 +71,10 @@ def places(structure: Structure, mutant: Sequence[Substitution], index: dict[str
     rows: list[int] = []
     for change in mutant:
         where = f"{change.chain}:{change.position}"
+        if where not in index:  # tables write codes in lower case, files in upper case
+            where = f"{change.chain}:{change.position.swapcase()}"
         if where not in index:
+            where = f"{change.chain}:{change.position}"
             raise ValueError(f"{structure.name}: no residue {where}{_nearby(structure, change.chain)}")
         i = index[where]
         present = structure.sequence[i]

@@ -117,7 +117,7 @@ class Structure:
     label_chain_ids: tuple[str, ...]
     numbers: Int[Tensor, "n"]  # author residue numbers, may be negative or repeat
     insertion_codes: tuple[str, ...]  # "" when there is none
-    label_numbers: Int[Tensor, "n"]  # label_seq_id; author number where the file has none
+    label_numbers: Int[Tensor, "n"]  # label_seq_id; else the order in the chain, with gaps at chain breaks
     residue_names: tuple[str, ...]  # as in the file: "MSE"
     b_factors: Float[Tensor, "n 37"]  # Å^2, or pLDDT where `predicted`
     occupancies: Float[Tensor, "n 37"]
@@ -217,6 +217,17 @@ class Structure:
             source=source,
         )  # fmt: skip
 
+    def in_chain(self, name: str) -> Bool[Tensor, "n"]:
+        """Which residues are in a chain, by its author id.
+
+        Where no chain has this author id, by the label id of a chain whose author id several chains have.
+        """
+        named = [chain == name for chain in self.chain_ids]
+        if not any(named):
+            pairs = zip(self.chain_ids, self.label_chain_ids, strict=True)
+            named = [label == name and self.chain_ids.count(chain) > 1 for chain, label in pairs]
+        return torch.tensor(named, dtype=torch.bool)[self.chains]
+
     def chain(self, chain_id: str) -> Structure:
         """The residues of one author chain.
 
@@ -233,5 +244,4 @@ class Structure:
         """
         if chain_id not in self.chain_ids:
             raise ValueError(f"{self.name}: no chain {chain_id!r}; there are {', '.join(self.chain_ids) or 'none'}")
-        mask = torch.tensor([c == chain_id for c in self.chain_ids])
-        return self.take(mask[self.chains])
+        return self.take(self.in_chain(chain_id))

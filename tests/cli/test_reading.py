@@ -161,3 +161,31 @@ def test_tables_do_not_replace_inputs(ensemble: Path, weights: dict[str, str]) -
 
 def test_what_is_printed_cannot_act() -> None:
     assert printable("a\x1b[2Jb\u202ec\udcff\tÅ") == "a\\x1b[2Jb\\u202ec\\udcff\\tÅ"
+
+
+@pytest.fixture
+def impossible(tmp_path: Path, helix: Helix, sequence: tuple[str, ...]) -> Path:
+    """A helix one atom of which is given again elsewhere."""
+    path = tmp_path / "x.pdb"
+    lines = helix(sequence).splitlines()
+    again = f"{lines[6][:30]}{99.0:8.3f}{99.0:8.3f}{99.0:8.3f}{lines[6][54:]}"
+    path.write_text("\n".join([*lines[:7], again, *lines[7:], ""]))
+    return path
+
+
+def test_results_for_a_file_that_was_repaired_carry_the_error(
+    impossible: Path, weights: dict[str, str], tmp_path: Path
+) -> None:
+    x, design = str(impossible), ("--weights", weights["design"])
+    assert RUNNER.invoke(app, ["audit", x]).exit_code == 1
+    refine = ("refine", x, "-o", str(tmp_path / "out"), "--weights", weights["refinement"])
+    for command in (("validate", x), ("score", x, *design), ("design", x, *design), refine):
+        (row,) = rows(*command)
+        assert row["audit_severity"] == "error", command
+    assert (tmp_path / "out" / "x.pdb").is_file()
+
+
+def test_without_repair_a_file_with_an_impossible_atom_is_refused(impossible: Path, weights: dict[str, str]) -> None:
+    for command in (("validate",), ("score", "--weights", weights["design"])):
+        result = RUNNER.invoke(app, [command[0], str(impossible), "--no-repair", *command[1:]])
+        assert result.exit_code == 1 and "already given" in result.output

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from protein_enn import chemistry
 from protein_enn.cli import app
 from protein_enn.evaluation import DataError, calibrate_mutations, evaluate_mutations
-from protein_enn.evaluation.mutations import Measurement, ScoredProtein, measurements, score_measurements, summarize
+from protein_enn.evaluation.measurements import Measurement, measurements
+from protein_enn.evaluation.mutations import ScoredProtein, score_measurements, summarize
 from protein_enn.evaluation.ranking import ranking, spearman
 from protein_enn.io import read_structure, write_structure
 from protein_enn.predictor import Predictor, untrained
@@ -89,6 +90,56 @@ def test_binding_is_what_the_partner_adds(design: Predictor, complex_of_two: Str
 def test_a_partner_that_is_not_there_is_skipped(design: Predictor, complex_of_two: Structure) -> None:
     measured = [Measurement(parse_mutant(change(complex_of_two, 2, "W")), 1.0, ("AX", "B"))]
     assert score_measurements(complex_of_two, measured, design).skipped == 1
+
+
+@pytest.mark.parametrize("ddg", ["nan", "inf", ">4.0", "", "  ", "n/a"])
+def test_a_row_whose_ddg_is_no_number_is_left_out_and_counted(data: Path, design: Predictor, ddg: str) -> None:
+    path = data / "mutations" / "small.csv"
+    good = evaluate_mutations(data, "small", design)
+    row = path.read_text().splitlines()[3].rpartition(",")[0]
+    path.write_text(path.read_text() + f"{row},{ddg}\n")
+    lines: list[str] = []
+    metrics = evaluate_mutations(data, "small", design, progress=lambda done, total, line: lines.append(line))
+    assert (metrics["small_unreadable"], good["small_unreadable"]) == (1, 0)
+    assert metrics["small_skipped"] == 3 and metrics["small_n"] == good["small_n"]
+    assert {k: v for k, v in metrics.items() if k.endswith("spearman")} == {
+        k: v for k, v in good.items() if k.endswith("spearman")
+    }
+    assert f"small.csv, line 10: ddg is {ddg.strip()!r}" in lines[0]
+    with pytest.raises(DataError, match=r"small\.csv, line 10: ddg is"):
+        measurements(path)
+
+
+def test_a_row_whose_mutation_has_another_style_is_left_out_and_counted(data: Path, design: Predictor) -> None:
+    path = data / "mutations" / "small.csv"
+    path.write_text(path.read_text() + "x.pdb,A,TH,1,G,1.0\nx.pdb,,T,1,G,1.0\n")
+    lines: list[str] = []
+    metrics = evaluate_mutations(data, "small", design, progress=lambda done, total, line: lines.append(line))
+    assert metrics["small_unreadable"] == 2
+    assert "line 10: 'A:TH1G' is no mutation" in lines[0] and "line 11: chain is blank" in lines[1]
+
+
+@pytest.mark.parametrize(("names", "partner"), [(("AA", "A"), "AA"), (("AA", "B"), "AA"), (("H", "L"), "H")])
+def test_a_partner_is_named_by_the_whole_id_of_its_chain(
+    design: Predictor, complex_of_two: Structure, names: tuple[str, str], partner: str
+) -> None:
+    """Chain A is no part of the partner AA."""
+    structure = Structure(**{**vars(complex_of_two), "chain_ids": names})
+    text = change(complex_of_two, 2, "W")
+    plain = score_measurements(complex_of_two, [Measurement(parse_mutant(text), 1.0, ("A", "B"))], design)
+    mutant = parse_mutant(text.replace("A:", f"{partner}:", 1))
+    renamed = score_measurements(structure, [Measurement(mutant, 1.0, (partner, names[1]))], design)
+    assert renamed.scores["binding"] == pytest.approx(plain.scores["binding"], abs=1e-5)
+    absent = [Measurement(mutant, 1.0, ("C", partner))]
+    assert score_measurements(structure, absent, design).skipped == 1
+
+
+@pytest.mark.parametrize("text", ["AB", "A B", "A,B", "A, B"])
+def test_a_partner_of_several_chains(design: Predictor, text: str) -> None:
+    three = random_structure((8, 8, 8), seed=SEED)
+    mutant = parse_mutant(change(three, 2, "W"))
+    expected = score_measurements(three, [Measurement(mutant, 1.0, ("AB", "C"))], design).scores["binding"]
+    assert score_measurements(three, [Measurement(mutant, 1.0, (text, "C"))], design).scores["binding"] == expected
 
 
 def test_metrics_carry_the_name_of_their_table(data: Path, design: Predictor) -> None:

@@ -25,6 +25,7 @@ REFUSED = Path(__file__).with_name("originals_refused.tsv")
 COUNT = 349
 OUR_READING = {
     "atomworks/1a8o_modified.cif.gz": "an atom by its label_atom_id, as the dictionary names it, not the author's",
+    "ngl/BaceCgMartini.pdb.gz": "the second of two chains A, told apart by TER, as chain B",
     "mdanalysis/gromos11_traj_vac.pdb.gz": "LYSH in columns 18-21 of chain A, not LYS of a chain HA",
 }
 """Files about which we differ from the others, and what we hold instead."""
@@ -82,7 +83,7 @@ def test_atoms_are_those_of_gemmi_and_biotite(outcomes: list[tuple[Any, str]]) -
     counts = readers.summary(rows)
     faults = {row.file: (row.gemmi, row.biotite) for row in rows if readers.at_fault(row)}
     assert set(faults) == set(OUR_READING), faults
-    assert counts["both_agree_with_us"] == counts["both_agree"] - 1 > 250
+    assert counts["both_agree_with_us"] == counts["both_agree"] - 2 > 250
     assert counts["biotite_reads"] > 280
 
 

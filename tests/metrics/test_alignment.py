@@ -9,7 +9,7 @@ import torch
 
 from protein_enn import chemistry
 from protein_enn.metrics import match_residues
-from protein_enn.metrics.alignment import SCORINGS, aligned_positions, aligner, blosum62, match_warning
+from protein_enn.metrics.alignment import SCORINGS, aligned_positions, aligner, blosum62, match_warning, merged_chains
 from protein_enn.structure import Structure
 
 SEQUENCE = "MKWVTFISLLFLFSSAYSRGVFRRDAHKSEVAHRFKDLGEENFKALVLIAFAQYLQQCPF"
@@ -47,6 +47,14 @@ def test_chains_are_matched_by_sequence(globin: Structure) -> None:
     assert swapped.chains[i].unique().tolist() == [0] and globin.chains[j].unique().tolist() == [1]
     with pytest.raises(ValueError, match="no chain 'Q'"):
         match_residues(swapped, globin, "Q")
+
+
+def test_a_chain_that_holds_two_chains_of_the_native_is_named(globin: Structure) -> None:
+    merged = replace(globin, chains=0 * globin.chains, chain_ids=("M",), label_chain_ids=("M",))
+    message = merged_chains(merged, globin)
+    assert message is not None and message.startswith("chain M holds chains ") and "A" in message and "B" in message
+    assert merged_chains(globin, globin) is None
+    assert merged_chains(globin.chain("A"), globin) is None and merged_chains(globin, globin.chain("A")) is None
 
 
 def test_half_of_the_smaller_must_match() -> None:

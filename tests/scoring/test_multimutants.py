@@ -127,6 +127,18 @@ def test_names_with_insertion_codes_and_label_chains(bundle: Structure, predicto
     assert places(odd, parse_mutant(f"X1:{letters[32]}1G")) == [32]
 
 
+def test_a_code_that_no_residue_has_is_looked_for_in_the_other_case(bundle: Structure) -> None:
+    codes, numbers = list(bundle.insertion_codes), bundle.numbers.clone()
+    codes[5], numbers[5] = "B", numbers[4]
+    odd, letters = replace(bundle, insertion_codes=tuple(codes), numbers=numbers), bundle.sequence
+    assert places(odd, parse_mutant(f"A:{letters[5]}5bA")) == [5]
+    codes[6], numbers[6] = "b", numbers[4]
+    both = replace(bundle, insertion_codes=tuple(codes), numbers=numbers)
+    assert places(both, parse_mutant(f"A:{letters[6]}5bA")) == [6]
+    with pytest.raises(ValueError, match="no residue A:5c"):
+        places(both, parse_mutant(f"A:{letters[6]}5cA"))
+
+
 def test_what_cannot_be_is_refused(bundle: Structure, predictor: Predictor) -> None:
     first = bundle.sequence[0]
     wt = "W" if first != "W" else "A"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn import chemistry
@@ -15,20 +15,14 @@ CA_BREAK = 4.5
 
 
 def find_gaps(structure: Structure) -> tuple[Gap, ...]:
-    """Consecutive residues of one chain, in file order, that are not bonded to each other.
+    """Consecutive residues of one chain, in file order, that are not bonded to each other (`bonded_to_next`).
 
-    Bonded means C-N within `chemistry.PEPTIDE_BREAK`; where C or N is missing, CA-CA within CA_BREAK. Where a CA is
-    missing too, the residues count as not bonded and the distance is None.
+    Where neither C-N nor CA-CA can be measured the distance is None.
     """
-    ca, present = chemistry.CA, structure.present
-    peptide = present[:-1, chemistry.C] & present[1:, chemistry.N]
-    trace = present[:-1, ca] & present[1:, ca]
-    peptide_lengths = _next_distances(structure, chemistry.C, chemistry.N)
-    ca_distances = _next_distances(structure, ca, ca)
-    bonded = torch.where(peptide, peptide_lengths <= chemistry.PEPTIDE_BREAK, trace & (ca_distances <= CA_BREAK))
-    rows = ((structure.chains[1:] == structure.chains[:-1]) & ~bonded).nonzero()[:, 0]
-    measurable = (peptide | trace)[rows].tolist()
-    distances = torch.where(peptide, peptide_lengths, ca_distances)[rows].tolist()
+    distance, peptide, trace = _measure(structure)
+    apart = (structure.chains[1:] == structure.chains[:-1]) & ~bonded_to_next(structure)
+    rows = apart.nonzero()[:, 0]
+    measurable, distances = (peptide | trace)[rows].tolist(), distance[rows].tolist()
     return tuple(
         Gap(
             after=structure.residue_id(i),
@@ -38,6 +32,26 @@ def find_gaps(structure: Structure) -> tuple[Gap, ...]:
         )
         for i, distance, is_measured in zip(rows.tolist(), distances, measurable, strict=True)
     )
+
+
+def bonded_to_next(structure: Structure) -> Bool[Tensor, "m"]:
+    """Whether each residue but the last is bonded to the next one of its chain.
+
+    Bonded means C-N within `chemistry.PEPTIDE_BREAK`; where C or N is missing, CA-CA within CA_BREAK. Where a CA is
+    missing too, the residues count as not bonded.
+    """
+    distance, peptide, trace = _measure(structure)
+    near = torch.where(peptide, distance <= chemistry.PEPTIDE_BREAK, trace & (distance <= CA_BREAK))
+    return near & (structure.chains[1:] == structure.chains[:-1])
+
+
+def _measure(structure: Structure) -> tuple[Float[Tensor, "m"], Bool[Tensor, "m"], Bool[Tensor, "m"]]:
+    """Å to the next residue from C to N, else from CA to CA; whether the first and the second pair is present."""
+    ca, present = chemistry.CA, structure.present
+    peptide = present[:-1, chemistry.C] & present[1:, chemistry.N]
+    trace = present[:-1, ca] & present[1:, ca]
+    peptide_lengths = _next_distances(structure, chemistry.C, chemistry.N)
+    return torch.where(peptide, peptide_lengths, _next_distances(structure, ca, ca)), peptide, trace
 
 
 def _next_distances(structure: Structure, atom: int, following: int) -> Float[Tensor, "m"]:

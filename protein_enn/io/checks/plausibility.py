@@ -100,10 +100,9 @@ def _find_collapse(points: NDArray[np.float64], close_pairs: NDArray[np.int64]) 
 
 
 def _find_wrong_scale(structure: Structure) -> list[Finding]:
-    labels, numbers, chains = structure.label_numbers, structure.numbers, structure.chains
-    next_in_sequence = (labels[1:] == labels[:-1] + 1) | (numbers[1:] == numbers[:-1] + 1)
+    labels, chains = structure.label_numbers, structure.chains
     present = structure.present[:, CA]
-    pairs = (chains[1:] == chains[:-1]) & next_in_sequence & present[1:] & present[:-1]
+    pairs = (chains[1:] == chains[:-1]) & (labels[1:] == labels[:-1] + 1) & present[1:] & present[:-1]
     distances = torch.linalg.vector_norm(structure.ca[1:] - structure.ca[:-1], dim=-1)[pairs]
     if len(distances) < FEW // 2:
         return []

@@ -9,21 +9,23 @@ import torch
 from numpy.typing import NDArray
 
 from protein_enn import chemistry
-from protein_enn.io.components import DUMMY, component, elements_of, slot
+from protein_enn.io.components import ALIASES, DUMMY, TERMINAL_OXYGENS, component, elements_of, slot
+from protein_enn.io.convert.chain_names import name_chains
 from protein_enn.io.convert.conformers import OTHER_CONFORMER, Grouping, choose_conformers, group_residues
 from protein_enn.io.convert.context import describe_context, gather_context
 from protein_enn.io.convert.polymer import protein_groups
 from protein_enn.io.convert.record import Record
+from protein_enn.io.convert.repair import repair_atoms
 from protein_enn.io.errors import EmptyStructureError, FormatError
 from protein_enn.io.table.atoms import AtomTable, check_atoms, check_origin
-from protein_enn.io.table.labels import Labels, combine, ranks
+from protein_enn.io.table.labels import combine, ranks
 from protein_enn.structure import Source, Structure
 from protein_enn.structure.audit import Finding
 
 WIDTH = len(chemistry.ATOMS)
 
 
-def assemble(table: AtomTable, name: str, file: str, source: Source, record: Record) -> Structure:
+def assemble(table: AtomTable, name: str, file: str, source: Source, record: Record, repair: bool = True) -> Structure:
     """The structure of one model, with `source.rows` filled in.
 
     Parameters
@@ -38,6 +40,8 @@ def assemble(table: AtomTable, name: str, file: str, source: Source, record: Rec
         The file; its rows are not used.
     record
         Gets findings and the counts of dropped atoms.
+    repair
+        Whether impossible atoms are repaired or dropped (`repair_atoms`); else they are errors.
 
     Raises
     ------
@@ -46,10 +50,18 @@ def assemble(table: AtomTable, name: str, file: str, source: Source, record: Rec
     CoordinateError, FormatError
         An atom is invalid.
     """
-    table = _drop_unplaced(table, record)
+    if repair:
+        repaired = repair_atoms(table)
+        table = repaired.table
+        record.findings += repaired.findings
+        record.dropped += repaired.dropped
+    named = name_chains(table)
+    record.renamed = named.renamed
+    table = _drop_unplaced(named.table, record)
     check_atoms(table, file)
+    record.findings += named.findings
     table = replace(table, elements=elements_of(table.elements, table.names, table.residue_names))
-    table = _name_blank_chains(_drop_hydrogens(_drop_dummies(table, record), record), record)
+    table = _drop_hydrogens(_drop_dummies(table, record), record)
     if not len(table):
         raise EmptyStructureError(f"{file}: no atoms other than hydrogen and dummies; give a file with heavy atoms")
     grouping, joined = group_residues(table)
@@ -57,13 +69,13 @@ def assemble(table: AtomTable, name: str, file: str, source: Source, record: Rec
     record.findings += joined
     record.drop(OTHER_CONFORMER, "conformer-atoms-dropped", "atoms of other conformers were dropped", alternatives)
     record.findings += conformers
-    slots = _slots(grouping.table)
+    slots = _name_terminal_oxygens(grouping, _slots(grouping.table))
     protein = protein_groups(grouping, slots)
     if not protein.any():
         names = ", ".join(dict.fromkeys(grouping.table.residue_names.take(grouping.starts[:40]).tolist()))[:60]
         raise EmptyStructureError(f"{file}: no protein residues among {names}; give a file with a protein chain")
     check_origin(grouping.table, file)
-    structure, leftover = _fill(grouping, protein, slots, name, file, source, record)
+    structure, leftover = _fill(grouping, protein, slots, name, file, source, record, repair)
     atoms = np.sort(np.concatenate((np.flatnonzero(~protein[grouping.group]), leftover)))
     context, rows = gather_context(grouping, protein, atoms, record)
     record.findings += describe_context(context)
@@ -97,18 +109,6 @@ def _drop_hydrogens(table: AtomTable, record: Record) -> AtomTable:
     return table.take(~hydrogen) if count else table
 
 
-def _name_blank_chains(table: AtomTable, record: Record) -> AtomTable:
-    blank = table.chains.are("")
-    if not blank.any():
-        return table
-    used = {*table.chains.values, *table.label_chains.values}
-    letter = next(c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ_" if c not in used or c == "_")
-    record.findings.append(Finding("chain-named", "note", f"the chain without an id is called {letter}"))
-    labels = table.label_chains
-    named = Labels((*labels.values, *(letter + v for v in labels.values)), labels.codes + blank * len(labels.values))
-    return replace(table, chains=table.chains.renamed(lambda c: c or letter), label_chains=named.renamed(str))
-
-
 def _chains_of(table: AtomTable, first: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[str, str]]]:
     pairs = combine(table.chains.take(first), table.label_chains.take(first))
     _, places, inverse = np.unique(pairs, return_index=True, return_inverse=True)
@@ -127,6 +127,7 @@ def _fill(
     file: str,
     source: Source,
     record: Record,
+    repair: bool,
 ) -> tuple[Structure, NDArray[np.int64]]:
     """The protein without its context, and the rows of `grouping.table` that have no slot."""
     table = grouping.table
@@ -145,7 +146,7 @@ def _fill(
     slots = slots[atoms]
     leftover = atoms[slots < 0]
     atoms, flat = atoms[slots >= 0], (owner * WIDTH + slots)[slots >= 0]
-    atoms, flat = _drop_duplicates(table, atoms, flat, file, record)
+    atoms, flat = _drop_duplicates(table, atoms, flat, file, record, repair)
     positions = np.zeros((n * WIDTH, 3), dtype=np.float32)
     b_factors, occupancies = np.zeros((2, n * WIDTH), dtype=np.float32)
     present = np.zeros(n * WIDTH, dtype=bool)
@@ -180,19 +181,36 @@ def _slots(table: AtomTable) -> NDArray[np.int64]:
     return np.array(slots, dtype=np.int64)[inverse]
 
 
+def _name_terminal_oxygens(grouping: Grouping, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The slots with those of O and OXT where a residue of the standard twenty has a pair of `TERMINAL_OXYGENS`."""
+    table, group = grouping.table, grouping.group
+    standard = table.residue_names.map(
+        lambda name: name != "UNK" and (name in chemistry.RESIDUE_INDEX or name in ALIASES), bool
+    )
+    for pair in TERMINAL_OXYGENS:
+        rows = [np.flatnonzero(table.names.are(name) & standard) for name in pair]
+        free = np.setdiff1d(np.intersect1d(group[rows[0]], group[rows[1]]), group[slots == chemistry.OXT])
+        if pair[0] != "O":
+            free = np.setdiff1d(free, group[slots == chemistry.O])
+        for atoms, slot_of_atom in zip(rows, (chemistry.O, chemistry.OXT), strict=True):
+            slots[atoms[np.isin(group[atoms], free)]] = slot_of_atom
+    return slots
+
+
 def _drop_duplicates(
-    table: AtomTable, atoms: NDArray[np.int64], flat: NDArray[np.int64], file: str, record: Record
+    table: AtomTable, atoms: NDArray[np.int64], flat: NDArray[np.int64], file: str, record: Record, repair: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Keep the first of repeated atoms, where they agree to 0.001 Å or their occupancies add up to at most 1
-    (conformers without labels); else a FormatError."""
+    """Keep the first of repeated atoms. They should agree to 0.001 Å or have occupancies that add up to at most 1
+    (conformers without labels); others are a finding of severity error, or without `repair` a FormatError."""
     count = np.bincount(flat, minlength=1)
     if count.max() < 2:
         return atoms, flat
     _, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
     differs = np.abs(table.positions[atoms] - table.positions[atoms[first[inverse]]]).max(axis=1) > 1e-3
     total = np.bincount(inverse, weights=table.occupancies[atoms])[inverse]
-    if (differs & (total > 1.01)).any():
-        i = int(np.argmax(differs & (total > 1.01)))
+    conflicting = differs & (total > 1.01)
+    if conflicting.any() and not repair:
+        i = int(np.argmax(conflicting))
         again, before = int(atoms[i]), int(atoms[first[inverse[i]]])
         residue = f"{table.residue_names[again]} {table.residue_id(again)}"
         raise FormatError(
@@ -205,4 +223,8 @@ def _drop_duplicates(
     message = f"{len(repeated)} atoms given twice were read once"
     record.dropped["given twice"] += len(repeated)
     record.findings.append(Finding("duplicate-atoms", "warning", message, len(repeated), places))
+    if count_conflicting := int(conflicting.sum()):
+        places = tuple(dict.fromkeys(table.residue_id(i) for i in atoms[conflicting][:10].tolist()))
+        message = f"{count_conflicting} atoms were given again with other coordinates: the first was read"
+        record.findings.append(Finding("conflicting-atoms", "error", message, count_conflicting, places))
     return atoms[kept], flat[kept]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import gemmi
 import numpy as np
@@ -47,15 +48,18 @@ _LOST: dict[str, tuple[Severity, str]] = {
 }
 
 
-def find_links(structure: Structure, header: Header) -> tuple[Links, list[Finding]]:
+def find_links(
+    structure: Structure, header: Header, renamed: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Links, list[Finding]]:
     """The links of a structure, each once, in the order of its residues, and findings about them.
 
     In an assembly each copy has the links of the original. A link between symmetry copies exists where both do.
+    `renamed` has the ids in the file of chains that have another id in the structure.
     """
     kinds: dict[Bond, str] = {}
     lost: dict[str, list[str]] = {code: [] for code in _LOST}
     declared_links = [connection for connection in header.connections if connection.type in _KINDS]
-    atoms = _Atoms(structure, declared_links) if declared_links else None
+    atoms = _Atoms(structure, declared_links, renamed) if declared_links else None
     for connection in declared_links:
         assert atoms is not None
         by_label = connection.link_id == LABEL_IDS
@@ -89,7 +93,7 @@ def find_links(structure: Structure, header: Header) -> tuple[Links, list[Findin
 class _Atoms:
     """Atoms of a structure by the addresses that connections use, in all copies of a chain."""
 
-    def __init__(self, structure: Structure, connections: list[gemmi.Connection]) -> None:
+    def __init__(self, structure: Structure, connections: list[gemmi.Connection], renamed: Mapping[str, str]) -> None:
         self.structure, hetero = structure, structure.hetero
         self.matches = 0  # spent, of MOST_MATCHES
         self.kinds, self.present = structure.residues.tolist(), structure.present.numpy()
@@ -112,6 +116,8 @@ class _Atoms:
         for chain in chains:
             copy = re.fullmatch(r"(.*)(-\d+)", chain)
             self.copies[chain].append((chain, ""))
+            if chain in renamed:
+                self.copies[renamed[chain]].append((chain, ""))
             if copy:
                 self.copies[copy[1]].append((chain, copy[2]))
         if "" not in chains:  # a chain without an id was given one

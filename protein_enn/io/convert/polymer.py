@@ -16,10 +16,11 @@ NEAR_CA = 4.5
 def protein_groups(grouping: Grouping, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether each residue is protein; `slots` of the atoms, -1 without a slot.
 
-    An amino acid in ATOM records is protein if it has an atom with a slot. An amino acid in HETATM records is protein
-    if it has a CA and is a modified residue of the dictionary, is bonded to a neighbor, or is numbered within the
-    sequence. A residue that is not in the dictionary is protein if it has N, CA and C, and its record is ATOM, or it is
-    bonded or numbered as above. Where this decides nothing in a chain, or a file, its candidates count as protein.
+    An amino acid in ATOM records is protein if it has an atom with a slot; without a parent among the standard twenty
+    (UNK) only if it has a CA. An amino acid in HETATM records is protein if it has a CA and is a modified residue of
+    the dictionary, is bonded to a neighbor, or is numbered within the sequence. A residue that is not in the dictionary
+    is protein if it has N, CA and C, and its record is ATOM, or it is bonded or numbered as above. Where this decides
+    nothing in a chain of several candidates, or in a file, they count as protein.
     """
     table, group, starts = grouping.table, grouping.group, grouping.starts
     n, ca, c, own = np.zeros((4, len(starts)), dtype=bool)
@@ -28,7 +29,8 @@ def protein_groups(grouping: Grouping, slots: NDArray[np.int64]) -> NDArray[np.b
     own[group[slots >= 0]] = True
     names = table.residue_names.take(starts)
     amino = names.map(lambda name: component(name).amino, bool)
-    amino = (amino & ~table.hetero[starts] & own) | (amino & ca)
+    typed = names.map(lambda name: component(name).residue != chemistry.UNKNOWN, bool)
+    amino = (amino & typed & ~table.hetero[starts] & own) | (amino & ca)
     unknown = names.map(lambda name: not component(name).known, bool) & n & ca & c
     ambiguous = unknown | (amino & names.map(chemistry.RESIDUE_INDEX.__contains__, bool))
     ambiguous &= table.hetero[starts]
@@ -41,13 +43,14 @@ def protein_groups(grouping: Grouping, slots: NDArray[np.int64]) -> NDArray[np.b
     if len(unresolved):
         part_of_chain[unresolved] = _bonded(grouping, candidates)[unresolved]
     certain = candidates & (~ambiguous | part_of_chain)
-    # A residue that its surroundings do not decide is protein in a chain, or a file, without other protein.
+    # What its surroundings do not decide is protein in a chain of several, or a file, without other protein.
     chain = table.chains.codes[starts]
-    has_protein = np.zeros(int(chain.max()) + 1, dtype=bool)
+    has_protein, several = np.zeros((2, int(chain.max()) + 1), dtype=bool)
     has_protein[chain[certain]] = True
-    alone = candidates & (in_polymer == -1) & ~has_protein[chain] & ~unknown
-    result = certain | alone
-    return result if result.any() else candidates
+    undecided = candidates & (in_polymer == -1) & ~unknown & ~has_protein[chain]
+    several[np.flatnonzero(np.bincount(chain[undecided]) > 1)] = True
+    result = certain | (undecided & several[chain])
+    return next((chosen for chosen in (result, undecided) if chosen.any()), candidates)
 
 
 def _bonded(grouping: Grouping, candidates: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -10,10 +10,11 @@ from protein_enn.structure.audit import Finding, Severity
 
 @dataclass
 class Record:
-    """Findings so far, and atoms dropped by reason."""
+    """Findings so far, atoms dropped by reason, and the ids in the file of chains that were renamed."""
 
     findings: list[Finding] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
+    renamed: dict[str, str] = field(default_factory=dict)
 
     def drop(
         self,

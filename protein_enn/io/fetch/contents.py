@@ -61,9 +61,4 @@ def _same_entry(declared: str, entry: Identifier) -> bool:
         return True
     if entry.kind == "other" or other.kind != entry.kind:
         return True
-    return other == entry or _old_id(other.id) == _old_id(entry.id) != ""
-
-
-def _old_id(id: str) -> str:
-    """The old id of four characters in a new one: `1abc` of `pdb_00001abc`; "" where there is none."""
-    return id.removeprefix("pdb_0000") if id.startswith("pdb_0000") or len(id) == 4 else ""
+    return other.same_entry(entry)

@@ -12,6 +12,8 @@ from protein_enn.io.fetch.errors import FetchError
 from protein_enn.io.formats.table import suffixes
 
 _PDB = re.compile(r"(?:[1-9][a-z0-9]{3}|pdb_[a-z0-9]{8})")
+_EXTENDED = "pdb_0000"
+"""What the extended id has before the four characters of an older one."""
 _ACCESSION = r"(?:[OPQ][0-9][A-Z0-9]{3}[0-9]|[A-NR-Z][0-9](?:[A-Z][A-Z0-9]{2}[0-9]){1,2})(?:-[1-9][0-9]{0,2})?"
 _AFDB = re.compile(
     rf"(?:AF-)?(?P<accession>{_ACCESSION})(?:-F(?P<fragment>[1-9][0-9]{{0,3}}))?(?:-MODEL_V[0-9]{{1,2}})?"
@@ -32,6 +34,17 @@ class Identifier:
     def name(self) -> str:
         """The start of the file's name: `1abc`, `AF-P12345-F1`."""
         return f"AF-{self.id}-F{self.fragment}" if self.kind == "afdb" else self.id
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The id, and for the Protein Data Bank its other form: `1abc` and `pdb_00001abc` are one entry."""
+        if self.kind != "pdb" or not (len(self.id) == 4 or self.id.startswith(_EXTENDED)):
+            return (self.id,)
+        return (self.id, _EXTENDED + self.id if len(self.id) == 4 else self.id.removeprefix(_EXTENDED))
+
+    def same_entry(self, other: Identifier) -> bool:
+        """Whether both ids name one entry."""
+        return other.id in self.forms and (other.kind, other.fragment) == (self.kind, self.fragment)
 
     @property
     def middle(self) -> str | None:
@@ -66,7 +79,7 @@ def read_identifiers(given: Sequence[str]) -> tuple[list[Identifier], dict[str, 
     Returns
     -------
     tuple[list[Identifier], dict[str, str]]
-        The entries, each once, in their order; and the reason by text for each text that is no id.
+        The entries, each once under its first id, in their order; and the reason by text for each text that is no id.
 
     Raises
     ------
@@ -79,15 +92,16 @@ def read_identifiers(given: Sequence[str]) -> tuple[list[Identifier], dict[str, 
     >>> [entry.name for entry in entries], list(faults)
     (['1abc', 'AF-P12345-F1'], ['1abc.cif'])
     """
-    entries: dict[Identifier, None] = {}
+    entries: dict[frozenset[str], Identifier] = {}
     faults: dict[str, str] = {}
     for item in given:
         for text in _ids_in_file(Path(item[1:])) if item.startswith("@") else [item.strip()]:
             try:
-                entries.setdefault(identifier(text))
+                entry = identifier(text)
+                entries.setdefault(frozenset((entry.kind, str(entry.fragment), *entry.forms)), entry)
             except FetchError as error:
                 faults[text] = str(error)
-    return list(entries), faults
+    return list(entries.values()), faults
 
 
 def _ids_in_file(path: Path) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Formatter
 from typing import Final
@@ -65,7 +65,7 @@ class Folder:
     def find(self, entry: Identifier, format: str) -> Path:
         """The entry's file; FetchError where there is none."""
         if self.template is not None:
-            tried = [Path(_fill(self.template, entry, format))]
+            tried = [Path(_fill(self.template, replace(entry, id=form), format)) for form in entry.forms]
         else:
             tried = list(self._candidates(entry, format))
         for path in tried:
@@ -126,7 +126,8 @@ def source_of(text: str | None) -> Source:
 
 def _name_stems(entry: Identifier, suffix: str) -> list[str]:
     if entry.kind == "pdb":
-        return [entry.id, entry.id.upper(), *([f"pdb{entry.id}"] if suffix == ".ent" else [])]
+        stems = [stem for form in entry.forms for stem in (form, form.upper())]
+        return [*stems, *(f"pdb{form}" for form in entry.forms if len(form) == 4 and suffix == ".ent")]
     if entry.kind == "afdb":
         versions = [f"{entry.name}-model_v{version}" for version in range(_NEWEST, 0, -1)]
         return [*versions, entry.name, *([entry.id] if entry.fragment == 1 else [])]

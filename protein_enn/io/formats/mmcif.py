@@ -62,11 +62,14 @@ def choose_block(document: gemmi.cif.Document, file: str, name: str | None = Non
 
 
 def declares_plddt(block: gemmi.cif.Block) -> bool:
-    """Whether a local metric of the model is pLDDT (ModelCIF): predictors then write it into the B-factor column."""
-    kinds = [gemmi.cif.as_string(value) for value in block.find_values("_ma_qa_metric.type")]
-    modes = [gemmi.cif.as_string(value) for value in block.find_values("_ma_qa_metric.mode")]
-    pairs = zip(kinds, modes, strict=False)
-    return any(kind.lower() == "plddt" and mode.lower() in ("local", "") for kind, mode in pairs)
+    """Whether a local metric of the model is pLDDT (ModelCIF): predictors then write it into the B-factor column.
+
+    It is so by its type, or by its name, as in the first versions of the AlphaFold database.
+    """
+    columns = (block.find_values(f"_ma_qa_metric.{item}") for item in ("mode", "type", "name"))
+    modes, *names = ([gemmi.cif.as_string(value).lower() for value in column] for column in columns)
+    rows = zip(modes, *(column or [""] * len(modes) for column in names), strict=False)
+    return any("plddt" in kinds and mode in ("local", "") for mode, *kinds in rows)
 
 
 def _columns(data: bytes, block: gemmi.cif.Block, file: str) -> dict[str, Tokens]:

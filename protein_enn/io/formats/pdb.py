@@ -12,13 +12,15 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from protein_enn.io.components import FOUR_LETTER_NAMES, elements_of
+from protein_enn.io.components import elements_of
 from protein_enn.io.errors import EmptyStructureError, FormatError
 from protein_enn.io.formats.budget import Budget
 from protein_enn.io.formats.document import Document, Header
+from protein_enn.io.formats.pdb_chains import label_chains
 from protein_enn.io.formats.pdb_lines import Lines, scan_lines
+from protein_enn.io.formats.pdb_names import residues_and_chains
 from protein_enn.io.table.atoms import AtomTable, Numbers, coordinates, optional
-from protein_enn.io.table.labels import Labels, ranks
+from protein_enn.io.table.labels import Labels
 from protein_enn.io.table.numbers import BAD, NULL, parse_numbers
 from protein_enn.structure.audit import Finding
 
@@ -87,7 +89,8 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
     names = Labels.of(field_of(12, 16))
     residue_names, chains = text(17, 20), text(21, 22)
     if (grid[:, 20] != 32).any():
-        residue_names, chains = _residues_and_chains(text(17, 21), residue_names, text(20, 22), chains)
+        columns = (text(17, 21), residue_names, text(20, 22), chains)
+        residue_names, chains = residues_and_chains(*columns, has_segment=~text(72, 76).are(""))
     for what, labels in (("atom name", names.renamed(str.strip)), ("residue name", residue_names)):
         if (blank := labels.are("")).any():
             row = int(rows[int(np.argmax(blank))]) + 1
@@ -100,7 +103,7 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
         none = len(insertion_codes.values)
         codes = np.where(wide, none, insertion_codes.codes)
         insertion_codes = Labels((*insertion_codes.values, ""), codes).renamed(str)
-    return AtomTable(
+    table = AtomTable(
         rows=rows,
         hetero=(grid[:, 0] | 32) == ord("h"),
         names=names.renamed(str.strip),
@@ -108,7 +111,7 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
         alternates=text(16, 17),
         residue_names=residue_names,
         chains=chains,
-        label_chains=_label_chains(chains, rows, lines),
+        label_chains=chains,
         numbers=numbers,
         insertion_codes=insertion_codes,
         label_numbers=numbers,
@@ -119,6 +122,7 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
         in_polymer=np.full(len(rows), -1, dtype=np.int8),
         without_b_factor=absent,
     )
+    return label_chains(table, lines.chain_ends)
 
 
 def _refuse_shifted(grid: NDArray[np.uint8], rows: NDArray[np.int64], file: str) -> None:
@@ -149,14 +153,6 @@ def _occupancies(
     return values, states
 
 
-def _residues_and_chains(wide: Labels, residues: Labels, both: Labels, chains: Labels) -> tuple[Labels, Labels]:
-    """Residue names and chain ids. Column 21 belongs to four-letter names of a force field (LYSH) where all its
-    characters complete such names, else to a chain id of two characters."""
-    long = both.map(lambda value: len(value) > 1, bool)
-    four = wide.map(lambda name: name in FOUR_LETTER_NAMES, bool)
-    return (wide, chains) if (four | ~long).all() and four.any() else (residues, both)
-
-
 def _grid(data: bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.uint8]:
     """(m, 80) characters, blank beyond the end of a line."""
     buffer = np.frombuffer(data, np.uint8)
@@ -166,25 +162,6 @@ def _grid(data: bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64]) ->
     if (lengths < WIDTH).any():
         grid[np.arange(WIDTH) >= lengths[:, None]] = 32
     return grid
-
-
-def _label_chains(chains: Labels, rows: NDArray[np.int64], lines: Lines) -> Labels:
-    """A chain id that is used again after its TER is another chain: "A", then "A2"."""
-    ends = lines.chain_ends
-    if not len(ends):
-        return chains
-    last = np.searchsorted(rows, ends) - 1  # the atom before each TER
-    last = np.unique(last[last >= 0])
-    part = np.zeros(len(rows), dtype=np.int64)
-    for code in np.unique(chains.codes[last]).tolist():
-        ours = np.flatnonzero(chains.codes == code)
-        part[ours] = np.searchsorted(last[chains.codes[last] == code], ours, side="left")
-    if not part.any():
-        return chains
-    width = int(part.max()) + 1
-    occurring, codes = ranks(chains.codes * width + part)
-    pairs = (divmod(code, width) for code in occurring.tolist())
-    return Labels(tuple(chains.values[code] + (str(p + 1) if p else "") for code, p in pairs), codes).renamed(str)
 
 
 def _residue_numbers(cells: NDArray[np.uint8], rows: NDArray[np.int64], file: str) -> NDArray[np.int64]:
@@ -246,8 +223,9 @@ def _same_counts(header: gemmi.Structure, lines: Lines) -> bool:
 
 def _simplify(data: bytes, lines: Lines) -> bytes:
     """Remove what only gemmi refuses: columns 67-80 of atom lines (the id and line numbers before format 3, which it
-    reads as a charge), END between models, and the atoms that are left out."""
-    texts = data.split(b"\n")
+    reads as a charge), END between models, the atoms that are left out, and what only begins like an atom."""
+    original = data.split(b"\n")
+    texts = [b"" if text[:4].upper() in (b"ATOM", b"HETA") else text for text in original]
     for row, model in zip(lines.atoms.tolist(), lines.model.tolist(), strict=True):
-        texts[row] = texts[row][:66] if model >= 0 else b""
+        texts[row] = original[row][:66] if model >= 0 else b""
     return b"\n".join(text for text in texts if text[:6].upper().rstrip() != b"END")

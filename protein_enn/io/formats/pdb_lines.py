@@ -21,7 +21,13 @@ _ATOM, _ATOM_BLANK, _HETATM = _number(b"ATOM"), _number(b"ATOM  "), _number(b"HE
 _MODEL, _ENDMDL, _END, _TER = _number(b"MODEL "), _number(b"ENDMDL"), _number(b"END   "), _number(b"TER")
 _SIX, _FOUR, _THREE = (np.uint64((1 << 8 * n) - 1) for n in (6, 4, 3))
 _LOWER = np.uint64(_number(b"      "))
+_SHIFTED = re.compile(rb"(?:ATOM|HETA).*\d\.\d.*\d\.\d", re.IGNORECASE)
+"""An atom line in other columns; a line of a table whose name begins with "atom" has one number at most."""
+_WORD = re.compile(rb"(?i:HETATM)\S*[a-z_]")
+"""A name that begins with "hetatm"."""
 _INDENTED = re.compile(rb"[ \t]+(?:ATOM|HETATM).*\d\.\d", re.IGNORECASE)
+SHORTEST = 54
+"""Columns of an atom line up to its coordinates."""
 _AFTER_END, _OUTSIDE = -1, -2
 _LEFT_OUT = {_AFTER_END: "after END", _OUTSIDE: "outside MODEL"}
 
@@ -50,11 +56,14 @@ def scan_lines(data: bytes, file: str) -> Lines:
     starts = np.concatenate(([0], breaks + 1))
     lengths = np.concatenate((breaks, [len(data)])) - starts
     heads = _heads(buffer, starts, lengths)
+    marks = np.flatnonzero((heads == _MODEL) | (heads == _ENDMDL) | (heads == _END))
+    states, models = _states(file, marks, heads[marks].tolist())
     atoms = np.flatnonzero(((heads & _FOUR) == _ATOM) | (heads == _HETATM))
+    model = states[np.searchsorted(marks, atoms)]
+    kept = _are_atoms(data, starts, lengths, heads[atoms], atoms, model)
+    atoms, model = atoms[kept], model[kept]
     _check_atom_lines(data, file, starts, lengths, heads[atoms], atoms)
     _refuse_indented(data, file, starts, lengths, heads)
-    marks = np.flatnonzero((heads == _MODEL) | (heads == _ENDMDL) | (heads == _END))
-    model, models = _models(file, marks, heads[marks].tolist(), atoms)
     ters = np.flatnonzero((heads & _THREE) == _TER)
     fourth = (heads[ters] >> np.uint64(24)) & np.uint64(255)
     is_name = ((fourth >= 48) & (fourth <= 57)) | ((fourth >= 97) & (fourth <= 122))
@@ -70,12 +79,26 @@ def _heads(buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArra
     return (heads & _SIX) | _LOWER
 
 
+def _are_atoms(
+    data: bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64], heads: NDArray[np.uint64],
+    atoms: NDArray[np.int64], model: NDArray[np.int64],
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Which lines that begin with "atom" are atoms: after END, and with a longer first word, programs write tables."""
+    whole = (heads == _ATOM_BLANK) | (heads == _HETATM)
+    are = whole & ((model != _AFTER_END) | (lengths[atoms] >= SHORTEST))
+    for i in np.flatnonzero((~whole | (lengths[atoms] < SHORTEST)) & (model != _AFTER_END)).tolist():
+        line = int(atoms[i])
+        text = data[int(starts[line]) : int(starts[line] + lengths[line])]
+        are[i] = _WORD.match(text) is None if whole[i] else _SHIFTED.match(text) is not None
+    return are
+
+
 def _check_atom_lines(
     data: bytes, file: str, starts: NDArray[np.int64], lengths: NDArray[np.int64], heads: NDArray[np.uint64],
     atoms: NDArray[np.int64],
 ) -> None:  # fmt: skip
     shifted = (heads != _ATOM_BLANK) & (heads != _HETATM)
-    short = lengths[atoms] < 54
+    short = lengths[atoms] < SHORTEST
     bad = shifted | short
     if b"\t" in data:
         tabs = np.array(
@@ -106,10 +129,8 @@ def _refuse_indented(
             raise FormatError(f"{file}, line {line + 1}: an atom line that does not start in column 1; realign it")
 
 
-def _models(
-    file: str, marks: NDArray[np.int64], records: list[int], atoms: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], int]:
-    """The model of each atom, from 0, and how many MODEL records there are."""
+def _states(file: str, marks: NDArray[np.int64], records: list[int]) -> tuple[NDArray[np.int64], int]:
+    """The model, from 0, before the first mark and after each of them, and how many MODEL records there are."""
     has_models = _MODEL in records
     models, inside = 0, False
     state = _OUTSIDE if has_models else 0
@@ -124,4 +145,4 @@ def _models(
         else:
             inside, state = False, _AFTER_END
         states.append(state)
-    return np.array(states, dtype=np.int64)[np.searchsorted(marks, atoms)], models
+    return np.array(states, dtype=np.int64), models

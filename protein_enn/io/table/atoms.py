@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from protein_enn.io.errors import CoordinateError, FormatError
 from protein_enn.io.table.labels import Labels
 from protein_enn.io.table.numbers import NULL, OK
+from protein_enn.structure.audit import Finding
 
 FARTHEST = 9999.0
 """Å; a larger coordinate counts as an error, and does not fit the PDB columns."""
@@ -79,6 +80,7 @@ class AtomTable(Columns):
     in_polymer: NDArray[np.int8]  # whether the file declares its residue as part of a polymer: 1, 0; -1: unknown
     without_b_factor: int = 0  # atoms whose B factor is not given: 0
     place: str = "line"  # what `rows` counts, for messages
+    findings: tuple[Finding, ...] = ()  # about these atoms, by their reader
 
     def where(self, i: int) -> str:
         """The place of atom i in the file, counted from 1: "line 12"."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from protein_enn.io.convert.chain_names import name_chains
 from protein_enn.io.table.atoms import AtomTable
 from protein_enn.io.table.labels import Labels
 from protein_enn.io.write.attached_atoms import move_attached_atoms
@@ -96,7 +97,8 @@ def _changed_cells(rows: NDArray[np.int64], old: NDArray[np.float64], new: NDArr
 def _same_residues(
     structure: Structure, table: AtomTable, slots: NDArray[np.bool_], atoms: NDArray[np.int64]
 ) -> bool:  # fmt: skip
-    """Whether residue names, numbers and chains are still those of the document (where it names the chain)."""
+    """Whether residue names, numbers and chains are still those of the document, as reading names the chains."""
+    table = name_chains(table).table
     residue, slot = np.nonzero(slots)
     starts = np.flatnonzero(np.diff(residue, prepend=-1))
     residue, first = residue[starts], atoms[: len(slot)][starts]
@@ -106,7 +108,7 @@ def _same_residues(
         np.array_equal(table.numbers[first], structure.numbers.numpy()[residue])
         and _take_texts(table.residue_names, first) == [structure.residue_names[i] for i in chosen]
         and _take_texts(table.insertion_codes, first) == [structure.insertion_codes[i] for i in chosen]
-        and all(a in ("", b) for a, b in zip(_take_texts(table.chains, first), chains, strict=True))
+        and _take_texts(table.chains, first) == chains
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from protein_enn.io import atomic, read
+from protein_enn.io.convert.repair import repair_atoms
 from protein_enn.io.errors import WriteError
 from protein_enn.io.formats.table import FORMATS, format_of_suffix, load
 from protein_enn.io.table.atoms import FARTHEST
@@ -130,7 +131,8 @@ def _into_source(
     """The source document with the numbers of the structure; None when it cannot hold them."""
     format = FORMATS[source.format]
     document = read.open_document(source.data, source.path, source.format, source.block, lenient=True)
-    revision = revise(structure, document.atoms(structure.audit.model), source, b_factors)
+    table = repair_atoms(document.atoms(structure.audit.model)).table  # as it was read
+    revision = revise(structure, table, source, b_factors)
     if revision is None:
         return None
     added = find_additions(structure, source, b_factors)

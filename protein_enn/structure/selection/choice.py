@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -41,7 +41,7 @@ def empty(structure: Structure) -> Choice:
 
 def chain(structure: Structure, token: Token, name: str) -> Choice:
     """The residues of a chain; the other atoms of a chain that has no residues."""
-    residues = _mask(c == name for c in structure.chain_ids)[structure.chains]
+    residues = structure.in_chain(name)
     if residues.any():
         return Choice(residues, empty(structure).hetero)
     hetero = _mask(residue_id.rpartition(":")[0] == name for residue_id in structure.hetero.residue_ids)
@@ -60,17 +60,17 @@ def residue_span(structure: Structure, token: Token, name: str | None, span: str
     if match is None:
         raise token.error(f"{shorten(span)} is no residue number or range: write 45, 52B, 45-60 or -3--1")
     low, high = (int(match[1]), match[2]), (int(match[3] or match[1]), match[4] or "")
+    residues: Bool[Tensor, "n"] | None
     if not match[3]:
-        residues = candidates.residues & (structure.numbers == low[0])
-        residues &= _accept_codes(structure, low[0], lambda code: code == low[1])
-    elif (high[0], high[1] or "~") < low:
+        residues = _are(structure, candidates.residues, low)
+    elif low[1] or high[1]:
+        residues = _between(structure, candidates.residues, low, high)
+    else:
+        residues = candidates.residues & (structure.numbers >= low[0]) & (structure.numbers <= high[0])
+    if residues is None or high[0] < low[0]:
         raise token.error(
             f"the range runs backwards: write {span.removeprefix(match[1] + match[2])[1:]}-{low[0]}{low[1]}"
         )
-    else:
-        residues = candidates.residues & (structure.numbers >= low[0]) & (structure.numbers <= high[0])
-        residues &= _accept_codes(structure, low[0], lambda code: code >= low[1])
-        residues &= _accept_codes(structure, high[0], lambda code: not high[1] or code <= high[1])
     if residues.any():
         return Choice(residues, empty(structure).hetero)
     if not match[3]:
@@ -82,12 +82,43 @@ def residue_span(structure: Structure, token: Token, name: str | None, span: str
     raise token.error(f"no such residue; {_numbering(structure, name, candidates.residues, low[0])}")
 
 
-def _accept_codes(structure: Structure, number: int, accepts: Callable[[str], bool]) -> Bool[Tensor, "n"]:
-    """Whether the insertion code of each residue with this number is accepted; True for other residues."""
-    accepted = torch.ones(len(structure), dtype=torch.bool)
-    for i in (structure.numbers == number).nonzero()[:, 0].tolist():
-        accepted[i] = accepts(structure.insertion_codes[i])
-    return accepted
+def _are(structure: Structure, candidates: Bool[Tensor, "n"], number: tuple[int, str]) -> Bool[Tensor, "n"]:
+    """Which candidates have this number and insertion code; where none has, the code in the other case counts."""
+    rows = candidates & (structure.numbers == number[0])
+    for code in (number[1], number[1].swapcase()):
+        if (found := rows & _mask(own == code for own in structure.insertion_codes)).any():
+            break
+    return found
+
+
+def _between(
+    structure: Structure, candidates: Bool[Tensor, "n"], low: tuple[int, str], high: tuple[int, str]
+) -> Bool[Tensor, "n"] | None:
+    """What lies between two ends in each chain, in the order of the chain: insertion codes need not ascend.
+
+    An end without a code stands for all residues of its number; where the chain has none of it, the order of numbers
+    decides. A chain without a residue that is named with its code has nothing of the range. None where the ends
+    stand the other way round.
+    """
+    result, backwards = torch.zeros_like(candidates), False
+    numbers = structure.numbers
+    for chain in dict.fromkeys(structure.chain_ids):
+        inside = candidates & structure.in_chain(chain)
+        first, last = _are(structure, inside, low), _are(structure, inside, high)
+        if not low[1] and (low[0] != high[0] or not first.any()):
+            first = _first_with_any(inside & (numbers == low[0]), inside & (numbers > low[0]))
+        if not high[1]:
+            last = _first_with_any(inside & (numbers == high[0]), inside & (numbers < high[0]))
+        if not first.any() or not last.any():
+            continue
+        start, end = int(first.nonzero()[0]), int(last.nonzero()[-1])
+        backwards |= start > end
+        result[start : end + 1] |= inside[start : end + 1]
+    return None if backwards and not result.any() else result
+
+
+def _first_with_any(mask: Bool[Tensor, "n"], otherwise: Bool[Tensor, "n"]) -> Bool[Tensor, "n"]:
+    return mask if mask.any() else otherwise
 
 
 def _numbering(structure: Structure, name: str | None, candidates: Bool[Tensor, "n"], near: int) -> str:

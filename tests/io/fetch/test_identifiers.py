@@ -106,6 +106,22 @@ def test_sources_that_are_none(source: str, message: str) -> None:
     assert "word@" not in str(error.value)
 
 
+@pytest.mark.parametrize(("kept", "asked"), [("1crn", "pdb_00001crn"), ("pdb_00001crn", "1crn"), ("pdb1crn", "1crn")])
+@pytest.mark.parametrize("template", ["", "/{id}.ent"])
+def test_both_forms_of_an_id_are_looked_for_in_a_folder(tmp_path: Path, kept: str, asked: str, template: str) -> None:
+    path = tmp_path / f"{kept}.ent"
+    path.touch()
+    if not (template and kept.startswith("pdb1")):
+        assert source_of(f"{tmp_path}{template}").find(identifier(asked), "pdb") == path  # type: ignore[union-attr]
+    with pytest.raises(FetchError, match="no file"):
+        source_of(f"{tmp_path}{template}").find(identifier("2crn"), "pdb")  # type: ignore[union-attr]
+
+
+def test_two_forms_of_an_id_are_one_entry_of_a_list() -> None:
+    found, _ = read_identifiers(["1crn", "pdb_00001crn", "PDB_00002ABC", "2abc", "pdb_10001crn"])
+    assert [one.name for one in found] == ["1crn", "pdb_00002abc", "pdb_10001crn"]
+
+
 def test_the_old_id_in_the_new_one(entry: bytes) -> None:
     assert check_content(entry, identifier("pdb_00001bhl"), "pdb") == entry
     with pytest.raises(FetchError, match="holds the entry"):

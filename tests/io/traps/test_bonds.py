@@ -191,6 +191,17 @@ def test_files_may_declare_that_b_factors_are_plddt(kind, peptide, file_of, read
     assert read(data).predicted and not read(data, predicted=False).predicted
 
 
+@pytest.mark.parametrize("type_", ["other", "PLDDT", "normalized score"])
+def test_a_metric_called_plddt_is_plddt_whatever_its_type(cif, peptide, file_of, read, type_):
+    """As in version 2 of the AlphaFold database."""
+    metric = {**METRIC["ma_qa_metric"], "type": [type_], "name": ["pLDDT"]}
+    assert read(file_of(peptide("AMA"), cif, categories={"ma_qa_metric": metric})).predicted
+    metric = {"id": ["1", "2"], "mode": ["global", "local"], "name": ["pLDDT", "pLDDT"], "type": ["other", "other"]}
+    assert read(file_of(peptide("AMA"), cif, categories={"ma_qa_metric": metric})).predicted
+    metric = {item: values for item, values in metric.items() if item != "type"}
+    assert read(file_of(peptide("AMA"), cif, categories={"ma_qa_metric": metric})).predicted
+
+
 def test_other_declared_metrics_are_no_plddt(cif, peptide, file_of, read):
     """A predicted aligned error, or a global score, is not in the B factors."""
     for change in ({"type": ["PAE"], "name": ["PAE"]}, {"mode": ["global"]}):

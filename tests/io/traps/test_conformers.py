@@ -91,11 +91,11 @@ def test_an_occupancy_of_zero_stays_and_a_blank_is_one(kind, peptide, file_of, r
     assert structure.occupancies[1, CB] == 1.0
 
 
-def test_a_negative_occupancy_is_refused(kind, peptide, file_of, refused):
+def test_a_negative_occupancy_is_refused_without_repair(kind, peptide, file_of, refused):
     """A negative occupancy would reverse the choice of conformers."""
     atoms = peptide("AA")
     atoms[4] = {**atoms[4], "occ": -0.5}
-    message = refused(file_of(atoms, kind), FormatError, "-0.5", "negative")
+    message = refused(file_of(atoms, kind), FormatError, "-0.5", "negative", repair=False)
     assert ("line 5" if kind == "pdb" else "row 5") in message
 
 
@@ -139,10 +139,10 @@ def test_an_atom_given_twice_counts_once(kind, peptide, file_of, read):
     assert structure.audit.severity in ("warning", "error")
 
 
-def test_two_positions_of_one_atom_are_refused(kind, peptide, file_of, refused):
+def test_two_positions_of_one_atom_are_refused_without_repair(kind, peptide, file_of, refused):
     """Two full CA atoms of one residue: which is right, only a person can say."""
     atoms = peptide("AA")
-    message = refused(file_of([*atoms, {**atoms[1], "x": 50.0}], kind), FormatError, "CA", "A:1")
+    message = refused(file_of([*atoms, {**atoms[1], "x": 50.0}], kind), FormatError, "CA", "A:1", repair=False)
     places = ("line 11", "line 2") if kind == "pdb" else ("row 11", "row 2")
     assert all(place in message for place in places), message
 

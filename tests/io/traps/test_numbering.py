@@ -201,7 +201,7 @@ def test_a_fifth_digit_in_the_insertion_code_column_is_part_of_the_number(lines,
     assert structure.insertion_codes[2:] == ("", "")
 
 
-def test_a_digit_is_refused_as_an_insertion_code(lines, as_bytes, atom_line):
+def test_a_digit_is_refused_as_an_insertion_code_without_repair(lines, as_bytes, atom_line):
     """In an id like A:2575 it could not be told from the number."""
     with pytest.raises(FormatError, match="line 11: insertion code '5' is a digit"):
-        read_structure(as_bytes([*lines, atom_line("CA", 257, 20.0, icode="5")]))
+        read_structure(as_bytes([*lines, atom_line("CA", 257, 20.0, icode="5")]), repair=False)

@@ -56,7 +56,7 @@ def test_a_chain_id_used_again_after_ter_is_told_apart(peptide, atom, file_of, r
     structure = read(b"\n".join([*lines, b"TER", *water, b"END"]))
     assert structure.chain_ids == ("A",) and kinds(structure) == ["water"]
     structure = read(b"\n".join([*lines, b"TER", *again, b"END"]))
-    assert structure.chain_ids == ("A", "A") and structure.chains.tolist() == [0, 0, 1, 1]
+    assert structure.chain_ids == ("A", "B") and structure.chains.tolist() == [0, 0, 1, 1]
     assert len(set(structure.label_chain_ids)) == 2 and structure.sequence == "AAGG"
 
 
