@@ -35,7 +35,7 @@ class Rotamers(NamedTuple):
 
     chi: Float[Tensor, "r k"]  # degrees, mean of each angle
     deviation: Float[Tensor, "r k"]  # degrees
-    share: Float[Tensor, "r"]  # of the residues of the type; they add up to 1
+    fraction: Float[Tensor, "r"]  # of the residues of the type; they add up to 1
 
 
 class _Table(NamedTuple):
@@ -99,7 +99,7 @@ def has_rotamer(chi: Float[Tensor, "n 4"], residues: Int[Tensor, "n"]) -> Bool[T
 
 @cache
 def _table(device: torch.device) -> _Table:
-    types, most = len(chemistry.RESIDUES), max(len(rotamers(name).share) for name in TABLE)
+    types, most = len(chemistry.RESIDUES), max(len(rotamers(name).fraction) for name in TABLE)
     chi, weight = torch.zeros(types, most, ANGLES), torch.zeros(types, most, ANGLES)
     offset, period = torch.full((types, most), -math.inf), torch.full((types, ANGLES), 360.0)
     offset[:, 0] = 0.0  # of types without rotamers: a number, whose gradient is one too
@@ -108,7 +108,7 @@ def _table(device: torch.device) -> _Table:
         row, found = chemistry.RESIDUE_INDEX[name], rotamers(name)
         r, k = found.chi.shape
         chi[row, :r, :k], weight[row, :r, :k] = found.chi, 1 / found.deviation
-        offset[row, :r] = found.share.log() - (found.deviation * math.sqrt(2 * math.pi)).log().sum(-1)
+        offset[row, :r] = found.fraction.log() - (found.deviation * math.sqrt(2 * math.pi)).log().sum(-1)
         angles[row], limit[row] = k, least
         for angle in range(k):
             period[row, angle] = 180.0 if (name, angle) in HALF_TURN else 360.0

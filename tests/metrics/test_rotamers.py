@@ -96,9 +96,9 @@ def test_gradient_leads_to_a_rotamer() -> None:
 def test_tables() -> None:
     for name, atoms in chemistry.CHI_ATOMS.items():
         found = rotamers(name)
-        assert found.chi.shape == found.deviation.shape == (len(found.share), len(atoms))
-        assert float(found.share.sum()) == pytest.approx(1, abs=1e-5)
-        assert (found.share.diff() <= 0).all() and (found.deviation >= 6).all()
+        assert found.chi.shape == found.deviation.shape == (len(found.fraction), len(atoms))
+        assert float(found.fraction.sum()) == pytest.approx(1, abs=1e-5)
+        assert (found.fraction.diff() <= 0).all() and (found.deviation >= 6).all()
     assert rotamers("LEU").chi[0].tolist() == pytest.approx([-65, 175], abs=8)
     with pytest.raises(ValueError, match="no rotamers for 'GLY'"):
         rotamers("GLY")

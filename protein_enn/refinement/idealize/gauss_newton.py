@@ -136,9 +136,9 @@ class Band:
             raise ArithmeticError("the positions cannot be projected: some are not numbers, or infinitely far off")
 
     def solve(self, left: Float[np.ndarray, "k"]) -> Float[np.ndarray, "k"]:
-        turned = np.empty_like(left)
-        turned[self.order] = left
-        solution: np.ndarray = dpbtrs(self.lower, turned, lower=1, overwrite_b=1)[0][self.order]
+        permuted = np.empty_like(left)
+        permuted[self.order] = left
+        solution: np.ndarray = dpbtrs(self.lower, permuted, lower=1, overwrite_b=1)[0][self.order]
         return solution
 
 

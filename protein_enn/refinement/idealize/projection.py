@@ -34,7 +34,7 @@ class Projector:
         self.structure, self.contact = structure, contact
         self.around = structure.hetero.positions[structure.hetero.kinds != KINDS.index("water")].double().numpy()
         self.sound = covalent(structure)
-        self.may_turn = _may_turn(structure, self.sound, geometry)
+        self.idealizable = _idealizable_torsions(structure, self.sound, geometry)
         self.order = _chain_order(structure)
 
     def project(self, positions: Float[Tensor, "n 37 3"], mobility: Float[Tensor, "n 37"]) -> Float[Tensor, "n 37 3"]:
@@ -98,7 +98,7 @@ class _Problem:
         self.scale = SCALE * np.concatenate((mobility.numpy(), np.zeros(len(around))))
         self.free = self.scale > 0
         self.sound = projector.sound
-        self.may_turn = tuple(mask[residues] for mask in projector.may_turn)
+        self.idealizable = tuple(mask[residues] for mask in projector.idealizable)
         bonds = self.place[self.sound.bonds.numpy()]
         self.bonded = near_bonds(bonds[(bonds >= 0).all(1)], self.protein)
 
@@ -109,7 +109,7 @@ class _Problem:
         for soft in SOFTENED:
             x = solve(terms, self.proposal, self.scale, x, band=band, rounds=12, soft=soft, gain=0.03)
         for gain in GAINS:
-            found = pins(self.structure.with_positions(self._put(x)), *self.may_turn)
+            found = pins(self.structure.with_positions(self._put(x)), *self.idealizable)
             terms = replace(terms, torsions=terms.torsions.with_more(self._quads(found, self.local)))
             pairs, limits = self._contacts(x)
             terms = replace(terms, contacts=pairs, limits=limits)
@@ -167,7 +167,7 @@ def project(
     return Projector(structure, geometry, contact=contact).project(positions, mobility)
 
 
-def _may_turn(
+def _idealizable_torsions(
     structure: Structure, sound: Covalent, geometry: Stereochemistry | None
 ) -> tuple[Bool[Tensor, "n"], Bool[Tensor, "n"]]:
     """Residues whose outlying phi, psi and chi to idealize: new ones, and those of noise, not of a sound input."""

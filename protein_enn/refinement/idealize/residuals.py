@@ -2,7 +2,7 @@
 
 A term's residual r is its distance from where it is to be, in standard deviations. One-sided terms (contacts, volumes
 and torsions with a tolerance) begin quadratically: r and its derivative are continuous, so that rounding of the
-coordinates, as by a turn of the whole, cannot switch a term on or off.
+coordinates, as by a rotation of the whole, cannot switch a term on or off.
 """
 
 from __future__ import annotations

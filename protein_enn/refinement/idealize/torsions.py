@@ -61,7 +61,7 @@ def _side_chain(row: int, chi: Float[Tensor, "4"], name: str) -> tuple[Tensor, T
     value = torch.rad2deg(chi[:k])
     away = value - found.chi
     away = away - period * torch.round(away / period)
-    best = int((found.share.log() - 0.5 * (away / found.deviation).square().sum(1)).argmax())
+    best = int((found.fraction.log() - 0.5 * (away / found.deviation).square().sum(1)).argmax())
     slots = [[ATOM_INDEX[atom] for atom in atoms] for atoms in chemistry.CHI_ATOMS[name]]
     return row * SLOTS + torch.tensor(slots), value - away[best], found.deviation[best]
 
@@ -75,9 +75,9 @@ def _kinds(residues: Int[Tensor, "n"], after: Bool[Tensor, "n"]) -> Int[Tensor, 
 
 @cache
 def _nearest() -> Float[Tensor, "4 72 72 2"]:
-    """By class and cell of (phi, psi): the centre of the nearest cell, degrees, that has no outlier about it."""
-    centres = (torch.arange(CELLS) + 0.5) * 360 / CELLS - 180
-    grid = torch.stack(torch.meshgrid(centres, centres, indexing="ij"), -1).reshape(-1, 2)
+    """By class and cell of (phi, psi): the center of the nearest cell, degrees, that has no outlier about it."""
+    centers = (torch.arange(CELLS) + 0.5) * 360 / CELLS - 180
+    grid = torch.stack(torch.meshgrid(centers, centers, indexing="ij"), -1).reshape(-1, 2)
     classes = (("ALA", False), ("ALA", True), ("GLY", False), ("PRO", False))
     found = []
     for name, before in classes:
