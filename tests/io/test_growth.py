@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from protein_enn.io import FormatError, StructureError, read_structure
-from protein_enn.io.convert import links
+from protein_enn.io.convert import near_links
 from protein_enn.io.formats.budget import ATOMS, HEADER_ROWS, Budget
 from protein_enn.io.formats.operators import MOST_OPERATORS, count_operators, expand
 from protein_enn.io.table.coincident import limit_coincident
@@ -86,10 +86,10 @@ def test_few_of_the_points_at_one_place_are_kept():
 def test_many_sulfurs_have_the_same_bridges_as_few(monkeypatch):
     """Above FEW_SULFURS only the nearest are compared, which are all of them at the density of a protein."""
     points = np.random.default_rng(0).uniform(0, 20, (300, 3))
-    distance, pairs = links._near_pairs(points)
-    monkeypatch.setattr(links, "FEW_SULFURS", 10)
-    other_distance, other_pairs = links._near_pairs(points)
+    distance, pairs = near_links._near_pairs(points)
+    monkeypatch.setattr(near_links, "FEW_SULFURS", 10)
+    other_distance, other_pairs = near_links._near_pairs(points)
     order, other_order = np.lexsort(pairs.T), np.lexsort(other_pairs.T)
     assert len(pairs) > 100 and (pairs[order] == other_pairs[other_order]).all()
     assert np.allclose(distance[order], other_distance[other_order])
-    assert len(links._near_pairs(np.zeros((5000, 3)))[1]) < 5000 * links.MOST_NEIGHBORS
+    assert len(near_links._near_pairs(np.zeros((5000, 3)))[1]) < 5000 * near_links.MOST_NEIGHBORS

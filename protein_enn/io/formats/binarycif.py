@@ -23,7 +23,7 @@ from protein_enn.io.table.atoms import Numbers
 from protein_enn.io.table.labels import Labels
 from protein_enn.io.table.numbers import BAD, NULL, OK, read_number
 
-HEADER_ITEMS = {**ITEMS, "_ma_qa_metric.": frozenset(("type", "mode"))}
+HEADER_ITEMS = {**ITEMS, "_ma_qa_metric.": frozenset(("type", "mode", "name"))}
 """The items of the header that are decoded, in lower case, by category."""
 MOST_OBJECTS = 1_000_000
 """Most lists, maps and values in the tree of a file. Large entries have some 10,000: an array is one value."""

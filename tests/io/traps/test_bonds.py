@@ -11,7 +11,7 @@ import torch
 from protein_enn import chemistry
 from protein_enn.graph import protein_graph
 from protein_enn.io import EmptyStructureError, read_structure
-from protein_enn.io.convert import assemblies
+from protein_enn.io.formats import budget
 
 SG = chemistry.ATOM_INDEX["SG"]
 
@@ -134,8 +134,8 @@ def test_an_assembly_of_too_many_atoms_is_refused(kind, peptide, file_of, refuse
     """A virus capsid in one structure may not fit the memory: refused by count, before it is built."""
     from protein_enn.io import StructureError
 
-    monkeypatch.setattr(assemblies, "MOST_ATOMS", 20)
-    refused(with_assembly(file_of, peptide("AMA"), kind), StructureError, "30", "20", assembly="1")
+    monkeypatch.setattr(budget, "MOST_COPIED", 20)
+    refused(with_assembly(file_of, peptide("AMA"), kind), StructureError, "more than 20", assembly="1")
 
 
 def ring(atom, n=8):
