@@ -7,6 +7,8 @@ from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+FEW = 20_000
+"""Pairs in all, for which trees would take longer."""
 MOST = 100
 """Pairs a point, on average: no more atoms have room within the reach of a bond."""
 
@@ -36,6 +38,10 @@ def near_pairs(
     none = torch.zeros(0, dtype=torch.long)
     if not len(ones) or not len(twos):
         return none, none, torch.zeros(0, dtype=torch.double)
+    if len(ones) * len(twos) < FEW:
+        lengths = torch.cdist(ones.double(), twos.double(), compute_mode="donot_use_mm_for_euclid_dist")
+        first, second = (lengths <= distance).nonzero(as_tuple=True)
+        return first, second, lengths[first, second]
     trees = [cKDTree(points.double().numpy()) for points in (ones, twos)]
     if trees[0].count_neighbors(trees[1], distance) > MOST * (len(ones) + len(twos)):
         return none, none, torch.zeros(0, dtype=torch.double)

@@ -15,6 +15,8 @@ from tests.fuzz.text_mutations import BYTES, CIF, PDB, Mutation
 PLAIN = ("pdb", "mmcif", "bcif")
 FORMATS = (*PLAIN, "gz")
 GROWTH = "growth"
+LARGEST = 4 << 20
+"""Bytes: what a mutation makes larger is not tried; it may honestly hold more than the memory allowed here."""
 """The name, as of a format, of small inputs that ask for much memory or time."""
 READINGS: tuple[dict[str, Any], ...] = (
     *({},) * 12, {"lenient": True}, {"lenient": True}, {"model": 2}, {"assembly": "1"}, {"predicted": True},
@@ -58,8 +60,10 @@ def mutated(rng: Random, format: str) -> Input:
         history.append("splice")
     for _ in range(rng.choice((0, 1, 1, 1, 1, 2, 2, 3, 5)) or int(rng.random() < 0.9)):
         mutation = rng.choice(MUTATIONS[format])
-        data = mutation(rng, data)
-        history.append(mutation.__name__)
+        mutated = mutation(rng, data)
+        if len(mutated) <= LARGEST:
+            data = mutated
+            history.append(mutation.__name__)
     return Input(format, data, tuple(history))
 
 

@@ -22,7 +22,7 @@ CIF_TOKEN = re.compile(
     rb"|(?P<bare>[^ \t\n]+)",
     re.DOTALL | re.MULTILINE,
 )
-INDENTED = re.compile(rb"[ \t]+(?:ATOM|HETATM).*\d\.\d+ .*\d\.\d", re.IGNORECASE)
+COORDINATES = re.compile(rb"(?!(?i:HETATM)\S*[a-z_])(?i:ATOM  |HETATM).{48}")
 """An atom line of PDB that does not start in column 1: its atom must not be ignored silently."""
 AXES = (b"_atom_site.cartn_x", b"_atom_site.cartn_y", b"_atom_site.cartn_z")
 
@@ -50,7 +50,7 @@ def _pdb_rows(text: bytes) -> Rows:
     return {
         i: (number(line[30:38]), number(line[38:46]), number(line[46:54]))
         for i, line in lines
-        if line.upper().startswith((b"ATOM", b"HETATM")) or INDENTED.match(line)
+        if COORDINATES.match(line)
     }
 
 

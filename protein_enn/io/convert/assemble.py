@@ -188,6 +188,8 @@ def _name_terminal_oxygens(grouping: Grouping, slots: NDArray[np.int64]) -> NDAr
         lambda name: name != "UNK" and (name in chemistry.RESIDUE_INDEX or name in ALIASES), bool
     )
     for pair in TERMINAL_OXYGENS:
+        if not {*pair} <= {*table.names.values}:
+            continue
         rows = [np.flatnonzero(table.names.are(name) & standard) for name in pair]
         free = np.setdiff1d(np.intersect1d(group[rows[0]], group[rows[1]]), group[slots == chemistry.OXT])
         if pair[0] != "O":

@@ -6,15 +6,18 @@ only if its serial numbers are each of one atom, and the atoms are of different 
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Iterator
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from protein_enn.structure import Structure
+from protein_enn.structure.structure import Source
 
 End = tuple[int, int]
 """An atom as `Links` names it: residue and slot, or -1 and the index of a hetero atom."""
+_RECORD = re.compile(rb"^CONECT([^\r\n]{5,25})", re.MULTILINE)
 
 
 def conect_bonds(structure: Structure) -> list[tuple[End, End]]:
@@ -28,35 +31,40 @@ def conect_bonds(structure: Structure) -> list[tuple[End, End]]:
     source = structure.source
     if source is None or source.format != "pdb" or b"\nCONECT" not in source.data:
         return []
-    lines = source.data.splitlines()
-    residue, slot = (source.rows >= 0).nonzero(as_tuple=True)
-    ends = list(zip(residue.tolist(), slot.tolist(), strict=True)) + [(-1, k) for k in range(len(source.hetero))]
-    rows = torch.cat([source.rows[residue, slot], source.hetero]).tolist()
-    serials = [lines[row][6:11].strip() if row < len(lines) else b"" for row in rows]
-    counts = Counter(serials)
-    atoms = {s: end for s, end in zip(serials, ends, strict=True) if s.isdigit() and counts[s] == 1}
-    places = {residue_id: i for i, residue_id in enumerate(map(structure.residue_id, range(len(structure))))}
+    residue, slot = np.nonzero(source.rows.numpy() >= 0)
+    rows = np.concatenate([source.rows.numpy()[residue, slot], source.hetero.numpy()])
+    serials, order = np.unique(_serials(source, rows), return_inverse=True)
+    atom = np.full(len(serials), -1)
+    atom[order] = np.arange(len(rows))
+    atom[np.bincount(order, minlength=len(serials)) > 1] = -1
+    place = dict(zip(serials.tolist(), atom.tolist(), strict=True))
     found = []
-    for one, two in _pairs(lines):
-        first, second = atoms.get(one), atoms.get(two)
-        if first is None or second is None or max(first[0], second[0]) < 0:
+    for pair in _pairs(source.data):
+        one, two = (place.get(serial, -1) for serial in pair)
+        if min(one, two) < 0 or min(one, two) >= len(residue):
             continue
-        owners = [
-            end[0] if end[0] >= 0 else places.get(structure.hetero.residue_ids[end[1]], -1) for end in (first, second)
-        ]
-        if owners[0] != owners[1]:
-            found.append((first, second))
+        ends = [(int(residue[k]), int(slot[k])) if k < len(residue) else (-1, k - len(residue)) for k in (one, two)]
+        owners = [structure.residue_id(i) if i >= 0 else structure.hetero.residue_ids[k] for i, k in ends]
+        if ends[0][0] != ends[1][0] and owners[0] != owners[1]:
+            found.append((ends[0], ends[1]))
     return found
 
 
-def _pairs(lines: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
+def _serials(source: Source, rows: NDArray[np.int64]) -> NDArray:
+    """The serial numbers of the atoms in these lines, as written."""
+    data = np.frombuffer(source.data, dtype=np.uint8)
+    starts = np.concatenate(([0], np.flatnonzero(data == ord("\n")) + 1))
+    cells = np.minimum(starts[rows][:, None] + np.arange(6, 11), len(data) - 1)
+    return np.char.strip(np.ascontiguousarray(data[cells]).view("S5")[:, 0])
+
+
+def _pairs(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Serial numbers of bonded atoms, each pair once."""
     known = set()
-    for line in lines:
-        if line.startswith(b"CONECT"):
-            one, *others = (line[k : k + 5].strip() for k in range(6, min(len(line), 31), 5))
-            for two in others:
-                pair = frozenset((one, two))
-                if len(pair) == 2 and b"" not in pair and pair not in known:
-                    known.add(pair)
-                    yield one, two
+    for record in _RECORD.findall(data):
+        one, *bonded = (record[k : k + 5].strip() for k in range(0, len(record), 5))
+        for two in bonded:
+            pair = (min(one, two), max(one, two))
+            if one != two and b"" not in pair and pair not in known:
+                known.add(pair)
+                yield pair

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import gemmi
 
-from protein_enn.io.errors import StructureError
+from protein_enn.io.errors import FormatError, StructureError
 from protein_enn.io.formats.budget import Budget
 from protein_enn.io.formats.document import Header
 from protein_enn.io.formats.operators import MOST_OPERATORS, count_operators, expand
@@ -146,7 +146,10 @@ def _partner(row: Row, i: int, ids: str) -> gemmi.AtomAddress:
 
 def _rows(block: gemmi.cif.Block, category: str, file: str, budget: Budget) -> Iterator[Row]:
     """Rows of a category by item in lower case, nulls as ""."""
-    table = block.find_mmcif_category(category)
+    try:
+        table = block.find_mmcif_category(category)
+    except RuntimeError as error:  # a loop with tags of two categories
+        raise FormatError(f"{file}: {error}; correct the loop") from error
     budget.check_rows(len(table), category, file)
     columns = {tag[len(category) :].lower(): i for i, tag in enumerate(table.tags)}
     columns = {item: i for item, i in columns.items() if item in ITEMS[category]}
