@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import torch
+import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
-from torch import Tensor
+from scipy.spatial.distance import cdist
 
-FEW = 20_000
+FEW = 50_000
 """Pairs in all, for which trees would take longer."""
 MOST = 100
 """Pairs a point, on average: no more atoms have room within the reach of a bond."""
 
 
 def near_pairs(
-    ones: Float[Tensor, "a 3"], twos: Float[Tensor, "b 3"], distance: float
-) -> tuple[Int[Tensor, "p"], Int[Tensor, "p"], Float[Tensor, "p"]]:
+    ones: Float[np.ndarray, "a 3"], twos: Float[np.ndarray, "b 3"], distance: float
+) -> tuple[Int[np.ndarray, "p"], Int[np.ndarray, "p"], Float[np.ndarray, "p"]]:
     """Pairs of a point of each list within a distance; none where there are more than atoms can have.
 
     Parameters
@@ -32,19 +32,19 @@ def near_pairs(
 
     Examples
     --------
-    >>> near_pairs(torch.zeros(1, 3), torch.tensor([[0.0, 0.0, 1.5], [0.0, 0.0, 9.0]]), 2.0)[1].tolist()
+    >>> near_pairs(np.zeros((1, 3)), np.array([[0.0, 0.0, 1.5], [0.0, 0.0, 9.0]]), 2.0)[1].tolist()
     [0]
     """
-    none = torch.zeros(0, dtype=torch.long)
+    none = np.zeros(0, dtype=np.int64)
     if not len(ones) or not len(twos):
-        return none, none, torch.zeros(0, dtype=torch.double)
+        return none, none, np.zeros(0)
+    ones, twos = ones.astype(np.float64), twos.astype(np.float64)
     if len(ones) * len(twos) < FEW:
-        lengths = torch.cdist(ones.double(), twos.double(), compute_mode="donot_use_mm_for_euclid_dist")
-        first, second = (lengths <= distance).nonzero(as_tuple=True)
+        lengths = cdist(ones, twos)
+        first, second = np.nonzero(lengths <= distance)
         return first, second, lengths[first, second]
-    trees = [cKDTree(points.double().numpy()) for points in (ones, twos)]
+    trees = [cKDTree(points) for points in (ones, twos)]
     if trees[0].count_neighbors(trees[1], distance) > MOST * (len(ones) + len(twos)):
-        return none, none, torch.zeros(0, dtype=torch.double)
+        return none, none, np.zeros(0)
     near = trees[0].sparse_distance_matrix(trees[1], distance, output_type="ndarray")
-    first, second, lengths = (torch.as_tensor(near[name].copy()) for name in ("i", "j", "v"))
-    return first, second, lengths
+    return near["i"], near["j"], near["v"]

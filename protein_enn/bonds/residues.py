@@ -112,8 +112,8 @@ def residue_bonds(structure: Structure) -> ResidueBonds:
 def _sulfur_pairs(structure: Structure) -> Int[Tensor, "s 2"]:
     """Cysteines whose SG are near each other, the first residue first."""
     rows = ((structure.residues == chemistry.RESIDUE_INDEX["CYS"]) & structure.present[:, SG]).nonzero()[:, 0]
-    at = structure.positions[rows, SG]
-    first, second, lengths = near_pairs(at, at, DISULFIDE)
+    at = structure.positions[rows, SG].cpu().numpy()
+    first, second, lengths = (torch.as_tensor(part.copy()) for part in near_pairs(at, at, DISULFIDE))
     once = (first < second) & (lengths < DISULFIDE)
     pairs = torch.stack([rows[first[once]], rows[second[once]]], 1)
     return pairs[(pairs[:, 0] * len(structure) + pairs[:, 1]).argsort()]

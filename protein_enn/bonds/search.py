@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -15,7 +16,6 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.bonds.atoms import COVALENT_RADII
 from protein_enn.bonds.near import near_pairs
-from protein_enn.bonds.residues import adjacent_residues
 from protein_enn.chemistry import ATOM_INDEX, C, N, O
 from protein_enn.structure import KINDS, LINKS, Links, Structure
 
@@ -38,6 +38,9 @@ _LEAVING = {"ASP CG": ("OD1", "OD2"), "ASN CG": ("OD1", "ND2"), "GLU CD": ("OE1"
 """Carbons of acids and amides, and their atoms: one of them is gone where the carbon has a link."""
 _FARTHEST = 3.2
 """Å; no link is longer."""
+WIDTH = len(chemistry.ATOMS)
+Row = tuple[int, int, int, int, int]
+"""Kind, residues and atoms of a link, as in `Links`."""
 
 
 def links_by_distance(structure: Structure) -> Links:
@@ -54,74 +57,84 @@ def links_by_distance(structure: Structure) -> Links:
     Links
         Of the kinds "peptide", "covalent", "disulfide" and "metal".
     """
-    atoms = _open_atoms(structure).nonzero()  # residue, slot
-    return _joined([_within(structure, atoms), _to_hetero(structure, atoms)])
+    residues, present, x = (part.numpy() for part in (structure.residues, structure.present, structure.positions))
+    atoms = np.flatnonzero(_open_atoms(residues, present, x, structure.chains.numpy()))  # residue * 37 + slot
+    found = [*_within(structure, atoms, present, x), *_to_hetero(structure, atoms, x)]
+    rows = torch.tensor(found, dtype=torch.long).reshape(-1, 5)
+    return Links(rows[:, 0].clone(), rows[:, 1:3].clone(), rows[:, 3:].clone())
 
 
-def _open_atoms(structure: Structure) -> Bool[Tensor, "n 37"]:
+def _open_atoms(
+    residues: Int[np.ndarray, "n"],
+    present: Bool[np.ndarray, "n 37"],
+    x: Float[np.ndarray, "n 37 3"],
+    chains: np.ndarray,
+) -> Bool[np.ndarray, "n 37"]:
     """Atoms that can have a bond more: ends of chains, N, O and S of side chains, carbons that lack an atom; O of the
     backbone, for metals."""
-    table, leaving = _open_slots()
-    result = table.index_select(0, structure.residues)
-    before, after = adjacent_residues(structure)
-    result[:, N] &= before < 0
-    result[:, C] &= (after < 0) & ~structure.present[:, chemistry.OXT]
-    for kind, (carbon, others) in leaving.items():
-        rows = (structure.residues == kind).nonzero()[:, 0]
-        result[rows, carbon] = ~structure.present[rows][:, others].all(1)
-    return result.logical_and_(structure.present)
+    table, carbons, leaving = _open_slots()
+    result = table[residues] & present
+    gap = x[1:, N] - x[:-1, C]
+    bonded = present[1:, N] & present[:-1, C] & (chains[1:] == chains[:-1])
+    bonded &= np.einsum("ni,ni->n", gap, gap) < chemistry.PEPTIDE_BREAK**2
+    result[1:, N] &= ~bonded
+    result[:-1, C] &= ~bonded
+    result[:, C] &= ~present[:, chemistry.OXT]
+    rows = np.flatnonzero(carbons[residues] >= 0)
+    kinds = residues[rows]
+    result[rows, carbons[kinds]] &= ~present[rows[:, None], leaving[kinds]].all(1)
+    return result
 
 
-def _within(structure: Structure, atoms: Int[Tensor, "a 2"]) -> Links:
+def _within(
+    structure: Structure, atoms: Int[np.ndarray, "a"], present: Bool[np.ndarray, "n 37"], x: Float[np.ndarray, "n 37 3"]
+) -> list[Row]:
     """Between protein residues: C to N (peptide bonds and lactams), S to C, and esters."""
-    sulfur = (structure.residues == chemistry.RESIDUE_INDEX["CYS"]) & structure.present[:, ATOM_INDEX["SG"]]
-    slots = atoms[:, 1]
-    is_carbon = torch.tensor([element == "C" for element in _ELEMENT])[slots]
-    carbons, hetero = atoms[is_carbon], atoms[~is_carbon & (slots != O)]
-    found = _pairs(structure, carbons, hetero, NATURAL)
-    sulfurs = torch.stack([sulfur.nonzero()[:, 0], torch.full((int(sulfur.sum()),), ATOM_INDEX["SG"])], 1)
-    side_chain = torch.tensor([e == "C" and i > chemistry.CA for i, e in enumerate(_ELEMENT)])
-    side_chain[C] = False
-    found += _pairs(structure, (structure.present & side_chain).nonzero(), sulfurs, NATURAL - 0.1)
+    slots = atoms % WIDTH
+    is_carbon, side_chain_carbon = _carbons()
+    carbon = is_carbon[slots]
+    found = _pairs(x, atoms[carbon], atoms[~carbon & (slots != O)], NATURAL)
+    sulfurs = atoms[slots == ATOM_INDEX["SG"]]
+    if len(sulfurs):
+        found += _pairs(x, np.flatnonzero(present & side_chain_carbon), sulfurs, NATURAL - 0.1)
     rows = []
     for one, two in found:
         sound = one[0] != two[0] and all(_has_natural_bonds(structure, residue) for residue, _ in (one, two))
         if sound and _natural_angles(structure, one, two) and _natural_angles(structure, two, one):
             kind = "peptide" if (one[1], two[1]) == (C, N) else "covalent"
             rows.append((LINKS.index(kind), one[0], two[0], one[1], two[1]))
-    return _links(rows)
+    return rows
 
 
 def _pairs(
-    structure: Structure, ones: Int[Tensor, "a 2"], twos: Int[Tensor, "b 2"], tolerance: float
+    x: Float[np.ndarray, "n 37 3"], ones: Int[np.ndarray, "a"], twos: Int[np.ndarray, "b"], tolerance: float
 ) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Pairs of protein atoms, one of each list, at the distance of a bond."""
-    radius = _radii()
-    points = [structure.positions[rows[:, 0], rows[:, 1]] for rows in (ones, twos)]
-    i, j, length = near_pairs(points[0], points[1], 2 * float(radius.max()) + tolerance)
-    bond = (length - radius[ones[i, 1]] - radius[twos[j, 1]]).abs() < tolerance
-    pairs = zip(ones[i[bond]].tolist(), twos[j[bond]].tolist(), strict=True)
-    return [(tuple(one), tuple(two)) for one, two in pairs]
+    """Pairs of protein atoms, one of each list, at the distance of a bond: residue and slot of both."""
+    radius, points = _radii(), x.reshape(-1, 3)
+    i, j, length = near_pairs(points[ones], points[twos], 2 * float(radius.max()) + tolerance)
+    first, second = ones[i], twos[j]
+    bond = np.abs(length - radius[first % WIDTH] - radius[second % WIDTH]) < tolerance
+    ends = zip(first[bond].tolist(), second[bond].tolist(), strict=True)
+    return [(divmod(one, WIDTH), divmod(two, WIDTH)) for one, two in ends]
 
 
-def _to_hetero(structure: Structure, atoms: Int[Tensor, "a 2"]) -> Links:
+def _to_hetero(structure: Structure, atoms: Int[np.ndarray, "a"], x: Float[np.ndarray, "n 37 3"]) -> list[Row]:
     """To ligands, glycans, nucleic acids, caps, atoms of modified residues, and metals."""
     hetero = structure.hetero
-    rows = (hetero.kinds != KINDS.index("water")).nonzero()[:, 0]
-    if not len(rows):
-        return Links.empty()
-    i, j, length = near_pairs(structure.positions[atoms[:, 0], atoms[:, 1]], hetero.positions[rows], _FARTHEST)
-    elements = [hetero.elements[k].upper() for k in rows.tolist()]
-    radius = torch.tensor([COVALENT_RADII.get(element, -9.0) for element in elements], dtype=torch.double)
-    metal = torch.tensor([element in METALS for element in elements])
-    apart = (length - radius[j] - _radii()[atoms[i, 1]]).abs()
-    within = apart < torch.where(metal[j], COORDINATED, NATURAL)
+    rows = np.flatnonzero(hetero.kinds.numpy() != KINDS.index("water"))
+    i, j, length = near_pairs(x.reshape(-1, 3)[atoms], hetero.positions.numpy()[rows], _FARTHEST)
+    if not len(i):
+        return []
+    elements = [hetero.elements[k].upper() for k in rows[j].tolist()]
+    apart = np.abs(length - [COVALENT_RADII.get(e, -9.0) for e in elements] - _radii()[atoms[i] % WIDTH])
+    within = apart < [COORDINATED if element in METALS else NATURAL for element in elements]
     found = []
-    for (residue, slot), k in zip(atoms[i[within]].tolist(), rows[j[within]].tolist(), strict=True):
+    for atom, k in zip(atoms[i[within]].tolist(), rows[j[within]].tolist(), strict=True):
+        residue, slot = divmod(atom, WIDTH)
         kind = _kind_to_hetero(structure, residue, slot, k)
         if kind is not None:
             found.append((LINKS.index(kind), residue, -1, slot, k))
-    return _links(found)
+    return found
 
 
 def _kind_to_hetero(structure: Structure, residue: int, slot: int, k: int) -> str | None:
@@ -172,32 +185,31 @@ def _natural_angles(structure: Structure, one: tuple[int, int], two: tuple[int, 
 
 
 @cache
-def _radii() -> Float[Tensor, "37"]:
+def _radii() -> Float[np.ndarray, "37"]:
     """Covalent radii by slot, Å."""
-    return torch.tensor([COVALENT_RADII[element] for element in _ELEMENT], dtype=torch.double)
+    return np.array([COVALENT_RADII[element] for element in _ELEMENT])
 
 
 @cache
-def _open_slots() -> tuple[Bool[Tensor, "types 37"], dict[int, tuple[int, list[int]]]]:
-    """Slots of each residue type that can have a link, and the carbons that can if they lack an atom."""
-    table = torch.zeros(len(chemistry.RESIDUES), len(chemistry.ATOMS), dtype=torch.bool)
+def _carbons() -> tuple[Bool[np.ndarray, "37"], Bool[np.ndarray, "37"]]:
+    """Which slots are carbons, and which are carbons of side chains."""
+    carbons = np.array([element == "C" for element in _ELEMENT])
+    return carbons, carbons & ~np.isin(np.arange(WIDTH), chemistry.BACKBONE)
+
+
+@cache
+def _open_slots() -> tuple[Bool[np.ndarray, "types 37"], Int[np.ndarray, "types"], Int[np.ndarray, "types 2"]]:
+    """Slots of each residue type that can have a link; the carbon that can if it lacks an atom, else -1; its atoms."""
+    types = len(chemistry.RESIDUES)
+    table = np.zeros((types, WIDTH), dtype=bool)
     for row, name in enumerate(chemistry.RESIDUES):
         for atom in chemistry.SIDE_CHAIN_ATOMS.get(name, ()):
             table[row, ATOM_INDEX[atom]] = chemistry.element(atom) in "NOS"
     table[:, [N, C, O, chemistry.OXT]] = True
-    leaving = {}
+    carbons, leaving = np.full(types, -1), np.zeros((types, 2), dtype=np.int64)
     for place, atoms in _LEAVING.items():
         name, carbon = place.split()
         row = chemistry.RESIDUE_INDEX[name]
         table[row, ATOM_INDEX[carbon]] = True
-        leaving[row] = ATOM_INDEX[carbon], [ATOM_INDEX[atom] for atom in atoms]
-    return table, leaving
-
-
-def _links(rows: list[tuple[int, int, int, int, int]]) -> Links:
-    values = torch.tensor(rows, dtype=torch.long).reshape(-1, 5)
-    return Links(values[:, 0].clone(), values[:, 1:3].clone(), values[:, 3:].clone())
-
-
-def _joined(parts: list[Links]) -> Links:
-    return Links(*(torch.cat([getattr(part, name) for part in parts]) for name in ("kinds", "residues", "atoms")))
+        carbons[row], leaving[row] = ATOM_INDEX[carbon], [ATOM_INDEX[atom] for atom in atoms]
+    return table, carbons, leaving

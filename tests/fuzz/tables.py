@@ -23,7 +23,7 @@ CIF_TOKEN = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 COORDINATES = re.compile(rb"(?!(?i:HETATM)\S*[a-z_])(?i:ATOM  |HETATM).{48}")
-"""An atom line of PDB that does not start in column 1: its atom must not be ignored silently."""
+"""A coordinate line of PDB: a longer first word is a name in a table of some program."""
 AXES = (b"_atom_site.cartn_x", b"_atom_site.cartn_y", b"_atom_site.cartn_z")
 
 

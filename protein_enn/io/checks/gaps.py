@@ -20,8 +20,8 @@ def find_gaps(structure: Structure) -> tuple[Gap, ...]:
     Where neither C-N nor CA-CA can be measured the distance is None.
     """
     distance, peptide, trace = _measure(structure)
-    apart = (structure.chains[1:] == structure.chains[:-1]) & ~bonded_to_next(structure)
-    rows = apart.nonzero()[:, 0]
+    one_chain = structure.chains[1:] == structure.chains[:-1]
+    rows = (one_chain & ~_are_near(distance, peptide, trace)).nonzero()[:, 0]
     measurable, distances = (peptide | trace)[rows].tolist(), distance[rows].tolist()
     return tuple(
         Gap(
@@ -40,9 +40,11 @@ def bonded_to_next(structure: Structure) -> Bool[Tensor, "m"]:
     Bonded means C-N within `chemistry.PEPTIDE_BREAK`; where C or N is missing, CA-CA within CA_BREAK. Where a CA is
     missing too, the residues count as not bonded.
     """
-    distance, peptide, trace = _measure(structure)
-    near = torch.where(peptide, distance <= chemistry.PEPTIDE_BREAK, trace & (distance <= CA_BREAK))
-    return near & (structure.chains[1:] == structure.chains[:-1])
+    return _are_near(*_measure(structure)) & (structure.chains[1:] == structure.chains[:-1])
+
+
+def _are_near(distance: Float[Tensor, "m"], peptide: Bool[Tensor, "m"], trace: Bool[Tensor, "m"]) -> Bool[Tensor, "m"]:
+    return torch.where(peptide, distance <= chemistry.PEPTIDE_BREAK, trace & (distance <= CA_BREAK))
 
 
 def _measure(structure: Structure) -> tuple[Float[Tensor, "m"], Bool[Tensor, "m"], Bool[Tensor, "m"]]:

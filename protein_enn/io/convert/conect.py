@@ -7,13 +7,11 @@ only if its serial numbers are each of one atom, and the atoms are of different 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protein_enn.structure import Structure
-from protein_enn.structure.structure import Source
 
 End = tuple[int, int]
 """An atom as `Links` names it: residue and slot, or -1 and the index of a hetero atom."""
@@ -33,38 +31,38 @@ def conect_bonds(structure: Structure) -> list[tuple[End, End]]:
         return []
     residue, slot = np.nonzero(source.rows.numpy() >= 0)
     rows = np.concatenate([source.rows.numpy()[residue, slot], source.hetero.numpy()])
-    serials, order = np.unique(_serials(source, rows), return_inverse=True)
-    atom = np.full(len(serials), -1)
-    atom[order] = np.arange(len(rows))
-    atom[np.bincount(order, minlength=len(serials)) > 1] = -1
-    place = dict(zip(serials.tolist(), atom.tolist(), strict=True))
-    found = []
-    for pair in _pairs(source.data):
-        one, two = (place.get(serial, -1) for serial in pair)
-        if min(one, two) < 0 or min(one, two) >= len(residue):
-            continue
-        ends = [(int(residue[k]), int(slot[k])) if k < len(residue) else (-1, k - len(residue)) for k in (one, two)]
-        owners = [structure.residue_id(i) if i >= 0 else structure.hetero.residue_ids[k] for i, k in ends]
-        if ends[0][0] != ends[1][0] and owners[0] != owners[1]:
-            found.append((ends[0], ends[1]))
-    return found
-
-
-def _serials(source: Source, rows: NDArray[np.int64]) -> NDArray:
-    """The serial numbers of the atoms in these lines, as written."""
     data = np.frombuffer(source.data, dtype=np.uint8)
     starts = np.concatenate(([0], np.flatnonzero(data == ord("\n")) + 1))
     cells = np.minimum(starts[rows][:, None] + np.arange(6, 11), len(data) - 1)
-    return np.char.strip(np.ascontiguousarray(data[cells]).view("S5")[:, 0])
+    serials, atoms, count = np.unique(_numbers(data[cells]), return_index=True, return_counts=True)
+    atoms[(count > 1) | (serials < 0)] = -1  # of several atoms, or no number
+    pairs = _pairs(source.data)
+    place = np.minimum(np.searchsorted(serials, pairs), len(serials) - 1)
+    ends = np.where(serials[place] == pairs, atoms[place], -1)
+    ends = ends[(ends.min(axis=1) >= 0) & (ends.min(axis=1) < len(residue))]
+    found = []
+    for one, two in ends.tolist():
+        first, second = (
+            (int(residue[k]), int(slot[k])) if k < len(residue) else (-1, k - len(residue)) for k in (one, two)
+        )
+        owners = [structure.residue_id(i) if i >= 0 else structure.hetero.residue_ids[k] for i, k in (first, second)]
+        if first[0] != second[0] and owners[0] != owners[1]:
+            found.append((first, second))
+    return found
 
 
-def _pairs(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Serial numbers of bonded atoms, each pair once."""
-    known = set()
-    for record in _RECORD.findall(data):
-        one, *bonded = (record[k : k + 5].strip() for k in range(0, len(record), 5))
-        for two in bonded:
-            pair = (min(one, two), max(one, two))
-            if one != two and b"" not in pair and pair not in known:
-                known.add(pair)
-                yield pair
+def _numbers(cells: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Numbers written in cells of five characters, blank to either side; -1 where there is none."""
+    digit, blank = (cells >= 48) & (cells <= 57), cells == 32
+    value = np.zeros(cells.shape[:-1], dtype=np.int64)
+    for k in range(cells.shape[-1]):
+        value = np.where(digit[..., k], 10 * value + cells[..., k] - 48, value)
+    return np.where((digit | blank).all(-1) & digit.any(-1), value, -1)
+
+
+def _pairs(data: bytes) -> NDArray[np.int64]:
+    """(p, 2) serial numbers of bonded atoms, each pair once."""
+    records = b"".join(record.ljust(25) for record in _RECORD.findall(data, data.index(b"\nCONECT")))
+    numbers = _numbers(np.frombuffer(records, dtype=np.uint8).reshape(-1, 5, 5))
+    pairs = np.stack([np.repeat(numbers[:, :1], 4, axis=1), numbers[:, 1:]], -1).reshape(-1, 2)
+    return np.unique(np.sort(pairs[(pairs >= 0).all(axis=1)], axis=1), axis=0)
