@@ -22,7 +22,7 @@ CIF_TOKEN = re.compile(
     rb"|(?P<bare>[^ \t\n]+)",
     re.DOTALL | re.MULTILINE,
 )
-COORDINATES = re.compile(rb"(?!(?i:HETATM)\S*[a-z_])(?i:ATOM  |HETATM).{48}")
+COORDINATES = re.compile(rb"(?i:ATOM  |HETATM).{48}")
 """A coordinate line of PDB: a longer first word is a name in a table of some program."""
 AXES = (b"_atom_site.cartn_x", b"_atom_site.cartn_y", b"_atom_site.cartn_z")
 

@@ -276,3 +276,11 @@ def test_serial_numbers_that_several_atoms_have_declare_nothing(peptide, atom, f
     declared = conect(data, (first, second))
     same = declared.replace(f"{serial(data, 'CA', 1):5d}".encode(), f"{first:5d}".encode(), 1)
     assert len(read(same).links) == 0
+
+
+@pytest.mark.parametrize("ends", [b"\r\n", b"\r"])
+def test_conect_in_a_file_with_other_line_ends(peptide, atom, file_of, read, ends):
+    base = joined(peptide("ACACA"), [sulfur(atom, 2, 0.0), sulfur(atom, 4, 3.0)])
+    data = file_of(base, "pdb")
+    declared = conect(data, tuple(serial(data, "SG", number) for number in (2, 4)))
+    assert len(read(declared.replace(b"\n", ends)).links) == 1

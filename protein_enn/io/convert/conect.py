@@ -11,6 +11,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
+from protein_enn.io.formats.table import FORMATS
 from protein_enn.structure import Structure
 
 End = tuple[int, int]
@@ -27,16 +28,17 @@ def conect_bonds(structure: Structure) -> list[tuple[End, End]]:
         With the rows of its atoms in its source, of whose file a row is a line.
     """
     source = structure.source
-    if source is None or source.format != "pdb" or b"\nCONECT" not in source.data:
+    if source is None or source.format != "pdb" or b"CONECT" not in source.data:
         return []
+    content = FORMATS["pdb"].content(source.data)  # with the line ends by which rows count
     residue, slot = np.nonzero(source.rows.numpy() >= 0)
     rows = np.concatenate([source.rows.numpy()[residue, slot], source.hetero.numpy()])
-    data = np.frombuffer(source.data, dtype=np.uint8)
+    data = np.frombuffer(content, dtype=np.uint8)
     starts = np.concatenate(([0], np.flatnonzero(data == ord("\n")) + 1))
     cells = np.minimum(starts[rows][:, None] + np.arange(6, 11), len(data) - 1)
     serials, atoms, count = np.unique(_numbers(data[cells]), return_index=True, return_counts=True)
     atoms[(count > 1) | (serials < 0)] = -1  # of several atoms, or no number
-    pairs = _pairs(source.data)
+    pairs = _pairs(content)
     place = np.minimum(np.searchsorted(serials, pairs), len(serials) - 1)
     ends = np.where(serials[place] == pairs, atoms[place], -1)
     ends = ends[(ends.min(axis=1) >= 0) & (ends.min(axis=1) < len(residue))]
@@ -62,7 +64,8 @@ def _numbers(cells: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 def _pairs(data: bytes) -> NDArray[np.int64]:
     """(p, 2) serial numbers of bonded atoms, each pair once."""
-    records = b"".join(record.ljust(25) for record in _RECORD.findall(data, data.index(b"\nCONECT")))
+    start = max(data.find(b"\nCONECT"), 0)  # they stand at the end of the file
+    records = b"".join(record.ljust(25) for record in _RECORD.findall(data, start))
     numbers = _numbers(np.frombuffer(records, dtype=np.uint8).reshape(-1, 5, 5))
     pairs = np.stack([np.repeat(numbers[:, :1], 4, axis=1), numbers[:, 1:]], -1).reshape(-1, 2)
     return np.unique(np.sort(pairs[(pairs >= 0).all(axis=1)], axis=1), axis=0)
