@@ -145,7 +145,7 @@ def _kind_to_hetero(structure: Structure, residue: int, slot: int, k: int) -> st
         return "metal" if own != "C" else None
     if hetero.kinds[k] == KINDS.index("ion") or slot == O or element == "O" == own:
         return None
-    alternatives = float(structure.occupancies[residue, slot] + hetero.occupancies[k]) <= 1.0
+    alternatives = structure.occupancies[residue, slot].item() + hetero.occupancies[k].item() <= 1.0
     if alternatives or hetero.residue_ids[k] == structure.residue_id(residue):
         return None
     natural = _natural_angles(structure, (residue, slot), hetero.positions[k])

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
@@ -38,10 +37,10 @@ Bond = tuple[End, End]
 
 def disulfides(structure: Structure, bridged: set[int]) -> Iterator[Bond]:
     """Bridges by distance, nearest first, each sulfur in one only."""
-    rows = np.flatnonzero((structure.present[:, SG] & (structure.residues == CYS)).numpy())
-    points = structure.positions[torch.from_numpy(rows), SG].double().numpy()
+    rows = np.flatnonzero(structure.present.numpy()[:, SG] & (structure.residues.numpy() == CYS))
     if len(rows) < 2:
         return
+    points = structure.positions.numpy()[rows, SG].astype(np.float64)
     distance, pairs = _near_pairs(points)
     used = set(bridged)
     for k in np.lexsort((pairs[:, 1], pairs[:, 0], distance)).tolist():
@@ -69,11 +68,12 @@ def closures(structure: Structure) -> Iterator[Bond]:
     """C of the last to N of the first residue of a cyclic chain."""
     if not len(structure):
         return
-    starts = torch.cat([torch.tensor([0]), 1 + structure.chains.diff().nonzero()[:, 0]])
-    ends = torch.cat([starts[1:], torch.tensor([len(structure)])]) - 1
+    chains, present, x = structure.chains.numpy(), structure.present.numpy(), structure.positions.numpy()
+    starts = np.concatenate(([0], 1 + np.flatnonzero(np.diff(chains))))
+    ends = np.concatenate((starts[1:], [len(structure)])) - 1
     c, n = chemistry.C, chemistry.N
-    distance = (structure.positions[ends, c] - structure.positions[starts, n]).norm(dim=-1)
-    closable = structure.present[ends, c] & structure.present[starts, n] & (ends - starts + 1 >= SMALLEST_RING)
+    distance = np.linalg.norm(x[ends, c].astype(np.float64) - x[starts, n], axis=-1)
+    closable = present[ends, c] & present[starts, n] & (ends - starts + 1 >= SMALLEST_RING)
     closed = closable & (distance < chemistry.PEPTIDE_BREAK)
     for first, last in zip(starts[closed].tolist(), ends[closed].tolist(), strict=True):
         yield End(last, c), End(first, n)
