@@ -27,7 +27,7 @@ class Sizes:
 
 
 class Surroundings:
-    """n residues of copies of 1BHL, e = n k edges (i, neighbor of i), turned by `rotation`.
+    """n residues of copies of 1BHL, e = n k edges (i, neighbor of i), rotated by `rotation`.
 
     Node and edge features are leaves that ask for gradients, as those of a layer in training do; geometry is given.
     """

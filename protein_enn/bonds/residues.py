@@ -47,7 +47,7 @@ class ResidueBonds:
 
 
 def peptide_bonds(structure: Structure) -> Int[Tensor, "b 2"]:
-    """Peptide bonds: along each chain, then those that links declare, such as the closure of a ring.
+    """Peptide bonds: along each chain, and those that links declare, such as the closure of a ring; each once.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def peptide_bonds(structure: Structure) -> Int[Tensor, "b 2"]:
     [[0, 1], [1, 2], [3, 4]]
     """
     along = peptide_bonded(structure.positions, structure.present, structure.chains).nonzero()[:, 0]
-    return torch.cat([torch.stack([along, along + 1], 1), closures(structure)])
+    return torch.unique(torch.cat([torch.stack([along, along + 1], 1), closures(structure)]), dim=0)
 
 
 def closures(structure: Structure) -> Int[Tensor, "r 2"]:
@@ -104,7 +104,8 @@ def residue_bonds(structure: Structure) -> ResidueBonds:
     sulfurs = _sulfur_pairs(structure)
     residues = torch.cat([links.residues[inside], sulfurs])
     atoms = torch.cat([links.atoms[inside], torch.full_like(sulfurs, SG)])
-    bonds = torch.unique(torch.cat([residues, atoms], 1), dim=0)
+    order = residues.argsort(dim=1)  # a part taken in another order has links from the later residue to the earlier
+    bonds = torch.unique(torch.cat([residues.gather(1, order), atoms.gather(1, order)], 1), dim=0)
     slots = torch.tensor([[C, N]]).expand(len(peptides), 2)
     return ResidueBonds(torch.cat([peptides, bonds[:, :2]]), torch.cat([slots, bonds[:, 2:]]))
 

@@ -68,7 +68,7 @@ def _open_atoms(
     residues: Int[np.ndarray, "n"],
     present: Bool[np.ndarray, "n 37"],
     x: Float[np.ndarray, "n 37 3"],
-    chains: np.ndarray,
+    chains: Int[np.ndarray, "n"],
 ) -> Bool[np.ndarray, "n 37"]:
     """Atoms that can have a bond more: ends of chains, N, O and S of side chains, carbons that lack an atom; O of the
     backbone, for metals."""

@@ -112,3 +112,11 @@ def test_residues_with_a_link_to_a_ligand_are_bound(pair):
     links = Links(torch.tensor([LINKS.index("covalent")]), torch.tensor([[1, -1]]), torch.tensor([[SLOT["SG"], 0]]))
     assert bound_to_hetero(replace(pair, links=links)).tolist() == [False, True]
     assert not bound_to_hetero(linked(pair, "disulfide", (0, "SG"), (1, "SG"))).any()
+
+
+def test_the_order_of_residues_makes_no_second_bond(pair):
+    """A link and a pair found by distance are one bond, also after the residues were taken the other way round."""
+    declared = linked(pair, "disulfide", (0, "SG"), (1, "SG"))
+    assert len(residue_bonds(declared.take(torch.tensor([1, 0])))) == 1
+    ring = linked(random_structure((6,)), "peptide", (2, "C"), (3, "N"))
+    assert peptide_bonds(ring).tolist() == [[i, i + 1] for i in range(5)]

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from protein_enn import chemistry
+from protein_enn.bonds import residues
 from protein_enn.io.table.coincident import limit_coincident
 from protein_enn.structure import Structure
 
-DISULFIDE = (1.5, 2.5)
+DISULFIDE = (1.5, residues.DISULFIDE)
 """Å between two SG that count as bonded without a record; nearer ones are two copies of one atom."""
 SMALLEST_RING = 3
 """Residues of the shortest cyclic chain."""
