@@ -18,8 +18,12 @@ from protein_enn.chemistry import CA, CB, C, N, O
 from protein_enn.metrics import stereochemistry
 from protein_enn.metrics.clashes import clashes
 from protein_enn.predictor import Predictor
+from protein_enn.refinement.acceptance import Acceptance
 from protein_enn.refinement.idealize.projection import project
-from protein_enn.structure import LINKS, Links, Structure
+from protein_enn.refinement.options import RefineOptions
+from protein_enn.refinement.preparation import prepare
+from protein_enn.refinement.side_chains.rebuild import rebuild
+from protein_enn.structure import KINDS, LINKS, HeteroAtoms, Links, Structure
 from protein_enn.testing import random_structure
 
 SLOT = chemistry.ATOM_INDEX
@@ -118,3 +122,44 @@ def test_links_of_real_files_are_kept(data_dir: Path, file: str, kind: str) -> N
 
 def _within(structure: Structure, i: int, distance: float) -> Tensor:
     return (structure.ca - structure.ca[i]).norm(dim=-1) < distance
+
+
+def test_a_bond_that_got_longer_is_an_outlier_and_one_that_was_too_long_is_none(ring: Structure) -> None:
+    acceptance = Acceptance(ring, torch.ones(len(ring), 37))
+    along = torch.nn.functional.normalize(ring.positions[0, N] - ring.positions[-1, C], dim=0)
+    for shift, broken in ((0.05, []), (0.3, [0, len(ring) - 1])):
+        positions = ring.positions.clone()
+        positions[0, N] += shift * along
+        found = acceptance._broken(ring.with_positions(positions))
+        assert found.nonzero()[:, 0].tolist() == broken
+    positions = ring.positions.clone()
+    positions[0, N] += 1.0 * along
+    torn = ring.with_positions(positions)
+    assert not Acceptance(torn, torch.ones(len(ring), 37))._broken(ring).any()
+
+
+def with_link(structure: Structure, residues: tuple[int, int], atoms: tuple[int, int]) -> Structure:
+    kind = torch.tensor([LINKS.index("covalent")])
+    return replace(structure, links=Links(kind, torch.tensor([residues]), torch.tensor([atoms])))
+
+
+def test_the_atom_that_a_link_replaces_is_not_rebuilt() -> None:
+    whole = pe.read_structure("examples/1bhl.pdb")
+    i, j = whole.sequence.index("D"), whole.sequence.index("K")
+    present = whole.present.clone()
+    present[i, SLOT["OD2"]] = False
+    lacking = replace(whole, present=present).with_positions(whole.positions)
+    assert i in rebuild(lacking)[1]
+    rebuilt, rows = rebuild(with_link(lacking, (i, j), (SLOT["CG"], SLOT["NZ"])))
+    assert i not in rows and not rebuilt.present[i, SLOT["OD2"]]
+
+
+def test_a_residue_with_a_link_to_a_ligand_stays_however_far_that_is() -> None:
+    whole = pe.read_structure("examples/1bhl.pdb")
+    i, one = whole.sequence.index("N"), torch.ones(1)
+    far = whole.positions[i, CA][None] + 500.0
+    ligand = HeteroAtoms(far, ("C",), ("C1",), ("NAG",), ("Z:1",), torch.tensor([KINDS.index("ligand")]), one, one)
+    alone = replace(whole, hetero=ligand, links=Links.empty())
+    bound = with_link(alone, (i, -1), (SLOT["ND2"], 0))
+    held = [prepare(structure, RefineOptions(), 2.6).mobility.held[i] for structure in (alone, bound)]
+    assert held == ["", "bound to a ligand, ion or nucleic acid"]
