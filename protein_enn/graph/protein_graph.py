@@ -45,6 +45,9 @@ class ProteinGraph(GeometricGraph):
     language: Float[Tensor, "n l"]
     condition: Int[Tensor, "n"]
 
+    # Only for packing, with `residues`: 1 for L-amino acids, -1 for D-amino acids.
+    handedness: Float[Tensor, "n"]
+
     # Only in refinement, which rebuilds the graph after each step: all atoms, which of them are present, their
     # residues, peptide bonds that close a ring (pairs of nodes), and all atoms of ligands, ions and nucleic acids.
     atom14: Float[Tensor, "n 14 3"]
@@ -59,6 +62,7 @@ class ProteinGraph(GeometricGraph):
         **GeometricGraph.transforms,
         "context_vectors": Transform.VECTOR,
         "language": Transform.SCALAR,
+        "handedness": Transform.PSEUDOSCALAR,
         "atom14": Transform.POSITION,
         "context_atoms": Transform.POSITION,
     }

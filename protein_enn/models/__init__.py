@@ -11,11 +11,13 @@ from protein_enn.models.design import DesignModel
 from protein_enn.models.displacement import DisplacementModel
 from protein_enn.models.mpnn.ligand import LigandMPNN
 from protein_enn.models.mpnn.network import MPNN
+from protein_enn.models.packing.model import PackingModel
 from protein_enn.models.refinement import RefinementModel
 
 MODELS: dict[str, type[Any]] = {
     "design": DesignModel,
     "displacement": DisplacementModel,
+    "packing": PackingModel,
     "refinement": RefinementModel,
 }
 """By task. Each has `Config`, `__init__(config)`, `forward`, and `graph(structure)` if it predicts on structures."""
