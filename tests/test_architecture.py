@@ -22,11 +22,12 @@ LAYERS = {
     **dict.fromkeys(("encoders", "data"), 5),
     "models": 6,
     "predictor": 7,
-    **dict.fromkeys(("scoring", "refinement"), 8),
-    "training": 9,
-    **dict.fromkeys(("report", "evaluation"), 10),
-    **dict.fromkeys(("cli", "__init__"), 11),
-    "testing": 12,  # a tool of tests and extensions: sees everything, and nothing in the package sees it
+    "packing": 8,
+    **dict.fromkeys(("scoring", "refinement"), 9),
+    "training": 10,
+    **dict.fromkeys(("report", "evaluation"), 11),
+    **dict.fromkeys(("cli", "__init__"), 12),
+    "testing": 13,  # a tool of tests and extensions: sees everything, and nothing in the package sees it
 }
 
 ALLOWED = {

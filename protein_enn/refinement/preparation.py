@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from protein_enn.bonds import bound_to_hetero
 from protein_enn.geometry.symmetry.operators import Operators
 from protein_enn.geometry.symmetry.symmetry import Symmetry
+from protein_enn.packing.rebuild import rebuild
 from protein_enn.refinement.idealize.contacts import touches_hetero
 from protein_enn.refinement.mobility import Mobility, mobility
 from protein_enn.refinement.options import RefineOptions
-from protein_enn.refinement.side_chains.rebuild import rebuild
 from protein_enn.refinement.symmetry.base import made_symmetric
 from protein_enn.refinement.symmetry.choice import symmetry_of
 from protein_enn.refinement.symmetry.copies import read_operators, with_copies

@@ -18,11 +18,11 @@ from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, usable
 from protein_enn.scoring.composition import COMPOSITION, composition
 from protein_enn.scoring.constraints import Constraints
-from protein_enn.scoring.new_sequence import with_sequence
 from protein_enn.scoring.result import Column, Provenance, Result, number
 from protein_enn.scoring.rewriting import rewrite
 from protein_enn.scoring.sampling import Draw, Problem, sample
 from protein_enn.structure import Structure
+from protein_enn.structure.new_sequence import with_sequence
 
 _STREAM = 7919
 """Between the seeds of the rewriting of one sample and the next: what is drawn does not depend on how many follow."""

@@ -17,12 +17,12 @@ from protein_enn.bonds import residue_bonds
 from protein_enn.chemistry import CA, CB, C, N, O
 from protein_enn.metrics import stereochemistry
 from protein_enn.metrics.clashes import clashes
+from protein_enn.packing.rebuild import rebuild
 from protein_enn.predictor import Predictor
 from protein_enn.refinement.acceptance import Acceptance
 from protein_enn.refinement.idealize.projection import project
 from protein_enn.refinement.options import RefineOptions
 from protein_enn.refinement.preparation import prepare
-from protein_enn.refinement.side_chains.rebuild import rebuild
 from protein_enn.structure import KINDS, LINKS, HeteroAtoms, Links, Structure
 from protein_enn.testing import random_structure
 

@@ -12,8 +12,8 @@ from protein_enn import chemistry
 from protein_enn.io import read_structure, write_structure
 from protein_enn.predictor import Predictor
 from protein_enn.scoring import design
-from protein_enn.scoring.new_sequence import beta_carbons, with_sequence
 from protein_enn.structure import KINDS, LINKS, HeteroAtoms, Links, Structure
+from protein_enn.structure.new_sequence import beta_carbons, with_sequence
 
 BACKBONE = list(chemistry.BACKBONE)
 

@@ -35,9 +35,7 @@ def has_half_period(residues: Int[Tensor, "*r"], angle: Int[Tensor, "*r"]) -> Bo
     return _half_periods().to(residues.device)[residues, angle]
 
 
-def log_density(
-    logits: Float[Tensor, "r b"], chi: Float[Tensor, "r"], half: Bool[Tensor, "r"]
-) -> Float[Tensor, "r"]:
+def log_density(logits: Float[Tensor, "r b"], chi: Float[Tensor, "r"], half: Bool[Tensor, "r"]) -> Float[Tensor, "r"]:
     """log p(chi), per radian.
 
     Parameters
@@ -71,7 +69,9 @@ def mode(logits: Float[Tensor, "r b"], half: Bool[Tensor, "r"]) -> Float[Tensor,
 def grid_density(logits: Float[Tensor, "r b"], half: Bool[Tensor, "r"]) -> Float[Tensor, "r 360"]:
     """The probability of each degree from -180 on. With a period of pi, of its first half; the second is zero."""
     density = logits.softmax(-1) @ _kernels(logits.device)
-    folded = torch.cat([density[:, : _GRID // 2] + density[:, _GRID // 2 :], torch.zeros_like(density[:, _GRID // 2 :])], 1)
+    folded = torch.cat(
+        [density[:, : _GRID // 2] + density[:, _GRID // 2 :], torch.zeros_like(density[:, _GRID // 2 :])], 1
+    )
     return torch.where(half[:, None], folded, density)
 
 

@@ -28,6 +28,14 @@ AHEAD = 1.0
 
 
 @dataclass(frozen=True, eq=False)
+class Placed:
+    """Atoms of n residues: backbones, and side chains which count where they are shown."""
+
+    atoms: Float[Tensor, "n 14 3"]  # Å; CB of every residue that has one
+    exists: Bool[Tensor, "n 14"]
+
+
+@dataclass(frozen=True, eq=False)
 class Backbones:
     """The backbones of n residues and what is around them."""
 
@@ -73,7 +81,11 @@ class Backbones:
         return self.present[:, :3].all(1)
 
     def atoms(self, rows: Int[Tensor, "r"], chi: Float[Tensor, "r 4"]) -> Float[Tensor, "r 14 3"]:
-        """Ideal side chains on the backbones of some residues, Å.
+        """`offsets` from the origin, Å."""
+        return self.ca[rows, None] + self.offsets(rows, chi)
+
+    def offsets(self, rows: Int[Tensor, "r"], chi: Float[Tensor, "r 4"]) -> Float[Tensor, "r 14 3"]:
+        """The atoms of some residues with ideal side chains, from CA, Å.
 
         Parameters
         ----------
@@ -86,10 +98,14 @@ class Backbones:
         mask = torch.arange(chemistry.ATOM14_WIDTH, device=local.device) < FIRST
         kinds = torch.where(self.whole[rows], self.residues[rows], chemistry.RESIDUE_INDEX["GLY"])
         built = complete_side_chains(local, mask.expand(len(rows), -1), kinds, chi.nan_to_num(0.0))
-        return self.ca[rows, None] + built @ self.frames[rows]
+        return built @ self.frames[rows]
+
+    def built(self, chi: Float[Tensor, "n 4"]) -> Placed:
+        """All residues with ideal side chains."""
+        return Placed(self.atoms(torch.arange(len(self.ca), device=chi.device), chi), self.exists())
 
     def exists(self) -> Bool[Tensor, "n 14"]:
-        """The atoms that residues have: those present in the backbone, and all of the side chain."""
+        """The atoms of whole residues: those present in the backbone, and all of the side chain."""
         side = atom14_slots(self.residues)[1] & self.whole[:, None]
         return torch.cat([self.present, side[:, FIRST:]], 1)
 
@@ -110,7 +126,7 @@ def surroundings(
     rows: Int[Tensor, "r"],
     angle: Int[Tensor, "r"],
     own: Float[Tensor, "r 14 3"],
-    placed: Float[Tensor, "n 14 3"],
+    placed: Placed,
     shown: Bool[Tensor, "r k"],
     count: int,
     own_relation: int,
@@ -126,7 +142,7 @@ def surroundings(
     own
         Its residue, built with the angles before this one.
     placed
-        Atoms of all residues, Å.
+        Atoms of all residues.
     shown
         Neighbors whose side chains are placed; of others only backbone and CB are taken.
     count
@@ -153,7 +169,7 @@ def surroundings(
 def _candidates(
     backbones: Backbones,
     rows: Int[Tensor, "r"],
-    placed: Float[Tensor, "n 14 3"],
+    placed: Placed,
     shown: Bool[Tensor, "r k"],
     own_relation: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -163,12 +179,12 @@ def _candidates(
     column = torch.arange(width, device=rows.device)
     own_atoms = (column < FIRST).expand(r, 1, width)
     theirs = backbones.neighbor_mask[rows][..., None] & (shown[..., None] | (column <= FIRST))
-    exists = backbones.exists()[near] & torch.cat([own_atoms, theirs], 1)
+    exists = placed.exists[near] & torch.cat([own_atoms, theirs], 1)
     relations = torch.cat([torch.full_like(rows, own_relation)[:, None], backbones.relations[rows]], 1)
     context = backbones.context_vectors[rows] + backbones.ca[rows, None]
     context_kinds = backbones.context_kinds[rows]
     n_context = context_kinds.shape[1]
-    positions = torch.cat([placed.index_select(0, near.flatten()).view(r, -1, 3), context], 1)
+    positions = torch.cat([placed.atoms.index_select(0, near.flatten()).view(r, near.shape[1] * width, 3), context], 1)
     names = atom14_slots(backbones.residues)[0]
     kinds = torch.cat([names[near].flatten(1), context_kinds + len(chemistry.ATOMS)], 1)
     owners = torch.cat([near.repeat_interleave(width, 1), rows[:, None].expand(-1, n_context)], 1)

@@ -27,7 +27,7 @@ from protein_enn.graph import ProteinGraph, protein_graph
 from protein_enn.graph.context import CONTEXT_KINDS, CONTEXT_RADIUS
 from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.models.packing.circle import CENTERS
-from protein_enn.models.packing.geometry import ATOM_KINDS, Backbones, Surroundings, surroundings
+from protein_enn.models.packing.geometry import ATOM_KINDS, Backbones, Placed, Surroundings, surroundings
 from protein_enn.nn.edge_messages import gaussians, supported
 from protein_enn.nn.radial import GaussianBasis, smooth_cutoff
 from protein_enn.settings import Settings
@@ -126,7 +126,7 @@ class PackingModel(nn.Module):
         rows: Int[Tensor, "r"],
         angle: Int[Tensor, "r"],
         chi: Float[Tensor, "r 4"],
-        placed: Float[Tensor, "n 14 3"],
+        placed: Placed,
         shown: Bool[Tensor, "r k"],
     ) -> Float[Tensor, "r b"]:
         """Logits of the kernels of `circle` for chi angles.
@@ -140,7 +140,7 @@ class PackingModel(nn.Module):
         chi
             Radians, of the L-amino acid. Those before `angle` count, the others do not.
         placed
-            Atoms of all residues (`Backbones.atoms`), Å.
+            Atoms of all residues.
         shown
             Neighbors whose side chains count.
         """
@@ -159,10 +159,10 @@ class PackingModel(nn.Module):
 
     def _messages(self, encoding: Encoding, around: Surroundings, query: Tensor) -> Float[Tensor, "r m"]:
         """The sum of messages from the atoms around each axis, weighed by a smooth cutoff."""
-        r, m = around.kinds.shape
         features = self._distances(around.local)
         source = embedding(around.kinds, self.kinds.weight) + embedding(around.relations, self.relations.weight)
-        source = source + encoding.keys.index_select(0, around.owners.flatten()).view(r, m, -1) + query[:, None]
+        keys = encoding.keys.index_select(0, around.owners.flatten()).view(*around.owners.shape, query.shape[1])
+        source = source + keys + query[:, None]
         messages = silu(self.deeper(silu(source + self.distances(features))))
         weight = smooth_cutoff(around.distance.nan_to_num(posinf=2 * self.config.radius), self.config.radius)
         return ((weight / 8.0)[:, None].to(messages) @ messages).squeeze(1)
@@ -179,9 +179,7 @@ class PackingModel(nn.Module):
         return self.basis(distance).flatten(2)
 
 
-def with_sequence(
-    graph: ProteinGraph, residues: Int[Tensor, "n"], handedness: Float[Tensor, "n"]
-) -> ProteinGraph:
+def with_sequence(graph: ProteinGraph, residues: Int[Tensor, "n"], handedness: Float[Tensor, "n"]) -> ProteinGraph:
     """A graph without side chains, with the residue types and the handedness (1: L, -1: D) of its nodes.
 
     The ideal CB of a D-amino acid is on the other side of the plane of N, CA and C.
@@ -208,5 +206,7 @@ def _handedness(structure: Structure) -> Float[Tensor, "n"]:
 
 def _harmonics(chi: Float[Tensor, "r 4"], earlier: Bool[Tensor, "r 4"]) -> Float[Tensor, "r h"]:
     """sin and cos of multiples of the angles before, zero for the others."""
-    multiples = torch.where(earlier, chi, 0.0).nan_to_num(0.0)[..., None] * torch.arange(1, HARMONICS + 1, device=chi.device)
+    multiples = torch.where(earlier, chi, 0.0).nan_to_num(0.0)[..., None] * torch.arange(
+        1, HARMONICS + 1, device=chi.device
+    )
     return (torch.cat([multiples.sin(), multiples.cos()], -1) * earlier[..., None]).flatten(1)

@@ -36,7 +36,7 @@ class PackingTarget:
 
 
 class PackingTask(Task[Chain]):
-    """Predict the chi angles of each residue of a chain from backbone, sequence and a random part of the side chains."""
+    """Predict the chi angles of each residue from backbone, sequence and a random part of the other side chains."""
 
     Model = PackingModel
 
@@ -54,7 +54,10 @@ class PackingTask(Task[Chain]):
         self.config, self.model = config, model
 
     def example(self, chain: Chain, generator: torch.Generator, training: bool) -> tuple[ProteinGraph, PackingTarget]:
-        """The backbone and sequence of a chain, and its chi angles. Validation takes the chain alone with its context."""
+        """The backbone and sequence of a chain, and its chi angles.
+
+        Validation takes the chain alone, with its context.
+        """
         chances = (self.config.partners, self.config.context) if training else (0.0, float(self.config.context > 0))
         partners, context = torch.rand(2, generator=generator) < torch.tensor(chances)
         chain = chain.take(chain.own | partners).with_context(context.expand(len(chain.context)))
@@ -106,11 +109,10 @@ class PackingTask(Task[Chain]):
         `chi1_accuracy` is the fraction of chi1 whose most likely value is within 20 degrees.
         """
         encoding = model.encode(graph)
-        n = len(target.chi)
-        rank = torch.rand(n, generator=generator).to(target.chi)
+        rank = torch.rand(len(target.chi), generator=generator).to(target.chi)
         shown = order_visibility(graph, rank) & target.complete[graph.neighbors]
         with torch.no_grad():
-            placed = encoding.backbones.atoms(torch.arange(n, device=rank.device), target.shown)
+            placed = encoding.backbones.built(target.shown)
         rows, angle = target.loss_mask.nonzero(as_tuple=True)
         logits = model.logits(encoding, rows, angle, target.chi[rows], placed, shown[rows])
         half, chi = has_half_period(graph.residues[rows], angle), target.chi[rows, angle]

@@ -17,8 +17,8 @@ from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.geometry.rotations import random_rotation
 from protein_enn.io import read_structure, write_structure
 from protein_enn.metrics import stereochemistry
-from protein_enn.refinement.side_chains.packing import BRIDGE_ENERGY, Atoms, Pairs, contacts, lowest, repulsion
-from protein_enn.refinement.side_chains.rebuild import rebuild
+from protein_enn.packing.contacts import BRIDGE_ENERGY, Atoms, Pairs, contacts, lowest, repulsion
+from protein_enn.packing.rebuild import rebuild
 from protein_enn.structure import HeteroAtoms, Structure
 
 MODIFIED = [8, 73]

@@ -15,7 +15,7 @@ from protein_enn.geometry.atom14 import atom14_slots
 from protein_enn.geometry.side_chain_topology import topology
 from protein_enn.geometry.side_chains import complete_side_chains, known_chi
 from protein_enn.metrics.rotamers import rotamer_log_density, rotamers
-from protein_enn.refinement.side_chains.packing import OTHER_RADIUS, RADII, ROTAMER_WEIGHT, Atoms, choose
+from protein_enn.packing.contacts import OTHER_RADIUS, RADII, ROTAMER_WEIGHT, Atoms, choose
 from protein_enn.structure import KINDS, Structure
 
 MOST_ROTAMERS = 40
@@ -48,7 +48,7 @@ def chosen_side_chains(
     wanted: Bool[Tensor, "n 14"],
 ) -> Float[Tensor, "m 14 3"]:
     """The atoms of these rows, complete: the best rotamers, then the best small changes of these. `wanted` are new."""
-    around, near = _environment(structure), _bonds_from_ends()[structure.residues]
+    around, near = environment(structure), bonds_from_ends()[structure.residues]
     known = known_chi(x[rows], structure.residues[rows], mask[rows])
     candidates = _rotamers(structure.residues[rows], rows, known)
     chosen = torch.zeros(0)
@@ -59,7 +59,7 @@ def chosen_side_chains(
         built = complete_side_chains(x[candidates.rows], mask[candidates.rows], kinds, candidates.chi)
         energy = -ROTAMER_WEIGHT * rotamer_log_density(candidates.chi, kinds).nan_to_num(0.0)
         energy = energy + _BROKEN * _wrong_bonds(built, kinds, wanted[candidates.rows])
-        atoms = _candidate_atoms(built, candidates, kinds, wanted[candidates.rows])
+        atoms = candidate_atoms(built, candidates, kinds, wanted[candidates.rows])
         chosen = choose(atoms, around, energy, candidates.owner, near)
     return built[chosen]
 
@@ -106,7 +106,7 @@ def _wrong_bonds(
     return ((distance - lengths).abs() > BOND_ERROR).mul(new & (lengths > 0)).sum(-1).double()
 
 
-def _environment(structure: Structure) -> Atoms:
+def environment(structure: Structure) -> Atoms:
     """All atoms that are there; of the others not the waters, which give way."""
     row, slot = structure.present.nonzero(as_tuple=True)
     hetero = structure.hetero
@@ -124,7 +124,7 @@ def _environment(structure: Structure) -> Atoms:
     )
 
 
-def _candidate_atoms(
+def candidate_atoms(
     built: Float[Tensor, "c 14 3"], candidates: Candidates, kinds: Int[Tensor, "c"], added: Bool[Tensor, "c 14"]
 ) -> Atoms:
     which, column = added.nonzero(as_tuple=True)
@@ -152,7 +152,7 @@ def _bond_table() -> tuple[Int[Tensor, "21 14 2"], Float[Tensor, "21 14"]]:
 
 
 @cache
-def _bonds_from_ends() -> Int[Tensor, "21 37 2"]:
+def bonds_from_ends() -> Int[Tensor, "21 37 2"]:
     """(21, 37, 2): bonds to each atom of a residue from its N and from its C."""
     count = [[[_FAR] * 2 for _ in chemistry.ATOMS] for _ in chemistry.RESIDUES]
     for row, name in enumerate(chemistry.RESIDUES):

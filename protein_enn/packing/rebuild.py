@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Protocol
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
@@ -23,7 +24,7 @@ from protein_enn.bonds import adjacent_residues, linked_side_chains
 from protein_enn.chemistry import CA, OXT, C, N, O
 from protein_enn.geometry.atom14 import atom14_slots, from_atom14, to_atom14
 from protein_enn.geometry.side_chain_topology import FIRST
-from protein_enn.refinement.side_chains.rotamer_choice import chosen_side_chains
+from protein_enn.packing.rotamer_search import chosen_side_chains
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import EXAMPLES, Audit, Finding
 
@@ -31,7 +32,21 @@ _O_BOND, _O_ANGLE = 1.229, math.radians(122.7)
 """C=O and O-C-N: Engh & Huber (2001)."""
 
 
-def rebuild(structure: Structure) -> tuple[Structure, list[int]]:
+class Chooser(Protocol):
+    """Chooses the side chains of incomplete residues."""
+
+    def __call__(
+        self,
+        structure: Structure,
+        x: Float[Tensor, "n 14 3"],
+        mask: Bool[Tensor, "n 14"],
+        rows: Int[Tensor, "m"],
+        wanted: Bool[Tensor, "n 14"],
+    ) -> Float[Tensor, "m 14 3"]:
+        """The atoms of these rows, complete; `wanted` are new, atoms of the mask do not move."""
+
+
+def rebuild(structure: Structure, choose: Chooser = chosen_side_chains) -> tuple[Structure, list[int]]:
     """The structure with missing side-chain atoms and O added, and the rows of the residues that got any.
 
     The audit says which these are ("atoms-rebuilt"), and which residues were left as they are and why
@@ -48,7 +63,7 @@ def rebuild(structure: Structure) -> tuple[Structure, list[int]]:
     for i in (atom14_slots(oxygen.residues)[1] & ~mask & ~wanted)[:, :FIRST].any(1).nonzero()[:, 0].tolist():
         left.setdefault(i, "no O, and nothing says where the peptide plane lies")
     if len(rows):
-        x[rows] = chosen_side_chains(oxygen, x, mask, rows, wanted)
+        x[rows] = choose(oxygen, x, mask, rows, wanted)
     added = torch.zeros_like(oxygen.present)
     row, column = wanted.nonzero(as_tuple=True)
     added[row, atom14_slots(oxygen.residues)[0][row, column]] = True

@@ -1,0 +1,170 @@
+"""The side chains of a structure while they are packed: which are placed, and what the model says of the others."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.geometry.atom14 import exchange_equivalent
+from protein_enn.geometry.side_chain_topology import FIRST
+from protein_enn.models.packing.circle import grid_density, has_half_period, log_density, mode, sample
+from protein_enn.models.packing.geometry import Placed
+from protein_enn.models.packing.model import ANGLES, Encoding, PackingModel
+from protein_enn.packing.order import rounds
+
+NEAR = 20
+"""Degrees: the probability of an angle is that of values this near to it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Conditional:
+    """What the model says of residues' angles, each given the earlier angles and the side chains that are shown."""
+
+    probability: Float[Tensor, "r"]  # of all angles within NEAR of the ones that they have
+    entropy: Float[Tensor, "r"]  # nats, of all angles, on a grid of one degree
+    log_density: Float[Tensor, "r"]  # of the angles that they have, per radian of each
+
+
+class SideChains:
+    """n side chains, some placed and kept, others to be packed.
+
+    Parameters
+    ----------
+    model, encoding
+        The packing model, and the backbones that it has encoded.
+    placed
+        Atoms of the side chains that are kept.
+    done
+        Residues whose side chains are kept and shown.
+    given
+        Radians, of the L-amino acid: angles that packing leaves as they are; nan for the others.
+    """
+
+    def __init__(
+        self,
+        model: PackingModel,
+        encoding: Encoding,
+        placed: Placed,
+        done: Bool[Tensor, "n"],
+        given: Float[Tensor, "n 4"],
+    ) -> None:
+        self.model, self.encoding, self.backbones = model, encoding, encoding.backbones
+        self.kept, self.done, self.given = done, done.clone(), given
+        built = self.backbones.built(given)
+        atoms = torch.where(done[:, None, None], placed.atoms, built.atoms)
+        self.placed = Placed(atoms, torch.where(done[:, None], placed.exists, built.exists))
+        self.chi = given.nan_to_num(0.0)
+        counts = torch.tensor([len(chemistry.CHI_ATOMS.get(name, ())) for name in chemistry.RESIDUES])
+        self.angles = counts[self.backbones.residues]
+        self.rows = (~done & self.backbones.whole & (self.angles > 0)).nonzero()[:, 0]
+
+    def pack(self, temperature: float, generator: torch.Generator, sweeps: int) -> Float[Tensor, ""]:
+        """Places all side chains, the most certain first, and each again `sweeps` times. Returns their log-density."""
+        with torch.no_grad():
+            priority = torch.full((len(self.chi),), -torch.inf)
+            priority[self.rows] = -self.conditional(self.rows, first_only=True).entropy
+            order = rounds(self.rows, self.backbones.neighbors, self.backbones.neighbor_mask, priority)
+            without_angles = ~self.kept & self.backbones.whole & (self.angles == 0)
+            self.done = self.kept | without_angles
+            total = torch.zeros(())
+            for rows in order:
+                total = total + self.place(rows, temperature, generator).sum()
+                self.done[rows] = True
+            for _ in range(sweeps):
+                for rows in order:
+                    self.place(rows, temperature, generator)
+            return total
+
+    def place(self, rows: Int[Tensor, "r"], temperature: float, generator: torch.Generator) -> Float[Tensor, "r"]:
+        """Gives residues the angles of `draw`. Returns their log-densities."""
+        chi, density = self.draw(rows, temperature, generator)
+        self.set(rows, chi)
+        return density
+
+    def draw(
+        self, rows: Int[Tensor, "r"], temperature: float, generator: torch.Generator
+    ) -> tuple[Float[Tensor, "r 4"], Float[Tensor, "r"]]:
+        """Angles of some residues (each once or several times), given what is shown, and their log-densities.
+
+        At temperature 0 the most likely ones, angle by angle. Angles that are given stay and have no density.
+        """
+        chi, density = self.chi[rows].clone(), torch.zeros(len(rows))
+        with torch.no_grad():
+            for angle in range(ANGLES):
+                some = self.angles[rows] > angle
+                if not some.any():
+                    break
+                logits, half = self._logits(rows[some], chi[some], angle)
+                drawn = sample(logits, temperature, generator) if temperature else mode(logits, half)
+                given = self.given[rows[some], angle]
+                chi[some, angle] = torch.where(given.isnan(), drawn, given)
+                density[some] += torch.where(given.isnan(), log_density(logits, drawn, half), 0.0)
+        return close_rings(chi, self.given[rows], self.backbones.residues[rows]), density
+
+    def set(self, rows: Int[Tensor, "r"], chi: Float[Tensor, "r 4"]) -> None:
+        """Gives some residues these angles, radians."""
+        self.chi[rows] = chi
+        self.placed.atoms[rows] = self.backbones.atoms(rows, chi)
+
+    def conditional(self, rows: Int[Tensor, "r"], first_only: bool = False) -> Conditional:
+        """What the model says of the angles of some residues, given those that are shown."""
+        probability, entropy, density = torch.ones(len(rows)), torch.zeros(len(rows)), torch.zeros(len(rows))
+        with torch.no_grad():
+            for angle in range(1 if first_only else ANGLES):
+                some = self.angles[rows] > angle
+                if not some.any():
+                    break
+                logits, half = self._logits(rows[some], self.chi[rows[some]], angle)
+                chi, grid = self.chi[rows[some], angle], grid_density(logits, half)
+                apart = torch.rad2deg(chi)[:, None] - (torch.arange(grid.shape[1]) - 180.0)
+                period = torch.where(half, 180.0, 360.0)[:, None]
+                near = (apart - period * torch.round(apart / period)).abs() <= NEAR
+                probability[some] *= (grid * near).sum(1)
+                entropy[some] += torch.special.entr(grid).sum(1)
+                density[some] = density[some] + log_density(logits, chi, half)
+        return Conditional(probability, entropy, density)
+
+    def expected_errors(self, rows: Int[Tensor, "r"], draws: int, generator: torch.Generator) -> Float[Tensor, "r"]:
+        """The mean RMSD (Å, beyond CB) between the side chains and draws of the model, each given all others."""
+        repeated = rows.repeat_interleave(draws)
+        chi, _ = self.draw(repeated, 1.0, generator)
+        drawn, own = self.backbones.atoms(repeated, chi), self.backbones.atoms(repeated, self.chi[repeated])
+        kinds = self.backbones.residues[repeated]
+        counted = self.backbones.exists()[repeated]
+        counted[:, : FIRST + 1] = False
+        exchanged, _ = exchange_equivalent(drawn, kinds)
+        squares = torch.stack([((x - own).square().sum(-1) * counted).sum(1) for x in (drawn, exchanged)]).amin(0)
+        return (squares / counted.sum(1).clamp_min(1)).sqrt().view(len(rows), draws).mean(1)
+
+    def density_of_chi1(self, row: Int[Tensor, ""], chi: Float[Tensor, "c"]) -> Float[Tensor, "c"]:
+        """Log-density of values of chi1 of one residue, given the side chains that are shown."""
+        logits, half = self._logits(row[None], self.chi[row[None]], 0)
+        return log_density(logits.expand(len(chi), -1), chi, half.expand(len(chi)))
+
+    def _logits(
+        self, rows: Int[Tensor, "r"], chi: Float[Tensor, "r 4"], angle: int
+    ) -> tuple[Float[Tensor, "r b"], Bool[Tensor, "r"]]:
+        """Logits of one angle of some residues, and whether it has a period of pi."""
+        shown = self.done[self.backbones.neighbors[rows]]
+        index = torch.full_like(rows, angle)
+        logits = self.model.logits(self.encoding, rows, index, chi, self.placed, shown)
+        return logits, has_half_period(self.backbones.residues[rows], index)
+
+
+def close_rings(
+    chi: Float[Tensor, "n 4"], given: Float[Tensor, "n 4"], residues: Int[Tensor, "n"]
+) -> Float[Tensor, "n 4"]:
+    """The angles with chi2 of prolines that closes their ring, radians, where none of their angles is given.
+
+    In a closed ring chi2 is about -1.3 chi1; chi1 beyond 35 degrees does not occur.
+    """
+    proline = given.isnan().all(1)
+    proline &= residues == chemistry.RESIDUE_INDEX["PRO"]
+    chi1 = chi[:, 0].clamp(-math.radians(35), math.radians(35))
+    closed = torch.stack([chi1, -1.3 * chi1, chi[:, 2], chi[:, 3]], 1)
+    return torch.where(proline[:, None], closed, chi)

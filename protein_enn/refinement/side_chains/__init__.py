@@ -1,1 +1,0 @@
-"""Side-chain atoms that a file lacks."""
