@@ -57,8 +57,8 @@ def _best(side_chains: SideChains, i: int, j: int) -> tuple[float, int, int, Ten
     length = torch.linalg.vector_norm(bond, dim=-1)
     angles = torch.stack(
         [
-            _angle(beta[0] - sulfurs[0][:, None], bond),
-            _angle(beta[1] - sulfurs[1][None], -bond),
+            _angle((beta[0] - sulfurs[0])[:, None].expand_as(bond), bond),
+            _angle((beta[1] - sulfurs[1])[None].expand_as(bond), -bond),
         ]
     )
     strain = ((length - BOND) / BOND_DEVIATION).square() + ((angles - ANGLE) / ANGLE_DEVIATION).square().sum(0)

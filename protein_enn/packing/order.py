@@ -1,4 +1,4 @@
-"""In which order residues are packed: rounds of residues that do not depend on each other."""
+"""In which order residues are packed."""
 
 from __future__ import annotations
 
@@ -47,3 +47,12 @@ def rounds(
     for i in rows.tolist():
         grouped[level[i]].append(i)
     return [torch.tensor(group) for group in grouped]
+
+
+def groups(rows: Int[Tensor, "m"], priority: Float[Tensor, "n"], count: int) -> list[Int[Tensor, "_"]]:
+    """The residues of `rows` in at most `count` groups of about one size, by falling priority.
+
+    Residues of one group do not see each other when they are placed first; the rounds would be many more.
+    """
+    order = rows[priority[rows].argsort(descending=True, stable=True)]
+    return [group for group in order.chunk(count) if len(group)]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -32,6 +32,7 @@ _O_BOND, _O_ANGLE = 1.229, math.radians(122.7)
 """C=O and O-C-N: Engh & Huber (2001)."""
 
 
+@runtime_checkable
 class Chooser(Protocol):
     """Chooses the side chains of incomplete residues."""
 
@@ -81,6 +82,7 @@ def _obstacles(structure: Structure) -> dict[int, str]:
     missing = (atom14_slots(structure.residues)[1] & ~to_atom14(
         structure.positions, structure.present, structure.residues)[1]).any(1)  # fmt: skip
     whole, linked = structure.has_backbone, linked_side_chains(structure)
+    linked &= structure.residues != chemistry.RESIDUE_INDEX["CYS"]  # whose only side-chain atom is that of the link
     for i in missing.nonzero()[:, 0].tolist():
         name = structure.residue_names[i]
         if int(structure.residues[i]) == chemistry.UNKNOWN:

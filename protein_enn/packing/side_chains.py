@@ -15,8 +15,10 @@ from protein_enn.geometry.side_chain_topology import FIRST
 from protein_enn.models.packing.circle import grid_density, has_half_period, log_density, mode, sample
 from protein_enn.models.packing.geometry import Placed
 from protein_enn.models.packing.model import ANGLES, Encoding, PackingModel
-from protein_enn.packing.order import rounds
+from protein_enn.packing.order import groups, rounds
 
+GROUPS = 8
+"""Groups of residues that are placed together, where the most likely side chains are looked for."""
 NEAR = 20
 """Degrees: the probability of an angle is that of values this near to it."""
 
@@ -68,7 +70,10 @@ class SideChains:
         with torch.no_grad():
             priority = torch.full((len(self.chi),), -torch.inf)
             priority[self.rows] = -self.conditional(self.rows, first_only=True).entropy
-            order = rounds(self.rows, self.backbones.neighbors, self.backbones.neighbor_mask, priority)
+            if temperature:  # draws of the joint distribution depend on every neighbor before
+                order = rounds(self.rows, self.backbones.neighbors, self.backbones.neighbor_mask, priority)
+            else:
+                order = groups(self.rows, priority, GROUPS)
             without_angles = ~self.kept & self.backbones.whole & (self.angles == 0)
             self.done = self.kept | without_angles
             total = torch.zeros(())

@@ -68,7 +68,7 @@ def mode(logits: Float[Tensor, "r b"], half: Bool[Tensor, "r"]) -> Float[Tensor,
 
 def grid_density(logits: Float[Tensor, "r b"], half: Bool[Tensor, "r"]) -> Float[Tensor, "r 360"]:
     """The probability of each degree from -180 on. With a period of pi, of its first half; the second is zero."""
-    density = logits.softmax(-1) @ _kernels(logits.device)
+    density = logits.softmax(-1) @ _kernels(logits.device).to(logits.dtype)
     folded = torch.cat(
         [density[:, : _GRID // 2] + density[:, _GRID // 2 :], torch.zeros_like(density[:, _GRID // 2 :])], 1
     )

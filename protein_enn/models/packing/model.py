@@ -146,7 +146,9 @@ class PackingModel(nn.Module):
         """
         earlier = torch.arange(ANGLES, device=angle.device) < angle[:, None]
         with torch.no_grad():
-            own = encoding.backbones.atoms(rows, torch.where(earlier, chi, 0.0))
+            # The axis of chi1 needs no atom beyond CB.
+            first = not bool(angle.any())
+            own = placed.atoms[rows] if first else encoding.backbones.atoms(rows, torch.where(earlier, chi, 0.0))
             count, relation = self.config.atoms, self.own_relation
             around = surroundings(encoding.backbones, rows, angle, own, placed, shown, count, relation)
         state = self.entry(encoding.nodes[rows])
@@ -196,12 +198,14 @@ def with_sequence(graph: ProteinGraph, residues: Int[Tensor, "n"], handedness: F
 
 
 def _handedness(structure: Structure) -> Float[Tensor, "n"]:
-    """1 for L-amino acids, -1 where CB is on the side of a D-amino acid; 1 without CB."""
+    """1 for L-amino acids, -1 where CB is on the side of a D-amino acid; without CB that of most in the chain."""
     x, present = structure.positions, structure.present
     n, ca, c, cb = (x[:, slot] for slot in (chemistry.N, chemistry.CA, chemistry.C, chemistry.CB))
-    side = (torch.linalg.cross(n - ca, c - ca) * (cb - ca)).sum(-1)
-    known = present[:, [chemistry.N, chemistry.CA, chemistry.C, chemistry.CB]].all(1)
-    return torch.where(known & (side < 0), -1.0, 1.0).to(x.dtype)
+    side = (torch.linalg.cross(n - ca, c - ca) * (cb - ca)).sum(-1).sign()
+    side = side * present[:, [chemistry.N, chemistry.CA, chemistry.C, chemistry.CB]].all(1)
+    of_chain = torch.zeros(len(structure.chain_ids), dtype=x.dtype).index_add(0, structure.chains, side.to(x.dtype))
+    side = torch.where(side == 0, of_chain[structure.chains], side)
+    return torch.where(side < 0, -1.0, 1.0).to(x.dtype)
 
 
 def _harmonics(chi: Float[Tensor, "r 4"], earlier: Bool[Tensor, "r 4"]) -> Float[Tensor, "r h"]:
