@@ -21,7 +21,7 @@ from protein_enn.packing.side_chains import Conditional, SideChains
 from protein_enn.predictor import Predictor
 from protein_enn.structure import Structure
 
-SWEEPS = 2
+SWEEPS = 1
 """How often each side chain is placed again when all others are there, at temperature 0."""
 ERROR_SAMPLES = 8
 """Draws for the predicted error of a residue."""

@@ -17,7 +17,7 @@ from protein_enn.models.packing.geometry import Placed
 from protein_enn.models.packing.model import ANGLES, Encoding, PackingModel
 from protein_enn.packing.order import groups, rounds
 
-GROUPS = 8
+GROUPS = 4
 """Groups of residues that are placed together, where the most likely side chains are looked for."""
 NEAR = 20
 """Degrees: the probability of an angle is that of values this near to it."""
