@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +18,8 @@ from protein_enn.packing.order import groups, rounds
 
 GROUPS = 4
 """Groups of residues that are placed together, where the most likely side chains are looked for."""
+PUCKER = (25.0, 34.0)
+"""Degrees: chi1 of prolines in which the ring is closed, on either side."""
 NEAR = 20
 """Degrees: the probability of an angle is that of values this near to it."""
 
@@ -166,10 +167,13 @@ def close_rings(
 ) -> Float[Tensor, "n 4"]:
     """The angles with chi2 of prolines that closes their ring, radians, where none of their angles is given.
 
-    In a closed ring chi2 is about -1.3 chi1; chi1 beyond 35 degrees does not occur.
+    Ideal bonds and angles close the ring at chi1 between 25 and 34 degrees, with chi2 = -(38 - (chi1 - 25)^2 / 20), and
+    at the opposite angles.
     """
     proline = given.isnan().all(1)
     proline &= residues == chemistry.RESIDUE_INDEX["PRO"]
-    chi1 = chi[:, 0].clamp(-math.radians(35), math.radians(35))
-    closed = torch.stack([chi1, -1.3 * chi1, chi[:, 2], chi[:, 3]], 1)
+    degrees = torch.rad2deg(chi[:, 0])
+    side, size = torch.where(degrees < 0, -1.0, 1.0), degrees.abs().clamp(*PUCKER)
+    first, second = side * size, -side * (38 - (size - PUCKER[0]).square() / 20)
+    closed = torch.cat([torch.deg2rad(torch.stack([first, second], 1)), chi[:, 2:]], 1)
     return torch.where(proline[:, None], closed, chi)

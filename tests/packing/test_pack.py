@@ -11,7 +11,9 @@ import torch
 
 from protein_enn import chemistry
 from protein_enn.chemistry import CB, OXT
+from protein_enn.geometry.atom14 import to_atom14
 from protein_enn.geometry.rotations import random_rotation
+from protein_enn.geometry.side_chains import build_side_chains
 from protein_enn.io import read_structure
 from protein_enn.metrics import stereochemistry
 from protein_enn.packing import pack
@@ -150,11 +152,17 @@ def test_rounds_equal_one_by_one_and_groups_hold_every_residue_once() -> None:
     assert sorted(torch.cat(groups(torch.arange(30), priority, 7)).tolist()) == list(range(30))
 
 
-def test_the_ring_of_proline_is_closed() -> None:
-    proline = torch.tensor([chemistry.RESIDUE_INDEX["PRO"], chemistry.RESIDUE_INDEX["GLN"]])
-    chi = torch.tensor([[0.4, 2.0, 0.0, 0.0], [0.4, 2.0, 0.0, 0.0]])
-    closed = close_rings(chi, torch.full((2, 4), torch.nan), proline)
-    assert math.isclose(float(closed[0, 1]), -0.52, abs_tol=1e-6) and torch.equal(closed[1], chi[1])
+def test_the_ring_of_proline_is_closed_wherever_chi1_was_drawn(native: Structure) -> None:
+    proline, glutamine = (chemistry.RESIDUE_INDEX[name] for name in ("PRO", "GLN"))
+    chi = torch.linspace(-3.0, 3.0, 24)[:, None].expand(24, 4)
+    kinds, free = torch.full((24,), proline), torch.full((24, 4), torch.nan)
+    row = native.sequence.index("P")
+    atom14, _ = to_atom14(native.positions[[row]], native.present[[row]], native.residues[[row]])
+    built = build_side_chains(atom14.expand(24, -1, -1), kinds, close_rings(chi, free, kinds))
+    n, cd = built[:, 0], built[:, chemistry.RESIDUE_ATOMS["PRO"].index("CD")]
+    assert ((n - cd).norm(dim=-1) - 1.473).abs().max() < 0.06
+    assert torch.equal(close_rings(chi, free, torch.full((24,), glutamine)), chi)
+    assert torch.equal(close_rings(chi, chi, kinds), chi)
 
 
 def test_cysteines_that_can_be_bonded_are(examples: Path) -> None:
