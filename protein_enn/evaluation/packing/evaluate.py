@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ def measure_packing(
     most_residues: int | None = None,
     count: int | None = None,
     idealize: bool = True,
+    timed: bool = True,
     progress: Progress | None = None,
 ) -> PackingEvaluation:
     """Packers on one or several sets of structures.
@@ -78,6 +79,8 @@ def measure_packing(
         Only so many cases of each set, spread evenly over what is left.
     idealize
         Also idealize what was packed, and measure again.
+    timed
+        Give seconds.
     progress
         Called with (cases done, cases in all, a line about the case just done).
 
@@ -104,7 +107,7 @@ def measure_packing(
             try:
                 start = start or prepare(case)
                 outcome = measure(name, start, packer, idealize=idealize)
-                outcomes.append(outcome)
+                outcomes.append(outcome if timed else replace(outcome, seconds=None))
                 line += _progress(outcome)
             except (ValueError, OSError) as error:
                 failures.append({"set": name, "name": case.name, "packer": packer.name, "failure": str(error)})

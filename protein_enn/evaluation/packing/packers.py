@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -59,6 +59,7 @@ class PackedSideChains:
     seconds: float | None = None
 
 
+@runtime_checkable
 class Packer(Protocol):
     """Puts side chains on a backbone."""
 
