@@ -21,7 +21,12 @@ from typing import Any
 import numpy as np
 import torch
 
-INPUTS, SECONDS = "inputs", "seconds.json"
+from protein_enn import chemistry
+from protein_enn.evaluation.packing.cases import packing_cases, stripped
+from protein_enn.evaluation.packing.packers import SECONDS
+from protein_enn.io import write_structure
+
+INPUTS = "inputs"
 STEPS, DRAWS = 3, 16  # of LigandMPNN's packer: the defaults of its run.py
 Pack = Callable[[Path, Path], None]
 """Reads a backbone, writes it with side chains."""
@@ -29,18 +34,22 @@ Pack = Callable[[Path, Path], None]
 
 def write_inputs(options: argparse.Namespace) -> None:
     """The backbones with their sequences, one PDB file for each case; ligands stay."""
-    from protein_enn.evaluation.packing.cases import packing_cases, stripped
-    from protein_enn.io import write_structure
-
     folder = options.output / INPUTS
     folder.mkdir(parents=True, exist_ok=True)
     for case in packing_cases(options.data, options.split, most_residues=options.most_residues, count=options.count):
-        structure = stripped(case.load()[0], case.name)
-        # Numbers without insertion codes, which FASPR cannot read; gaps in a chain stay gaps.
+        try:
+            structure = stripped(case.load()[0], case.name)
+        except (ValueError, OSError) as error:
+            print(f"{case.name}: {error}", file=sys.stderr)
+            continue
+        # Numbers without insertion codes, which FASPR cannot read; gaps in a chain stay gaps. Names that PDB can hold.
         plain = {"numbers": structure.label_numbers, "insertion_codes": ("",) * len(structure)}
+        names = tuple(name if len(name) <= 3 else "LIG" for name in structure.hetero.residue_names)
         letters = {name: "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[k] for k, name in enumerate(structure.chain_ids)}
         ids = tuple(letters[name] for name in structure.chain_ids)
-        write_structure(replace(structure, chain_ids=ids, label_chain_ids=ids, **plain), folder / f"{case.name}.pdb")
+        hetero = replace(structure.hetero, residue_names=names)
+        named = replace(structure, chain_ids=ids, label_chain_ids=ids, hetero=hetero, **plain)
+        write_structure(named, folder / f"{case.name}.pdb")
         print(case.name, len(structure), flush=True)
 
 
@@ -49,8 +58,9 @@ def faspr(options: argparse.Namespace) -> Pack:
     run = importlib.import_module("pyfaspr").run_FASPR
 
     def pack(source: Path, target: Path) -> None:
-        protein = [line for line in source.read_text().splitlines(keepends=True) if line.startswith("ATOM")]
-        target.write_text(run(pdb="".join(protein)))  # it knows no ligands
+        lines = source.read_text().splitlines(keepends=True)
+        protein = [line for line in lines if line.startswith("ATOM") and line[17:20] in chemistry.RESIDUES]
+        target.write_text(run(pdb="".join(protein)))  # it knows neither ligands nor nucleic acids
 
     return pack
 
