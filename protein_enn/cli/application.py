@@ -36,7 +36,7 @@ for command in (fetch, certify, prepare, embed, label, train, finetune, calibrat
 tasks = typer.Typer(
     help="Measure a predictor on data with known answers: a command for each task.", no_args_is_help=True
 )
-for task in (evaluation.design, evaluation.refinement, evaluation.mutations):
+for task in (evaluation.design, evaluation.refinement, evaluation.mutations, evaluation.packing):
     tasks.command(cls=RenamingCommand)(task)
 app.add_typer(tasks, name="evaluate", cls=TaskGroup)
 

@@ -1,4 +1,4 @@
-"""`evaluate design`, `refinement` and `mutations`: how good a predictor is on data with known answers."""
+"""`evaluate design`, `refinement`, `mutations` and `packing`: how good results are on data with known answers."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from protein_enn.cli.options import (
     Threads,
     Weights,
     predictor_for,
+    use_threads,
 )
 from protein_enn.cli.output import (
     Progress,
@@ -182,6 +183,57 @@ def mutations(
     with explained(), Progress() as progress:
         measured = evaluate_mutations(data, split, predictor, limit=limit, seed=seed, progress=progress.show)
     _show(_written(measured, output, seconds), as_json)
+
+
+def packing(
+    data: Data,
+    split: Annotated[
+        str,
+        typer.Option(
+            help="Split or set of chains.tsv (natives), predicted or predicted:SOURCE (models of decoys.tsv and their "
+            "natives), structures:DIR (files without a native). Several are joined by commas."
+        ),
+    ],
+    packer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="rotamers|input|files:DIR",
+            help="What packs: the rotamer search of `refine --rebuild`, nothing (side chains of the input stay), or "
+            "another program, whose files NAME.pdb are in DIR. May be repeated.",
+            show_default="rotamers",
+        ),
+    ] = None,
+    output: Output = None,
+    cases: Cases = None,
+    count: Limit = None,
+    most_residues: Annotated[int | None, typer.Option(min=1, help="Leave out structures with more residues.")] = None,
+    idealize: Annotated[
+        bool, typer.Option("--idealize/--no-idealize", help="Also idealize what was packed, and measure again.")
+    ] = True,
+    markdown: Markdown = False,
+    threads: Threads = None,
+    seconds: Seconds = True,
+    as_json: Json = False,
+) -> None:
+    """Measure how close packed side chains come to the native's. Cases that fail are counted in the metrics."""
+    from protein_enn.evaluation import PACKING_COLUMNS, measure_packing, packers_named, packing_markdown
+
+    use_threads(threads)
+    with explained(), Progress() as progress:
+        packed = measure_packing(
+            data,
+            split,
+            packers_named(packer or ["rotamers"]),
+            most_residues=most_residues,
+            count=count,
+            idealize=idealize,
+            timed=seconds,
+            progress=progress.show,
+        )
+    metrics = _written(packed.metrics(), output, seconds)
+    if cases is not None:
+        write_rows(cases, packed.rows(), PACKING_COLUMNS)
+    _show(metrics, as_json, packing_markdown(packed) if markdown else None)
 
 
 def _written(metrics: dict[str, Any], output: Path | None, seconds: bool) -> dict[str, Any]:

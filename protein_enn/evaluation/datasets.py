@@ -39,6 +39,7 @@ class Case:
 
     name: str
     load: Callable[[], Structure]
+    length: int | None = None  # residues, where the table has a column `length`
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,11 @@ def chain_cases(data: Path, split: str) -> list[Case]:
         names = sorted({r["split"] for r in rows} | sets | {TS50, ALL, RECENT})
         raise DataError(f"no chain of {data.name} belongs to {split!r}; there are {', '.join(filter(None, names))}")
 
-    def case(file: str, chain: str) -> Case:
-        return Case(f"{file}:{chain}", lambda: select_chain(read_structure(data / file), chain))
+    def case(file: str, chain: str, length: str | None) -> Case:
+        residues = int(length) if length else None
+        return Case(f"{file}:{chain}", lambda: select_chain(read_structure(data / file), chain), residues)
 
-    return [case(row["file"], row["chain"]) for row in chosen]
+    return [case(row["file"], row["chain"], row.get("length")) for row in chosen]
 
 
 def predicted_cases(data: Path, natives: bool) -> list[Case]:

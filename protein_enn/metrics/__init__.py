@@ -17,6 +17,7 @@ from protein_enn.metrics.side_chains import (
     chi_accuracy,
     chi_errors,
     chi_fraction,
+    named_as_fits,
     pooled_side_chain_rmsd,
     side_chain_rmsd,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "is_rotamer_outlier",
     "lddt",
     "match_residues",
+    "named_as_fits",
     "perplexity",
     "pooled_side_chain_rmsd",
     "recovery",

@@ -110,22 +110,41 @@ def side_chain_rmsd(model: Structure, native: Structure) -> Float[Tensor, "n"]:
     """
     result = torch.full((len(native),), torch.nan)
     rows, x, y, counted = _in_frames(model, native, _slots_but(*BACKBONE, "CB"))
-    if not len(rows):
-        return result
-    partner = exchanges()[native.residues[rows]]
-    # All pairs of a residue are exchanged at once, and a trade with an absent atom is none.
-    whole = (counted | (partner == torch.arange(37))).all(1)[:, None, None]
-    swapped = torch.where(whole, x.gather(1, partner[..., None].expand(-1, -1, 3)), x)
-    squares = torch.stack([(z - y).square().sum(-1).where(counted, 0.0).sum(1) for z in (x, swapped)])
-    result[rows] = (squares.amin(0) / counted.sum(1)).sqrt().to(result.dtype)
+    if len(rows):
+        squares = _squares(x, y, counted, native.residues[rows])
+        result[rows] = (squares.amin(0) / counted.sum(1)).sqrt().to(result.dtype)
     return result
+
+
+def named_as_fits(model: Structure, native: Structure) -> Structure:
+    """The model with the names of interchangeable atoms as each residue fits the native better in its own frame.
+
+    Parameters
+    ----------
+    model, native
+        n residues each, which correspond row by row. The native says what they are.
+
+    Returns
+    -------
+    Structure
+        The model; residues without N, CA and C on both sides are as they were.
+    """
+    rows, x, y, counted = _in_frames(model, native, _slots_but(*BACKBONE))
+    if not len(rows):
+        return model
+    as_named, exchanged = _squares(x, y, counted, native.residues[rows])
+    positions, better = model.positions.clone(), rows[exchanged < as_named]
+    partner = exchanges()[native.residues[better]]
+    positions[better] = positions[better].gather(1, partner[..., None].expand(-1, -1, 3))
+    return model.with_positions(positions)
 
 
 def pooled_side_chain_rmsd(model: Structure, native: Structure) -> float | None:
     """RMSD over all side-chain heavy atoms together, CB among them, each in the frame of its residue's N, CA and C.
 
     An error of the backbone elsewhere does not count. Unlike `side_chain_rmsd` this weighs atoms, not residues, and
-    takes interchangeable atoms as they are named: name them as in the native before (`lddt.best_naming`).
+    takes interchangeable atoms as they are named: name them as in the native before (`named_as_fits`,
+    `lddt.best_naming`).
 
     Parameters
     ----------
@@ -152,6 +171,17 @@ def _in_frames(
     if len(rows):
         x = moved(x, *superpose(x[:, FRAME], y[:, FRAME]))
     return rows, x, y, counted[rows]
+
+
+def _squares(
+    x: Float[Tensor, "r 37 3"], y: Float[Tensor, "r 37 3"], counted: Bool[Tensor, "r 37"], residues: Int[Tensor, "r"]
+) -> Float[Tensor, "2 r"]:
+    """Sum of squared distances of the counted atoms, as they are named and with interchangeable atoms exchanged."""
+    partner = exchanges()[residues]
+    # All pairs of a residue are exchanged at once, and a trade with an absent atom is none.
+    whole = (counted | (partner == torch.arange(37))).all(1)[:, None, None]
+    exchanged = torch.where(whole, x.gather(1, partner[..., None].expand(-1, -1, 3)), x)
+    return torch.stack([(z - y).square().sum(-1).where(counted, 0.0).sum(1) for z in (x, exchanged)])
 
 
 @cache

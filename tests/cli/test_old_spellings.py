@@ -36,7 +36,10 @@ REQUIRED = {
     "train": [__file__, "-o", "out"],
     "finetune": ["-o", "out"],
     "calibrate": ["--data", "."],
-    **{f"evaluate {task}": ["--data", ".", "--split", "all"] for task in ("design", "refinement", "mutations")},
+    **{
+        f"evaluate {task}": ["--data", ".", "--split", "all"]
+        for task in ("design", "refinement", "mutations", "packing")
+    },
 }
 """What each command needs besides; of the others a file is enough."""
 VALUES = {"N": "2", "FILE": __file__, "STORE": ".", "FOLDER": ".", "SELECTION": "A:1", "SOURCE": "pdb"}
