@@ -20,7 +20,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
 FASPR = """
 from pathlib import Path
 from protein_enn.io import read_structure, write_structure
-from protein_enn.refinement.side_chains.rebuild import rebuild
+from protein_enn.packing.rebuild import rebuild
 
 def run_FASPR(pdb):
     if "HETATM" in pdb or " DG " in pdb:
@@ -35,7 +35,7 @@ DATA_UTILS = """
 import torch
 from protein_enn.geometry.atom14 import to_atom14
 from protein_enn.io import read_structure, write_structure
-from protein_enn.refinement.side_chains.rebuild import rebuild
+from protein_enn.packing.rebuild import rebuild
 
 def parse_PDB(path, device, parse_atoms_with_zero_occupancy):
     structure = rebuild(read_structure(path))[0]

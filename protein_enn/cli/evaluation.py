@@ -197,12 +197,15 @@ def packing(
     packer: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="rotamers|input|files:DIR",
-            help="What packs: the rotamer search of `refine --rebuild`, nothing (side chains of the input stay), or "
-            "another program, whose files NAME.pdb are in DIR. May be repeated.",
-            show_default="rotamers",
+            metavar="packing|rotamers|input|weights:FILE|files:DIR",
+            help="What packs: the shipped weights, a search of common rotamers, nothing (side chains of the input "
+            "stay), other weights, or another program, whose files NAME.pdb are in DIR. May be repeated.",
+            show_default="packing",
         ),
     ] = None,
+    samples: Annotated[
+        int, typer.Option(min=0, help="Draws of a learned packer, to see whether they cover the native.")
+    ] = 0,
     output: Output = None,
     cases: Cases = None,
     count: Limit = None,
@@ -223,7 +226,7 @@ def packing(
         packed = measure_packing(
             data,
             split,
-            packers_named(packer or ["rotamers"]),
+            packers_named(packer or ["packing"], samples),
             most_residues=most_residues,
             count=count,
             idealize=idealize,

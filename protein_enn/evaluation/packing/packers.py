@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import difflib
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -18,10 +20,12 @@ from torch import Tensor
 
 from protein_enn.io import read_structure
 from protein_enn.metrics import rotamer_log_density
-from protein_enn.refinement.side_chains.rebuild import rebuild
+from protein_enn.packing import chi_log_density, pack
+from protein_enn.packing.rebuild import rebuild
+from protein_enn.predictor import load_predictor
 from protein_enn.structure import Structure
 
-FILES = "files:"
+FILES, WEIGHTS = "files:", "weights:"
 SUFFIXES = (".pdb", ".cif", ".bcif", ".pdb.gz", ".cif.gz", ".bcif.gz")
 MOST_SAMPLES = 10
 SECONDS = "seconds.json"
@@ -86,6 +90,46 @@ class RotamerSearch:
         """One structure, and the density of rotamers without regard to the backbone."""
         density = lambda chi: rotamer_log_density(chi, stripped.residues)  # noqa: E731
         return PackedSideChains([rebuild(stripped)[0]], log_density=density)
+
+
+class LearnedPacker:
+    """`pack` with weights for packing: the most likely side chains, then draws.
+
+    Parameters
+    ----------
+    weights
+        The name of shipped weights, or a file.
+    samples
+        Draws at temperature 1 besides the most likely side chains.
+    """
+
+    def __init__(self, weights: str = "packing", samples: int = 0) -> None:
+        self.predictor, self.samples = load_predictor(weights), samples
+        self.name = self.predictor.name
+
+    def __call__(self, stripped: Structure) -> PackedSideChains:
+        """The structures, and the densities of the model."""
+        begun = time.perf_counter()
+        best = pack(stripped, region="all", errors=True, predictor=self.predictor)
+        seconds = time.perf_counter() - begun
+        more: tuple[Structure, ...] = ()
+        if self.samples:
+            drawn = pack(stripped, region="all", samples=self.samples, temperature=1.0, predictor=self.predictor)
+            more = drawn.structures
+        if not best.samples:
+            return PackedSideChains([best.structure, *more], seconds=seconds)
+        sample, n = best.samples[0], len(stripped)
+        angles = (~torch.isnan(sample.chi)).any(1)
+
+        def of_residues(values: Float[Tensor, "m"]) -> Float[Tensor, "n"]:
+            result = values.new_full((n,), torch.nan)
+            result[sample.rows[angles]] = values[angles]
+            return result
+
+        probability, entropy = (of_residues(v) for v in (sample.conditional.probability, sample.conditional.entropy))
+        error = None if sample.error is None else of_residues(sample.error)
+        density = partial(chi_log_density, stripped, predictor=self.predictor)
+        return PackedSideChains([best.structure, *more], probability, entropy, error, density, seconds)
 
 
 class InputSideChains:
@@ -161,17 +205,23 @@ def read_packed(path: Path, stripped: Structure) -> Structure:
     )
 
 
-PACKERS: dict[str, Callable[[], Packer]] = {"rotamers": RotamerSearch, "input": InputSideChains}
+PACKERS: dict[str, Callable[[], Packer]] = {
+    "packing": LearnedPacker,
+    "rotamers": RotamerSearch,
+    "input": InputSideChains,
+}
 """What makes each packer that has a name."""
 
 
-def packers_named(names: Sequence[str]) -> list[Packer]:
+def packers_named(names: Sequence[str], samples: int = 0) -> list[Packer]:
     """The packers of the command line.
 
     Parameters
     ----------
     names
-        Keys of `PACKERS`, or "files:DIR".
+        Keys of `PACKERS`, "weights:FILE" or "files:DIR".
+    samples
+        Draws of a learned packer, besides the most likely side chains.
 
     Raises
     ------
@@ -183,21 +233,27 @@ def packers_named(names: Sequence[str]) -> list[Packer]:
     >>> [packer.name for packer in packers_named(["rotamers", "input"])]
     ['rotamers', 'input']
     """
-    packers = [_packer(name) for name in dict.fromkeys(names)]
+    packers = [_packer(name, samples) for name in dict.fromkeys(names)]
     seen = [packer.name for packer in packers]
     twice = next((name for name in seen if seen.count(name) > 1), None)
     if twice is not None:
         raise ValueError(f"two packers have the name {twice!r}: rename a folder of packed files")
     if not packers:
-        raise ValueError(f"no packer is named: choose from {', '.join(PACKERS)}, {FILES}DIR")
+        raise ValueError(f"no packer is named: choose from {', '.join(PACKERS)}, {WEIGHTS}FILE, {FILES}DIR")
     return packers
 
 
-def _packer(name: str) -> Packer:
+def _packer(name: str, samples: int) -> Packer:
+    if name.startswith(WEIGHTS):
+        return LearnedPacker(name.removeprefix(WEIGHTS), samples)
+    if PACKERS.get(name) is LearnedPacker:
+        return LearnedPacker(samples=samples)
     if name.startswith(FILES):
         return PackedFiles(Path(name.removeprefix(FILES)))
     if name not in PACKERS:
         close = difflib.get_close_matches(name, PACKERS, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ValueError(f"no packer is called {name!r}: {hint}there are {', '.join(PACKERS)}, {FILES}DIR")
+        raise ValueError(
+            f"no packer is called {name!r}: {hint}there are {', '.join(PACKERS)}, {WEIGHTS}FILE, {FILES}DIR"
+        )
     return PACKERS[name]()

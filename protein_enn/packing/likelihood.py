@@ -1,0 +1,74 @@
+"""The likelihood of given side chains."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from protein_enn import chemistry
+from protein_enn.models.design import order_visibility
+from protein_enn.models.packing.circle import has_half_period, log_density
+from protein_enn.models.packing.model import ANGLES, PackingModel
+from protein_enn.predictor import Predictor
+from protein_enn.structure import Structure
+
+
+def chi_log_density(
+    structure: Structure, chi: Float[Tensor, "n 4"], *, predictor: Predictor, seed: int = 0
+) -> Float[Tensor, "n"]:
+    """The log-density of chi angles on a backbone, residue by residue, under one random order of the residues.
+
+    Their sum is the log-density of all angles together.
+
+    Parameters
+    ----------
+    structure
+        n residues. Its side chains have no effect.
+    chi
+        Radians; nan where an angle does not exist or is not known. A residue with an unknown angle is not shown to
+        others and has no density.
+    predictor
+        One for packing.
+    seed
+        Of the order.
+
+    Returns
+    -------
+    Float[Tensor, "n"]
+        Nats, the density per degree of each angle. nan for residues without a chi angle or without N, CA and C.
+
+    Examples
+    --------
+    >>> import protein_enn as pe
+    >>> from protein_enn.geometry.dihedrals import chi_angles
+    >>> s = pe.read_structure("examples/1bhl.pdb")
+    >>> chi = chi_angles(s.positions, s.present, s.residues)
+    >>> bool(chi_log_density(s, chi, predictor=pe.load_predictor("packing")).nanmean() > -10)
+    True
+    """
+    model = cast(PackingModel, predictor.model)
+    graph = model.graph(structure)
+    result = torch.full((len(structure),), torch.nan)
+    counts = torch.tensor([len(chemistry.CHI_ATOMS.get(name, ())) for name in chemistry.RESIDUES])[graph.residues]
+    exists = torch.arange(ANGLES) < counts[:, None]
+    with torch.no_grad():
+        encoding = model.encode(graph)
+        own = chi[graph.rows].to(graph.pos) * graph.handedness[:, None]
+        known = (~own.isnan() | ~exists).all(1) & encoding.backbones.whole
+        rank = torch.rand(len(own), generator=torch.Generator().manual_seed(seed))
+        shown = order_visibility(graph, rank) & known[graph.neighbors]
+        placed = encoding.backbones.built(own)
+        total = torch.zeros(len(own))
+        for angle in range(ANGLES):
+            rows = (known & (counts > angle)).nonzero()[:, 0]
+            index = torch.full_like(rows, angle)
+            logits = model.logits(encoding, rows, index, own[rows], placed, shown[rows])
+            density = log_density(logits, own[rows, angle], has_half_period(graph.residues[rows], index))
+            total[rows] += density + math.log(math.pi / 180)
+    told = known & (counts > 0)
+    result[graph.rows[told]] = total[told]
+    return result
