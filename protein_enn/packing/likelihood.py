@@ -12,6 +12,7 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.models.design import order_visibility
 from protein_enn.models.packing.circle import has_half_period, log_density
+from protein_enn.models.packing.geometry import axes_of
 from protein_enn.models.packing.model import ANGLES, PackingModel
 from protein_enn.predictor import Predictor
 from protein_enn.structure import Structure
@@ -66,7 +67,8 @@ def chi_log_density(
         for angle in range(ANGLES):
             rows = (known & (counts > angle)).nonzero()[:, 0]
             index = torch.full_like(rows, angle)
-            logits = model.logits(encoding, rows, index, own[rows], placed, shown[rows])
+            axis = axes_of(placed.atoms[rows], graph.residues[rows], index)
+            logits = model.logits(encoding, rows, index, own[rows], axis, placed, shown[rows])
             density = log_density(logits, own[rows, angle], has_half_period(graph.residues[rows], index))
             total[rows] += density + math.log(math.pi / 180)
     told = known & (counts > 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +13,7 @@ from protein_enn import chemistry
 from protein_enn.geometry.atom14 import exchange_equivalent
 from protein_enn.geometry.side_chain_topology import FIRST
 from protein_enn.models.packing.circle import grid_density, has_half_period, log_density, mode, sample
-from protein_enn.models.packing.geometry import Placed
+from protein_enn.models.packing.geometry import Placed, first_axes, next_axes
 from protein_enn.models.packing.model import ANGLES, Encoding, PackingModel
 from protein_enn.packing.order import groups, rounds
 
@@ -101,11 +102,7 @@ class SideChains:
         """
         chi, density = self.chi[rows].clone(), torch.zeros(len(rows))
         with torch.no_grad():
-            for angle in range(ANGLES):
-                some = self.angles[rows] > angle
-                if not some.any():
-                    break
-                logits, half = self._logits(rows[some], chi[some], angle)
+            for angle, some, logits, half in self._angle_by_angle(rows, chi):
                 drawn = sample(logits, temperature, generator) if temperature else mode(logits, half)
                 given = self.given[rows[some], angle]
                 chi[some, angle] = torch.where(given.isnan(), drawn, given)
@@ -121,11 +118,9 @@ class SideChains:
         """What the model says of the angles of some residues, given those that are shown."""
         probability, entropy, density = torch.ones(len(rows)), torch.zeros(len(rows)), torch.zeros(len(rows))
         with torch.no_grad():
-            for angle in range(1 if first_only else ANGLES):
-                some = self.angles[rows] > angle
-                if not some.any():
+            for angle, some, logits, half in self._angle_by_angle(rows, self.chi[rows]):
+                if angle and first_only:
                     break
-                logits, half = self._logits(rows[some], self.chi[rows[some]], angle)
                 chi, grid = self.chi[rows[some], angle], grid_density(logits, half)
                 apart = torch.rad2deg(chi)[:, None] - (torch.arange(grid.shape[1]) - 180.0)
                 period = torch.where(half, 180.0, 360.0)[:, None]
@@ -149,17 +144,28 @@ class SideChains:
 
     def density_of_chi1(self, row: Int[Tensor, ""], chi: Float[Tensor, "c"]) -> Float[Tensor, "c"]:
         """Log-density of values of chi1 of one residue, given the side chains that are shown."""
-        logits, half = self._logits(row[None], self.chi[row[None]], 0)
+        _, _, logits, half = next(self._angle_by_angle(row[None], self.chi[row[None]]))
         return log_density(logits.expand(len(chi), -1), chi, half.expand(len(chi)))
 
-    def _logits(
-        self, rows: Int[Tensor, "r"], chi: Float[Tensor, "r 4"], angle: int
-    ) -> tuple[Float[Tensor, "r b"], Bool[Tensor, "r"]]:
-        """Logits of one angle of some residues, and whether it has a period of pi."""
-        shown = self.done[self.backbones.neighbors[rows]]
-        index = torch.full_like(rows, angle)
-        logits = self.model.logits(self.encoding, rows, index, chi, self.placed, shown)
-        return logits, has_half_period(self.backbones.residues[rows], index)
+    def _angle_by_angle(
+        self, rows: Int[Tensor, "r"], chi: Float[Tensor, "r 4"]
+    ) -> Iterator[tuple[int, Bool[Tensor, "r"], Float[Tensor, "s b"], Bool[Tensor, "s"]]]:
+        """Each angle, which of the rows have it, and for these the logits and whether it has a period of pi.
+
+        The caller may set angles of `chi` before it asks for the next one.
+        """
+        kinds, handedness = self.backbones.residues[rows], self.backbones.handedness[rows]
+        axis = first_axes(self.placed.atoms[rows])
+        for angle in range(ANGLES):
+            some = self.angles[rows] > angle
+            if not some.any():
+                return
+            if angle:
+                axis = next_axes(axis, kinds, angle - 1, chi[:, angle - 1], handedness)
+            chosen, index = rows[some], torch.full_like(rows[some], angle)
+            shown = self.done[self.backbones.neighbors[chosen]]
+            arguments = (self.encoding, chosen, index, chi[some], axis[some], self.placed, shown)
+            yield angle, some, self.model.logits(*arguments), has_half_period(kinds[some], index)
 
 
 def close_rings(

@@ -124,8 +124,7 @@ class Surroundings:
 def surroundings(
     backbones: Backbones,
     rows: Int[Tensor, "r"],
-    angle: Int[Tensor, "r"],
-    own: Float[Tensor, "r 14 3"],
+    axis: Float[Tensor, "r 3 3"],
     placed: Placed,
     shown: Bool[Tensor, "r k"],
     count: int,
@@ -137,10 +136,10 @@ def surroundings(
     ----------
     backbones
         Of all residues.
-    rows, angle
-        Which angle (from 0) of which residue.
-    own
-        Its residue, built with the angles before this one.
+    rows
+        The residue of each angle.
+    axis
+        The three atoms that the angle begins with (`first_axes`, `next_axes`), Å.
     placed
         Atoms of all residues.
     shown
@@ -150,20 +149,56 @@ def surroundings(
     own_relation
         The relation of the residue itself.
     """
-    axis = topology(rows.device).chi_atoms[backbones.residues[rows], angle, :3]
-    a, b, c = own.gather(1, axis[..., None].expand(-1, -1, 3)).unbind(1)
-    forward = unit(c - b)
-    side = a - b
-    side = unit(side - (side * forward).sum(-1, keepdim=True) * forward)
-    up = torch.linalg.cross(forward, side) * backbones.handedness[rows, None]
-    frame = torch.stack([forward, side, up], -1)  # axes in columns
+    frame, c = _axis_frames(axis, backbones.handedness[rows])
+    forward = frame[:, 0]
     center = c + AHEAD * forward
     positions, kinds, owners, relations, exists = _candidates(backbones, rows, placed, shown, own_relation)
     distance = (positions - center[:, None]).square().sum(-1).masked_fill(~exists, torch.inf)
     nearest, index = distance.topk(min(count, distance.shape[1]), largest=False, sorted=False)
     chosen = positions.gather(1, index[..., None].expand(-1, -1, 3))
-    local = torch.where(nearest.isfinite()[..., None], (chosen - c[:, None]) @ frame, 0.0)
+    local = torch.where(nearest.isfinite()[..., None], (chosen - c[:, None]) @ frame.mT, 0.0)
     return Surroundings(local, *(x.gather(1, index) for x in (kinds, owners, relations)), nearest.sqrt())
+
+
+def first_axes(atoms: Float[Tensor, "r 14 3"]) -> Float[Tensor, "r 3 3"]:
+    """N, CA and CB, with which chi1 begins, Å."""
+    return atoms[:, [0, 1, FIRST]]
+
+
+def axes_of(
+    atoms: Float[Tensor, "r 14 3"], residues: Int[Tensor, "r"], angle: Int[Tensor, "r"]
+) -> Float[Tensor, "r 3 3"]:
+    """The three atoms with which a chi angle (from 0) of each complete residue begins, Å."""
+    index = topology(atoms.device).chi_atoms[residues, angle, :3]
+    return atoms.gather(1, index[..., None].expand(-1, -1, 3))
+
+
+def next_axes(
+    axis: Float[Tensor, "r 3 3"],
+    residues: Int[Tensor, "r"],
+    angle: int,
+    chi: Float[Tensor, "r"],
+    handedness: Float[Tensor, "r"],
+) -> Float[Tensor, "r 3 3"]:
+    """The three atoms of the next angle, from those of `angle` and its value (radians, of the L-amino acid)."""
+    table = topology(axis.device)
+    fourth = (table.chi_atoms[residues, angle, 3] - FIRST).clamp_min(0)
+    offset, along, across = table.placement[residues, fourth].to(axis.dtype).unbind(-1)
+    frame, end = _axis_frames(axis, handedness)
+    torsion = offset + chi
+    local = torch.stack([along, across * torsion.cos(), across * torsion.sin()], -1)
+    return torch.stack([axis[:, 1], axis[:, 2], end + (local[:, None] @ frame)[:, 0]], 1)
+
+
+def _axis_frames(
+    axis: Float[Tensor, "r 3 3"], handedness: Float[Tensor, "r"]
+) -> tuple[Float[Tensor, "r 3 3"], Float[Tensor, "r 3"]]:
+    """Along the axis, toward the atom before it, across both (axes in rows); and the end of the axis."""
+    a, b, c = axis.unbind(1)
+    forward = unit(c - b)
+    side = a - b
+    side = unit(side - (side * forward).sum(-1, keepdim=True) * forward)
+    return torch.stack([forward, side, torch.linalg.cross(forward, side) * handedness[:, None]], 1), c
 
 
 def _candidates(

@@ -126,6 +126,7 @@ class PackingModel(nn.Module):
         rows: Int[Tensor, "r"],
         angle: Int[Tensor, "r"],
         chi: Float[Tensor, "r 4"],
+        axis: Float[Tensor, "r 3 3"],
         placed: Placed,
         shown: Bool[Tensor, "r k"],
     ) -> Float[Tensor, "r b"]:
@@ -139,6 +140,8 @@ class PackingModel(nn.Module):
             Which angle (0 to 3) of which residue.
         chi
             Radians, of the L-amino acid. Those before `angle` count, the others do not.
+        axis
+            The three atoms that the angle begins with, placed with the angles before it, Å.
         placed
             Atoms of all residues.
         shown
@@ -146,11 +149,8 @@ class PackingModel(nn.Module):
         """
         earlier = torch.arange(ANGLES, device=angle.device) < angle[:, None]
         with torch.no_grad():
-            # The axis of chi1 needs no atom beyond CB.
-            first = not bool(angle.any())
-            own = placed.atoms[rows] if first else encoding.backbones.atoms(rows, torch.where(earlier, chi, 0.0))
             count, relation = self.config.atoms, self.own_relation
-            around = surroundings(encoding.backbones, rows, angle, own, placed, shown, count, relation)
+            around = surroundings(encoding.backbones, rows, axis, placed, shown, count, relation)
         state = self.entry(encoding.nodes[rows])
         state = state + self.angles(encoding.backbones.residues[rows] * ANGLES + angle)
         state = state + self.before(_harmonics(chi, earlier))

@@ -16,6 +16,7 @@ from protein_enn.graph.fields import GeometricGraph
 from protein_enn.graph.protein_graph import ProteinGraph, graph_of_atoms
 from protein_enn.models.design import order_visibility
 from protein_enn.models.packing.circle import has_half_period, log_density, mode
+from protein_enn.models.packing.geometry import axes_of
 from protein_enn.models.packing.model import PackingModel, with_sequence
 from protein_enn.settings import Settings
 from protein_enn.training.tasks.task import Task
@@ -113,8 +114,10 @@ class PackingTask(Task[Chain]):
         shown = order_visibility(graph, rank) & target.complete[graph.neighbors]
         with torch.no_grad():
             placed = encoding.backbones.built(target.shown)
+            own = encoding.backbones.built(target.chi).atoms
         rows, angle = target.loss_mask.nonzero(as_tuple=True)
-        logits = model.logits(encoding, rows, angle, target.chi[rows], placed, shown[rows])
+        axis = axes_of(own[rows], encoding.backbones.residues[rows], angle)
+        logits = model.logits(encoding, rows, angle, target.chi[rows], axis, placed, shown[rows])
         half, chi = has_half_period(graph.residues[rows], angle), target.chi[rows, angle]
         nll = -log_density(logits, chi, half)
         with torch.no_grad():

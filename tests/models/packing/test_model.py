@@ -9,7 +9,7 @@ import torch
 from protein_enn import chemistry
 from protein_enn.geometry.atom14 import to_atom14
 from protein_enn.geometry.side_chains import known_chi
-from protein_enn.models.packing.geometry import Placed
+from protein_enn.models.packing.geometry import Placed, axes_of, first_axes, next_axes
 from protein_enn.models.packing.model import PackingModel
 from protein_enn.predictor import untrained
 from protein_enn.structure import Structure
@@ -30,7 +30,9 @@ def logits(structure: Structure, chi: torch.Tensor, shown: torch.Tensor | None =
     rows = ROWS[angle < COUNTS]
     visible = graph.neighbor_mask if shown is None else shown
     index = torch.full_like(rows, angle)
-    return MODEL.logits(encoding, rows, index, chi[rows], encoding.backbones.built(chi), visible[rows])
+    placed = encoding.backbones.built(chi)
+    axis = axes_of(placed.atoms[rows], structure.residues[rows], index)
+    return MODEL.logits(encoding, rows, index, chi[rows], axis, placed, visible[rows])
 
 
 def test_a_rotated_structure_has_the_same_densities_far_from_the_origin_too() -> None:
@@ -93,9 +95,9 @@ def test_a_ligand_changes_the_density() -> None:
         context_vectors=(near - backbones.ca[rows]).expand(23, 1, 3),
         context_kinds=torch.ones(23, 1, dtype=torch.long),
     )
-    angle, shown = torch.zeros_like(rows), graph.neighbor_mask[rows]
+    angle, shown, axis = torch.zeros_like(rows), graph.neighbor_mask[rows], first_axes(placed.atoms[rows])
     first, second = (
-        MODEL.logits(replace(encoding, backbones=b), rows, angle, CHI[rows], placed, shown)
+        MODEL.logits(replace(encoding, backbones=b), rows, angle, CHI[rows], axis, placed, shown)
         for b in (backbones, with_atom)
     )
     assert (first - second).abs().max() > 1e-6
@@ -122,3 +124,15 @@ def test_the_input_does_not_hold_the_side_chains() -> None:
     assert isinstance(placed, Placed)
     for angle in (0, 1):
         torch.testing.assert_close(logits(bare, CHI, angle=angle), logits(STRUCTURE, CHI, angle=angle))
+
+
+def test_the_atoms_of_the_next_angle_are_those_of_the_built_side_chain_also_in_d_amino_acids() -> None:
+    backbones = MODEL.encode(MODEL.graph(STRUCTURE)).backbones
+    atoms = backbones.built(CHI).atoms
+    axis = first_axes(atoms)
+    for angle in (1, 2, 3):
+        axis = next_axes(axis, STRUCTURE.residues, angle - 1, CHI[:, angle - 1], backbones.handedness)
+        rows = ROWS[angle < COUNTS]
+        built = axes_of(atoms[rows], STRUCTURE.residues[rows], torch.full_like(rows, angle))
+        assert len(rows)
+        torch.testing.assert_close(axis[rows], built, atol=1e-4, rtol=0)
