@@ -78,7 +78,7 @@ def _atoms(
     wanted: Bool[Tensor, "n 14"],
 ) -> Atoms:
     """The new atoms of candidates: a side chain with these angles for each row."""
-    built = side_chains.backbones.atoms(rows, chi).double()
+    built = side_chains.backbones.atoms(rows, chi).double() + side_chains.backbones.origin.double()
     where = nodes[rows]
     candidates = Candidates(where, torch.arange(len(rows)), chi)
     return candidate_atoms(built, candidates, residues[where], wanted[where])

@@ -13,6 +13,7 @@ from protein_enn import chemistry
 from protein_enn.geometry.atom14 import to_atom14
 from protein_enn.geometry.side_chain_topology import FIRST
 from protein_enn.geometry.side_chains import complete_side_chains, known_chi
+from protein_enn.graph import ProteinGraph
 from protein_enn.models.packing.geometry import Placed
 from protein_enn.models.packing.model import PackingModel
 from protein_enn.packing.clashes import without_clashes
@@ -86,13 +87,14 @@ class Packer:
         self.sample = Sample(rows, built, chi, float(log_density), conditional, errors)
         return built
 
-    def _side_chains(self, structure: Structure, graph: object, chosen: Int[Tensor, "m"]) -> SideChains:
+    def _side_chains(self, structure: Structure, graph: ProteinGraph, chosen: Int[Tensor, "m"]) -> SideChains:
         """All side chains: those of `chosen` are to be packed, as far as their atoms do not give their angles."""
         with torch.no_grad():
             encoding = self.model.encode(graph)
         kinds = encoding.backbones.residues
         rows = graph.rows
-        atoms, exists = to_atom14(structure.positions[rows], structure.present[rows], structure.residues[rows])
+        origin = encoding.backbones.origin
+        atoms, exists = to_atom14(structure.positions[rows] - origin, structure.present[rows], structure.residues[rows])
         done = torch.ones(len(rows), dtype=torch.bool)
         done[chosen] = False
         given = known_chi(atoms.double(), kinds, exists).to(atoms)

@@ -1,4 +1,4 @@
-"""All outputs of an encoder, a design predictor and a refinement predictor, and how each rotates.
+"""All outputs of an encoder and of predictors of design, packing and refinement, and how each rotates.
 
 A subject makes the graph of a structure and predicts from a graph; where the task has a call from structure to
 structure, it has the outputs of that as well. Models run in their own precision, outputs are float64.
@@ -22,6 +22,7 @@ from protein_enn.graph.atom_graph import ATOM_WIDTHS
 from protein_enn.graph.fields import GeometricGraph
 from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.models.design import order_visibility
+from protein_enn.models.packing.geometry import axes_of
 from protein_enn.nn.features import Features
 from protein_enn.predictor import Predictor
 from protein_enn.refinement import refine
@@ -156,6 +157,37 @@ class DesignSubject(Subject):
         return {**features, **{name: output(values) for name, values in logits.items()}}
 
 
+class PackingSubject(Subject):
+    """Logits of chi angles, with and without the side chains around them, and the side chains that are built.
+
+    The mirror image is made of D-amino acids, whose frames are mirrored: it has the same logits.
+    """
+
+    def graph(self, structure: Structure) -> GeometricGraph:
+        return cast(GeometricGraph, self.model.graph(structure))
+
+    def encoder_input(self, graph: GeometricGraph) -> GeometricGraph:
+        return cast(GeometricGraph, self.model.with_context(graph))
+
+    def residue_inputs(self, structure: Structure, seed: int) -> dict[str, Tensor]:
+        degrees = torch.randint(360, (len(structure), 4), generator=torch.Generator().manual_seed(seed))
+        return {"degrees": degrees}
+
+    def predictions(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
+        encoded: list[Features] = []
+        with _recorded(self.encoder, encoded, mirrored=False):
+            encoding = self.model.encode(graph)
+        chi = torch.deg2rad(graph.degrees.to(self.dtype))
+        placed, rows = encoding.backbones.built(chi), torch.arange(len(chi), device=self.device)
+        own = {"side chains": displacement(placed.atoms - encoding.backbones.ca[:, None])}
+        for name, angle, shown in (("alone", 0, False), ("among side chains", 0, True), ("among side chains", 1, True)):
+            index, visible = torch.full_like(rows, angle), graph.neighbor_mask & shown
+            axis = axes_of(placed.atoms, encoding.backbones.residues, index)
+            logits = self.model.logits(encoding, rows, index, chi, axis, placed, visible)
+            own[f"logits of chi{angle + 1}, {name}"] = output(logits)
+        return {**parts_of(encoded[0], self.encoder.layout), **own}
+
+
 class RefinementSubject(Subject):
     """Displacements, predicted lDDT, the features behind them, and refinement from structure to structure."""
 
@@ -201,14 +233,16 @@ class RefinementSubject(Subject):
 
 
 def subject_of(predictor: Predictor, precision: str, device: torch.device) -> Subject:
-    """A predictor of either task to be certified; its model is changed to the precision."""
+    """A predictor to be certified; its model is changed to the precision."""
     if architecture := predictor.info.get("architecture"):
         raise ValueError(f"no certificate for weights of {architecture}: it has no encoder of this package")
     if predictor.task == "design":
         return DesignSubject(predictor.model, precision, device, predictor.condition)
+    if predictor.task == "packing":
+        return PackingSubject(predictor.model, precision, device)
     if predictor.task == "refinement":
         return RefinementSubject(predictor, precision, device)
-    raise ValueError(f"no certificate for the task {predictor.task!r}; there is one for design and refinement")
+    raise ValueError(f"no certificate for the task {predictor.task!r}; there is one for design, packing and refinement")
 
 
 @contextmanager

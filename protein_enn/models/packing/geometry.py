@@ -31,7 +31,7 @@ AHEAD = 1.0
 class Placed:
     """Atoms of n residues: backbones, and side chains which count where they are shown."""
 
-    atoms: Float[Tensor, "n 14 3"]  # Å; CB of every residue that has one
+    atoms: Float[Tensor, "n 14 3"]  # Å from `Backbones.origin`; CB of every residue that has one
     exists: Bool[Tensor, "n 14"]
 
 
@@ -39,6 +39,7 @@ class Placed:
 class Backbones:
     """The backbones of n residues and what is around them."""
 
+    origin: Float[Tensor, "3"]  # Å; positions are relative to it, and so accurate far from zero
     ca: Float[Tensor, "n 3"]  # Å
     frames: Float[Tensor, "n 3 3"]  # axes in rows
     local: Float[Tensor, "n 4 3"]  # N, CA, C, O in the frame
@@ -61,8 +62,10 @@ class Backbones:
         frames = torch.cat([frames[:, :2], frames[:, 2:] * handedness[:, None, None]], 1)
         full = torch.stack([atoms[:, 0], torch.zeros_like(atoms[:, 0]), atoms[:, 1], atoms[:, 2]], 1)
         there = torch.stack([present[:, 0], torch.ones_like(present[:, 0]), present[:, 1], present[:, 2]], 1)
+        origin = graph.pos[0]
         return Backbones(
-            graph.pos,
+            origin,
+            graph.pos - origin,
             frames,
             full @ frames.mT,
             there,
@@ -81,7 +84,7 @@ class Backbones:
         return self.present[:, :3].all(1)
 
     def atoms(self, rows: Int[Tensor, "r"], chi: Float[Tensor, "r 4"]) -> Float[Tensor, "r 14 3"]:
-        """`offsets` from the origin, Å."""
+        """`offsets` from `origin`, Å."""
         return self.ca[rows, None] + self.offsets(rows, chi)
 
     def offsets(self, rows: Int[Tensor, "r"], chi: Float[Tensor, "r 4"]) -> Float[Tensor, "r 14 3"]:

@@ -111,14 +111,18 @@ class PackingModel(nn.Module):
 
     def encode(self, graph: ProteinGraph) -> Encoding:
         """Features of the residues, for any side chains."""
+        features, _ = self.encoder(self.with_context(graph))
+        nodes = self.norm(features.scalars.to(self.norm.weight.dtype))
+        return Encoding(nodes, self.keys(nodes), Backbones.of(graph))
+
+    def with_context(self, graph: ProteinGraph) -> ProteinGraph:
+        """The graph with more scalars: of the context atoms and of the residue types."""
         points = graph.vectors[:, : BACKBONE_WIDTHS.frame]
         context = self.context(graph.context_vectors, graph.context_kinds, points)
         extended = copy(graph)
         types = one_hot(graph.residues, len(chemistry.RESIDUES)).to(context)
         extended.scalars = torch.cat([graph.scalars, context, types], 1)
-        features, _ = self.encoder(extended)
-        nodes = self.norm(features.scalars)
-        return Encoding(nodes, self.keys(nodes), Backbones.of(graph))
+        return extended
 
     def logits(
         self,
@@ -147,17 +151,32 @@ class PackingModel(nn.Module):
         shown
             Neighbors whose side chains count.
         """
-        earlier = torch.arange(ANGLES, device=angle.device) < angle[:, None]
         with torch.no_grad():
             count, relation = self.config.atoms, self.own_relation
             around = surroundings(encoding.backbones, rows, axis, placed, shown, count, relation)
+        # Densities are sharp: bfloat16 products are good enough in training alone.
+        kind = encoding.nodes.device.type
+        with torch.autocast(kind, enabled=self.training and torch.is_autocast_enabled(kind)):
+            return self._of_surroundings(encoding, rows, angle, chi, around)
+
+    def _of_surroundings(
+        self,
+        encoding: Encoding,
+        rows: Int[Tensor, "r"],
+        angle: Int[Tensor, "r"],
+        chi: Float[Tensor, "r 4"],
+        around: Surroundings,
+    ) -> Float[Tensor, "r b"]:
+        """The logits, from the atoms around each axis."""
+        earlier = torch.arange(ANGLES, device=angle.device) < angle[:, None]
         state = self.entry(encoding.nodes[rows])
         state = state + self.angles(encoding.backbones.residues[rows] * ANGLES + angle)
         state = state + self.before(_harmonics(chi, earlier))
         state = state + self.value(self._messages(encoding, around, self.query(state)))
         for transition in self.after:
             state = transition(state)
-        return self.exit(state).float()
+        logits: Tensor = self.exit(state)
+        return logits.float() if logits.dtype == torch.bfloat16 else logits
 
     def _messages(self, encoding: Encoding, around: Surroundings, query: Tensor) -> Float[Tensor, "r m"]:
         """The sum of messages from the atoms around each axis, weighed by a smooth cutoff."""
@@ -174,8 +193,9 @@ class PackingModel(nn.Module):
         turn = torch.arange(PROBES, device=local.device) * (2 * math.pi / PROBES)
         probes = torch.stack([torch.full_like(turn, _ALONG), _ACROSS * turn.cos(), _ACROSS * turn.sin()], 1)
         points = torch.cat([probes, torch.zeros_like(probes[:1])]).to(local)
-        square = local.square().sum(-1, keepdim=True) + points.square().sum(-1) - 2 * local @ points.T
-        distance = square.clamp_min(1e-6).sqrt()
+        # Differences, axis by axis: a product of matrices is not accurate enough at short distances.
+        x, y, z = (local[..., i, None] - points[:, i] for i in range(3))
+        distance = (x.square() + y.square() + z.square()).clamp_min(1e-6).sqrt()
         if supported(local.device):
             return gaussians(distance, self.basis.centers, self.basis.inverse_width).flatten(2)
         return self.basis(distance).flatten(2)

@@ -112,7 +112,7 @@ def test_built_side_chains_have_the_angles_that_were_asked_for_and_those_of_d_am
     apart = torch.remainder(chi - CHI * backbones.handedness[:, None] + torch.pi, 2 * torch.pi) - torch.pi
     assert apart[exists].abs().max() < 1e-5
     atoms, _ = to_atom14(STRUCTURE.positions, STRUCTURE.present, STRUCTURE.residues)
-    torch.testing.assert_close(placed.atoms[:, :4], atoms[:, :4], atol=1e-5, rtol=0)
+    torch.testing.assert_close(placed.atoms[:, :4] + backbones.origin, atoms[:, :4], atol=1e-5, rtol=0)
 
 
 def test_the_input_does_not_hold_the_side_chains() -> None:
