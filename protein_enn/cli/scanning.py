@@ -140,7 +140,7 @@ def _all(structure: Structure, predictor: Predictor, estimator: str, matrix: boo
 def _named(structure: Structure, named: list[str], predictor: Predictor, estimator: str, seed: int) -> list[Row]:
     """A row for each mutant in its place; one that cannot be scored has its error, and the others go on."""
     from protein_enn.scoring import score_mutants
-    from protein_enn.scoring.substitutions import parse_mutant, places, residue_index
+    from protein_enn.structure.substitutions import parse_mutant, places, residue_index
 
     rows: list[dict[str, Any]] = [{"mutations": text, "seed": seed} for text in named]
     index = residue_index(structure)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -32,6 +32,7 @@ _O_BOND, _O_ANGLE = 1.229, math.radians(122.7)
 """C=O and O-C-N: Engh & Huber (2001)."""
 
 
+@runtime_checkable
 class Chooser(Protocol):
     """Chooses the side chains of incomplete residues."""
 
