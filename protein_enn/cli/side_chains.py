@@ -35,9 +35,13 @@ def packer_row(packer: Predictor | None) -> dict[str, str | None]:
     return dict(zip(PACKER_COLUMNS, values, strict=True))
 
 
-def check_sidechain_options(structures: Path | None, **given: bool) -> None:
-    """typer.BadParameter for options of written structures where none is written; `given` by their names."""
-    for name, value in given.items():
+def check_structure_options(
+    structures: Path | None, probabilities: bool, backbone_only: bool, packing_weights: str | None
+) -> None:
+    """typer.BadParameter for options of structures that are not written, or not packed."""
+    given = {"--probabilities": probabilities, "--backbone-only": backbone_only, "--packing-weights": packing_weights}
+    for option, value in given.items():
         if value and structures is None:
-            option = f"--{name.replace('_', '-')}"
             raise typer.BadParameter(f"{option} is about the files of --structures: give --structures FOLDER as well")
+    if backbone_only and packing_weights:
+        raise typer.BadParameter("--backbone-only packs nothing: leave out --packing-weights")

@@ -34,6 +34,7 @@ def refine(
     structure: Structure,
     *,
     predictor: Predictor | None = None,
+    packer: Predictor | None = None,
     device: str = "auto",
     acceptance: AcceptanceCriteria | None = None,
     options: RefineOptions | None = None,
@@ -53,6 +54,8 @@ def refine(
         With at least one CA.
     predictor
         One for refinement; the shipped weights, loaded on `device`, if not given.
+    packer
+        One for packing, which chooses the side chains that `rebuild` adds; the shipped weights if not given.
     device
         "auto", "cpu" or "cuda", for the shipped weights; a given predictor stays where it is.
     acceptance
@@ -97,7 +100,9 @@ def refine(
     predictor = load_predictor("refinement", device=device) if predictor is None else predictor
     if predictor.task != "refinement":
         raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: refinement needs one for refinement")
-    return _Protocol(structure, predictor, options, acceptance or AcceptanceCriteria(), begun).run()
+    if options.rebuild and packer is None:
+        packer = load_predictor("packing", device=device)
+    return _Protocol(structure, predictor, packer, options, acceptance or AcceptanceCriteria(), begun).run()
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,13 +131,15 @@ class _Protocol:
         self,
         structure: Structure,
         predictor: Predictor,
+        packer: Predictor | None,
         options: RefineOptions,
         criteria: AcceptanceCriteria,
         begun: float,
     ) -> None:
         self.predictor, self.options, self.begun = predictor, options, begun
         self.deadline = math.inf if options.max_seconds is None else begun + options.max_seconds
-        self.prepared = prepare(structure, options, criteria.contact)
+        self.prepared = prepare(structure, options, criteria.contact, packer)
+        self.packer = packer if self.prepared.rebuilt else None
         self.controls = options.to_dict()
         self.base, self.symmetry = self.prepared.base, self.prepared.symmetry
         self.acceptance = Acceptance(self.base, self.prepared.mobility.atoms, criteria, self.symmetry)
@@ -257,6 +264,8 @@ class _Protocol:
             steps=best.steps,
             seconds=time.perf_counter() - self.begun,
             controls=self.controls,
+            packing_weights="" if self.packer is None else self.packer.name,
+            packing_sha256="" if self.packer is None else self.packer.sha256,
         )
 
     def statuses(self, decision: Decision, displacement: Float[Tensor, "n"]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -17,6 +17,9 @@ from protein_enn.workflow.settings import Fetch, Measurement, Training, Workflow
 from protein_enn.workflow.sharding import shard_of
 
 TASKS = ("design", "refinement")
+"""What can be trained."""
+MADE = {"design": "designed", "pack": "packed"}
+"""Folders of the structures that stages make before refinement."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,36 @@ class Plan:
     def stages(self) -> list[tuple[str, str]]:
         """Stage and shard of each job that leaves a table of failures, in the order of the stages."""
         shards = {"fetch": self.shards("ids"), "audit": self.shards("inputs"), "prepare": [""] if self.stores else []}
-        shards |= dict.fromkeys(("refine", "score"), self.shards("targets"))
+        shards |= dict.fromkeys((*self.preparations, "refine", "score"), self.shards("targets"))
         return [(stage, shard) for stage, names in shards.items() for shard in names]
+
+    @property
+    def preparations(self) -> list[str]:
+        """What becomes of the targets before they are refined: design, pack, both in this order, or nothing."""
+        wanted = {"design": self.settings.design.samples > 0, "pack": self.settings.pack.enabled}
+        return [stage for stage, asked in wanted.items() if asked]
+
+    def work(self, stage: str, shard: str) -> dict[str, str | list[str]]:
+        """What a job of design, pack or refine works on: the files of its shard, or what the stage before it made."""
+        order, results = [*self.preparations, "refine"], self.settings.results
+        if at := order.index(stage):
+            return {"folder": f"{results}/{MADE[order[at - 1]]}{shard}"}
+        return {"list": f"{results}/lists/targets{shard}.txt", "structures": self.files("targets", shard)}
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """Names of the tables of what becomes of the targets before they are refined, by the inputs of `gather`."""
+        names = {"design": ("designs", "designs"), "pack": ("packed", "pack")}
+        return dict(names[stage] for stage in self.preparations)
+
+    @property
+    def weights_used(self) -> list[str]:
+        """The tasks whose weights are used."""
+        return [*TASKS, "packing"] if self.preparations else [*TASKS]
 
     def training(self, task: str) -> Training | None:
         """The training of a task, if there is one."""
-        training: Training | None = getattr(self.settings.train, task)
+        training: Training | None = getattr(self.settings.train, task, None)
         return training
 
     def training_inputs(self, task: str) -> dict[str, str | list[str]]:
@@ -238,6 +265,8 @@ def _problems(settings: Workflow) -> Iterable[str]:
             yield f"{key}.start: finetune starts from weights: give a shipped name or a .safetensors file"
         if training.data:
             yield from _missing(f"{key}.data", training.data, "is_dir")
+    if settings.design.samples or settings.pack.enabled:
+        yield from _weights("weights.packing", settings.weights.packing)
     yield from _label_problems(settings)
     if settings.prepare.data:
         yield from _missing("prepare.data", f"{settings.prepare.data}/chains.tsv", "is_file")

@@ -123,7 +123,7 @@ def test_several_samples_in_another_format(run: Run, folder: Path, tmp_path: Pat
         (["--sequence", LETTERS, "--fasta", "FASTA"], "--sequence and --fasta both"),
         (["--sequence", LETTERS], "--sequence is for one structure, and there are 2"),
         (["--refinement-weights", "refinement"], "give --idealize as well"),
-        (["--temperature", "nan"], "finite"),
+        (["--temperature", "inf"], "finite"),
         (["--fasta", "EMPTY"], "no sequence in this file"),
     ],
 )
