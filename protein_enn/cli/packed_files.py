@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 STEPS = 1
 """Of the refinement of --idealize: clashes and wrong geometry go, side chains hardly leave the packed rotamers."""
+LEFT = "atoms-not-rebuilt"
+"""The finding about residues that lack atoms and could not be completed."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def _row(record: Row, packing: Packing, number: int) -> Row:
         "residues": record["residues"],
         "packed": record["packed"],
         "skipped": len(record["skipped"]),
+        "incomplete": sum(f.count or 0 for f in packing.structures[number].audit.findings if f.code == LEFT),
         "log_density": packing.samples[number].log_density if packing.samples else None,
         "probability": mean("probability"),
         "entropy": mean("entropy"),

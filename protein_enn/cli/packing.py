@@ -36,13 +36,14 @@ if TYPE_CHECKING:
     from protein_enn.structure import Structure
 
 COLUMNS = (
-    "name", "file", "output", "label", "sample", "residues", "packed", "skipped", "log_density", "probability",
-    "entropy", "predicted_error", "clashes", "outliers", "clashes_packed", "outliers_packed", "moved", "temperature",
-    "seed", "weights", "weights_sha256", "refinement_weights", "refinement_weights_sha256", *AUDIT_COLUMNS, "error",
+    "name", "file", "output", "label", "sample", "residues", "packed", "skipped", "incomplete", "log_density",
+    "probability", "entropy", "predicted_error", "clashes", "outliers", "clashes_packed", "outliers_packed", "moved",
+    "temperature", "seed", "weights", "weights_sha256", "refinement_weights", "refinement_weights_sha256",
+    *AUDIT_COLUMNS, "error",
 )  # fmt: skip
 SHOWN = (
-    "name", "label", "sample", "residues", "packed", "skipped", "probability", "entropy", "predicted_error", "clashes",
-    "outliers", "audit_severity", "error",
+    "name", "label", "sample", "residues", "packed", "skipped", "incomplete", "probability", "entropy",
+    "predicted_error", "clashes", "outliers", "audit_severity", "error",
 )  # fmt: skip
 RESIDUE = ("residue", "amino_acid", "chi1", "chi2", "chi3", "chi4", "probability", "entropy", "error")
 RESIDUE_COLUMNS = ("name", "file", "output", "label", "sample", *RESIDUE)

@@ -108,6 +108,24 @@ def test_sequences_come_from_an_option_or_a_file(run: Run, folder: Path, tmp_pat
     assert "no sequence of this name" in run(good, "--fasta", fasta).output
 
 
+def test_residues_that_cannot_be_packed_are_counted(run: Run, folder: Path, tmp_path: Path) -> None:
+    """Without O; without a backbone; an unknown residue; a break."""
+    lines = (folder / "good.pdb").read_text().splitlines(keepends=True)
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "a_no_o.pdb").write_text("".join(line for line in lines if line[12:16] != " O  "))
+    (made / "b_ca.pdb").write_text("".join(line for line in lines if line[12:16] in (" CA ", "")))
+    (made / "c_unknown.pdb").write_text("".join(line.replace("LEU", "UNK") for line in lines))
+    (made / "d_break.pdb").write_text("".join(line for line in lines if line[22:26] not in ("   5", "   6")))
+    assert run(made, "--residues", "all").exit_code == 0
+    found = [(row["residues"], row["packed"], row["skipped"], row["incomplete"]) for row in rows(tmp_path)]
+    assert found == [("12", "11", "0", "1"), ("12", "0", "12", "12"), ("12", "10", "1", "0"), ("10", "9", "0", "0")]
+    packed = read_structure(tmp_path / "out" / "a_no_o.pdb")
+    assert packed.present[:-1, chemistry.O].all() and not packed.present[-1, chemistry.O]
+    with_link = run(made / "c_unknown.pdb", "--sequence", LETTERS[:-1] + "J")
+    assert with_link.exit_code == 1 and "is no amino acid" in rows(tmp_path)[0]["error"]
+
+
 def test_several_samples_in_another_format(run: Run, folder: Path, tmp_path: Path) -> None:
     assert run(folder / "good.pdb", "--samples", 2, "--seed", 5, "--format", "cif.gz").exit_code == 0
     found = rows(tmp_path)
