@@ -119,11 +119,11 @@ def test_residues_that_cannot_be_packed_are_counted(run: Run, folder: Path, tmp_
     (made / "d_break.pdb").write_text("".join(line for line in lines if line[22:26] not in ("   5", "   6")))
     assert run(made, "--residues", "all").exit_code == 0
     found = [(row["residues"], row["packed"], row["skipped"], row["incomplete"]) for row in rows(tmp_path)]
-    assert found == [("12", "11", "0", "1"), ("12", "0", "12", "12"), ("12", "10", "1", "0"), ("10", "9", "0", "0")]
+    assert found == [("12", "11", "0", "1"), ("12", "0", "12", "12"), ("12", "10", "1", "1"), ("10", "9", "0", "0")]
     packed = read_structure(tmp_path / "out" / "a_no_o.pdb")
     assert packed.present[:-1, chemistry.O].all() and not packed.present[-1, chemistry.O]
-    with_link = run(made / "c_unknown.pdb", "--sequence", LETTERS[:-1] + "J")
-    assert with_link.exit_code == 1 and "is no amino acid" in rows(tmp_path)[0]["error"]
+    wrong = run(made / "c_unknown.pdb", "--sequence", LETTERS[:-1] + "J")
+    assert wrong.exit_code == 1 and "is no amino acid" in rows(tmp_path)[0]["error"]
 
 
 def test_several_samples_in_another_format(run: Run, folder: Path, tmp_path: Path) -> None:
