@@ -19,7 +19,7 @@ from protein_enn.refinement.acceptance import Acceptance, AcceptanceCriteria, De
 from protein_enn.refinement.options import RefineOptions
 from protein_enn.refinement.preparation import prepare
 from protein_enn.refinement.proposal import Proposal, Quality, jittered, propose, quality
-from protein_enn.refinement.result import Refinement
+from protein_enn.refinement.result import Refinement, displacement_of
 from protein_enn.structure import Structure
 from protein_enn.version import __version__
 
@@ -236,7 +236,7 @@ class _Protocol:
         """The best candidate and the input, with the status and the reason of every residue."""
         decision, given, symmetry = best.decision, self.prepared.input, self.symmetry
         same = self.base is given
-        displacement = _displacement(given, decision.positions)
+        displacement = displacement_of(given, decision.positions)
         status, reason = self.statuses(decision, displacement)
         changed = bool(decision.moved.any()) or not same
         quality_before = before if same else quality(given, self.predictor)
@@ -296,9 +296,3 @@ class _Protocol:
     def symmetric(self, positions: Float[Tensor, "n 37 3"]) -> Float[Tensor, "n 37 3"]:
         """The positions with all copies exactly alike."""
         return positions if self.symmetry is None else self.symmetry.symmetrized(positions)
-
-
-def _displacement(structure: Structure, positions: Float[Tensor, "n 37 3"]) -> Float[Tensor, "n"]:
-    """Root mean square displacement of each residue's heavy atoms, Å."""
-    square = (positions - structure.positions).square().sum(-1) * structure.present
-    return (square.sum(-1) / structure.present.sum(-1).clamp_min(1)).sqrt()

@@ -145,6 +145,12 @@ class Refinement:
         write_structure(self.structure, path, b_factors=b_factors, companions=companions)
 
 
+def displacement_of(structure: Structure, positions: Float[Tensor, "n 37 3"]) -> Float[Tensor, "n"]:
+    """Root mean square displacement of each residue's heavy atoms, Å."""
+    square = (positions - structure.positions).square().sum(-1) * structure.present
+    return (square.sum(-1) / structure.present.sum(-1).clamp_min(1)).sqrt()
+
+
 def _outlier_kinds(geometry: Stereochemistry) -> list[str]:
     """What is wrong with each residue, "clash bond"; "" where nothing is."""
     names = [kind.name for kind in by_group()]
