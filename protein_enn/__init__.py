@@ -30,7 +30,8 @@ sys.meta_path.append(OldModules())
 if TYPE_CHECKING:
     from protein_enn.evaluation.equivariance import Certificate, certify
     from protein_enn.io import StructureError, read_models, read_structure, write_structure
-    from protein_enn.packing import Packing, pack, pack_mutants
+    from protein_enn.packing.mutants import pack_mutants
+    from protein_enn.packing.pack import Packing, pack
     from protein_enn.predictor import Predictor, load_predictor
     from protein_enn.refinement import Refinement, RefineOptions, refine
     from protein_enn.scoring import (

@@ -141,7 +141,7 @@ def pack(
         raise typer.BadParameter(f"--fasta: {error}") from error
     packer = packer_for(weights, device, threads)
     refiner = predictor_for("refinement", refinement_weights, device, threads) if idealize else None
-    wishes = {"region": joined_selection(residues), "samples": samples, "temperature": temperature, "seed": seed}
+    wishes: Row = {"region": joined_selection(residues), "samples": samples, "temperature": temperature, "seed": seed}
     wishes |= {"errors": errors, "predictor": packer}
     run_with: Row = {"seed": seed, "weights": packer.name, "weights_sha256": packer.sha256}
     if refiner is not None:
