@@ -8,6 +8,7 @@ table of the atoms that are not protein. Values are frozen; functions give back 
     structure = pe.read_structure("model.pdb")
     refinement = pe.refine(structure)  # never more outliers than the input; says what moved and why
     refinement.write("refined.pdb")
+    pe.pack(structure, sequence).structure  # the side chains of a sequence on a backbone
     pe.score(structure).mean  # nats per residue, higher is better
     pe.scan(structure).rows()  # every single mutation, log-odds over the residue that is there
 
@@ -29,6 +30,8 @@ sys.meta_path.append(OldModules())
 if TYPE_CHECKING:
     from protein_enn.evaluation.equivariance import Certificate, certify
     from protein_enn.io import StructureError, read_models, read_structure, write_structure
+    from protein_enn.packing.mutants import pack_mutants
+    from protein_enn.packing.protocol import Packing, pack
     from protein_enn.predictor import Predictor, load_predictor
     from protein_enn.refinement import Refinement, RefineOptions, refine
     from protein_enn.scoring import (
@@ -53,6 +56,7 @@ _HOMES = {
     "structure.audit": ("Audit",),
     "evaluation.equivariance": ("Certificate", "certify"),
     "io": ("StructureError", "read_models", "read_structure", "write_structure"),
+    "packing": ("Packing", "pack", "pack_mutants"),
     "predictor": ("Predictor", "load_predictor"),
     "refinement": ("RefineOptions", "Refinement", "refine"),
     "scoring": (
@@ -82,6 +86,7 @@ __all__ = [
     "InterfaceScore",
     "MutantScores",
     "MutationScan",
+    "Packing",
     "Predictor",
     "RefineOptions",
     "Refinement",
@@ -93,6 +98,8 @@ __all__ = [
     "design",
     "interface_score",
     "load_predictor",
+    "pack",
+    "pack_mutants",
     "read_models",
     "read_structure",
     "refine",

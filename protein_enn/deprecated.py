@@ -146,6 +146,7 @@ MODULES: dict[str, str] = {
     "report.sections.provenance": "report.panels.provenance",
     "report.sections.refinement": "report.panels.refinement",
     "report.sections.summary": "report.summary",
+    "scoring.substitutions": "structure.substitutions",
     "scoring.threaded": "structure.new_sequence",
     "scoring.words": "scoring.parsing",
     "selection": "structure.selection",

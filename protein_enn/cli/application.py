@@ -16,6 +16,7 @@ from protein_enn.cli.finetuning import finetune
 from protein_enn.cli.labeling import label
 from protein_enn.cli.old_spellings import RenamingCommand, TaskGroup
 from protein_enn.cli.options import with_option_groups
+from protein_enn.cli.packing import pack
 from protein_enn.cli.pipeline import prepare, report, train
 from protein_enn.cli.refinement import refine
 from protein_enn.cli.scanning import scan
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for reader in (audit, refine, score, scan, design, validate):
+for reader in (audit, refine, score, scan, design, pack, validate):
     app.command(cls=RenamingCommand)(with_option_groups(reader))
 for command in (fetch, certify, prepare, embed, label, train, finetune, calibrate, report, doctor):
     app.command(cls=RenamingCommand)(command)

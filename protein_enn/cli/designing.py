@@ -39,15 +39,19 @@ from protein_enn.cli.options import (
 )
 from protein_enn.cli.output import deliver, write_text, writing
 from protein_enn.cli.refinement import output_suffix
+from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, check_structure_options, packer_for, packer_row
 
 if TYPE_CHECKING:
+    from protein_enn.predictor import Predictor
     from protein_enn.scoring import Design
 
 SAMPLE = (
     "sample", "temperature", "sequence", "designed", "log_likelihood", "recovery", "duplicate_of", "low_complexity",
     "net_charge", "cysteines", "glycosylation_motifs", "new_glycosylation_motifs", "hydrophobic", "linked", "output",
 )  # fmt: skip
-DESIGN_COLUMNS = ("name", "file", *SAMPLE, "seed", "weights", "weights_sha256", "condition", *AUDIT_COLUMNS, "error")
+DESIGN_COLUMNS = (
+    "name", "file", *SAMPLE, "seed", "weights", "weights_sha256", "condition", *PACKER_COLUMNS, *AUDIT_COLUMNS, "error",
+)  # fmt: skip
 DESIGN_SHOWN = (
     "name", "sample", "temperature", "sequence", "log_likelihood", "recovery", "duplicate_of", "linked",
     "audit_severity", "error",
@@ -151,9 +155,17 @@ def design(
         typer.Option(
             rich_help_panel=_FILES,
             file_okay=False,
-            help="Write each design to this folder as NAME_sampleN. Changed residues have no side chain.",
+            help="Write each design to this folder as NAME_sampleN, its designed residues with packed side chains.",
         ),
     ] = None,
+    backbone_only: Annotated[
+        bool,
+        typer.Option(
+            "--backbone-only",
+            rich_help_panel=_FILES,
+            help="Pack no side chains: in the structures, changed residues have CB alone.",
+        ),
+    ] = False,
     probabilities: Annotated[
         bool,
         typer.Option(
@@ -163,6 +175,7 @@ def design(
         ),
     ] = False,
     weights: Weights = None,
+    packing_weights: PackingWeights = None,
     language_weights: LanguageWeights = None,
     condition: Condition = None,
     device: DeviceOption = Device.auto,
@@ -179,14 +192,16 @@ def design(
     from protein_enn.scoring.fasta import fasta as fasta_text
     from protein_enn.scoring.result import Provenance
 
-    _check_outputs(output, fasta, joined, structures, probabilities)
+    _check_outputs(output, fasta, joined)
+    check_structure_options(structures, probabilities, backbone_only, packing_weights)
     wishes = _wishes(temperature or [0.1], bias, bias_file, omit, omit_file)
     wishes |= {"fixed": fixed or [], "only": residues or [], "chains": chains, "ties": tie or []}
     wishes |= {"tie_chains": tie_chains or [], "samples": samples, "rewrites": rewrites, "seed": seed}
     wishes |= {"free_links": free_links}
     batch = items(inputs, sharding, writes=[output, fasta], reads=[bias_file, omit_file])
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="design")
-    source = {"seed": seed, **Provenance.of(predictor).row()}
+    packer = None if structures is None or backbone_only else packer_for(packing_weights, device, threads)
+    source = {"seed": seed, **Provenance.of(predictor).row(), **packer_row(packer)}
     records: list[str] = []
 
     def work(item: Item, structure: Any) -> list[Row]:
@@ -195,7 +210,7 @@ def design(
         if structures is not None:
             suffix = output_suffix(structure, reading, item.path)
             targets = [structures / f"{item.name}_sample{one.sample}{suffix}" for one in found]
-            _write_structures(batch, found, targets, probabilities)
+            _write_structures(batch, found, targets, packer, seed, probabilities)
             paths = [str(target) for target in targets]
         records.append(fasta_text(item.name, found, joined=joined))
         where = {"name": item.name, "file": item.path, **source, "error": None}
@@ -227,14 +242,10 @@ def design(
     )
 
 
-def _check_outputs(
-    output: Path | None, fasta: Path | None, joined: bool, structures: Path | None, probabilities: bool
-) -> None:
+def _check_outputs(output: Path | None, fasta: Path | None, joined: bool) -> None:
     """typer.BadParameter where what is to be written contradicts itself."""
     if joined and fasta is None:
         raise typer.BadParameter("--joined says how --fasta is written: give --fasta OUT.fasta as well")
-    if probabilities and structures is None:
-        raise typer.BadParameter("--probabilities go into the files of --structures: give --structures FOLDER as well")
     if output is not None and fasta is not None and output.resolve() == fasta.resolve():
         raise typer.BadParameter(f"--output and --fasta are one file, {output}")
 
@@ -259,11 +270,22 @@ def _wishes(
         raise typer.BadParameter(str(error)) from error
 
 
-def _write_structures(batch: Sequence[Item], found: list[Design], targets: list[Path], probabilities: bool) -> None:
+def _write_structures(
+    batch: Sequence[Item],
+    found: list[Design],
+    targets: list[Path],
+    packer: Predictor | None,
+    seed: int,
+    probabilities: bool,
+) -> None:
     """The inputs with the new sequences; ValueError if one would replace an input."""
     from protein_enn.io import write_structure
+    from protein_enn.packing import pack
 
     if replaced := overwrites(batch, targets):
         raise ValueError(f"the input {replaced} would be overwritten; write to another folder")
     for one, target in zip(found, targets, strict=True):
-        write_structure(one.with_sequence(), target, b_factors=one.probabilities if probabilities else None)
+        structure = one.with_sequence()
+        if packer is not None:
+            structure = pack(structure, region=one.designed, seed=seed, predictor=packer).structure
+        write_structure(structure, target, b_factors=one.probabilities if probabilities else None)

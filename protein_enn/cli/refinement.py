@@ -25,6 +25,7 @@ from protein_enn.cli.options import (
 )
 from protein_enn.cli.options_from import in_dashes, options_from
 from protein_enn.cli.output import deliver, json_text, untimed
+from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, packer_for
 from protein_enn.io.formats.table import FORMATS, endings
 from protein_enn.refinement import RefineOptions
 
@@ -37,7 +38,7 @@ COLUMNS = (
     "name", "file", "output", "residues", "moved", "kept", "reverted", "mean_displacement", "confidence_before",
     "confidence_after", "error_before", "error_after", "clashes_before", "clashes_after", "outliers_before",
     "outliers_after", "symmetry", "symmetry_deviation", "rebuilt", "candidates", "steps", "seconds", "controls",
-    "weights", "weights_sha256", *AUDIT_COLUMNS, "error",
+    "weights", "weights_sha256", *PACKER_COLUMNS, *AUDIT_COLUMNS, "error",
 )  # fmt: skip
 SHOWN = (
     "name", "residues", "moved", "kept", "reverted", "confidence_before", "confidence_after", "clashes_before",
@@ -58,6 +59,7 @@ def refine(
         bool, typer.Option("--confidence-in-b", help="Write 100 x the predicted lDDT where B factors are.")
     ] = False,
     weights: Weights = None,
+    packing_weights: PackingWeights = None,
     device: DeviceOption = Device.auto,
     threads: Threads = None,
     seconds: Seconds = True,
@@ -69,14 +71,17 @@ def refine(
     """
     batch = items(inputs, sharding, writes=[output / TABLE])
     _check_targets(batch, options, output, reading)
+    if packing_weights is not None and not options.rebuild:
+        raise typer.BadParameter("--packing-weights are those of --rebuild: give --rebuild as well")
     predictor = predictor_for("refinement", weights, device, threads)
+    packer = packer_for(packing_weights, device, threads) if options.rebuild else None
     run_with = {"controls": options.summary(), "weights": predictor.name, "weights_sha256": predictor.sha256}
 
     def work(item: Item, structure: Structure) -> list[Row]:
         if structure.audit.models > 1 and (reading.all_models or reading.model > 1):
             # In a copy of the document the other models would stand as they were, and readers would take the first.
             structure = replace(structure, source=None)
-        refinement = _refined(structure, predictor, options)
+        refinement = _refined(structure, predictor, packer, options)
         copied = options.copies is not None
         target = output / f"{item.name}{output_suffix(structure, reading, item.path, copied=copied)}"
         row = _write(refinement, target, item, confidence_in_b, seconds)
@@ -103,13 +108,15 @@ def _check_targets(batch: list[Item], options: RefineOptions, output: Path, read
         raise typer.BadParameter(f"-o {output}: the input {replaced} could be overwritten; choose another folder")
 
 
-def _refined(structure: Structure, predictor: Predictor, options: RefineOptions) -> Refinement:
+def _refined(
+    structure: Structure, predictor: Predictor, packer: Predictor | None, options: RefineOptions
+) -> Refinement:
     """The structure refined; SelectionError says which option names what the structure does not have."""
     from protein_enn.refinement import refine
     from protein_enn.structure.selection import SelectionError
 
     try:
-        return refine(structure, predictor=predictor, options=options)
+        return refine(structure, predictor=predictor, packer=packer, options=options)
     except SelectionError as error:
         raise SelectionError(in_dashes(str(error), RefineOptions)) from error
 
@@ -139,6 +146,7 @@ def row_of(refinement: Refinement, record: dict[str, Any]) -> Row:
     from protein_enn.metrics.outliers import total
 
     columns = record["per_residue"]
+    packed_by = record["packing_weights"] or {"name": None, "sha256": None}
 
     def mean(name: str) -> float | None:
         values = [value for value in columns[name] if value is not None]
@@ -158,5 +166,6 @@ def row_of(refinement: Refinement, record: dict[str, Any]) -> Row:
         "candidates": len(record["candidates"]),
         "steps": record["steps"],
         "seconds": record["seconds"],
+        **dict(zip(PACKER_COLUMNS, packed_by.values(), strict=True)),
         "error": None,
     }

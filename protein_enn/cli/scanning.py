@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, by_input, explain, failure, in_shard, items, run
+from protein_enn.cli.mutant_structures import MutantWriter
 from protein_enn.cli.options import (
     Condition,
     Device,
@@ -29,6 +30,7 @@ from protein_enn.cli.options import (
     predictor_for,
 )
 from protein_enn.cli.output import deliver
+from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, packer_for, packer_row
 from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 
 if TYPE_CHECKING:
@@ -41,10 +43,12 @@ MUTATION = (*PLACE, "mutant", "score", "ddg_like", *SURROUNDINGS, "notes")
 MATRIX = (*PLACE, *"ACDEFGHIKLMNPQRSTVWY", *SURROUNDINGS)
 MUTANT = ("mutations", "score", "ddg_like", "additive", "interaction", "orders", "seed", "notes")
 SOURCE = ("name", "file")
-RUN = ("estimator", "calibration", "weights", "weights_sha256", "condition", *AUDIT_COLUMNS, "error")
+OF_WEIGHTS = ("estimator", "calibration", "weights", "weights_sha256", "condition")
+MATRIX_RUN = (*OF_WEIGHTS, *AUDIT_COLUMNS, "error")
+RUN = (*OF_WEIGHTS, "output", *PACKER_COLUMNS, *AUDIT_COLUMNS, "error")
 SCAN_COLUMNS = (*SOURCE, *MUTATION, *RUN)
 SCAN_SHOWN = ("name", *MUTATION, "audit_severity", "error")
-MATRIX_COLUMNS = (*SOURCE, *MATRIX, *RUN)
+MATRIX_COLUMNS = (*SOURCE, *MATRIX, *MATRIX_RUN)
 MATRIX_SHOWN = ("name", *MATRIX, "error")
 MUTANT_COLUMNS = (*SOURCE, *MUTANT, *RUN)
 MUTANT_SHOWN = ("name", *MUTANT[:5], "notes", "audit_severity", "error")
@@ -82,7 +86,19 @@ def scan(
     matrix: Annotated[
         bool, typer.Option("--matrix", help="Write a row for each residue and a column for each amino acid.")
     ] = False,
+    structures: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False,
+            help=f"Write mutants to this folder, as NAME_A-H18A, side chains packed: of a whole scan the {BEST} best.",
+        ),
+    ] = None,
+    repack_within: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="In --structures, pack side chains too that are so near (Å) to a mutated residue."),
+    ] = None,
     weights: Weights = None,
+    packing_weights: PackingWeights = None,
     language_weights: LanguageWeights = None,
     condition: Condition = None,
     device: DeviceOption = Device.auto,
@@ -94,6 +110,7 @@ def scan(
 
     `score` is in nats; higher is better. For calibrated weights `ddg_like` is -ddG in kcal/mol; it is positive if the
     mutation stabilizes. A whole scan prints the best mutations and writes all.
+    --structures writes those that are printed; for others name them by --mutant or --mutant-file.
     """
     from protein_enn.scoring.columns import run_of, sidecar
     from protein_enn.scoring.result import Provenance
@@ -103,8 +120,18 @@ def scan(
     named = [*(mutant or []), *(_listed(mutant_file) if mutant_file is not None else [])]
     if named and matrix:
         raise typer.BadParameter("--matrix is of a whole scan: leave out --mutant and --mutant-file")
+    if matrix and structures is not None:
+        raise typer.BadParameter("--matrix and --structures: a matrix names no mutants; choose some by --mutant")
+    if structures is None and (repack_within is not None or packing_weights is not None):
+        option = "--packing-weights" if repack_within is None else "--repack-within"
+        raise typer.BadParameter(f"{option} is about the files of --structures: give --structures FOLDER as well")
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="scan")
-    run_columns = {"estimator": estimator.value, **Provenance.of(predictor).row()}
+    packer = None if structures is None else packer_for(packing_weights, device, threads)
+    batch = items(inputs, sharding, writes=[output])
+    writer = None
+    if packer is not None and structures is not None:
+        writer = MutantWriter(packer, structures, batch, reading, repack_within, seed)
+    run_columns = {"estimator": estimator.value, **Provenance.of(predictor).row(), **packer_row(packer)}
 
     def work(item: Item, structure: Structure) -> list[Row]:
         where = {"name": item.name, "file": item.path, **run_columns, "error": None}
@@ -112,12 +139,14 @@ def scan(
             found = _named(structure, named, predictor, estimator.value, seed)
         else:
             found = _all(structure, predictor, estimator.value, matrix)
+        if writer is not None:
+            writer.write(item, structure, found if named else sorted(found, key=_by_score)[:BEST])
         return [{**where, **row} for row in found]
 
     def failed(item: Item, error: str) -> Row:
         return {**failure(item, error), **run_columns}
 
-    rows = run(in_shard(items(inputs, sharding, writes=[output]), sharding), reading, work, failed)
+    rows = run(in_shard(batch, sharding), reading, work, failed)
     made = run_of("scan", predictor, estimator=estimator.value, **({"seed": seed} if named else {}))
     finish = partial(deliver, rows, output=output, as_json=as_json, run=made, failed=sharding.failed)
     if named:
@@ -140,7 +169,7 @@ def _all(structure: Structure, predictor: Predictor, estimator: str, matrix: boo
 def _named(structure: Structure, named: list[str], predictor: Predictor, estimator: str, seed: int) -> list[Row]:
     """A row for each mutant in its place; one that cannot be scored has its error, and the others go on."""
     from protein_enn.scoring import score_mutants
-    from protein_enn.scoring.substitutions import parse_mutant, places, residue_index
+    from protein_enn.structure.substitutions import parse_mutant, places, residue_index
 
     rows: list[dict[str, Any]] = [{"mutations": text, "seed": seed} for text in named]
     index = residue_index(structure)
@@ -204,8 +233,9 @@ def _is_one_of(path: Path, others: list[Path]) -> bool:
 
 def _best(rows: list[Row]) -> list[Row]:
     """The best mutations of each structure, and what failed."""
-    return [
-        row
-        for _, group in groupby(rows, lambda row: row["name"])
-        for row in sorted(group, key=lambda row: -row.get("score", 0.0))[:BEST]
-    ]
+    return [row for _, group in groupby(rows, lambda row: row["name"]) for row in sorted(group, key=_by_score)[:BEST]]
+
+
+def _by_score(row: Row) -> float:
+    """Sorts the best first."""
+    return -float(row.get("score", 0.0))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from protein_enn.evaluation.datasets import DataError, read_table
 from protein_enn.scoring.multimutants import Mutant
-from protein_enn.scoring.substitutions import parse_mutant
 from protein_enn.structure import Structure
+from protein_enn.structure.substitutions import parse_mutant
 
 
 @dataclass(frozen=True)

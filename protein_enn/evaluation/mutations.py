@@ -33,8 +33,8 @@ from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 from protein_enn.scoring.interactions import interactions, ways_back
 from protein_enn.scoring.multimutants import Mutant
 from protein_enn.scoring.mutations import log_odds
-from protein_enn.scoring.substitutions import places, residue_index
 from protein_enn.structure import Structure
+from protein_enn.structure.substitutions import places, residue_index
 
 ADDITIVE, BINDING = "additive", "binding"
 Metrics = dict[str, float | int | str | None]

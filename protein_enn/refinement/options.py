@@ -108,7 +108,10 @@ class RefineOptions:
     )
     rebuild: bool = field(
         default=False,
-        metadata={"panel": HOW, "help": "First add side-chain atoms that are missing."},
+        metadata={
+            "panel": HOW,
+            "help": "First add side-chain atoms that are missing, by the packing model.",
+        },
     )
     candidates: int = field(
         default=1,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import torch
+
 from protein_enn.bonds import bound_to_hetero
 from protein_enn.geometry.symmetry.operators import Operators
 from protein_enn.geometry.symmetry.symmetry import Symmetry
+from protein_enn.packing.packer import Packer
 from protein_enn.packing.rebuild import rebuild
+from protein_enn.predictor import Predictor
 from protein_enn.refinement.idealize.contacts import touches_hetero
 from protein_enn.refinement.mobility import Mobility, mobility
 from protein_enn.refinement.options import RefineOptions
@@ -29,7 +33,7 @@ class Prepared:
     mobility: Mobility  # the same for all copies
 
 
-def prepare(structure: Structure, options: RefineOptions, contact: float) -> Prepared:
+def prepare(structure: Structure, options: RefineOptions, contact: float, packer: Predictor | None = None) -> Prepared:
     """The input made ready as the options ask.
 
     Parameters
@@ -40,16 +44,19 @@ def prepare(structure: Structure, options: RefineOptions, contact: float) -> Pre
         Of which the number of steps and what concerns candidates is not used.
     contact
         Å; residues closer than this to what is not protein are bound to it and stay.
+    packer
+        Chooses the side chains that `rebuild` adds.
 
     Raises
     ------
     ValueError
-        Operators that cannot be read, or a symmetry, selection or hold that does not fit the structure.
+        `rebuild` without a packer, or one of another task; operators that cannot be read; a symmetry, selection or hold
+        that does not fit the structure.
     """
     which: str | Operators | Symmetry | None = options.symmetry
     if options.copies is not None:
         structure, which = with_copies(structure, read_operators(options.copies))
-    base, rebuilt = rebuild(structure) if options.rebuild else (structure, [])
+    base, rebuilt = _rebuilt(structure, packer, options.seed) if options.rebuild else (structure, [])
     symmetry = None if which is None else symmetry_of(base, which)
     base, notes = (base, ()) if symmetry is None else made_symmetric(base, symmetry)
     may_move = mobility(
@@ -63,3 +70,11 @@ def prepare(structure: Structure, options: RefineOptions, contact: float) -> Pre
     if symmetry is not None:
         may_move = replace(may_move, atoms=symmetry.worst(may_move.atoms))
     return Prepared(structure, base, tuple(rebuilt), symmetry, notes, may_move)
+
+
+def _rebuilt(structure: Structure, packer: Predictor | None, seed: int) -> tuple[Structure, list[int]]:
+    """The structure with missing atoms added, and the rows of the residues that got any."""
+    if packer is None or packer.task != "packing":
+        other = "none is given" if packer is None else f"{packer.name!r} is for {packer.task}"
+        raise ValueError(f"`rebuild` needs a predictor for packing: {other}")
+    return rebuild(structure, Packer(packer, 0.0, torch.Generator().manual_seed(seed)))

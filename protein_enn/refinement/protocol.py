@@ -19,7 +19,7 @@ from protein_enn.refinement.acceptance import Acceptance, AcceptanceCriteria, De
 from protein_enn.refinement.options import RefineOptions
 from protein_enn.refinement.preparation import prepare
 from protein_enn.refinement.proposal import Proposal, Quality, jittered, propose, quality
-from protein_enn.refinement.result import Refinement
+from protein_enn.refinement.result import Refinement, displacement_of
 from protein_enn.structure import Structure
 from protein_enn.version import __version__
 
@@ -34,6 +34,7 @@ def refine(
     structure: Structure,
     *,
     predictor: Predictor | None = None,
+    packer: Predictor | None = None,
     device: str = "auto",
     acceptance: AcceptanceCriteria | None = None,
     options: RefineOptions | None = None,
@@ -53,6 +54,8 @@ def refine(
         With at least one CA.
     predictor
         One for refinement; the shipped weights, loaded on `device`, if not given.
+    packer
+        One for packing, which chooses the side chains that `rebuild` adds; the shipped weights if not given.
     device
         "auto", "cpu" or "cuda", for the shipped weights; a given predictor stays where it is.
     acceptance
@@ -97,7 +100,9 @@ def refine(
     predictor = load_predictor("refinement", device=device) if predictor is None else predictor
     if predictor.task != "refinement":
         raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: refinement needs one for refinement")
-    return _Protocol(structure, predictor, options, acceptance or AcceptanceCriteria(), begun).run()
+    if options.rebuild and packer is None:
+        packer = load_predictor("packing", device=device)
+    return _Protocol(structure, predictor, packer, options, acceptance or AcceptanceCriteria(), begun).run()
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,13 +131,15 @@ class _Protocol:
         self,
         structure: Structure,
         predictor: Predictor,
+        packer: Predictor | None,
         options: RefineOptions,
         criteria: AcceptanceCriteria,
         begun: float,
     ) -> None:
         self.predictor, self.options, self.begun = predictor, options, begun
         self.deadline = math.inf if options.max_seconds is None else begun + options.max_seconds
-        self.prepared = prepare(structure, options, criteria.contact)
+        self.prepared = prepare(structure, options, criteria.contact, packer)
+        self.packer = packer if self.prepared.rebuilt else None
         self.controls = options.to_dict()
         self.base, self.symmetry = self.prepared.base, self.prepared.symmetry
         self.acceptance = Acceptance(self.base, self.prepared.mobility.atoms, criteria, self.symmetry)
@@ -229,7 +236,7 @@ class _Protocol:
         """The best candidate and the input, with the status and the reason of every residue."""
         decision, given, symmetry = best.decision, self.prepared.input, self.symmetry
         same = self.base is given
-        displacement = _displacement(given, decision.positions)
+        displacement = displacement_of(given, decision.positions)
         status, reason = self.statuses(decision, displacement)
         changed = bool(decision.moved.any()) or not same
         quality_before = before if same else quality(given, self.predictor)
@@ -257,6 +264,8 @@ class _Protocol:
             steps=best.steps,
             seconds=time.perf_counter() - self.begun,
             controls=self.controls,
+            packing_weights="" if self.packer is None else self.packer.name,
+            packing_sha256="" if self.packer is None else self.packer.sha256,
         )
 
     def statuses(self, decision: Decision, displacement: Float[Tensor, "n"]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -287,9 +296,3 @@ class _Protocol:
     def symmetric(self, positions: Float[Tensor, "n 37 3"]) -> Float[Tensor, "n 37 3"]:
         """The positions with all copies exactly alike."""
         return positions if self.symmetry is None else self.symmetry.symmetrized(positions)
-
-
-def _displacement(structure: Structure, positions: Float[Tensor, "n 37 3"]) -> Float[Tensor, "n"]:
-    """Root mean square displacement of each residue's heavy atoms, Å."""
-    square = (positions - structure.positions).square().sum(-1) * structure.present
-    return (square.sum(-1) / structure.present.sum(-1).clamp_min(1)).sqrt()

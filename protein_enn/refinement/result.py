@@ -56,6 +56,8 @@ class Refinement:
     steps: int  # that there was time for
     seconds: float
     controls: dict[str, Any]  # what was asked: `RefineOptions.to_dict`
+    packing_weights: str = ""  # that chose the rebuilt side chains; "" where nothing was rebuilt
+    packing_sha256: str = ""
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{self.status.count(status)} {status}" for status in STATUS)
@@ -84,6 +86,7 @@ class Refinement:
             "output": None if output is None else str(output),
             "error": None,
             "weights": {"name": self.weights, "sha256": self.sha256},
+            "packing_weights": {"name": self.packing_weights, "sha256": self.packing_sha256} if self.rebuilt else None,
             "version": self.version,
             "seed": self.seed,
             "steps": self.steps,
@@ -140,6 +143,12 @@ class Refinement:
         """
         b_factors = (100 * self.confidence_after).nan_to_num(0.0) if confidence_in_b else None
         write_structure(self.structure, path, b_factors=b_factors, companions=companions)
+
+
+def displacement_of(structure: Structure, positions: Float[Tensor, "n 37 3"]) -> Float[Tensor, "n"]:
+    """Root mean square displacement of each residue's heavy atoms, Å."""
+    square = (positions - structure.positions).square().sum(-1) * structure.present
+    return (square.sum(-1) / structure.present.sum(-1).clamp_min(1)).sqrt()
 
 
 def _outlier_kinds(geometry: Stereochemistry) -> list[str]:

@@ -51,7 +51,6 @@ class Design(Result):
         "linked": Column(
             None, None, "residues kept because a covalent link or a metal needs their side chain, joined by spaces"
         ),
-        "output": Column(None, None, "path of the structure that was written, empty where none was"),
     }
 
     residues: Int[Tensor, "n"]  # index into chemistry.RESIDUES; as in the input where nothing was designed

@@ -23,8 +23,8 @@ from protein_enn.scoring.interactions import interactions, orders_of
 from protein_enn.scoring.mutations import MutationResult, log_odds
 from protein_enn.scoring.notes import MutationNotes
 from protein_enn.scoring.result import HIGHER, ORIGIN, SOURCE, Column, Provenance
-from protein_enn.scoring.substitutions import Substitution, parse_mutant, places, residue_index
 from protein_enn.structure import Structure
+from protein_enn.structure.substitutions import Substitution, parse_mutant, places, residue_index
 
 Mutant = Sequence[Substitution]
 

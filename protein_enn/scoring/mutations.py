@@ -25,8 +25,8 @@ from protein_enn.scoring.calibration import calibration_of
 from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS, estimator_named
 from protein_enn.scoring.notes import MutationNotes
 from protein_enn.scoring.result import HIGHER, ORIGIN, SOURCE, Column, Provenance, Result, number
-from protein_enn.scoring.substitutions import parse_mutant, places
 from protein_enn.structure import Structure
+from protein_enn.structure.substitutions import parse_mutant, places
 
 _NAMES = list(ESTIMATORS)
 

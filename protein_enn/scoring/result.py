@@ -68,6 +68,10 @@ COLUMNS: dict[str, Column] = {
     "recovery_decoded": Column(None, HIGHER, "fraction of residues that decoding at temperature 0 gives back"),
     "perplexity_unconditional": Column(None, LOWER, "perplexity of each residue given the backbone alone"),
     "recovery_unconditional": Column(None, HIGHER, "recovery of each residue given the backbone alone"),
+    # of written structures
+    "output": Column(None, None, "path of the structure that was written, empty where none was"),
+    "packing_weights": Column(None, None, "name of the weights that packed its side chains, empty where none did"),
+    "packing_weights_sha256": Column(None, None, "sha256 of their file"),
     # of the run and of the input
     "seconds": Column("s", None, "time taken on the machine at hand, reading not included"),
     "audit_severity": Column(None, LOWER, "worst finding about the input: note, warning or error; empty without any"),

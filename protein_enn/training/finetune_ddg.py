@@ -28,8 +28,8 @@ from protein_enn.models.design import DesignModel
 from protein_enn.predictor import Predictor, check_trainable, load_predictor
 from protein_enn.scoring.calibration import Calibration, calibration_of, fit, store
 from protein_enn.scoring.estimators import DDG_LIKE
-from protein_enn.scoring.substitutions import Substitution, places
 from protein_enn.structure import Structure
+from protein_enn.structure.substitutions import Substitution, places
 from protein_enn.training.epochs import Ranking, train_epochs
 from protein_enn.training.tasks.ddg import DdgTarget, DdgTask, MeasuredProtein, MutationGraphs
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import re
 import shlex
@@ -12,11 +11,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from protein_enn.io.formats.table import is_structure_name
-from protein_enn.workflow.settings import Fetch, Measurement, Training, Workflow, WorkflowSettingsError, read_settings
+from protein_enn.workflow.files import fetched_ids, find_files
+from protein_enn.workflow.settings import Measurement, Training, Workflow, WorkflowSettingsError, read_settings
 from protein_enn.workflow.sharding import shard_of
 
 TASKS = ("design", "refinement")
+"""What can be trained."""
+MADE = {"design": "designed", "pack": "packed"}
+"""Folders of the structures that stages make before refinement."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,36 @@ class Plan:
     def stages(self) -> list[tuple[str, str]]:
         """Stage and shard of each job that leaves a table of failures, in the order of the stages."""
         shards = {"fetch": self.shards("ids"), "audit": self.shards("inputs"), "prepare": [""] if self.stores else []}
-        shards |= dict.fromkeys(("refine", "score"), self.shards("targets"))
+        shards |= dict.fromkeys((*self.preparations, "refine", "score"), self.shards("targets"))
         return [(stage, shard) for stage, names in shards.items() for shard in names]
+
+    @property
+    def preparations(self) -> list[str]:
+        """What becomes of the targets before they are refined: design, pack, both in this order, or nothing."""
+        wanted = {"design": self.settings.design.samples > 0, "pack": self.settings.pack.enabled}
+        return [stage for stage, asked in wanted.items() if asked]
+
+    def work(self, stage: str, shard: str) -> dict[str, str | list[str]]:
+        """What a job of design, pack or refine works on: the files of its shard, or what the stage before it made."""
+        order, results = [*self.preparations, "refine"], self.settings.results
+        if at := order.index(stage):
+            return {"folder": f"{results}/{MADE[order[at - 1]]}{shard}"}
+        return {"list": f"{results}/lists/targets{shard}.txt", "structures": self.files("targets", shard)}
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """Names of the tables of what becomes of the targets before they are refined, by the inputs of `gather`."""
+        names = {"design": ("designs", "designs"), "pack": ("packed", "pack")}
+        return dict(names[stage] for stage in self.preparations)
+
+    @property
+    def weights_used(self) -> list[str]:
+        """The tasks whose weights are used."""
+        return [*TASKS, "packing"] if self.preparations else [*TASKS]
 
     def training(self, task: str) -> Training | None:
         """The training of a task, if there is one."""
-        training: Training | None = getattr(self.settings.train, task)
+        training: Training | None = getattr(self.settings.train, task, None)
         return training
 
     def training_inputs(self, task: str) -> dict[str, str | list[str]]:
@@ -162,7 +188,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
     problems = list(_problems(settings))
     structures, faults = find_files(settings.structures, "structures")
     targets, more = (structures, []) if settings.targets is None else find_files(settings.targets, "targets")
-    ids, missing = _ids(settings.fetch)
+    ids, missing = fetched_ids(settings.fetch)
     problems += [*faults, *more, *missing]
     result = Plan(settings, tuple(structures), tuple(targets), tuple(ids))
     if not problems and not (targets or result.fetched("targets")):
@@ -172,49 +198,6 @@ def plan(config: Mapping[str, Any]) -> Plan:
     if problems:
         raise WorkflowSettingsError("\n".join(problems))
     return result
-
-
-def find_files(entries: Sequence[str], key: str) -> tuple[list[str], list[str]]:
-    """The files of entries, sorted, each once; and a message for every entry without files or with an invalid name."""
-    names: set[str] = set()
-    problems = []
-    for entry in _lines(entries):
-        path = Path(entry)
-        if path.is_dir():
-            hits = [p for p in path.rglob("*") if is_structure_name(p.name)]
-        else:
-            hits = [path] if path.is_file() else [Path(p) for p in glob.glob(entry, recursive=True)]
-        files = {str(p) for p in hits if p.is_file()}
-        if not files:
-            problems.append(f"{key}: {entry} matches no structure file; check the path, relative to {Path.cwd()}")
-        names |= files
-    problems += [
-        f"{key}: {name!r}: rename this file; Snakemake takes no braces, line breaks or quotes in names"
-        for name in sorted(names)
-        if any(letter in name for letter in "{}\n\r\"'")
-    ]
-    return sorted(names), problems
-
-
-def _lines(entries: Iterable[str]) -> list[str]:
-    """The entries, with each `@FILE` replaced by its lines; the entry of a missing file stays and matches no file."""
-    lines: list[str] = []
-    for entry in entries:
-        file = Path(entry[1:])
-        lists = entry.startswith("@") and file.is_file()
-        lines += [line.strip() for line in file.read_text().splitlines() if line.strip()] if lists else [entry]
-    return lines
-
-
-def _ids(fetch: Fetch) -> tuple[list[str], list[str]]:
-    ids = list(fetch.ids)
-    if fetch.ids_file:
-        if not Path(fetch.ids_file).is_file():
-            return ids, [f"fetch.ids_file: {fetch.ids_file}: no such file"]
-        text = Path(fetch.ids_file).read_text(encoding="utf-8")
-        ids += [name for line in text.splitlines() for name in re.split(r"[\s,]+", line.partition("#")[0]) if name]
-    strange = [name for name in ids if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)]
-    return list(dict.fromkeys(ids)), [f"fetch: {name!r} is no id, such as 1abc or AF-P12345-F1" for name in strange]
 
 
 def _problems(settings: Workflow) -> Iterable[str]:
@@ -238,6 +221,8 @@ def _problems(settings: Workflow) -> Iterable[str]:
             yield f"{key}.start: finetune starts from weights: give a shipped name or a .safetensors file"
         if training.data:
             yield from _missing(f"{key}.data", training.data, "is_dir")
+    if settings.design.samples or settings.pack.enabled:
+        yield from _weights("weights.packing", settings.weights.packing)
     yield from _label_problems(settings)
     if settings.prepare.data:
         yield from _missing("prepare.data", f"{settings.prepare.data}/chains.tsv", "is_file")

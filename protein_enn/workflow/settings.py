@@ -116,6 +116,8 @@ class Weights(Section):
     """A shipped name or a .safetensors file."""
     refinement: str = "refinement"
     """A shipped name or a .safetensors file."""
+    packing: str = "packing"
+    """A shipped name or a .safetensors file; of `design` and `pack`."""
 
 
 class Calibrate(Section):
@@ -149,6 +151,24 @@ class Evaluate(Section):
     """Scores of mutations against measured effects."""
 
 
+class Design(Section):
+    """New sequences for the targets, with packed side chains. Off without `samples`."""
+
+    samples: int = Field(default=0, ge=0)
+    """Sequences for each target. Each becomes a structure, which is refined and scored in place of the target."""
+    options: str = ""
+    """Further options of `protein-enn design`."""
+
+
+class Pack(Section):
+    """Side chains for the targets (or the designs), before they are refined. Off unless `enabled`."""
+
+    enabled: bool = False
+    """Whether side chains are packed: those that are missing, and those that `--residues` in `options` names."""
+    options: str = ""
+    """Further options of `protein-enn pack`, such as `--residues all` or `--idealize`."""
+
+
 class Inference(Section):
     """A command that is run on every target."""
 
@@ -177,7 +197,7 @@ class Workflow(Section):
     results: str = "results"
     """Folder of all results."""
     shards: int = Field(default=1, ge=1, le=9999)
-    """Number of jobs into which audit, refine and score are divided; one job can process thousands of structures."""
+    """Number of jobs into which each stage on files is divided; one job can process thousands of structures."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where networks run. `cuda` also requests a GPU per job from the scheduler."""
     threads: int = Field(default=2, ge=1)
@@ -191,6 +211,8 @@ class Workflow(Section):
     weights: Weights = Weights()
     calibrate: Calibrate = Calibrate()
     evaluate: Evaluate = Evaluate()
+    design: Design = Design()
+    pack: Pack = Pack()
     refine: Inference = Inference()
     """The refinement of the targets."""
     score: Inference = Inference()

@@ -10,6 +10,7 @@ import pytest
 
 from protein_enn.predictor import untrained
 
+SMALL = {"k": 8, "encoder_settings": {"layers": 1, "scalars": 32, "odd": 0, "edges": 32, "hidden": 32}}
 SEQUENCE = ("MET", "ALA", "GLU", "LEU", "LYS", "VAL", "GLY", "SER", "ALA", "TRP", "ILE", "LYS")
 BACKBONE = (("N", 1.55, -27.6, -0.9), ("CA", 2.29, 0.0, 0.0), ("C", 1.68, 26.0, 1.1), ("O", 2.00, 24.0, 2.3))
 
@@ -42,11 +43,11 @@ def sequence() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Untrained weights of both tasks, by task."""
+    """Untrained weights of each task, by task; those for packing are small."""
     folder = tmp_path_factory.mktemp("weights")
-    for task in ("design", "refinement"):
-        untrained(task).save(folder / f"{task}.safetensors")
-    return {task: str(folder / f"{task}.safetensors") for task in ("design", "refinement")}
+    for task in ("design", "refinement", "packing"):
+        untrained(task, SMALL if task == "packing" else {}).save(folder / f"{task}.safetensors")
+    return {path.stem: str(path) for path in folder.glob("*.safetensors")}
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from Bio import SeqIO
 from typer.testing import CliRunner
 
+from protein_enn.chemistry import ATOMS, RESIDUE_ATOMS
 from protein_enn.cli import app
 from protein_enn.io import read_structure
 
@@ -51,7 +52,7 @@ def records(path: Path) -> list[Any]:
 def test_tables_sequences_and_structures(run: Callable[..., Any], dimer: Path, tmp_path: Path) -> None:
     table, sequences, folder = tmp_path / "x.csv", tmp_path / "x.fasta", tmp_path / "out"
     wishes = ["--samples", 2, "--temperature", 0.5, "--temperature", 1, "--tie-chains", "A,B", "--omit", "CM"]
-    outputs = ["-o", table, "--fasta", sequences, "--structures", folder, "--probabilities"]
+    outputs = ["-o", table, "--fasta", sequences, "--structures", folder, "--probabilities", "--backbone-only"]
     result = run(dimer, *wishes, *outputs, "--fixed", "A:1, B:1")
     assert result.exit_code == 0, result.output
     found = rows(table)
@@ -62,6 +63,7 @@ def test_tables_sequences_and_structures(run: Callable[..., Any], dimer: Path, t
         assert row["designed"] == "22" and row["cysteines"] == "0" and row["error"] == ""
         back = read_structure(row["output"])
         assert back.sequence == first + second and (back.b_factors[0, :3] == 1).all()
+        assert not back.present[:, 5:36].any() and row["packing_weights"] == ""
     assert {p.name for p in folder.iterdir()} == {f"dimer_sample{i}.pdb" for i in range(1, 5)}
     assert len(records(sequences)) == 10  # the input and four designs, two chains each
     meaning = json.loads((tmp_path / "x.columns.json").read_text())
@@ -71,7 +73,8 @@ def test_tables_sequences_and_structures(run: Callable[..., Any], dimer: Path, t
 def test_the_same_call_gives_the_same_bytes(run: Callable[..., Any], dimer: Path, tmp_path: Path) -> None:
     def made(name: str) -> list[bytes]:
         folder = tmp_path / name
-        outputs = ["-o", folder / "x.csv", "--fasta", folder / "x.fasta", "--joined", "--structures", tmp_path / "s"]
+        outputs = ["-o", folder / "x.csv", "--fasta", folder / "x.fasta", "--joined"]
+        outputs += ["--structures", tmp_path / "s", "--backbone-only"]
         assert run(dimer, "--samples", 2, "--temperature", 1, *outputs).exit_code == 0
         return [p.read_bytes() for p in sorted([*folder.iterdir(), *(tmp_path / "s").iterdir()], key=lambda p: p.name)]
 
@@ -120,6 +123,22 @@ def test_what_does_not_exist_is_named(run: Callable[..., Any], dimer: Path, wish
     assert message in json.loads(result.stdout)[0]["error"]
 
 
+def test_designed_residues_are_packed_and_the_others_stay(
+    run: Callable[..., Any], dimer: Path, weights: dict[str, str], tmp_path: Path
+) -> None:
+    packed, bare = tmp_path / "packed", tmp_path / "bare"
+    assert run(dimer, "--structures", bare, "--backbone-only", "--chains", "A").exit_code == 0
+    named = ["--structures", packed, "--packing-weights", weights["packing"], "--chains", "A", "-o", tmp_path / "x.csv"]
+    assert run(dimer, *named).exit_code == 0
+    (row,) = rows(tmp_path / "x.csv")
+    assert row["packing_weights"] == "packing" and len(row["packing_weights_sha256"]) == 64
+    new, old = (read_structure(folder / "dimer_sample1.pdb") for folder in (packed, bare))
+    assert new.sequence == old.sequence and (new.positions[old.present] - old.positions[old.present]).abs().max() < 0.3
+    for i, name in enumerate(new.residue_names[:12]):
+        expected = {*RESIDUE_ATOMS[name]} - {"OXT"}
+        assert expected <= {ATOMS[k] for k in new.present[i].nonzero()[:, 0].tolist()}
+
+
 @pytest.mark.parametrize(
     ("wishes", "message"),
     [
@@ -132,6 +151,8 @@ def test_what_does_not_exist_is_named(run: Callable[..., Any], dimer: Path, wish
         (["--bias-file", "absent.csv"], "absent.csv"),
         (["--joined"], "--fasta"),
         (["--probabilities"], "--structures"),
+        (["--backbone-only"], "--structures"),
+        (["--structures", "x", "--backbone-only", "--packing-weights", "packing"], "leave out --packing-weights"),
         (["-o", "x.csv", "--fasta", "x.csv"], "one file"),
     ],
 )
@@ -147,7 +168,7 @@ def test_what_cannot_be_meant_is_a_usage_error(
 def test_inputs_are_never_overwritten(run: Callable[..., Any], dimer: Path, tmp_path: Path) -> None:
     twin = dimer.with_name("dimer_sample1.pdb")
     twin.write_bytes(dimer.read_bytes())
-    result = run(dimer, twin, "--structures", dimer.parent, "--json")
+    result = run(dimer, twin, "--structures", dimer.parent, "--backbone-only", "--json")
     assert result.exit_code == 1
     errors = [row["error"] for row in json.loads(result.stdout)]
     assert "would be overwritten" in errors[0] and errors[1] is None
@@ -159,7 +180,7 @@ def test_a_file_that_cannot_be_written_is_one_line(run: Callable[..., Any], dime
     (tmp_path / "file").write_text("")
     result = run(dimer, "--fasta", tmp_path / "file" / "x.fasta")
     assert result.exit_code == 1 and "cannot be written" in result.output and "Traceback" not in result.output
-    result = run(dimer, "--structures", tmp_path / "file" / "x", "--json")
+    result = run(dimer, "--structures", tmp_path / "file" / "x", "--backbone-only", "--json")
     assert result.exit_code == 1 and json.loads(result.stdout)[0]["error"]
 
 

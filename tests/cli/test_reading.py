@@ -20,7 +20,7 @@ from protein_enn.cli.output import printable, write_rows
 
 RUNNER = CliRunner()
 Helix = Callable[..., str]
-READERS = ("audit", "refine", "score", "scan", "design", "validate")
+READERS = ("audit", "refine", "score", "scan", "design", "pack", "validate")
 
 
 @pytest.fixture
@@ -52,6 +52,9 @@ def test_one_model_or_all_of_them(ensemble: Path, weights: dict[str, str], tmp_p
     assert [(row["name"], len(row["mutations"])) for row in answers] == [(name, 19 * n) for name, n in both]
     answers = rows("design", x, "--all-models", *design)
     assert [(row["name"], len(row["designs"][0]["sequence"])) for row in answers] == both
+    packing = ("--weights", weights["packing"], "-o", str(tmp_path / "packed"))
+    assert [(row["name"], row["residues"]) for row in rows("pack", x, "--all-models", *packing)] == both
+    assert [row["models"] for row in rows("audit", str(tmp_path / "packed" / "x_model2.pdb"))] == [1]
     out = tmp_path / "out"
     command = ("refine", x, "--all-models", "-o", str(out), "--weights", weights["refinement"])
     assert [(row["name"], row["residues"]) for row in rows(*command)] == both
@@ -69,7 +72,7 @@ def test_a_file_called_like_a_model_of_another_gets_another_name() -> None:
 
 @pytest.mark.parametrize("command", READERS)
 def test_every_command_that_reads_has_the_options(command: str, ensemble: Path, tmp_path: Path) -> None:
-    arguments = [command, str(ensemble), *(["-o", str(tmp_path / "out")] if command == "refine" else [])]
+    arguments = [command, str(ensemble), *(["-o", str(tmp_path / "out")] if command in ("refine", "pack") else [])]
     result = RUNNER.invoke(app, [*arguments, "--all-models", "--model", "2"])
     assert result.exit_code == 2 and "leave out" in result.output
     assert RUNNER.invoke(app, [*arguments, "--model", "0"]).exit_code == 2

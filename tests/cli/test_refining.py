@@ -121,15 +121,25 @@ def test_the_record_can_be_drawn(run: Run, shaken: Path, tmp_path: Path) -> None
     assert "Trace before" in page.read_text() and "How it was made" in page.read_text()
 
 
-def test_rebuilt_side_chains_are_counted_and_written(run: Run, shaken: Path, tmp_path: Path) -> None:
+def test_rebuilt_side_chains_are_counted_and_written(
+    run: Run, shaken: Path, weights: dict[str, str], tmp_path: Path
+) -> None:
     bare = tmp_path / "bare.pdb"
     lines = shaken.read_text().splitlines()
     wanted = next(line[22:26] for line in lines if line[17:20] == "LEU")
     kept = [s for s in lines if not (s[22:26] == wanted and s[12:16].strip() in ("CG", "CD1", "CD2"))]
     bare.write_text("\n".join([*kept, ""]))
-    assert run(bare, "--rebuild", "--steps", 0).exit_code == 0
+    packing = ["--packing-weights", weights["packing"]]
+    assert run(bare, "--rebuild", "--steps", 0, *packing).exit_code == 0
     made = record(tmp_path, "bare")
     assert made["rebuilt"] == [f"A:{int(wanted)}"] and row(tmp_path)["rebuilt"] == "1"
+    assert made["packing_weights"]["name"] == row(tmp_path)["packing_weights"] == "packing"
+    assert len(row(tmp_path)["packing_weights_sha256"]) == 64
+    result = run(bare, *packing)
+    assert result.exit_code == 2 and "give --rebuild as well" in " ".join(result.output.replace("│", " ").split())
+    assert run(shaken, "--rebuild", "--steps", 0, *packing, out="whole").exit_code == 0
+    whole = json.loads((tmp_path / "whole" / f"{shaken.stem}.refinement.json").read_text())
+    assert whole["rebuilt"] == [] and whole["packing_weights"] is None, "nothing was missing"
     added = [s for s in (tmp_path / "out" / "bare.pdb").read_text().splitlines() if s[22:26] == wanted]
     assert {"CG", "CD1", "CD2"} <= {s[12:16].strip() for s in added}
 

@@ -10,6 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from protein_enn.cli import app
+from protein_enn.cli.scanning import BEST
+from protein_enn.io import read_structure
 
 RUNNER = CliRunner()
 RESIDUES = 12  # of the helix: MAELKVGSAWIK
@@ -131,3 +133,37 @@ def test_a_list_of_mutants_is_not_overwritten(
     assert result.exit_code == 2
     assert "m.csv is an input and would be overwritten" in " ".join(result.output.replace("│", " ").split())
     assert wanted.read_text() == "mutations\nA:K5E\n"
+
+
+def test_structures_of_named_mutants_and_of_the_best(folder: Path, weights: dict[str, str], tmp_path: Path) -> None:
+    made, out = tmp_path / "made", tmp_path / "x.csv"
+    packed = ["--structures", str(made), "--packing-weights", weights["packing"], "-o", str(out)]
+    wanted = ["--mutant", "A:L4W", "--mutant", "A:M1G,A:A2W", "--mutant", "A:L5W"]
+    assert RUNNER.invoke(app, asked(folder, weights, *packed, *wanted)).exit_code == 1
+    assert {path.name for path in made.iterdir()} == {"good_A-L4W.pdb", "good_A-M1G_A-A2W.pdb"}
+    single, double, wrong = table(out)
+    assert single["output"].endswith("good_A-L4W.pdb") and single["packing_weights"] == "packing"
+    assert wrong["error"] and not wrong["output"]
+    mutant = read_structure(double["output"])
+    assert mutant.sequence == "GWELKVGSAWIK" and mutant.present[1].sum() >= 14
+    for path in made.iterdir():
+        path.unlink()
+    result = RUNNER.invoke(app, asked(folder, weights, *packed))
+    assert result.exit_code == 0 and len(list(made.iterdir())) == BEST
+    best = sorted(table(out), key=lambda row: -float(row["score"]))[:BEST]
+    assert all(row["output"] for row in best) and sum(bool(row["output"]) for row in table(out)) == BEST
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--matrix", "--structures", "x"], "a matrix names no mutants"),
+        (["--repack-within", "5"], "--repack-within is about the files of --structures"),
+        (["--packing-weights", "packing"], "--packing-weights is about the files of --structures"),
+    ],
+)
+def test_options_of_structures_need_them(
+    options: list[str], message: str, folder: Path, weights: dict[str, str]
+) -> None:
+    result = RUNNER.invoke(app, asked(folder, weights, *options))
+    assert result.exit_code == 2 and message in " ".join(result.output.replace("│", " ").split())

@@ -84,7 +84,7 @@ def test_all_may_fail_where_failures_are_listed(files: Path, tmp_path: Path, wei
     output = run("score", [bad, "absent.pdb"], table, weights, "--failed", str(failed))
     assert [line.split("\t")[0] for line in failed.read_text().splitlines()] == ["file", bad, "absent.pdb"]
     assert f"2 failed: listed in {failed}" in output
-    wanted = ["--failed", str(failed), "--fasta", str(fasta), "--structures", str(made)]
+    wanted = ["--failed", str(failed), "--fasta", str(fasta), "--structures", str(made), "--backbone-only"]
     run("design", [bad], table, weights, *wanted)
     assert fasta.read_text() == "" and made.is_dir()
 

@@ -20,8 +20,8 @@ from protein_enn.io import read_structure, write_structure
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.scoring import ESTIMATORS, scan, score_mutants
 from protein_enn.scoring.calibration import Calibration
-from protein_enn.scoring.substitutions import Substitution, parse_mutant
 from protein_enn.structure import Structure
+from protein_enn.structure.substitutions import Substitution, parse_mutant
 from protein_enn.testing import random_structure
 
 SEED = 7

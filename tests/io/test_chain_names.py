@@ -8,8 +8,8 @@ import pytest
 
 from protein_enn.io import read_structure, write_structure
 from protein_enn.scoring.interface import chain_groups
-from protein_enn.scoring.substitutions import parse_mutant, places
 from protein_enn.structure.selection import select
+from protein_enn.structure.substitutions import parse_mutant, places
 
 AWAY = (0.0, 9.0, 0.0)
 

@@ -29,7 +29,7 @@ from protein_enn.io.write import edit_mmcif, format_of, new_mmcif, structure_byt
 from protein_enn.io.write.atom_list import Listing
 from protein_enn.io.write.edits import Revision
 from protein_enn.structure import Structure
-from protein_enn.workflow.jobs import find_files
+from protein_enn.workflow.files import find_files
 from protein_enn.workflow.settings import read_settings
 
 MARK = b"TOY\n"

@@ -26,11 +26,6 @@ MODIFIED = [8, 73]
 SIDE = torch.tensor([slot not in (*chemistry.BACKBONE, OXT) for slot in range(37)])
 
 
-@pytest.fixture(scope="module")
-def native() -> Structure:
-    return read_structure(Path(__file__).resolve().parents[2] / "examples" / "1bhl.pdb")
-
-
 def without(structure: Structure, gone: torch.Tensor) -> Structure:
     """Without the atoms of an (n, 37) mask; what stays keeps its place in the file."""
     present = structure.present & ~gone

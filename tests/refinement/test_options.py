@@ -66,6 +66,13 @@ def test_relax_names_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> N
         RefineOptions(relax=True).check()
 
 
+def test_rebuild_needs_weights_for_packing(helix: Structure, predictor: Predictor) -> None:
+    with pytest.raises(
+        ValueError, match=f"`rebuild` needs a predictor for packing: '{predictor.name}' is for refinement"
+    ):
+        refine(helix, predictor=predictor, packer=predictor, rebuild=True, steps=0)
+
+
 def test_an_unknown_option_is_refused_with_the_nearest(helix: Structure, predictor: Predictor) -> None:
     with pytest.raises(TypeError, match="no option 'step': did you mean 'steps'"):
         refine(helix, predictor=predictor, step=2)

@@ -14,8 +14,8 @@ from protein_enn.predictor import Predictor
 from protein_enn.scoring import interactions, scan, score_mutants
 from protein_enn.scoring.backbone import Backbone
 from protein_enn.scoring.interactions import orders_of
-from protein_enn.scoring.substitutions import parse_mutant, places
 from protein_enn.structure import Structure
+from protein_enn.structure.substitutions import parse_mutant, places
 
 FAR = 200.0
 

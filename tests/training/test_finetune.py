@@ -15,8 +15,8 @@ from protein_enn.predictor import load_predictor, untrained
 from protein_enn.scoring.backbone import Backbone
 from protein_enn.scoring.estimators import DDG_LIKE
 from protein_enn.scoring.mutations import log_odds
-from protein_enn.scoring.substitutions import Substitution
 from protein_enn.structure import Structure
+from protein_enn.structure.substitutions import Substitution
 from protein_enn.testing import random_structure
 from protein_enn.training import finetune as finetuning_of_chains
 from protein_enn.training.finetune import HeldOutMetrics, finetune

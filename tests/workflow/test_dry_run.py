@@ -31,7 +31,8 @@ def inputs(tmp_path: Path) -> Path:
     for name in ("1bhl.pdb", "1bhl_perturbed.pdb", "2gtl_chain_a.bcif"):
         shutil.copy(ROOT / "examples" / name, folder)
     (tmp_path / "experiment.yaml").write_text("task: design\n")
-    (tmp_path / "esm.pt").write_text("")
+    for name in ("esm.pt", "packing.safetensors", "packing.json"):
+        (tmp_path / name).write_text("")
     return folder
 
 
@@ -77,6 +78,22 @@ def inputs(tmp_path: Path) -> Path:
             {"structures": ["in"], "train": {"design": {"method": "finetune", "start": "design"}}},
             {"list_files": 3, "audit": 1, "train": 1, "curves": 1, "weights": 2, "refine": 1, "score": 1},
             id="finetune",
+        ),
+        pytest.param(
+            {"targets": ["in"], "weights": {"packing": "packing.safetensors"}, "pack": {"enabled": True}},
+            {"list_files": 2, "audit": 1, "weights": 3, "pack": 1, "refine": 1, "score": 1},
+            id="pack",
+        ),
+        pytest.param(
+            {
+                "targets": ["in"],
+                "weights": {"packing": "packing.safetensors"},
+                "design": {"samples": 2},
+                "pack": {"enabled": True, "options": "--idealize"},
+                "shards": 4,
+            },
+            {"list_files": 4, "audit": 2, "weights": 3, "design": 2, "pack": 2, "refine": 2, "score": 2},
+            id="design and pack",
         ),
     ],
 )  # fmt: skip

@@ -124,6 +124,19 @@ def test_a_shard_without_files_makes_no_job(folder: Path) -> None:
     assert [stage for stage, _ in made.stages] == ["audit", "refine", "score"]
 
 
+def test_targets_are_designed_and_packed_before_they_are_refined(folder: Path) -> None:
+    Path("p.safetensors").write_text("")
+    asked = {"targets": ["x"], "weights": {"packing": "p.safetensors"}, "design": {"samples": 2}}
+    both = plan({**asked, "pack": {"enabled": True}})
+    assert [stage for stage, _ in both.stages] == ["audit", "design", "pack", "refine", "score"]
+    assert both.work("design", "") == {"list": "results/lists/targets.txt", "structures": ["x/d.ent"]}
+    assert both.work("pack", "") == {"folder": "results/designed"}
+    assert both.work("refine", "") == {"folder": "results/packed"}
+    assert plan(asked).work("refine", "/1-of-2") == {"folder": "results/designed/1-of-2"}
+    assert plan({"targets": ["x"]}).weights_used == ["design", "refinement"]
+    assert "weights.packing: no.safetensors: no such file" in fault({**asked, "weights": {"packing": "no.safetensors"}})
+
+
 def test_a_store_is_made_only_where_something_learns(folder: Path) -> None:
     assert not plan({"structures": ["in"]}).learns
     assert not plan({"structures": ["in"], "evaluate": {"design": {"data": "x"}}}).learns

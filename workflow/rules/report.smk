@@ -7,6 +7,8 @@ rule gather:
         refined=expand(rules.refine.output.refined, shard=PLAN.shards("targets")),
         scores=expand(rules.score.output.table, shard=PLAN.shards("targets")),
         columns=expand(rules.score.output.columns, shard=PLAN.shards("targets")),
+        designs=expand(rules.design.output.table, shard=PLAN.shards("targets")) if "design" in PLAN.preparations else [],
+        packed=expand(rules.pack.output.packed, shard=PLAN.shards("targets")) if "pack" in PLAN.preparations else [],
         records=expand(rules.score.output.records, shard=PLAN.shards("targets")),
         failed=[f"{RESULTS}/failed/{stage}{shard}.tsv" for stage, shard in PLAN.stages],
     output:
@@ -16,6 +18,7 @@ rule gather:
         columns=f"{RESULTS}/scores.columns.json",
         records=f"{RESULTS}/designs.scores.json",
         failed=f"{RESULTS}/failed.tsv",
+        **{stage: f"{RESULTS}/{name}.csv" for stage, name in PLAN.tables.items()},
     log:
         f"{RESULTS}/logs/gather.log",
     benchmark:
@@ -35,8 +38,8 @@ rule provenance:
     input:
         structures=PLAN.files("inputs"),
         lists=[f"{RESULTS}/lists/inputs{shard}.txt" for shard in PLAN.shards("inputs")],
-        weights=expand(rules.weights.output.weights, step="", task=["design", "refinement"]),
-        info=expand(rules.weights.output.info, step="", task=["design", "refinement"]),
+        weights=expand(rules.weights.output.weights, step="", task=PLAN.weights_used),
+        info=expand(rules.weights.output.info, step="", task=PLAN.weights_used),
     output:
         record=f"{RESULTS}/provenance.json",
         inputs=f"{RESULTS}/inputs.tsv",

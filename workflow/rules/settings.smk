@@ -25,7 +25,7 @@ shell.prefix(f"exec 9>>'{RESULTS}/.jobs'; if command -v flock > /dev/null; then 
 
 
 wildcard_constraints:
-    task="design|refinement",
+    task="design|refinement|packing",
     measured="design|refinement|mutations",
     kind="inputs|structures|targets|ids",
     shard=r"(/\d+-of-\d+)?",
@@ -34,6 +34,11 @@ wildcard_constraints:
 def megabytes(most):
     """Memory of a job in MB; a job that is tried again gets more."""
     return lambda wildcards, attempt: most * attempt
+
+
+def given(wildcards, input):
+    """The structures a job works on, as an argument."""
+    return input.get("folder") or f"@{input.list}"
 
 
 onstart:

@@ -1,10 +1,71 @@
 """What the targets become. A job of a shard depends on the files of its shard alone."""
 
 
+rule design:
+    input:
+        unpack(lambda wildcards: PLAN.work("design", wildcards.shard)),
+        weights=f"{RESULTS}/weights/design.safetensors",
+        packing=f"{RESULTS}/weights/packing.safetensors",
+        info=expand(f"{RESULTS}/weights/{{task}}.json", task=["design", "packing"]),
+    output:
+        designed=directory(f"{RESULTS}/designed{{shard}}"),
+        table=f"{RESULTS}/parts/design{{shard}}.csv",
+        columns=f"{RESULTS}/parts/design{{shard}}.columns.json",
+        failed=f"{RESULTS}/failed/design{{shard}}.tsv",
+    log:
+        f"{RESULTS}/logs/design{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/design{{shard}}.tsv"
+    params:
+        given=given,
+        samples=SETTINGS.design.samples,
+        device=SETTINGS.device,
+        options=SETTINGS.design.options,
+    threads: SETTINGS.threads
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=720,
+        gpu=GPU,
+    conda:
+        "../../configs/environment.yaml"
+    shell:
+        "protein-enn design {params.given:q} -o {output.table:q} --structures {output.designed:q} "
+        "--samples {params.samples} --weights {input.weights:q} --packing-weights {input.packing:q} "
+        "--failed {output.failed:q} --device {params.device} --threads {threads} {params.options} > {log:q} 2>&1"
+
+
+rule pack:
+    input:
+        unpack(lambda wildcards: PLAN.work("pack", wildcards.shard)),
+        weights=f"{RESULTS}/weights/packing.safetensors",
+        info=f"{RESULTS}/weights/packing.json",
+    output:
+        packed=directory(f"{RESULTS}/packed{{shard}}"),
+        failed=f"{RESULTS}/failed/pack{{shard}}.tsv",
+    log:
+        f"{RESULTS}/logs/pack{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pack{{shard}}.tsv"
+    params:
+        given=given,
+        device=SETTINGS.device,
+        options=SETTINGS.pack.options,
+    threads: SETTINGS.threads
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=1440,
+        gpu=GPU,
+    conda:
+        "../../configs/environment.yaml"
+    shell:
+        "protein-enn pack {params.given:q} -o {output.packed:q} --weights {input.weights:q} "
+        "--failed {output.failed:q} --device {params.device} --threads {threads} --no-seconds {params.options} "
+        "> {log:q} 2>&1"
+
+
 rule refine:
     input:
-        list=f"{RESULTS}/lists/targets{{shard}}.txt",
-        structures=lambda wildcards: PLAN.files("targets", wildcards.shard),
+        unpack(lambda wildcards: PLAN.work("refine", wildcards.shard)),
         weights=f"{RESULTS}/weights/refinement.safetensors",
         info=f"{RESULTS}/weights/refinement.json",
     output:
@@ -15,6 +76,7 @@ rule refine:
     benchmark:
         f"{RESULTS}/benchmarks/refine{{shard}}.tsv"
     params:
+        given=given,
         device=SETTINGS.device,
         options=SETTINGS.refine.options,
     threads: SETTINGS.threads
@@ -25,7 +87,7 @@ rule refine:
     conda:
         "../../configs/environment.yaml"
     shell:
-        "protein-enn refine @{input.list:q} -o {output.refined:q} --weights {input.weights:q} "
+        "protein-enn refine {params.given:q} -o {output.refined:q} --weights {input.weights:q} "
         "--failed {output.failed:q} --device {params.device} --threads {threads} --no-seconds {params.options} "
         "> {log:q} 2>&1"
 

@@ -55,6 +55,10 @@ if __name__ == "__main__":
     parts, made = snakemake.input, snakemake.output
     Path(made.audit).write_text(gather_tables(parts.audit), encoding="utf-8")
     Path(made.refined).write_text(gather_tables([f"{folder}/refine.csv" for folder in parts.refined]), encoding="utf-8")
+    if parts.designs:
+        Path(made.designs).write_text(gather_tables(parts.designs), encoding="utf-8")
+    if parts.packed:
+        Path(made.packed).write_text(gather_tables([f"{folder}/pack.csv" for folder in parts.packed]), encoding="utf-8")
     Path(made.scores).write_text(gather_tables(parts.scores), encoding="utf-8")
     Path(made.columns).write_text(Path(parts.columns[0]).read_text(encoding="utf-8"), encoding="utf-8")
     Path(made.records).write_text(gather_records(parts.records), encoding="utf-8")

@@ -84,7 +84,7 @@ def places(structure: Structure, mutant: Sequence[Substitution], index: dict[str
             )
         if not structure.has_backbone[i]:
             raise ValueError(
-                f"{structure.name}: residue {where} lacks N, CA or C and cannot be scored; rebuild it first"
+                f"{structure.name}: residue {where} lacks N, CA or C and cannot be changed; rebuild it first"
             )
         if i in rows:
             raise ValueError(f"{structure.name}: residue {where} is mutated twice in one mutant; name it once")
