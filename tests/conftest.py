@@ -6,12 +6,17 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 
-from protein_enn.embedding import LanguageModel, load_language_model
-from tests.models.mpnn.reference import random_checkpoint
+from tests import checks
+
+if TYPE_CHECKING:
+    from protein_enn.embedding import LanguageModel
+
+# Before the package is imported. That is left to the fixtures: the parent of two workers has no use for it.
+checks.install()
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SLOWEST = ("test_restart.py", "test_certificate.py", "test_originals.py", "test_compile.py")
@@ -26,6 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Sums then come in the same order on every machine, and tests and what they start can run side by side."""
+    import torch
+
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -51,6 +58,8 @@ def examples() -> Path:
 @pytest.fixture(scope="session")
 def esm2_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small ESM-2 (fair-esm's own class, 2 layers of 32 features) with random weights in the official file format."""
+    import torch
+
     esm2 = pytest.importorskip("esm.model.esm2", reason="fair-esm is not installed")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -72,12 +81,17 @@ def esm2_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def language_model(esm2_checkpoint: Path) -> LanguageModel:
     """The small ESM-2, loaded."""
+    from protein_enn.embedding import load_language_model
+
     return load_language_model(esm2_checkpoint)
 
 
 @pytest.fixture(scope="session")
 def make_teacher(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """A function that writes a small ProteinMPNN with random weights, in the published file format."""
+    import torch
+
+    from tests.models.mpnn.reference import random_checkpoint
 
     def make(name: str = "v_48_002", seed: int = 0, **more: int) -> Path:
         path = tmp_path_factory.mktemp("teacher") / f"{name}.pt"

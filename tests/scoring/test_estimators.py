@@ -68,27 +68,46 @@ def test_an_unknown_estimator_names_those_there_are(bundle: Structure, predictor
         scan(bundle, predictor=predictor, estimator="other")
 
 
-def command(*given: str) -> subprocess.CompletedProcess[str]:
-    """The command line in a process where the estimator was registered first."""
-    code = f"import sys\n{REGISTER}from protein_enn.cli import main\nmain()"
-    return subprocess.run([sys.executable, "-c", code, *given], capture_output=True, text=True, check=False)
+COMMANDS = f"""
+import json
+import sys
+{REGISTER}
+from typer.testing import CliRunner
+
+from protein_enn.cli import app
+
+results = [CliRunner().invoke(app, arguments) for arguments in json.loads(sys.argv[1])]
+print(json.dumps([(result.exit_code, result.stdout) for result in results]))
+"""
+"""Several commands in one process where the estimator was registered before the command line was imported."""
 
 
 def test_a_new_estimator_is_a_choice_of_the_command(
     examples: Path, tmp_path: Path, predictor: Predictor, made_up: str
 ) -> None:
-    shown = command("scan", "--help").stdout
-    assert "made_up" in shown and "twice" in shown
     weights = predictor.save(tmp_path / "small.safetensors")
-    options = ("--weights", str(weights), "--device", "cpu", "--json")
-    rows = {
-        name: json.loads(command("scan", str(examples / "1bhl.pdb"), "--estimator", name, *options).stdout)[0]
-        for name in ("made_up", "single")
-    }
+    scans = [
+        [
+            "scan",
+            str(examples / "1bhl.pdb"),
+            "--weights",
+            str(weights),
+            "--device",
+            "cpu",
+            "--json",
+            "--estimator",
+            name,
+        ]
+        for name in ("made_up", "single", "other")
+    ]
+    given = json.dumps([["scan", "--help"], *scans])
+    done = subprocess.run([sys.executable, "-c", COMMANDS, given], capture_output=True, text=True, check=True)
+    (_, shown), (_, of_made_up), (_, of_single), (refused, _) = json.loads(done.stdout)
+    assert "made_up" in shown and "twice" in shown and refused == 2
+    rows = {"made_up": json.loads(of_made_up)[0], "single": json.loads(of_single)[0]}
     assert rows["made_up"]["estimator"] == "made_up"
     twice, single = ([one["score"] for one in rows[name]["mutations"]] for name in ("made_up", "single"))
     assert twice == pytest.approx([2 * score for score in single], rel=1e-4) and any(single)
-    assert command("scan", str(examples / "1bhl.pdb"), "--estimator", "other", *options).returncode == 2
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

@@ -24,26 +24,37 @@ from protein_enn.cli import main
 from protein_enn.io import atomic
 from protein_enn.training.module import TrainingModule
 
-when, count = sys.argv.pop(1).split(":")
-calls = 0
+
+def run(when, count, errors):
+    calls = 0
+
+    def die(*args, **options):
+        nonlocal calls
+        calls += when != "replace" or str(args[1]).endswith("last.ckpt")
+        if calls == int(count):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*args, **options)
+
+    if when == "replace":  # the temporary file of a checkpoint is written, but has not its name yet
+        real = os.replace
+        atomic.os.replace = die
+    else:
+        real = getattr(TrainingModule, when)
+        setattr(TrainingModule, when, die)
+    file = os.open(errors, os.O_WRONLY | os.O_CREAT)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    main()
+    sys.exit()
 
 
-def die(*args, **options):
-    global calls
-    calls += when != "replace" or str(args[1]).endswith("last.ckpt")
-    if calls == int(count):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(*args, **options)
-
-
-if when == "replace":  # the temporary file of a checkpoint is written, but has not its name yet
-    real = os.replace
-    atomic.os.replace = die
-else:
-    real = getattr(TrainingModule, when)
-    setattr(TrainingModule, when, die)
-main()
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        run(*line.split())
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+"""The command in a process of its own for each line of the input, `when count file`; torch is imported once."""
 
 
 def silent(line: str) -> None:
@@ -67,19 +78,21 @@ def test_a_run_killed_again_and_again_leaves_the_same_bytes(
     program.write_text(KILLED)
     run, results = tmp_path / "run", ("best.safetensors", "best.json", "metrics.csv")
     steps = []
-    # One step is made by the first; then on to the fourth; to the next checkpoint's name; to its end.
-    for when, lost in (("training_step:2", 7), ("validation_step:2", 6), ("replace:1", 3), ("replace:1000", 0)):
-        done = subprocess.run(
-            [sys.executable, str(program), when, "train", str(config), "-o", str(run), "--store", str(store),
-             "--resume-if-any", "--threads", "1", "--device", "cpu"],
-            env=environment, capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
-        assert done.returncode == (-signal.SIGKILL if lost else 0), done.stderr
-        steps.append(done.stderr.splitlines()[0])
-        if lost:
-            torch.load(run / NAME, weights_only=True)  # whole
-            for name in results:
-                (run / name).unlink(missing_ok=True)
+    command = [sys.executable, str(program), "train", str(config), "-o", str(run), "--store", str(store),
+               "--resume-if-any", "--threads", "1", "--device", "cpu"]  # fmt: skip
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdin is not None and parent.stdout is not None
+        # One step is made by the first; then on to the fourth; to the next checkpoint's name; to its end.
+        for when, lost in (("training_step 2", 7), ("validation_step 2", 6), ("replace 1", 3), ("replace 1000", 0)):
+            errors = tmp_path / f"{lost}.txt"
+            print(when, errors, file=parent.stdin, flush=True)
+            status = int(parent.stdout.readline())
+            assert status == (-signal.SIGKILL if lost else 0), errors.read_text()
+            steps.append(errors.read_text().splitlines()[0])
+            if lost:
+                torch.load(run / NAME, weights_only=True)  # whole
+                for name in results:
+                    (run / name).unlink(missing_ok=True)
     assert steps[0] == f"starts anew: there is no {NAME}"
     assert [line.split(" of ")[0] for line in steps[1:]] == [f"goes on from step {n}" for n in (1, 3, 3)]
     assert not list(run.glob(".*.part")), "files of killed writers are left"

