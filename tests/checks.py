@@ -22,7 +22,7 @@ CONF = BeartypeConf(violation_type=jaxtyping.TypeCheckError)
 
 def install() -> None:
     """The import hook of jaxtyping decorates with this instead; before anything of the package is imported."""
-    jaxtyping.jaxtyped = lambda *, typechecker: checked  # type: ignore[assignment]
+    jaxtyping.jaxtyped = lambda *, typechecker: checked  # type: ignore[method-assign]
 
 
 def checked(defined: Any) -> Any:

@@ -47,7 +47,7 @@ def test_a_result_has_the_axes_of_the_arguments() -> None:
 
 def test_types_are_checked_with_shapes() -> None:
     with pytest.raises(TypeCheckError, match="transpose"):
-        scaled(torch.ones(4, 3), torch.ones(4), transpose=1)  # type: ignore[arg-type]
+        scaled(torch.ones(4, 3), torch.ones(4), transpose=1)
     with pytest.raises(TypeCheckError, match="x"):
         scaled(torch.ones(4, 3, dtype=torch.int64), torch.ones(4))
 
@@ -58,12 +58,12 @@ def test_fields_of_a_dataclass_and_names_of_its_own_class_are_checked() -> None:
     with pytest.raises(TypeCheckError, match="weights"):
         Points(torch.ones(4, 3), torch.ones(3))
     with pytest.raises(TypeCheckError, match="other"):
-        Points.of("points")  # type: ignore[arg-type]
+        Points.of("points")
 
 
 def test_the_package_is_checked() -> None:
     with pytest.raises(TypeCheckError, match="random"):
-        random_rotation("1")  # type: ignore[arg-type]
+        random_rotation("1")
     structure = random_structure((4,))
     with pytest.raises(TypeCheckError, match="positions"):
         structure.with_positions(torch.zeros(3, 37, 4))

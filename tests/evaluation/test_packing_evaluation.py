@@ -135,7 +135,7 @@ def test_both_rmsd_are_those_counted_by_hand(native: Structure) -> None:
     model = rotated(native, 40.0)
     beta, ends = [chemistry.ATOM_INDEX["CB"]], [*BACKBONE, chemistry.OXT]
     side = torch.tensor([slot not in ends for slot in range(37)])
-    squares, locals_ = [], []
+    squares, locals_ = list[float](), list[float]()
     for i in range(len(native)):
         atoms = (native.present[i] & side).nonzero()[:, 0].tolist()
         if not atoms:
@@ -157,7 +157,7 @@ def test_both_rmsd_are_those_counted_by_hand(native: Structure) -> None:
     found = outcome(native, model).metrics
     assert found["side_chain_rmsd"] == pytest.approx(math.sqrt(sum(squares) / len(squares)), abs=1e-4)
     assert found["side_chain_rmsd_local"] == pytest.approx(sum(locals_) / len(locals_), abs=1e-4)
-    assert found["side_chain_rmsd"] > 0.5 and found["side_chain_rmsd_local"] > 0.5
+    assert min(sum(squares) / len(squares), sum(locals_) / len(locals_)) > 0.25
 
 
 def test_a_packer_sees_nothing_of_the_side_chains(native: Structure, examples: Path) -> None:

@@ -71,7 +71,7 @@ class Packer(Protocol):
     def name(self) -> str:
         """In metrics and tables."""
 
-    def __call__(self, stripped: Structure) -> PackedSideChains:
+    def __call__(self, stripped: Structure, /) -> PackedSideChains:
         """The side chains of a structure that has N, CA, C and O alone; it is named as its case.
 
         Raises

@@ -160,7 +160,8 @@ def surroundings(
     nearest, index = distance.topk(min(count, distance.shape[1]), largest=False, sorted=False)
     chosen = positions.gather(1, index[..., None].expand(-1, -1, 3))
     local = torch.where(nearest.isfinite()[..., None], (chosen - c[:, None]) @ frame.mT, 0.0)
-    return Surroundings(local, *(x.gather(1, index) for x in (kinds, owners, relations)), nearest.sqrt())
+    kinds, owners, relations = (x.gather(1, index) for x in (kinds, owners, relations))
+    return Surroundings(local, kinds, owners, relations, nearest.sqrt())
 
 
 def first_axes(atoms: Float[Tensor, "r 14 3"]) -> Float[Tensor, "r 3 3"]:

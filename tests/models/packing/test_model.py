@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import torch
 
@@ -16,8 +17,7 @@ from protein_enn.structure import Structure
 from protein_enn.testing import random_rotation, random_structure
 
 SMALL = {"k": 8, "atoms": 16, "encoder_settings": {"layers": 2, "scalars": 32, "odd": 0, "edges": 32, "hidden": 32}}
-MODEL = untrained("packing", SMALL).model.double()
-assert isinstance(MODEL, PackingModel)
+MODEL = cast(PackingModel, untrained("packing", SMALL).model.double())
 STRUCTURE = random_structure((16, 7), dtype=torch.float64)
 CHI = torch.rand(23, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 6 - 3
 ROWS = torch.arange(23)
