@@ -22,14 +22,14 @@ CONF = BeartypeConf(violation_type=jaxtyping.TypeCheckError)
 
 def install() -> None:
     """The import hook of jaxtyping decorates with this instead; before anything of the package is imported."""
-    jaxtyping.jaxtyped = lambda *, typechecker: checked  # type: ignore[method-assign]
+    jaxtyping.jaxtyped = lambda *, typechecker: checked  # type: ignore[assignment]
 
 
 def checked(defined: Any) -> Any:
     """A function, or a dataclass with its `__init__`, that checks its calls."""
     if inspect.isclass(defined):
         if dataclasses.is_dataclass(defined) and "__init__" in vars(defined):
-            defined.__init__ = checked(defined.__init__)
+            defined.__init__ = checked(defined.__init__)  # type: ignore[method-assign]
         return defined
     if not getattr(defined, "__annotations__", None):
         return defined

@@ -63,7 +63,7 @@ def test_fields_of_a_dataclass_and_names_of_its_own_class_are_checked() -> None:
 
 def test_the_package_is_checked() -> None:
     with pytest.raises(TypeCheckError, match="random"):
-        random_rotation("1")
+        random_rotation("1")  # type: ignore[arg-type]
     structure = random_structure((4,))
     with pytest.raises(TypeCheckError, match="positions"):
         structure.with_positions(torch.zeros(3, 37, 4))

@@ -218,6 +218,6 @@ def test_the_search_finds_the_minimum() -> None:
     assert found >= 17
 
 
-def test_structures_without_residues_to_rebuild(helix: Structure) -> None:
-    result, rows = rebuild(helix.take(torch.zeros(0, dtype=torch.long)))
+def test_structures_without_residues_to_rebuild(native: Structure) -> None:
+    result, rows = rebuild(native.take(torch.zeros(0, dtype=torch.long)))
     assert rows == [] and len(result) == 0
