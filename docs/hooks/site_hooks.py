@@ -22,6 +22,7 @@ ELSEWHERE = {
     "changelog.md": "CHANGELOG.md",
     "contributing.md": "CONTRIBUTING.md",
     "models/cards/design.md": "protein_enn/weights/design.md",
+    "models/cards/packing.md": "protein_enn/weights/packing.md",
     "models/cards/stability.md": "protein_enn/weights/stability.md",
     "models/cards/refinement.md": "protein_enn/weights/refinement.md",
     "notebooks/refinement.md": "notebooks/refinement.ipynb",

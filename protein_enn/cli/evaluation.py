@@ -34,7 +34,7 @@ from protein_enn.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from protein_enn.evaluation.refinement.measure import RefinementEvaluation
+    from protein_enn.evaluation.refinement.confidence import CalibrationBin
 
 CASE_COLUMNS = (
     "set", "name", "scored", "perplexity", "recovery", "recovery_decoded", "perplexity_unconditional",
@@ -159,7 +159,11 @@ def refinement(
     if cases is not None:
         write_rows(cases, refined.rows() if seconds else untimed(refined.rows()), REFINEMENT_COLUMNS)
     if plot is not None:
-        _write_plot(plot, refined)
+        from protein_enn.evaluation.refinement.confidence import calibration
+
+        first = refined.outcomes[0].variant
+        bins = calibration([o.lddt_after for o in refined.outcomes if o.variant == first])
+        _write_plot(plot, bins, "Predicted and true lDDT of the results", ("predicted lDDT", "true lDDT"))
     _show(metrics, as_json, refinement_markdown(refined) if markdown else None, worst=refined.worst())
 
 
@@ -213,6 +217,10 @@ def packing(
     idealize: Annotated[
         bool, typer.Option("--idealize/--no-idealize", help="Also idealize what was packed, and measure again.")
     ] = True,
+    plot: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Write the calibration of the first packer's probabilities (SVG or JSON)."),
+    ] = None,
     markdown: Markdown = False,
     threads: Threads = None,
     seconds: Seconds = True,
@@ -236,6 +244,9 @@ def packing(
     metrics = _written(packed.metrics(), output, seconds)
     if cases is not None:
         write_rows(cases, packed.rows(), PACKING_COLUMNS)
+    if plot is not None:
+        axes = ("probability of the side chain", "fraction right")
+        _write_plot(plot, packed.calibration(), "Probabilities of packed side chains", axes)
     _show(metrics, as_json, packing_markdown(packed) if markdown else None)
 
 
@@ -262,18 +273,14 @@ def _show(
             show_rows(worst, WORST_COLUMNS)
 
 
-def _write_plot(path: Path, refined: RefinementEvaluation) -> None:
-    """Predicted and true lDDT of the results, all sets together, by the first variant: a picture, or its values."""
+def _write_plot(path: Path, bins: Sequence[CalibrationBin], name: str, axes: tuple[str, str]) -> None:
+    """Predicted and true values, all sets together, by the first variant or packer: a picture, or its values."""
     from dataclasses import asdict
 
-    from protein_enn.evaluation.refinement.confidence import calibration
     from protein_enn.report.calibration import calibration_plot
     from protein_enn.report.svg import alone
 
-    first = refined.outcomes[0].variant
-    pairs = [o.lddt_after for o in refined.outcomes if o.variant == first]
-    bins, name = calibration(pairs), "Predicted and true lDDT of the results"
     if path.suffix == ".json":
         write_json(path, {"name": name, "bins": [asdict(b) for b in bins]})
     else:
-        write_text(path, alone(calibration_plot(bins, name)))
+        write_text(path, alone(calibration_plot(bins, name, axes)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import cast
 
@@ -58,7 +59,9 @@ class Packer:
     def __init__(
         self, predictor: Predictor, temperature: float, generator: torch.Generator, errors: bool = False
     ) -> None:
-        self.model, self.temperature = cast(PackingModel, predictor.model), temperature
+        # Many small steps: the CPU is the place for them.
+        model = predictor.model if predictor.device.type == "cpu" else deepcopy(predictor.model).cpu()
+        self.model, self.temperature = cast(PackingModel, model), temperature
         self.generator, self.errors = generator, errors
         self.sample: Sample | None = None
 

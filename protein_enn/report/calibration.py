@@ -1,4 +1,4 @@
-"""A reliability plot: mean true against mean predicted lDDT, bin by bin, with the diagonal."""
+"""A reliability plot: mean true against mean predicted values from 0 to 1, bin by bin, with the diagonal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VALUES = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
 
 @runtime_checkable
 class Bin(Protocol):
-    """Residues of like predicted lDDT; all but their number from 0 to 1."""
+    """Residues of like predicted value; all but their number from 0 to 1."""
 
     @property
     def residues(self) -> int: ...
@@ -28,10 +28,14 @@ class Bin(Protocol):
     def ninetieth(self) -> float: ...
 
 
-def calibration_plot(bins: Sequence[Bin], name: str = "Calibration of the predicted lDDT") -> Markup:
+def calibration_plot(
+    bins: Sequence[Bin],
+    name: str = "Calibration of the predicted lDDT",
+    axes: tuple[str, str] = ("predicted lDDT", "true lDDT"),
+) -> Markup:
     """A dot per bin, its area growing with the residues, and a bar from the 10 % to the 90 % quantile of the truth."""
     across, up = Axis(0.0, 1.0, BASE, BASE + SIZE), Axis(0.0, 1.0, TOP + SIZE, TOP)
-    parts: list[object] = [vertical_axis(up, VALUES, "true lDDT", BASE, BASE + SIZE)]
+    parts: list[object] = [vertical_axis(up, VALUES, axes[1], BASE, BASE + SIZE)]
     for value in VALUES:
         parts.append(line(across(value), TOP, across(value), TOP + SIZE, "grid"))
         parts.append(text(across(value), TOP + SIZE + 17, f"{value:g}"))
@@ -51,9 +55,9 @@ def calibration_plot(bins: Sequence[Bin], name: str = "Calibration of the predic
                 class_="score",
             )
         )
-    parts.append(text(BASE + SIZE / 2, TOP + SIZE + 37, "predicted lDDT", class_="label"))
+    parts.append(text(BASE + SIZE / 2, TOP + SIZE + 37, axes[0], class_="label"))
     total = sum(b.residues for b in bins)
     description = (
-        f"{total} residues in {len(bins)} bins; bars reach from the 10 % to the 90 % quantile of the true lDDT"
+        f"{total} residues in {len(bins)} bins; bars reach from the 10 % to the 90 % quantile of the {axes[1]}"
     )
     return figure(name, description, BASE + SIZE + 20, TOP + SIZE + 48, *parts)

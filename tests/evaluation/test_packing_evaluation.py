@@ -326,7 +326,7 @@ def test_unknown_packers_are_refused(tmp_path: Path) -> None:
     (tmp_path / "input").mkdir()
     with pytest.raises(ValueError, match="two packers have the name 'input'"):
         packers_named(["input", f"files:{tmp_path / 'input'}"])
-    assert set(PACKERS) == {"rotamers", "input"} and measuring.COLUMNS[-1] == "failure"
+    assert set(PACKERS) == {"packing", "rotamers", "input"} and measuring.COLUMNS[-1] == "failure"
 
 
 def test_chains_of_the_data_have_names_of_their_own_and_are_stripped(data_dir: Path) -> None:

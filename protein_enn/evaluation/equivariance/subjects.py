@@ -158,9 +158,9 @@ class DesignSubject(Subject):
 
 
 class PackingSubject(Subject):
-    """Logits of chi angles, with and without the side chains around them, and the side chains that are built.
+    """Log densities of chi angles, with and without the side chains around them, and the side chains that are built.
 
-    The mirror image is made of D-amino acids, whose frames are mirrored: it has the same logits.
+    The mirror image is made of D-amino acids, whose frames are mirrored: it has the same densities.
     """
 
     def graph(self, structure: Structure) -> GeometricGraph:
@@ -184,7 +184,7 @@ class PackingSubject(Subject):
             index, visible = torch.full_like(rows, angle), graph.neighbor_mask & shown
             axis = axes_of(placed.atoms, encoding.backbones.residues, index)
             logits = self.model.logits(encoding, rows, index, chi, axis, placed, visible)
-            own[f"logits of chi{angle + 1}, {name}"] = output(logits)
+            own[f"log density of chi{angle + 1}, {name}"] = output(logits.log_softmax(-1))
         return {**parts_of(encoded[0], self.encoder.layout), **own}
 
 

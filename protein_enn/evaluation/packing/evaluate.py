@@ -12,7 +12,8 @@ from protein_enn.evaluation.design import Metrics, Progress
 from protein_enn.evaluation.packing.cases import PackingCase, packing_cases
 from protein_enn.evaluation.packing.measure import PackingOutcome, measure, prepare
 from protein_enn.evaluation.packing.packers import Packer
-from protein_enn.evaluation.packing.summary import summarize
+from protein_enn.evaluation.packing.summary import calibration_bins, summarize
+from protein_enn.evaluation.refinement.confidence import CalibrationBin
 from protein_enn.version import __version__
 
 
@@ -31,6 +32,11 @@ class PackingEvaluation:
     def groups(self) -> list[tuple[str, str]]:
         """The (set, packer) pairs that were measured, in order."""
         return list(dict.fromkeys((o.set, o.packer) for o in self.outcomes))
+
+    def calibration(self) -> list[CalibrationBin]:
+        """Probability and truth of the side chains of the first packer, all sets together."""
+        first = self.outcomes[0].packer if self.outcomes else ""
+        return calibration_bins([o.agreement for o in self.outcomes if o.packer == first and o.agreement is not None])
 
     def metrics(self) -> Metrics:
         """Flat metrics; with several sets or packers their names are prefixes (`test_rotamers_chi1_mae`)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,6 +13,7 @@ from protein_enn.evaluation.design import Metrics
 from protein_enn.evaluation.packing.agreement import BURIAL, ResidueAgreement, pooled
 from protein_enn.evaluation.packing.measure import COUNTS, MEANS, NEW, PackingOutcome, fraction_within, mean
 from protein_enn.evaluation.ranking import spearman
+from protein_enn.evaluation.refinement.confidence import CalibrationBin, calibration
 from protein_enn.evaluation.refinement.metric_table import mean as mean_of
 from protein_enn.metrics import chi_fraction
 from protein_enn.metrics.side_chains import TOLERANCES
@@ -99,6 +101,15 @@ def predictions(parts: Sequence[ResidueAgreement]) -> Metrics:
     for tolerance, suffix in _SUFFIX.items():
         result[f"coverage{suffix}"] = fraction_within(closest, tolerance) if sampled else None
     return result
+
+
+def calibration_bins(parts: Sequence[ResidueAgreement]) -> list[CalibrationBin]:
+    """The probability of side chains and the fraction of them that is right, in bins of probability."""
+    probability, right = pooled(parts, "probability"), pooled(parts, "worst_chi")
+    rated = ~probability.isnan() & ~right.isnan()
+    pairs = torch.stack([probability[rated], (right[rated] <= RIGHT).double()])
+    bins = calibration([(pairs[0].tolist(), pairs[1].tolist())])
+    return [replace(b, tenth=b.true, ninetieth=b.true) for b in bins]  # of yes and no quantiles tell nothing
 
 
 def calibration_error(probability: Float[Tensor, "r"], right: Float[Tensor, "r"]) -> float | None:

@@ -27,6 +27,11 @@ AHEAD = 1.0
 """Å along the axis of a chi angle: the point to which surrounding atoms are near."""
 
 
+def exact(like: Tensor) -> torch.autocast:
+    """Without bfloat16: geometry is never computed in it."""
+    return torch.autocast(like.device.type, enabled=False)
+
+
 @dataclass(frozen=True, eq=False)
 class Placed:
     """Atoms of n residues: backbones, and side chains which count where they are shown."""
@@ -55,6 +60,11 @@ class Backbones:
     @staticmethod
     def of(graph: Any) -> Backbones:
         """Those of a residue graph without side chains."""
+        with exact(graph.pos):
+            return Backbones._of(graph)
+
+    @staticmethod
+    def _of(graph: Any) -> Backbones:
         atoms = graph.vectors[:, :3]  # N, C, O from CA
         present = (atoms != 0).any(-1)
         handedness = graph.handedness
@@ -101,7 +111,8 @@ class Backbones:
         mask = torch.arange(chemistry.ATOM14_WIDTH, device=local.device) < FIRST
         kinds = torch.where(self.whole[rows], self.residues[rows], chemistry.RESIDUE_INDEX["GLY"])
         built = complete_side_chains(local, mask.expand(len(rows), -1), kinds, chi.nan_to_num(0.0))
-        return built @ self.frames[rows]
+        with exact(built):
+            return built @ self.frames[rows]
 
     def built(self, chi: Float[Tensor, "n 4"]) -> Placed:
         """All residues with ideal side chains."""
@@ -159,7 +170,7 @@ def surroundings(
     distance = (positions - center[:, None]).square().sum(-1).masked_fill(~exists, torch.inf)
     nearest, index = distance.topk(min(count, distance.shape[1]), largest=False, sorted=False)
     chosen = positions.gather(1, index[..., None].expand(-1, -1, 3))
-    local = torch.where(nearest.isfinite()[..., None], (chosen - c[:, None]) @ frame.mT, 0.0)
+    local = torch.where(nearest.isfinite()[..., None], _product(chosen - c[:, None], frame.mT), 0.0)
     kinds, owners, relations = (x.gather(1, index) for x in (kinds, owners, relations))
     return Surroundings(local, kinds, owners, relations, nearest.sqrt())
 
@@ -191,7 +202,7 @@ def next_axes(
     frame, end = _axis_frames(axis, handedness)
     torsion = offset + chi
     local = torch.stack([along, across * torsion.cos(), across * torsion.sin()], -1)
-    return torch.stack([axis[:, 1], axis[:, 2], end + (local[:, None] @ frame)[:, 0]], 1)
+    return torch.stack([axis[:, 1], axis[:, 2], end + _product(local[:, None], frame)[:, 0]], 1)
 
 
 def _axis_frames(
@@ -229,3 +240,9 @@ def _candidates(
     owners = torch.cat([near.repeat_interleave(width, 1), rows[:, None].expand(-1, n_context)], 1)
     relations = torch.cat([relations.repeat_interleave(width, 1), relations[:, :1].expand(-1, n_context)], 1)
     return positions, kinds, owners, relations, torch.cat([exists.flatten(1), context_kinds > 0], 1)
+
+
+def _product(vectors: Float[Tensor, "r m 3"], matrices: Float[Tensor, "r 3 3"]) -> Float[Tensor, "r m 3"]:
+    """Vectors times matrices, never in bfloat16."""
+    with exact(vectors):
+        return vectors @ matrices

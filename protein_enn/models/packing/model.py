@@ -37,6 +37,8 @@ PROBES = 12
 """Points on the circle of the atom that a chi angle places; messages know how far each atom is from each of them."""
 _ALONG, _ACROSS = 0.52, 1.43
 """Å of these points along the axis and across it: a bond of 1.52 Å at 110 degrees."""
+MOST_ROWS = 4096
+"""Angles at once in inference: their surroundings take most of the memory."""
 HARMONICS = 4
 ANGLES = 4
 
@@ -111,9 +113,14 @@ class PackingModel(nn.Module):
 
     def encode(self, graph: ProteinGraph) -> Encoding:
         """Features of the residues, for any side chains."""
-        features, _ = self.encoder(self.with_context(graph))
+        with self._precision(graph.pos.device.type):
+            features, _ = self.encoder(self.with_context(graph))
         nodes = self.norm(features.scalars.to(self.norm.weight.dtype))
         return Encoding(nodes, self.keys(nodes), Backbones.of(graph))
+
+    def _precision(self, kind: str) -> torch.autocast:
+        """That of the caller in training, else no bfloat16: densities are sharp, and its rounding changes them."""
+        return torch.autocast(kind, enabled=self.training and torch.is_autocast_enabled(kind))
 
     def with_context(self, graph: ProteinGraph) -> ProteinGraph:
         """The graph with more scalars: of the context atoms and of the residue types."""
@@ -151,12 +158,13 @@ class PackingModel(nn.Module):
         shown
             Neighbors whose side chains count.
         """
+        if not self.training and len(rows) > MOST_ROWS:
+            parts = zip(*(x.split(MOST_ROWS) for x in (rows, angle, chi, axis, shown)), strict=True)
+            return torch.cat([self.logits(encoding, r, a, c, x, placed, s) for r, a, c, x, s in parts])
         with torch.no_grad():
             count, relation = self.config.atoms, self.own_relation
             around = surroundings(encoding.backbones, rows, axis, placed, shown, count, relation)
-        # Densities are sharp: bfloat16 products are good enough in training alone.
-        kind = encoding.nodes.device.type
-        with torch.autocast(kind, enabled=self.training and torch.is_autocast_enabled(kind)):
+        with self._precision(encoding.nodes.device.type):
             return self._of_surroundings(encoding, rows, angle, chi, around)
 
     def _of_surroundings(

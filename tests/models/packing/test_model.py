@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
+import pytest
 import torch
 
 from protein_enn import chemistry
 from protein_enn.geometry.atom14 import to_atom14
 from protein_enn.geometry.side_chains import known_chi
+from protein_enn.models.packing import model as packing_model
 from protein_enn.models.packing.geometry import Placed, axes_of, first_axes, next_axes
 from protein_enn.models.packing.model import PackingModel
 from protein_enn.predictor import untrained
@@ -136,3 +138,9 @@ def test_the_atoms_of_the_next_angle_are_those_of_the_built_side_chain_also_in_d
         built = axes_of(atoms[rows], STRUCTURE.residues[rows], torch.full_like(rows, angle))
         assert len(rows)
         torch.testing.assert_close(axis[rows], built, atol=1e-4, rtol=0)
+
+
+def test_many_angles_are_computed_in_parts_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = logits(STRUCTURE, CHI)
+    monkeypatch.setattr(packing_model, "MOST_ROWS", 5)
+    torch.testing.assert_close(logits(STRUCTURE, CHI), whole, atol=1e-12, rtol=0)
