@@ -12,7 +12,7 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.geometry.atom14 import exchange_equivalent
 from protein_enn.geometry.side_chain_topology import FIRST
-from protein_enn.models.packing.circle import grid_density, has_half_period, log_density, mode, sample
+from protein_enn.models.packing.circle import grid_density, has_half_period, likeliest, log_density, sample
 from protein_enn.models.packing.geometry import Placed, first_axes, next_axes
 from protein_enn.models.packing.model import ANGLES, Encoding, PackingModel
 from protein_enn.packing.order import groups, rounds
@@ -103,7 +103,7 @@ class SideChains:
         chi, density = self.chi[rows].clone(), torch.zeros(len(rows))
         with torch.no_grad():
             for angle, some, logits, half in self._angle_by_angle(rows, chi):
-                drawn = sample(logits, temperature, generator) if temperature else mode(logits, half)
+                drawn = sample(logits, temperature, generator) if temperature else likeliest(logits, half)
                 given = self.given[rows[some], angle]
                 chi[some, angle] = torch.where(given.isnan(), drawn, given)
                 density[some] += torch.where(given.isnan(), log_density(logits, drawn, half), 0.0)

@@ -14,12 +14,15 @@ from functools import cache
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.functional import pad
 
 from protein_enn import chemistry
 
 CENTERS = 72
 WIDTH = math.radians(4.0)
 """Standard deviation of a kernel, about 1 / sqrt(kappa)."""
+WINDOW = 20
+"""Degrees, of `likeliest`."""
 _KAPPA = 1 / WIDTH**2
 _HALF_PERIOD = {("ASP", 1), ("GLU", 2), ("PHE", 1), ("TYR", 1)}
 _GRID = 360
@@ -60,19 +63,32 @@ def log_density(logits: Float[Tensor, "r b"], chi: Float[Tensor, "r"], half: Boo
     return torch.where(half, torch.logaddexp(whole, opposite), whole)
 
 
-def mode(logits: Float[Tensor, "r b"], half: Bool[Tensor, "r"]) -> Float[Tensor, "r"]:
-    """The chi angle of the largest density on a grid of one degree, radians."""
-    density = grid_density(logits, half)
-    return density.argmax(-1) * (2 * math.pi / _GRID) - math.pi
+def likeliest(logits: Float[Tensor, "r b"], half: Bool[Tensor, "r"]) -> Float[Tensor, "r"]:
+    """The mean of the window of +-`WINDOW` degrees that holds the most probability, radians.
+
+    It is right within the tolerance of evaluations more often than the largest density, and nearer on average.
+    """
+    density = _unfolded(logits, half)
+    wrapped = torch.cat([density[:, -WINDOW:], density, density[:, :WINDOW]], 1)
+    total = pad(wrapped.cumsum(1), (1, 0))
+    mass = total[:, 2 * WINDOW + 1 :] - total[:, : -2 * WINDOW - 1]
+    best, offset = mass.argmax(1), torch.arange(-WINDOW, WINDOW + 1, device=logits.device)
+    inside = density.gather(1, (best[:, None] + offset) % _GRID)
+    degrees = best + (inside * offset).sum(1) / inside.sum(1)
+    return torch.remainder(torch.deg2rad(degrees), 2 * math.pi) - math.pi
 
 
 def grid_density(logits: Float[Tensor, "r b"], half: Bool[Tensor, "r"]) -> Float[Tensor, "r 360"]:
     """The probability of each degree from -180 on. With a period of pi, of its first half; the second is zero."""
+    density = _unfolded(logits, half)
+    first = torch.arange(_GRID, device=logits.device) < _GRID // 2
+    return torch.where(half[:, None] & ~first, 0.0, density)
+
+
+def _unfolded(logits: Float[Tensor, "r b"], half: Bool[Tensor, "r"]) -> Float[Tensor, "r 360"]:
+    """The probability of each degree from -180 on; with a period of pi the sum of both halves, in each of them."""
     density = logits.softmax(-1) @ _kernels(logits.device).to(logits.dtype)
-    folded = torch.cat(
-        [density[:, : _GRID // 2] + density[:, _GRID // 2 :], torch.zeros_like(density[:, _GRID // 2 :])], 1
-    )
-    return torch.where(half[:, None], folded, density)
+    return torch.where(half[:, None], density + density.roll(_GRID // 2, 1), density)
 
 
 def sample(logits: Float[Tensor, "r b"], temperature: float, generator: torch.Generator) -> Float[Tensor, "r"]:

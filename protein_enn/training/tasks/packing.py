@@ -15,7 +15,7 @@ from protein_enn.geometry.side_chains import known_chi
 from protein_enn.graph.fields import GeometricGraph
 from protein_enn.graph.protein_graph import ProteinGraph, graph_of_atoms
 from protein_enn.models.design import order_visibility
-from protein_enn.models.packing.circle import has_half_period, log_density, mode
+from protein_enn.models.packing.circle import has_half_period, likeliest, log_density
 from protein_enn.models.packing.geometry import axes_of
 from protein_enn.models.packing.model import PackingModel, with_sequence
 from protein_enn.settings import Settings
@@ -122,7 +122,7 @@ class PackingTask(Task[Chain]):
         nll = -log_density(logits, chi, half)
         with torch.no_grad():
             first = angle == 0
-            apart = mode(logits[first], half[first]) - chi[first]
+            apart = likeliest(logits[first], half[first]) - chi[first]
             period = torch.where(half[first], math.pi, 2 * math.pi)
             right = (apart - period * torch.round(apart / period)).abs() < math.radians(20)
             accuracy = right.float().sum() / first.sum().clamp(min=1)

@@ -7,7 +7,7 @@ import math
 import torch
 
 from protein_enn import chemistry
-from protein_enn.models.packing.circle import CENTERS, grid_density, has_half_period, log_density, mode, sample
+from protein_enn.models.packing.circle import CENTERS, grid_density, has_half_period, likeliest, log_density, sample
 
 LOGITS = torch.randn(1, CENTERS, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2
 ANGLES = (torch.arange(3600, dtype=torch.float64) + 0.5) * (2 * math.pi / 3600) - math.pi
@@ -39,12 +39,17 @@ def test_only_angles_with_exchangeable_atoms_have_half_a_period() -> None:
     assert found == {("ASP", 1), ("GLU", 2), ("PHE", 1), ("TYR", 1)}
 
 
-def test_the_mode_is_where_the_density_is_largest() -> None:
-    best = ANGLES[density(False).argmax()]
-    assert abs(float(mode(LOGITS, torch.tensor([False]))) - float(best)) < math.radians(1)
-    folded = float(mode(LOGITS, torch.tensor([True])))
-    assert -math.pi <= folded < 0
-    assert density(True)[int((folded + math.pi) / (2 * math.pi) * 3600)] > 0.99 * density(True).max()
+def test_the_likeliest_angle_is_the_mean_of_the_window_with_the_most_probability() -> None:
+    for half in (False, True):
+        chosen = float(likeliest(LOGITS, torch.tensor([half])))
+        assert -math.pi <= chosen < math.pi
+        values, apart = density(half), torch.remainder(ANGLES[:, None] - ANGLES + math.pi, 2 * math.pi) - math.pi
+        mass = (values * (apart.abs() < math.radians(20.5))).sum(1)
+        best = apart[mass.argmax()].neg()
+        near = best.abs() < math.radians(20.5)
+        center = float(ANGLES[mass.argmax()]) + float((values * best)[near].sum() / values[near].sum())
+        period = math.pi if half else 2 * math.pi
+        assert abs(math.remainder(chosen - center, period)) < math.radians(1)
 
 
 def test_draws_follow_the_density_and_a_low_temperature_finds_its_largest_kernel() -> None:
