@@ -84,7 +84,7 @@ def test_shipped_weights_pass(name: str, precision: str, natives: list[Structure
 
 def test_every_output_of_a_task_has_its_rows(natives: list[Structure]) -> None:
     def outputs(task: str) -> set[str]:
-        config = {"k": 8, "encoder_settings": SMALL}
+        config = {"k": 8, "encoder": "tensor_field", "encoder_settings": SMALL}
         found = certify(untrained(task, config), structures=natives[:1], device="cpu")
         return {row.output for row in found.rows if row.move == "rotation"}
 
