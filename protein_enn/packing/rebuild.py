@@ -12,6 +12,7 @@ file holds pLDDT.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
@@ -55,7 +56,7 @@ def rebuild(structure: Structure, choose: Chooser = chosen_side_chains) -> tuple
     an O without the next residue.
     """
     left = _obstacles(structure)
-    oxygen = _with_oxygen(structure, left)
+    oxygen = with_oxygen(structure, left)
     x, mask = to_atom14(oxygen.positions.double(), oxygen.present, oxygen.residues)
     wanted = atom14_slots(oxygen.residues)[1] & ~mask
     wanted[:, :FIRST] = False
@@ -96,14 +97,17 @@ def _obstacles(structure: Structure) -> dict[int, str]:
     return reasons
 
 
-def _with_oxygen(structure: Structure, left: dict[int, str]) -> Structure:
-    """O where the next residue or OXT shows the plane CA C N: opposite to the bisector of CA and that atom."""
+def with_oxygen(structure: Structure, skipped: Collection[int] = ()) -> Structure:
+    """The structure with missing O where the next residue or OXT shows the peptide plane, but not of rows `skipped`.
+
+    O lies in the plane of CA, C and that atom, opposite to their bisector.
+    """
     x, present = structure.positions.double(), structure.present
     _, after = adjacent_residues(structure)
     other = torch.where(present[:, OXT, None], x[:, OXT], x[after, N])
     known = ((after >= 0) | present[:, OXT]) & structure.has_backbone
     known &= ~present[:, O]
-    known[list(left)] = False
+    known[list(skipped)] = False
     to_ca, to_n = ((at - x[:, C]) / (at - x[:, C]).norm(dim=-1, keepdim=True) for at in (x[:, CA], other))
     side = to_ca - (to_ca * to_n).sum(-1, keepdim=True) * to_n
     side = side / side.norm(dim=-1, keepdim=True).clamp_min(1e-6)

@@ -5,6 +5,7 @@ A ValueError names the file that is at fault.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -18,11 +19,12 @@ from protein_enn.report.contents import Contents
 
 INTEGERS = frozenset({"residues", "scored", "orders", "seed", "steps", "moved", "kept", "reverted", "model", "models",
                       "chains", "atoms", "others", "dropped", "gaps", "error_count", "warning_count",
-                      "note_count"})  # fmt: skip
+                      "note_count", "sample", "rank", "target_rank", "net_charge", "cysteines", "glycosylation_motifs",
+                      "new_glycosylation_motifs", "clashes_after", "outliers_after"})  # fmt: skip
 TEXTS = frozenset(
     {"name", "file", "output", "mode", "weights", "weights_sha256", "condition", "audit_severity", "audit_findings",
      "error", "chain", "icode", "wt", "mutant", "mutations", "number", "reason", "stage", "notes", "estimator",
-     "format", "sequence"}
+     "format", "sequence", "target", "same_sequence_as", "duplicate_of"}
 )  # fmt: skip
 """Columns whose values are text even where they look like numbers."""
 GUARDED = re.compile(r"\A'(?=[=+\-@].)")
@@ -154,7 +156,7 @@ def _value(text: str, is_text: bool, is_integer: bool) -> object:
         return None
     if is_text:
         return GUARDED.sub("", text)
-    try:
-        return int(text) if is_integer else float(text)
-    except ValueError:
-        return text
+    for kind in (int, float) if is_integer else (float,):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text

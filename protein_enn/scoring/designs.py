@@ -14,6 +14,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.deprecated import warn
+from protein_enn.packing.rebuild import with_oxygen
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, usable
 from protein_enn.scoring.composition import COMPOSITION, composition
@@ -155,10 +156,11 @@ def design(
 ) -> list[Design]:
     """Sample sequences for the backbone of a structure, each decoded in a random order of its own.
 
-    Residues without N, CA and C keep their identity. These and all others that are kept are visible to every residue
-    from the start. Residues whose side chain is in a covalent link (a disulfide, a glycan) or binds a metal are kept
-    too, unless `free_links` lets them go. Of tied residues the logits are averaged, biases too; what is omitted at one
-    is omitted at all.
+    Backbones of N, CA and C are enough: a missing O is placed in the peptide plane for the network. Residues without N,
+    CA and C keep their identity. These and all others that are kept are visible to every residue from the start.
+    Residues whose side chain is in a covalent link (a disulfide, a glycan) or binds a metal are kept too, unless
+    `free_links` lets them go. Of tied residues the logits are averaged, biases too; what is omitted at one is omitted
+    at all.
 
     Parameters
     ----------
@@ -228,7 +230,7 @@ def design(
         structure, usable(structure, predictor), fixed=fixed, only=only, chains=chains, ties=ties,
         tie_chains=tie_chains, bias=bias, bias_at=bias_at, omit=omit, omit_at=omit_at, free_links=free_links,
     )  # fmt: skip
-    backbone = Backbone(structure, predictor, constraints.free)
+    backbone = Backbone(with_oxygen(structure), predictor, constraints.free)
     problem, decoder = problem_of(backbone, constraints), backbone.decoder()
     draws = [
         (t, rewrite(backbone, decoder, problem, draw, t, seed + _STREAM * i, rewrites))

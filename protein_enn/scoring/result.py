@@ -64,6 +64,13 @@ COLUMNS: dict[str, Column] = {
     ),
     "same_sequence_as": Column(None, None, "name of the best design that has the same chains, where it is another"),
     "identity": Column(None, None, "fraction of residues with the amino acid of the reference"),
+    "target": Column(None, None, "name of the structure whose backbone it was designed for"),
+    "target_rank": Column(None, LOWER, "place among the designs of the same target, 1 is the best"),
+    "confidence_after": Column(None, HIGHER, "predicted lDDT after refinement, mean over residues, 0 to 1"),
+    "clashes_after": Column("atom pairs", LOWER, "overlaps of heavy atoms after refinement"),
+    "outliers_after": Column(
+        None, LOWER, "outliers after: bonds, angles, planes, Ramachandran, rotamers, omega, chirality"
+    ),
     "set": Column(None, None, "data sets that hold the protein, joined by |"),
     "recovery_decoded": Column(None, HIGHER, "fraction of residues that decoding at temperature 0 gives back"),
     "perplexity_unconditional": Column(None, LOWER, "perplexity of each residue given the backbone alone"),
@@ -76,6 +83,7 @@ COLUMNS: dict[str, Column] = {
     "seconds": Column("s", None, "time taken on the machine at hand, reading not included"),
     "audit_severity": Column(None, LOWER, "worst finding about the input: note, warning or error; empty without any"),
     "audit_findings": Column(None, LOWER, "codes of the audit's findings"),
+    "stage": Column(None, None, "stage that failed, empty where none did"),
     "error": Column(None, None, "why there is no result, empty where there is one"),
 }
 """What all kinds of results have; each kind adds its own columns. `scoring.columns` holds them all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -73,6 +74,23 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> No
         (tmp_path / folder / "x.metrics.json").write_text('{"n": 1}')
     names = list(load_results(tmp_path).metrics)
     assert names == ["x.metrics", "b/x.metrics", str(tmp_path / "c" / "b" / "x.metrics.json")]
+
+
+def test_a_row_of_a_ranking_and_the_record_of_the_score_are_one(tmp_path: Path) -> None:
+    residues = {key: ["x"] for key in ("id", "residue", "log_likelihood", "entropy", "best")}
+    record = {"name": "d", "file": "d.pdb", "log_likelihood": -1.5, "error": None, "per_residue": residues}
+    (tmp_path / "ranking.csv").write_text(
+        "rank,name,target_rank,log_likelihood,clashes_after,net_charge,file,stage,error\n"
+        "1,d,1,-1.5,2,-3,d.pdb,,\n,bad,,,,,bad.pdb,design,no atoms\n"
+    )
+    (tmp_path / "designs.scores.json").write_text(json.dumps([record]))
+    results = load_results(tmp_path)
+    one, failed = sorted(results.scores, key=lambda row: row["name"], reverse=True)
+    assert one["per_residue"] == residues and (one["clashes_after"], one["net_charge"]) == (2, -3)
+    assert failed["stage"] == "design"
+    write_report(tmp_path / "r.html", **{"scores": results.scores})
+    page = (tmp_path / "r.html").read_text()
+    assert "rank on its backbone" in page and "<td>design</td>" in page
 
 
 def test_results_take_and_give_content_by_its_name() -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from protein_enn import chemistry
+from protein_enn.packing.rebuild import with_oxygen
 from protein_enn.predictor import Predictor
 from protein_enn.scoring import design
 from protein_enn.structure import Structure
@@ -47,6 +48,16 @@ def test_fixed_residues_and_other_chains_stay(bundle: Structure, predictor: Pred
         assert torch.equal(~one.designed, torch.isin(torch.arange(48), torch.tensor(kept)))
         assert one.chains["B"] == bundle.sequence[32:] and one.chains["A"] != bundle.sequence[:32]
         assert one.row()["designed"] == 26
+
+
+def test_a_missing_oxygen_is_placed_for_the_network_alone(bundle: Structure, predictor: Predictor) -> None:
+    present = bundle.present.clone()
+    present[:, chemistry.O] = False
+    bare = replace(bundle, present=present)
+    (one,) = design(bare, predictor=predictor, temperature=1.0)
+    (same,) = design(with_oxygen(bare), predictor=predictor, temperature=1.0)
+    assert one.sequence == same.sequence and torch.equal(one.log_probs, same.log_probs)
+    assert not one.structure.present[:, chemistry.O].any()
 
 
 def test_residues_without_backbone_stay(bundle: Structure, predictor: Predictor) -> None:

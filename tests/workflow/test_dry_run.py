@@ -14,7 +14,7 @@ from protein_enn.workflow import one_run
 from tests.workflow.conftest import ROOT
 
 Run = Callable[..., tuple[int, str]]
-ALWAYS = {"provenance": 1, "gather": 1, "report": 1, "all": 1}
+ALWAYS = {"provenance": 1, "gather": 1, "rank": 1, "report": 1, "all": 1}
 
 
 def jobs(output: str) -> dict[str, int]:

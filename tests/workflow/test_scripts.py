@@ -6,15 +6,19 @@ import csv
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from copy_curves import without_times
 from copy_weights import copy_weights
 from gather_results import gather_failures, gather_records, gather_tables
 from list_structures import list_files
+from rank_results import ranking
 from record_provenance import inputs, record
 
+from protein_enn import chemistry
 from protein_enn.predictor import load_predictor
+from protein_enn.scoring.columns import COLUMNS
 
 
 def test_a_list_has_what_was_fetched_and_is_still_asked_for(tmp_path: Path) -> None:
@@ -69,6 +73,38 @@ def test_a_shard_without_a_result_is_no_failure_of_a_file(tmp_path: Path) -> Non
         "file\tstage\treason", "in/a.pdb\taudit\tempty", "in/b.pdb\taudit\ttext", "in/x.pdb\taudit\tno atoms",
         "in/b.pdb\trefine\ttext", "in/x.pdb\trefine\tno atoms",
     ]  # fmt: skip
+
+
+def score(name: str, value: float | None, letters: str = "AG") -> dict[str, Any]:
+    """The record of a score of two residues."""
+    three = [chemistry.RESIDUES[chemistry.LETTERS.index(letter)] for letter in letters]
+    residues = {"id": ["A:1", "B:1"], "residue": three}
+    return {"name": name, "file": f"refined/{name}.pdb", "mode": "conditional", "log_likelihood": value, "seconds": 1.0,
+            "standard_error": 0.001, "error": None, "audit": {}, "per_residue": residues}  # fmt: skip
+
+
+def test_designs_are_ranked_with_what_other_tables_hold_and_failures_stay() -> None:
+    records = [score("x_sample1", -2.0), score("y_sample1", -1.5, "WG"), score("x_sample2_packing1", -1.0, "GA")]
+    refined = [{"name": "x_sample1", "confidence_after": 0.9, "clashes_after": 2, "outliers_after": 0}]
+    designs = [{"name": name, "sample": sample, "temperature": 0.1, "net_charge": -3, "error": None}
+               for name, sample in (("x", 1), ("x", 2), ("y", 1))]  # fmt: skip
+    designs.append({"name": "broken", "sample": None, "error": "no atoms"})
+    failed = [
+        {"file": f"in/{name}", "stage": stage, "reason": "no atoms"}
+        for stage in ("audit", "design", "pack")
+        for name in ("broken.pdb", "learned_from.pdb")
+        if stage == "audit" or name == "broken.pdb"
+    ]
+    rows = ranking(records, refined, designs, failed)
+    assert [(row.get("rank"), row["name"], row.get("target"), row.get("target_rank")) for row in rows] == [
+        (1, "x_sample2_packing1", "x", 1), (2, "y_sample1", "y", 1), (3, "x_sample1", "x", 2),
+        (None, "broken", None, None),
+    ]  # fmt: skip
+    assert [row.get("sequence") for row in rows] == ["G/A", "W/G", "A/G", None]
+    assert rows[0]["same_sequence_as"] is None and rows[2]["same_sequence_as"] == "x_sample2_packing1"
+    assert rows[2]["clashes_after"] == 2 and rows[0]["clashes_after"] is None and rows[0]["net_charge"] == -3
+    assert rows[3] == {"name": "broken", "file": "in/broken.pdb", "stage": "design", "error": "no atoms"}
+    assert set(rows[0]) <= set(COLUMNS) and "seconds" not in rows[0]
 
 
 def test_provenance_names_bytes_versions_and_settings_but_no_time_or_place(tmp_path: Path) -> None:

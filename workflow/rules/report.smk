@@ -34,6 +34,29 @@ rule gather:
         "../scripts/gather_results.py"
 
 
+rule rank:
+    input:
+        records=rules.gather.output.records,
+        refined=rules.gather.output.refined,
+        designs=f"{RESULTS}/designs.csv" if "design" in PLAN.preparations else [],
+        failed=rules.gather.output.failed,
+        columns=rules.gather.output.columns,
+    output:
+        table=f"{RESULTS}/ranking.csv",
+        columns=f"{RESULTS}/ranking.columns.json",
+    log:
+        f"{RESULTS}/logs/rank.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/rank.tsv"
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=60,
+    conda:
+        "../../configs/environment.yaml"
+    script:
+        "../scripts/rank_results.py"
+
+
 rule provenance:
     input:
         structures=PLAN.files("inputs"),
@@ -62,7 +85,7 @@ rule provenance:
 rule report:
     input:
         refined=rules.gather.input.refined,
-        scores=rules.gather.output.scores,
+        scores=rules.rank.output.table,
         records=rules.gather.output.records,
         audit=rules.gather.output.audit,
         failed=rules.gather.output.failed,

@@ -22,8 +22,10 @@ OTHER_SCORES = frozenset({"chain", "interface_score", "models", "sample"})
 OTHER_RECORDS = ("interface", "ensemble")
 SHOWN = {
     "name": "name", "log_likelihood": "log-likelihood / nat per residue", "standard_error": "standard error / nat",
-    "perplexity": "perplexity", "recovery": "recovery", "residues": "residues", "scored": "scored", "orders": "orders",
-    "seed": "seed", "seconds": "time / s", "audit_severity": "audit", "audit_findings": "findings", "file": "file",
+    "target_rank": "rank on its backbone", "perplexity": "perplexity", "recovery": "recovery",
+    "confidence_after": "predicted lDDT", "clashes_after": "clashes", "outliers_after": "outliers",
+    "residues": "residues", "scored": "scored", "orders": "orders", "seed": "seed", "seconds": "time / s",
+    "audit_severity": "audit", "audit_findings": "findings", "sequence": "sequence", "file": "file",
 }  # fmt: skip
 """Columns in the order shown, and what they are called."""
 
@@ -44,15 +46,15 @@ def read_rows(path: Path, contents: Contents) -> None:
 
 
 def finish(contents: Contents) -> None:
-    """Of a table's row and the record of the same score the record stays, for it has the residues."""
+    """A table's row and the record of the same score become one: the record has the residues."""
     kept: dict[tuple, dict] = {}
     for record in contents[SCORES]:
         key = tuple(record.get(k) for k in ("name", "file", "mode", "orders", "seed", "weights_sha256", "condition"))
         value = number(record.get("log_likelihood"))
         # Rows that differ in their value are two measurements, both shown.
         key += (None if value is None else round(value, 4), record.get("error"))
-        if key not in kept or not kept[key].get("per_residue"):
-            kept[key] = record
+        found = kept.get(key, {})
+        kept[key] = {**record, **found} if found.get("per_residue") else {**found, **record}
     contents[SCORES] = list(kept.values())
 
 
@@ -65,7 +67,7 @@ def failures(contents: Contents) -> Iterator[Failure]:
     for row in contents[SCORES]:
         if not scored(row):
             reason = show(row.get("error") or "no value was computed")
-            yield Failure(show(row.get("file") or row.get("name")), "score", reason)
+            yield Failure(show(row.get("file") or row.get("name")), show(row.get("stage") or "score"), reason)
 
 
 def makers(contents: Contents) -> Iterator[Maker]:
@@ -146,6 +148,8 @@ def _cell(key: str, row: dict, anchors: Mapping[int, str]) -> object:
         return element("a", show(row.get("name")), href=f"#{anchors[id(row)]}")
     if key == "audit_severity" and row.get(key):
         return severity_tag(row[key])
+    if key == "sequence" and row.get(key):
+        return element("code", show(row[key]), class_="sequence", title=show(row[key]))
     return row.get(key)
 
 
