@@ -27,6 +27,7 @@ ELSEWHERE = {
     "models/cards/refinement.md": "protein_enn/weights/refinement.md",
     "notebooks/refinement.md": "notebooks/refinement.ipynb",
     "notebooks/design_ranking.md": "notebooks/design_ranking.ipynb",
+    "notebooks/backbone_design.md": "notebooks/backbone_design.ipynb",
 }
 """Page of the site -> file of the repository."""
 

@@ -15,7 +15,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def test_there_are_some() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["design_ranking", "refinement"]
+    assert [path.stem for path in NOTEBOOKS] == ["backbone_design", "design_ranking", "refinement"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
