@@ -67,6 +67,8 @@ def pack(
     fasta: Annotated[
         Path | None,
         typer.Option(
+            "--sequences",
+            metavar="FASTA",
             rich_help_panel=_WHAT,
             exists=True,
             dir_okay=False,
@@ -107,6 +109,7 @@ def pack(
     table: Annotated[
         Path | None,
         typer.Option(
+            "--angles",
             rich_help_panel=_FILES,
             dir_okay=False,
             help="Write a row for each packed residue: chi angles, probability, entropy, error. CSV or .json.",
@@ -138,7 +141,7 @@ def pack(
     try:
         sequences = None if fasta is None else read_sequences(fasta)
     except (ValueError, OSError) as error:
-        raise typer.BadParameter(f"--fasta: {error}") from error
+        raise typer.BadParameter(f"--sequences: {error}") from error
     packer = packer_for(weights, device, threads)
     refiner = predictor_for("refinement", refinement_weights, device, threads) if idealize else None
     wishes: Row = {"region": joined_selection(residues), "samples": samples, "temperature": temperature, "seed": seed}
@@ -192,9 +195,9 @@ def _check(
 ) -> None:
     """typer.BadParameter where options contradict each other."""
     if sequence is not None and fasta is not None:
-        raise typer.BadParameter("--sequence and --fasta both give sequences: leave out one of them")
+        raise typer.BadParameter("--sequence and --sequences both give sequences: leave out one of them")
     if sequence is not None and len(batch) > 1:
-        raise typer.BadParameter(f"--sequence is for one structure, and there are {len(batch)}: give --fasta FILE")
+        raise typer.BadParameter(f"--sequence is for one structure, and there are {len(batch)}: give --sequences FILE")
     if temperature is not None and not math.isfinite(temperature):
         raise typer.BadParameter("--temperature must be a finite number")
     if unused is not None:

@@ -55,6 +55,7 @@ EXPLAINED_APART = {
         "--language-weights",
         "--condition",
     ),
+    *("--format", "--idealize", "--plot", "--samples", "--structures", "--temperature"),
     *("--orders", "--steps", "--processes", "--valid-fraction"),
 }
 """Options of several commands whose help differs, for it says what the command does with the thing.

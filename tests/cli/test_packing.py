@@ -47,7 +47,7 @@ def whole(structure: Structure) -> bool:
 
 def test_a_bare_backbone_gets_side_chains_and_a_bad_file_is_a_row(run: Run, folder: Path, tmp_path: Path) -> None:
     table = tmp_path / "out" / "residues.csv"
-    result = run(folder, "--table", table, "--errors", "--json")
+    result = run(folder, "--angles", table, "--errors", "--json")
     assert result.exit_code == 1, result.output
     bad, good = json.loads(result.stdout)
     assert bad["name"] == "bad" and bad["error"] and bad["weights_sha256"] == good["weights_sha256"]
@@ -97,7 +97,7 @@ def test_sequences_come_from_an_option_or_a_file(run: Run, folder: Path, tmp_pat
         f">good_sample1_A name=good sample=1 chain=A score=-1\n{new}\n"
         f">good_sample2_A name=good sample=2 chain=A score=-1\n{new[:5]}\n"
     )
-    result = run(good, folder / "bad.pdb", "--fasta", fasta)
+    result = run(good, folder / "bad.pdb", "--sequences", fasta)
     assert result.exit_code == 1
     first, second, bad = rows(tmp_path) if rows(tmp_path)[0]["label"] else [*rows(tmp_path)[1:], rows(tmp_path)[0]]
     assert (first["name"], first["label"], first["error"]) == ("good_sample1", "sample1", "")
@@ -105,7 +105,7 @@ def test_sequences_come_from_an_option_or_a_file(run: Run, folder: Path, tmp_pat
     assert bad["name"] == "bad" and bad["error"]
     assert read_structure(tmp_path / "out" / "good_sample1.pdb").sequence == new
     fasta.write_text(f">other\n{LETTERS}\n>another\n{LETTERS}\n")
-    assert "no sequence of this name" in run(good, "--fasta", fasta).output
+    assert "no sequence of this name" in run(good, "--sequences", fasta).output
 
 
 def test_residues_that_cannot_be_packed_are_counted(run: Run, folder: Path, tmp_path: Path) -> None:
@@ -138,11 +138,11 @@ def test_several_samples_in_another_format(run: Run, folder: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--sequence", LETTERS, "--fasta", "FASTA"], "--sequence and --fasta both"),
+        (["--sequence", LETTERS, "--sequences", "FASTA"], "--sequence and --sequences both"),
         (["--sequence", LETTERS], "--sequence is for one structure, and there are 2"),
         (["--refinement-weights", "refinement"], "give --idealize as well"),
         (["--temperature", "inf"], "finite"),
-        (["--fasta", "EMPTY"], "no sequence in this file"),
+        (["--sequences", "EMPTY"], "no sequence in this file"),
     ],
 )
 def test_options_that_contradict_each_other(

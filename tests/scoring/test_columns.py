@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from rank_results import FIRST
 from typer.testing import CliRunner
 
 from protein_enn.cli import app, designing, evaluation, scanning, scoring
@@ -28,6 +29,7 @@ def tables() -> dict[str, tuple[str, ...]]:
         if name.endswith("COLUMNS") and isinstance(value, tuple)
     }
     found["evaluation"] = evaluation.CASE_COLUMNS
+    found["rank_results"] = (*FIRST, "stage")  # that of a failure
     return {**found, "report.ranking": ranking.FIRST}  # and those of `score`, before them
 
 

@@ -84,7 +84,7 @@ def structure_cases(subject: Subject, structure: Structure, seed: int) -> Iterat
     neighbors = _neighbor_sets(subject.graph(rounded))
     moves = [("rotation", rotation, STILL), ("reflection", -rotation, STILL), ("translation", SAME, far)]
     for move, matrix, shift in moves:
-        if move == "reflection" and subject.has_ideal_cb:
+        if move == "reflection" and not subject.has_mirror(structure):
             continue
         other = in_dtype(structure.moved(matrix, shift), subject.dtype)
         changed = int((_neighbor_sets(subject.graph(other)) != neighbors).any(1).sum())

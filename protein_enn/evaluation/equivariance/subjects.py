@@ -15,6 +15,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from protein_enn import chemistry
 from protein_enn.evaluation.equivariance.outputs import Outputs, displacement, output, parts_of
 from protein_enn.graph import atom_graph, protein_graph
 from protein_enn.graph.all_atoms import ALL_ATOM_WIDTHS
@@ -63,6 +64,10 @@ class Subject(ABC):
     @abstractmethod
     def graph(self, structure: Structure) -> GeometricGraph:
         """The graph of a structure in its own precision, on the CPU."""
+
+    def has_mirror(self, structure: Structure) -> bool:
+        """Whether the graph of the mirror image is the mirror image of the graph."""
+        return not self.has_ideal_cb
 
     def residue_inputs(self, structure: Structure, seed: int) -> dict[str, Tensor]:
         """Inputs other than the geometry, for each residue of the structure."""
@@ -168,6 +173,11 @@ class PackingSubject(Subject):
 
     def encoder_input(self, graph: GeometricGraph) -> GeometricGraph:
         return cast(GeometricGraph, self.model.with_context(graph))
+
+    def has_mirror(self, structure: Structure) -> bool:
+        """Where CB tells the handedness of each chain; without it residues count as L."""
+        told = structure.has_backbone & structure.present[:, chemistry.CB]
+        return bool(torch.isin(structure.chains, structure.chains[told]).all())
 
     def residue_inputs(self, structure: Structure, seed: int) -> dict[str, Tensor]:
         degrees = torch.randint(360, (len(structure), 4), generator=torch.Generator().manual_seed(seed))
