@@ -12,11 +12,14 @@ import torch
 from protein_enn import chemistry
 from protein_enn.chemistry import CB, OXT
 from protein_enn.geometry.atom14 import to_atom14
+from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.geometry.rotations import random_rotation
 from protein_enn.geometry.side_chains import build_side_chains
 from protein_enn.io import read_structure
 from protein_enn.metrics import stereochemistry
-from protein_enn.packing import pack
+from protein_enn.metrics.clashes import clashes
+from protein_enn.packing import chi_log_density, pack
+from protein_enn.packing import packer as packer_module
 from protein_enn.packing.order import groups, rounds
 from protein_enn.packing.side_chains import close_rings
 from protein_enn.predictor import untrained
@@ -180,3 +183,22 @@ def test_cysteines_that_can_be_bonded_are(examples: Path) -> None:
     assert [text for text in kept.skipped if text.startswith("A:7:")] == ["A:7: its side chain is in a link"]
     with pytest.raises(ValueError, match="A:7 is in a link"):
         pack(native, native.sequence[:2] + "A" + native.sequence[3:], predictor=PREDICTOR)
+
+
+def test_clashing_side_chains_are_exchanged(native: Structure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer atoms clash than in the most likely side chains; those of a disulfide stay."""
+    after = len(clashes(pack(bare(native), predictor=PREDICTOR).structure))
+    monkeypatch.setattr(packer_module, "without_clashes", lambda *arguments: None)
+    before = len(clashes(pack(bare(native), predictor=PREDICTOR).structure))
+    assert before > 10 and after < before / 2
+
+
+def test_the_density_of_given_angles_is_that_of_the_drawing_order(native: Structure) -> None:
+    """Chi angles near those packed are likelier than others, and nothing is said of residues without angles."""
+    packing = pack(bare(native), predictor=PREDICTOR)
+    chi = chi_angles(packing.structure.positions, packing.structure.present, packing.structure.residues)
+    own = chi_log_density(bare(native), chi, predictor=PREDICTOR)
+    other = chi_log_density(bare(native), chi + 2.0, predictor=PREDICTOR)
+    counts = torch.tensor([len(chemistry.CHI_ATOMS.get(name, ())) for name in chemistry.RESIDUES])[native.residues]
+    assert torch.equal(own.isnan(), other.isnan()) and own[counts == 0].isnan().all()
+    assert float((own - other).nanmean()) > 0
