@@ -133,6 +133,8 @@ def test_atoms_that_are_there_give_the_angles_that_stay(native: Structure) -> No
     kept = present[row]
     assert torch.equal(packing.structure.positions[row, kept], native.positions[row, kept])
     assert packing.structure.present[row].sum() == native.present[row].sum()
+    chi = torch.rad2deg(chi_angles(native.positions, native.present, native.residues)[row, 0])
+    assert abs(packing.rows()[0]["chi1"] - float(chi)) < 0.2
 
 
 def test_predicted_errors_go_into_the_b_column_of_packed_side_chains(native: Structure) -> None:
