@@ -239,12 +239,10 @@ def examine(path: Path, name: str) -> Row:
 
 def compare(structure: Structure, data: bytes, name: str) -> Row:
     """The row of a file that was read."""
-    audit = structure.audit
-    row = Row(name, format=audit.format, models=audit.models, atoms=audit.atoms.in_file)
-    row.held, row.dropped = audit.atoms.protein + audit.atoms.context, json.dumps(dict(audit.atoms.dropped))
-    for key, value in agreement(structure, data).items():
-        setattr(row, key, value)
-    return row
+    audit, atoms = structure.audit, structure.audit.atoms
+    facts: dict[str, Any] = {"format": audit.format, "models": audit.models, "atoms": atoms.in_file}
+    facts |= {"held": atoms.protein + atoms.context, "dropped": json.dumps(dict(atoms.dropped))}
+    return Row(name, **facts, **agreement(structure, data))
 
 
 def unpacked(path: Path) -> bytes:
@@ -256,8 +254,8 @@ def unpacked(path: Path) -> bytes:
 def summary(rows: list[Row]) -> dict[str, int]:
     """Files by outcome, atoms, and files by agreement."""
     read = [row for row in rows if row.outcome == "read"]
-    counts: dict[str, int] = {"files": len(rows), "read": len(read)}
-    counts |= Counter(f"refused_{row.outcome}" for row in rows if row.outcome != "read")
+    refused = Counter(f"refused_{row.outcome}" for row in rows if row.outcome != "read")
+    counts = {"files": len(rows), "read": len(read), **refused}
     counts |= {"atoms": sum(row.atoms for row in read), "atoms_held": sum(row.held for row in read)}
     for name in ("gemmi", "biotite"):
         able = [row for row in read if name in READABLE_BY[row.readers]]
@@ -271,6 +269,15 @@ def at_fault(row: Row) -> bool:
     """Whether we differ where the other two agree, or from the only one that reads the file."""
     faults = [getattr(row, name) for name in READABLE_BY[row.readers]]
     return all(faults) if row.readers == "differ" else any(faults)
+
+
+def print_rows(rows: list[Row]) -> None:
+    """A line for each file that was refused, or about which readers differ."""
+    for row in rows:
+        if row.outcome != "read":
+            print(f"refused: {row.outcome}: {row.reason}")
+        elif at_fault(row) or row.readers == "differ":
+            print(f"{row.file}: they {row.readers}; gemmi: {row.gemmi or 'as we'}; biotite: {row.biotite or 'as we'}")
 
 
 def main(arguments: list[str]) -> int:
@@ -290,13 +297,9 @@ def main(arguments: list[str]) -> int:
     counts = summary(rows)
     if options.json:
         print(json.dumps(counts, indent=1))
-        return int(counts["faults"] > 0)
-    for row in rows:
-        if row.outcome != "read":
-            print(f"refused: {row.outcome}: {row.reason}")
-        elif at_fault(row) or row.readers == "differ":
-            print(f"{row.file}: they {row.readers}; gemmi: {row.gemmi or 'as we'}; biotite: {row.biotite or 'as we'}")
-    print("\n".join(f"{count:>9} {name.replace('_', ' ')}" for name, count in counts.items()))
+    else:
+        print_rows(rows)
+        print("\n".join(f"{count:>9} {name.replace('_', ' ')}" for name, count in counts.items()))
     return int(counts["faults"] > 0)
 
 

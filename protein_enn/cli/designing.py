@@ -200,7 +200,7 @@ def design(
     wishes |= {"free_links": free_links}
     batch = items(inputs, sharding, writes=[output, fasta], reads=[bias_file, omit_file])
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="design")
-    packer = None if structures is None or backbone_only else packer_for(packing_weights, device, threads)
+    packer = None if structures is None or backbone_only else packer_for(packing_weights, threads)
     source = {"seed": seed, **Provenance.of(predictor).row(), **packer_row(packer)}
     records: list[str] = []
 

@@ -142,7 +142,7 @@ def pack(
         sequences = None if fasta is None else read_sequences(fasta)
     except (ValueError, OSError) as error:
         raise typer.BadParameter(f"--sequences: {error}") from error
-    packer = packer_for(weights, device, threads)
+    packer = packer_for(weights, threads)
     refiner = predictor_for("refinement", refinement_weights, device, threads) if idealize else None
     wishes: Row = {"region": joined_selection(residues), "samples": samples, "temperature": temperature, "seed": seed}
     wishes |= {"errors": errors, "predictor": packer}

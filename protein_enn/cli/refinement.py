@@ -74,7 +74,7 @@ def refine(
     if packing_weights is not None and not options.rebuild:
         raise typer.BadParameter("--packing-weights are those of --rebuild: give --rebuild as well")
     predictor = predictor_for("refinement", weights, device, threads)
-    packer = packer_for(packing_weights, device, threads) if options.rebuild else None
+    packer = packer_for(packing_weights, threads) if options.rebuild else None
     run_with = {"controls": options.summary(), "weights": predictor.name, "weights_sha256": predictor.sha256}
 
     def work(item: Item, structure: Structure) -> list[Row]:

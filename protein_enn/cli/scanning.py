@@ -126,7 +126,7 @@ def scan(
         option = "--packing-weights" if repack_within is None else "--repack-within"
         raise typer.BadParameter(f"{option} is about the files of --structures: give --structures FOLDER as well")
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="scan")
-    packer = None if structures is None else packer_for(packing_weights, device, threads)
+    packer = None if structures is None else packer_for(packing_weights, threads)
     batch = items(inputs, sharding, writes=[output])
     writer = None
     if packer is not None and structures is not None:

@@ -24,9 +24,9 @@ PackingWeights = Annotated[
 PACKER_COLUMNS = ("packing_weights", "packing_weights_sha256")
 
 
-def packer_for(weights: str | None, device: Device, threads: int | None) -> Predictor:
-    """The predictor that packs side chains; typer.BadParameter if its weights cannot be had."""
-    return predictor_for("packing", weights, device, threads)
+def packer_for(weights: str | None, threads: int | None) -> Predictor:
+    """The predictor that packs side chains, on the CPU; typer.BadParameter if its weights cannot be had."""
+    return predictor_for("packing", weights, Device.cpu, threads)
 
 
 def packer_row(packer: Predictor | None) -> dict[str, str | None]:

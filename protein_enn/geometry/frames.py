@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
+
+from protein_enn import chemistry
 
 
 def unit(vectors: Float[Tensor, "*n 3"], eps: float = 1e-6) -> Float[Tensor, "*n 3"]:
@@ -40,3 +42,18 @@ def ideal_cb(n: Float[Tensor, "*n 3"], c: Float[Tensor, "*n 3"]) -> Float[Tensor
     an L-residue.
     """
     return 0.58273431 * torch.linalg.cross(n, c) - 0.56802827 * n - 0.54067466 * c
+
+
+def ca_volume(positions: Float[Tensor, "n 37 3"], present: Bool[Tensor, "n 37"]) -> Float[Tensor, "n"]:
+    """The triple product of N, C and CB from CA, Å^3: positive in L-amino acids, negative in D; 0 where one is missing.
+
+    Examples
+    --------
+    >>> from protein_enn import read_structure
+    >>> structure = read_structure("examples/1bhl.pdb")
+    >>> bool((ca_volume(structure.positions, structure.present) >= 0).all())
+    True
+    """
+    n, c, cb = (positions[:, slot] - positions[:, chemistry.CA] for slot in (chemistry.N, chemistry.C, chemistry.CB))
+    whole = present[:, [chemistry.N, chemistry.CA, chemistry.C, chemistry.CB]].all(1)
+    return (torch.linalg.cross(n, c) * cb).sum(-1) * whole

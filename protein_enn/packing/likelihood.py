@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from protein_enn import chemistry
+from protein_enn.geometry.side_chain_topology import topology
 from protein_enn.models.design import order_visibility
 from protein_enn.models.packing.circle import has_half_period, log_density
 from protein_enn.models.packing.geometry import axes_of
-from protein_enn.models.packing.model import ANGLES, PackingModel
+from protein_enn.models.packing.model import ANGLES
+from protein_enn.packing.packer import packing_model
 from protein_enn.predictor import Predictor
 from protein_enn.structure import Structure
 
@@ -51,11 +51,10 @@ def chi_log_density(
     >>> bool(chi_log_density(s, chi, predictor=pe.load_predictor("packing")).nanmean() > -10)
     True
     """
-    model = cast(PackingModel, predictor.model)
+    model = packing_model(predictor)
     graph = model.graph(structure)
     result = torch.full((len(structure),), torch.nan)
-    counts = torch.tensor([len(chemistry.CHI_ATOMS.get(name, ())) for name in chemistry.RESIDUES])[graph.residues]
-    exists = torch.arange(ANGLES) < counts[:, None]
+    exists = topology(graph.pos.device).has_chi[graph.residues]
     with torch.no_grad():
         encoding = model.encode(graph)
         own = chi[graph.rows].to(graph.pos) * graph.handedness[:, None]
@@ -65,12 +64,12 @@ def chi_log_density(
         placed = encoding.backbones.built(own)
         total = torch.zeros(len(own))
         for angle in range(ANGLES):
-            rows = (known & (counts > angle)).nonzero()[:, 0]
+            rows = (known & exists[:, angle]).nonzero()[:, 0]
             index = torch.full_like(rows, angle)
             axis = axes_of(placed.atoms[rows], graph.residues[rows], index)
             logits = model.logits(encoding, rows, index, own[rows], axis, placed, shown[rows])
             density = log_density(logits, own[rows, angle], has_half_period(graph.residues[rows], index))
             total[rows] += density + math.log(math.pi / 180)
-    told = known & (counts > 0)
+    told = known & exists[:, 0]
     result[graph.rows[told]] = total[told]
     return result

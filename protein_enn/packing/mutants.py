@@ -22,7 +22,6 @@ def pack_mutants(
     seed: int = 0,
     errors: bool = False,
     predictor: Predictor | None = None,
-    device: str = "auto",
 ) -> list[Packing]:
     """The structures of mutants: changed residues get new side chains, all others stay as they are.
 
@@ -41,9 +40,7 @@ def pack_mutants(
     errors
         Whether the error of each side chain is predicted, and written as its B factors.
     predictor
-        One for packing; by default the shipped weights, on `device`.
-    device
-        auto, cpu or cuda.
+        One for packing; by default the shipped weights. Packing runs on the CPU.
 
     Returns
     -------
@@ -67,7 +64,7 @@ def pack_mutants(
     wanted = [parse_mutant(one) if isinstance(one, str) else tuple(one) for one in mutants]
     index = residue_index(structure)
     rows = [places(structure, one, index) for one in wanted]
-    predictor = load_predictor("packing", device=device) if predictor is None else predictor
+    predictor = load_predictor("packing", device="cpu") if predictor is None else predictor
     return [
         pack(
             structure,

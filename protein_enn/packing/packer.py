@@ -31,14 +31,24 @@ ERROR_SAMPLES = 8
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Side chains of m residues of a structure, complete."""
+    """The angles of m packed residues of a structure."""
 
     rows: Int[Tensor, "m"]
-    x: Float[Tensor, "m 14 3"]  # Å
     chi: Float[Tensor, "m 4"]  # radians
     log_density: float  # of all packed angles, per radian of each, in the order in which they were drawn
     conditional: Conditional  # of each residue given all others
     error: Float[Tensor, "m"] | None  # Å, expected RMSD beyond CB
+
+
+def packing_model(predictor: Predictor) -> PackingModel:
+    """The model of a predictor, on the CPU: packing is many small steps.
+
+    ValueError for another task.
+    """
+    if predictor.task != "packing":
+        raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: packing needs one for packing")
+    model = predictor.model if predictor.device.type == "cpu" else deepcopy(predictor.model).cpu()
+    return cast(PackingModel, model)
 
 
 class Packer:
@@ -59,9 +69,7 @@ class Packer:
     def __init__(
         self, predictor: Predictor, temperature: float, generator: torch.Generator, errors: bool = False
     ) -> None:
-        # Many small steps: the CPU is the place for them.
-        model = predictor.model if predictor.device.type == "cpu" else deepcopy(predictor.model).cpu()
-        self.model, self.temperature = cast(PackingModel, model), temperature
+        self.model, self.temperature = packing_model(predictor), temperature
         self.generator, self.errors = generator, errors
         self.sample: Sample | None = None
 
@@ -87,7 +95,7 @@ class Packer:
         errors = side_chains.expected_errors(chosen, ERROR_SAMPLES, self.generator) if self.errors else None
         chi = side_chains.chi[chosen]
         built = self._atoms(side_chains, x, mask, rows, chosen)
-        self.sample = Sample(rows, built, chi, float(log_density), conditional, errors)
+        self.sample = Sample(rows, chi, float(log_density), conditional, errors)
         return built
 
     def _side_chains(self, structure: Structure, graph: ProteinGraph, chosen: Int[Tensor, "m"]) -> SideChains:

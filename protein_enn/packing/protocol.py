@@ -11,6 +11,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.bonds import linked_side_chains
+from protein_enn.geometry.frames import ca_volume
 from protein_enn.packing.packer import Packer, Sample
 from protein_enn.packing.rebuild import rebuild
 from protein_enn.predictor import Predictor, load_predictor
@@ -91,7 +92,6 @@ def pack(
     seed: int = 0,
     errors: bool = False,
     predictor: Predictor | None = None,
-    device: str = "auto",
 ) -> Packing:
     """Side chains for a sequence on a backbone.
 
@@ -118,9 +118,7 @@ def pack(
     errors
         Whether the error of each side chain is predicted, and written as its B factors.
     predictor
-        One for packing; by default the shipped weights, on `device`.
-    device
-        auto, cpu or cuda.
+        One for packing; by default the shipped weights. Packing runs on the CPU.
 
     Returns
     -------
@@ -145,13 +143,12 @@ def pack(
     heat = (0.0 if samples == 1 else 1.0) if temperature is None else temperature
     if not 0 <= heat < float("inf"):
         raise ValueError(f"temperature={temperature}: 0 or a positive number is needed")
-    predictor = load_predictor("packing", device=device) if predictor is None else predictor
-    if predictor.task != "packing":
-        raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: packing needs one for packing")
+    predictor = load_predictor("packing", device="cpu") if predictor is None else predictor
+    packer = Packer(predictor, heat, torch.Generator().manual_seed(seed), errors)
     target, skipped = _stripped(_with_sequence(structure, sequence), structure, region)
-    generator, done = torch.Generator().manual_seed(seed), list[tuple[Structure, Sample | None]]()
+    done: list[tuple[Structure, Sample | None]] = []
     for _ in range(samples if heat else 1):
-        packer = Packer(predictor, heat, generator, errors)
+        packer.sample = None  # stays None where nothing is to be packed
         packed, _ = rebuild(target, packer)
         done.append((_described(packed, packer.sample, skipped), packer.sample))
     done.sort(key=lambda one: 0.0 if one[1] is None else -one[1].log_density)
@@ -222,16 +219,9 @@ def _stripped(
     side = torch.ones(len(chemistry.ATOMS), dtype=torch.bool)
     side[[*chemistry.BACKBONE, chemistry.OXT]] = False
     removed = chosen[:, None] & side
-    removed[:, chemistry.CB] &= ~_mirrored(target)  # CB alone tells a D-amino acid
+    removed[:, chemistry.CB] &= ca_volume(target.positions, target.present) >= 0  # CB alone tells a D-amino acid
     present = target.present & ~removed
     return replace(target, present=present, positions=torch.where(present[..., None], target.positions, 0.0)), skipped
-
-
-def _mirrored(structure: Structure) -> Bool[Tensor, "n"]:
-    """Residues whose CB is on the side of a D-amino acid."""
-    n, ca, c, cb = (structure.positions[:, slot] for slot in (chemistry.N, chemistry.CA, chemistry.C, chemistry.CB))
-    side = (torch.linalg.cross(n - ca, c - ca) * (cb - ca)).sum(-1)
-    return structure.has_backbone & structure.present[:, chemistry.CB] & (side < 0)
 
 
 def _described(packed: Structure, sample: Sample | None, skipped: list[str]) -> Structure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.geometry.atom14 import exchange_equivalent
-from protein_enn.geometry.side_chain_topology import FIRST
+from protein_enn.geometry.side_chain_topology import FIRST, topology
 from protein_enn.models.packing.circle import grid_density, has_half_period, likeliest, log_density, sample
 from protein_enn.models.packing.geometry import Placed, first_axes, next_axes
 from protein_enn.models.packing.model import ANGLES, Encoding, PackingModel
@@ -63,8 +64,7 @@ class SideChains:
         atoms = torch.where(done[:, None, None], placed.atoms, built.atoms)
         self.placed = Placed(atoms, torch.where(done[:, None], placed.exists, built.exists))
         self.chi = given.nan_to_num(0.0)
-        counts = torch.tensor([len(chemistry.CHI_ATOMS.get(name, ())) for name in chemistry.RESIDUES])
-        self.angles = counts[self.backbones.residues]
+        self.angles = topology(self.chi.device).has_chi[self.backbones.residues].sum(1)
         self.rows = (~done & self.backbones.whole & (self.angles > 0)).nonzero()[:, 0]
 
     def pack(self, temperature: float, generator: torch.Generator, sweeps: int) -> Float[Tensor, ""]:
@@ -118,9 +118,8 @@ class SideChains:
         """What the model says of the angles of some residues, given those that are shown."""
         probability, entropy, density = torch.ones(len(rows)), torch.zeros(len(rows)), torch.zeros(len(rows))
         with torch.no_grad():
-            for angle, some, logits, half in self._angle_by_angle(rows, self.chi[rows]):
-                if angle and first_only:
-                    break
+            angles = islice(self._angle_by_angle(rows, self.chi[rows]), 1 if first_only else None)
+            for angle, some, logits, half in angles:
                 chi, grid = self.chi[rows[some], angle], grid_density(logits, half)
                 apart = torch.rad2deg(chi)[:, None] - (torch.arange(grid.shape[1]) - 180.0)
                 period = torch.where(half, 180.0, 360.0)[:, None]

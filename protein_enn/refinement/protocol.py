@@ -101,7 +101,7 @@ def refine(
     if predictor.task != "refinement":
         raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: refinement needs one for refinement")
     if options.rebuild and packer is None:
-        packer = load_predictor("packing", device=device)
+        packer = load_predictor("packing", device="cpu")
     return _Protocol(structure, predictor, packer, options, acceptance or AcceptanceCriteria(), begun).run()
 
 

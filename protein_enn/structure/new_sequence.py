@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
-from protein_enn.structure import KINDS, HeteroAtoms, Structure
+from protein_enn.structure import KINDS, Structure
 
 GLYCINE = chemistry.RESIDUE_INDEX["GLY"]
 KEPT = (*chemistry.BACKBONE, chemistry.OXT, chemistry.CB)
@@ -64,18 +64,8 @@ def _without_modifications(
     modifying = hetero.kinds == KINDS.index("other")
     unchanged = torch.tensor([residue_id not in changed_ids for residue_id in hetero.residue_ids], dtype=torch.bool)
     stays = ~modifying | unchanged
-    rows = stays.nonzero()[:, 0].tolist()
     new_row = torch.where(stays, stays.long().cumsum(0) - 1, -1)
-    kept = HeteroAtoms(
-        positions=hetero.positions[stays],
-        elements=tuple(hetero.elements[i] for i in rows),
-        names=tuple(hetero.names[i] for i in rows),
-        residue_names=tuple(hetero.residue_names[i] for i in rows),
-        residue_ids=tuple(hetero.residue_ids[i] for i in rows),
-        kinds=hetero.kinds[stays],
-        b_factors=hetero.b_factors[stays],
-        occupancies=hetero.occupancies[stays],
-    )
+    kept = hetero.take(stays)
     protein = links.residues >= 0
     inside = present[links.residues.clamp(min=0), torch.where(protein, links.atoms, 0)]
     atoms = links.atoms.clone()

@@ -6,7 +6,8 @@ files, graphs or models. `source` carries the file unopened, for the writer that
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -40,6 +41,14 @@ class HeteroAtoms:
 
     def __len__(self) -> int:
         return len(self.positions)
+
+    def take(self, chosen: Bool[Tensor, "m"]) -> HeteroAtoms:
+        """The chosen atoms."""
+        rows = chosen.nonzero()[:, 0]
+        columns: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name, values in columns.items():
+            columns[name] = values[rows] if isinstance(values, Tensor) else tuple(values[i] for i in rows.tolist())
+        return HeteroAtoms(**columns)
 
 
 LINKS = ("disulfide", "peptide", "covalent", "metal")

@@ -22,7 +22,7 @@ from protein_enn.evaluation.datasets import PREDICTED, Case, DataError, chain_ca
 from protein_enn.evaluation.provenance import subset
 from protein_enn.geometry.atom14 import atom14_slots
 from protein_enn.io import find_structures, read_structure
-from protein_enn.structure import HeteroAtoms, Links, Structure
+from protein_enn.structure import Links, Structure
 from protein_enn.structure.audit import Audit
 
 STRUCTURES = "structures"
@@ -96,7 +96,7 @@ def packable(structure: Structure) -> Structure:
         part.with_positions(torch.where(present[..., None], part.positions, 0.0)),
         present=present,
         residue_names=tuple(chemistry.RESIDUES[i] for i in part.residues.tolist()),
-        hetero=_hetero(part.hetero, torch.tensor([name not in ids for name in part.hetero.residue_ids]).bool()),
+        hetero=part.hetero.take(torch.tensor([name not in ids for name in part.hetero.residue_ids]).bool()),
         links=_inside(part.links.of_kind("peptide")),
         audit=Audit(),
         source=None,
@@ -165,19 +165,3 @@ def _inside(links: Links) -> Links:
     """Those between residues of protein."""
     inside = (links.residues >= 0).all(1)
     return Links(links.kinds[inside], links.residues[inside], links.atoms[inside])
-
-
-def _hetero(hetero: HeteroAtoms, kept: Bool[Tensor, "m"]) -> HeteroAtoms:
-    """The chosen atoms."""
-    rows = kept.nonzero()[:, 0]
-    chosen = rows.tolist()
-    return HeteroAtoms(
-        positions=hetero.positions[rows],
-        elements=tuple(hetero.elements[i] for i in chosen),
-        names=tuple(hetero.names[i] for i in chosen),
-        residue_names=tuple(hetero.residue_names[i] for i in chosen),
-        residue_ids=tuple(hetero.residue_ids[i] for i in chosen),
-        kinds=hetero.kinds[rows],
-        b_factors=hetero.b_factors[rows],
-        occupancies=hetero.occupancies[rows],
-    )

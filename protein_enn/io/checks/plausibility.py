@@ -14,6 +14,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.geometry.dihedrals import dihedral
+from protein_enn.geometry.frames import ca_volume
 from protein_enn.io.checks.completeness import find_incomplete, find_unlikely_columns
 from protein_enn.io.table.coincident import limit_coincident
 from protein_enn.structure import Structure
@@ -124,9 +125,7 @@ def _find_mirror_image(structure: Structure) -> list[Finding]:
     chiral = named & present[:, [N, CA, C, CB]].all(1)
     total = int(chiral.sum())
     if total >= FEW or 2 * total > int(named.sum()):
-        n, c, cb = (position[:, atom] - position[:, CA] for atom in (N, C, CB))
-        volume = (torch.linalg.cross(n, c) * cb).sum(-1)
-        rows = (chiral & (volume < -CHIRAL)).nonzero()[:, 0]
+        rows = (chiral & (ca_volume(position, present) < -CHIRAL)).nonzero()[:, 0]
         wrong = len(rows)
         if wrong > max(total // 2, 2):
             return [_mirror_image(f"{wrong} of {total} residues are D-amino acids by their CB", wrong)]

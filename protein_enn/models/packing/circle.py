@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from protein_enn import chemistry
+from protein_enn.metrics.rotamers import HALF_TURN
 
 CENTERS = 72
 WIDTH = math.radians(4.0)
@@ -24,7 +25,6 @@ WIDTH = math.radians(4.0)
 WINDOW = 20
 """Degrees, of `likeliest`."""
 _KAPPA = 1 / WIDTH**2
-_HALF_PERIOD = {("ASP", 1), ("GLU", 2), ("PHE", 1), ("TYR", 1)}
 _GRID = 360
 
 
@@ -114,6 +114,6 @@ def _kernels(device: torch.device) -> Float[Tensor, "b 360"]:
 @cache
 def _half_periods() -> Bool[Tensor, "21 4"]:
     table = torch.zeros(len(chemistry.RESIDUES), 4, dtype=torch.bool)
-    for name, angle in _HALF_PERIOD:
+    for name, angle in HALF_TURN:
         table[chemistry.RESIDUE_INDEX[name], angle] = True
     return table

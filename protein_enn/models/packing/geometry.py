@@ -8,6 +8,7 @@ have the same coordinates, and a D-amino acid is built as the mirror image of th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -88,7 +89,12 @@ class Backbones:
             graph.context_kinds,
         )
 
-    @property
+    @cached_property
+    def names(self) -> Int[Tensor, "n 14"]:
+        """The name of each atom, an index into `chemistry.ATOMS`."""
+        return atom14_slots(self.residues)[0]
+
+    @cached_property
     def whole(self) -> Bool[Tensor, "n"]:
         """Whether N, CA and C are present, from which a side chain can be built."""
         return self.present[:, :3].all(1)
@@ -235,8 +241,7 @@ def _candidates(
     context_kinds = backbones.context_kinds[rows]
     n_context = context_kinds.shape[1]
     positions = torch.cat([placed.atoms.index_select(0, near.flatten()).view(r, near.shape[1] * width, 3), context], 1)
-    names = atom14_slots(backbones.residues)[0]
-    kinds = torch.cat([names[near].flatten(1), context_kinds + len(chemistry.ATOMS)], 1)
+    kinds = torch.cat([backbones.names[near].flatten(1), context_kinds + len(chemistry.ATOMS)], 1)
     owners = torch.cat([near.repeat_interleave(width, 1), rows[:, None].expand(-1, n_context)], 1)
     relations = torch.cat([relations.repeat_interleave(width, 1), relations[:, :1].expand(-1, n_context)], 1)
     return positions, kinds, owners, relations, torch.cat([exists.flatten(1), context_kinds > 0], 1)

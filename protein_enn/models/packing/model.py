@@ -23,6 +23,7 @@ from protein_enn import chemistry
 from protein_enn.encoders import encoder
 from protein_enn.encoders.context import ContextEmbedding
 from protein_enn.encoders.layers import Transition
+from protein_enn.geometry.frames import ca_volume
 from protein_enn.graph import ProteinGraph, protein_graph
 from protein_enn.graph.context import CONTEXT_KINDS, CONTEXT_RADIUS
 from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
@@ -39,6 +40,8 @@ _ALONG, _ACROSS = 0.52, 1.43
 """Å of these points along the axis and across it: a bond of 1.52 Å at 110 degrees."""
 MOST_ROWS = 4096
 """Angles at once in inference: their surroundings take most of the memory."""
+SCALE = 8.0
+"""Sums of messages are divided by it: of 32 atoms about so many are near."""
 HARMONICS = 4
 ANGLES = 4
 
@@ -54,6 +57,8 @@ class Encoding:
 
 class PackingModel(nn.Module):
     """An encoder of backbone and sequence, and messages from the atoms around the axis of each chi angle."""
+
+    points: Tensor
 
     class Config(Settings):
         encoder: str = "invariant"
@@ -80,6 +85,7 @@ class PackingModel(nn.Module):
         self.entry = nn.Linear(self.encoder.layout.scalars, config.hidden)
         self.angles = nn.Embedding(len(chemistry.RESIDUES) * ANGLES, config.hidden)
         self.before = nn.Linear(ANGLES * 2 * HARMONICS, config.hidden, bias=False)
+        self.register_buffer("points", _probes(), persistent=False)
         self.basis = GaussianBasis(6, 2.0, 8.0)
         self.distances = nn.Linear((PROBES + 1) * 6, config.messages, bias=False)
         self.kinds = nn.Embedding(ATOM_KINDS, config.messages)
@@ -109,7 +115,7 @@ class PackingModel(nn.Module):
             No residue has a CA.
         """
         graph = protein_graph(structure, self.config.k, side_chains=False)
-        return with_sequence(graph, structure.residues[graph.rows], _handedness(structure)[graph.rows])
+        return with_amino_acids(graph, structure.residues[graph.rows], _handedness(structure)[graph.rows])
 
     def encode(self, graph: ProteinGraph) -> Encoding:
         """Features of the residues, for any side chains."""
@@ -194,22 +200,26 @@ class PackingModel(nn.Module):
         source = source + keys + query[:, None]
         messages = silu(self.deeper(silu(source + self.distances(features))))
         weight = smooth_cutoff(around.distance.nan_to_num(posinf=2 * self.config.radius), self.config.radius)
-        return ((weight / 8.0)[:, None].to(messages) @ messages).squeeze(1)
+        return ((weight / SCALE)[:, None].to(messages) @ messages).squeeze(1)
 
     def _distances(self, local: Float[Tensor, "r m 3"]) -> Tensor:
         """Bases of the distances of atoms from the probes and from the end of the axis."""
-        turn = torch.arange(PROBES, device=local.device) * (2 * math.pi / PROBES)
-        probes = torch.stack([torch.full_like(turn, _ALONG), _ACROSS * turn.cos(), _ACROSS * turn.sin()], 1)
-        points = torch.cat([probes, torch.zeros_like(probes[:1])]).to(local)
         # Differences, axis by axis: a product of matrices is not accurate enough at short distances.
-        x, y, z = (local[..., i, None] - points[:, i] for i in range(3))
+        x, y, z = (local[..., i, None] - self.points[:, i].to(local) for i in range(3))
         distance = (x.square() + y.square() + z.square()).clamp_min(1e-6).sqrt()
         if supported(local.device):
             return gaussians(distance, self.basis.centers, self.basis.inverse_width).flatten(2)
         return self.basis(distance).flatten(2)
 
 
-def with_sequence(graph: ProteinGraph, residues: Int[Tensor, "n"], handedness: Float[Tensor, "n"]) -> ProteinGraph:
+def _probes() -> Float[Tensor, "p 3"]:
+    """The probes in the frame of an axis, and its end, Å."""
+    chi = torch.arange(PROBES) * (2 * math.pi / PROBES)
+    circle = torch.stack([torch.full_like(chi, _ALONG), _ACROSS * chi.cos(), _ACROSS * chi.sin()], 1)
+    return torch.cat([circle, torch.zeros(1, 3)])
+
+
+def with_amino_acids(graph: ProteinGraph, residues: Int[Tensor, "n"], handedness: Float[Tensor, "n"]) -> ProteinGraph:
     """A graph without side chains, with the residue types and the handedness (1: L, -1: D) of its nodes.
 
     The ideal CB of a D-amino acid is on the other side of the plane of N, CA and C.
@@ -227,13 +237,10 @@ def with_sequence(graph: ProteinGraph, residues: Int[Tensor, "n"], handedness: F
 
 def _handedness(structure: Structure) -> Float[Tensor, "n"]:
     """1 for L-amino acids, -1 where CB is on the side of a D-amino acid; without CB that of most in the chain."""
-    x, present = structure.positions, structure.present
-    n, ca, c, cb = (x[:, slot] for slot in (chemistry.N, chemistry.CA, chemistry.C, chemistry.CB))
-    side = (torch.linalg.cross(n - ca, c - ca) * (cb - ca)).sum(-1).sign()
-    side = side * present[:, [chemistry.N, chemistry.CA, chemistry.C, chemistry.CB]].all(1)
-    of_chain = torch.zeros(len(structure.chain_ids), dtype=x.dtype).index_add(0, structure.chains, side.to(x.dtype))
+    side = ca_volume(structure.positions, structure.present).sign()
+    of_chain = side.new_zeros(len(structure.chain_ids)).index_add(0, structure.chains, side)
     side = torch.where(side == 0, of_chain[structure.chains], side)
-    return torch.where(side < 0, -1.0, 1.0).to(x.dtype)
+    return torch.where(side < 0, -1.0, 1.0).to(side)
 
 
 def _harmonics(chi: Float[Tensor, "r 4"], earlier: Bool[Tensor, "r 4"]) -> Float[Tensor, "r h"]:

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.data.chain import Chain
+from protein_enn.geometry.side_chain_topology import topology
 from protein_enn.geometry.side_chains import known_chi
 from protein_enn.graph.fields import GeometricGraph
 from protein_enn.graph.protein_graph import ProteinGraph, graph_of_atoms
 from protein_enn.models.design import order_visibility
 from protein_enn.models.packing.circle import has_half_period, likeliest, log_density
 from protein_enn.models.packing.geometry import axes_of
-from protein_enn.models.packing.model import PackingModel, with_sequence
+from protein_enn.models.packing.model import PackingModel, with_amino_acids
 from protein_enn.settings import Settings
 from protein_enn.training.tasks.task import Task
 
@@ -65,7 +66,7 @@ class PackingTask(Task[Chain]):
         residues = chain.residues
         chi = known_chi(chain.atom14, residues, chain.mask)
         known = ~chi.isnan() & chain.mask[:, :3].all(1)[:, None]
-        needed = _has_chi(residues)
+        needed = topology(residues.device).has_chi[residues]
         known &= (known | ~needed).cumprod(1).bool()  # an angle counts if those before it are known
         chi = torch.where(known, chi, 0.0)
         size, angle_noise = torch.rand(2, generator=generator).tolist() if training else (0.0, 0.0)
@@ -83,7 +84,7 @@ class PackingTask(Task[Chain]):
             side_chains=False,
             context=(around, chain.context_kinds),
         )
-        graph = with_sequence(graph, residues, torch.ones(len(residues)))
+        graph = with_amino_acids(graph, residues, torch.ones(len(residues)))
         shown = chi + math.radians(self.config.chi_noise) * angle_noise * torch.randn(chi.shape, generator=generator)
         if training:
             wrong = torch.rand(len(residues), generator=generator) < self.config.wrong
@@ -127,9 +128,3 @@ class PackingTask(Task[Chain]):
             right = (apart - period * torch.round(apart / period)).abs() < math.radians(20)
             accuracy = right.float().sum() / first.sum().clamp(min=1)
         return {"loss": nll.sum() / max(len(nll), 1), "chi1_accuracy": accuracy}
-
-
-def _has_chi(residues: Tensor) -> Bool[Tensor, "n 4"]:
-    """Which of the four angles each residue type has."""
-    counts = torch.tensor([len(chemistry.CHI_ATOMS.get(name, ())) for name in chemistry.RESIDUES])
-    return torch.arange(4) < counts[residues][:, None]
