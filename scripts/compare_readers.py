@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import gzip
 import io
 import json
 import re
@@ -33,6 +32,7 @@ from biotite.structure.io.pdb import PDBFile
 from protein_enn import chemistry
 from protein_enn.io import StructureError, read_structure
 from protein_enn.io.components import DUMMY
+from protein_enn.io.files import decompress, read_bytes
 from protein_enn.structure import Structure
 
 HYDROGEN, DUMMIES, CONFORMER, TWICE = "hydrogen", "dummy", "other conformer", "given twice"
@@ -232,7 +232,7 @@ def agreement(structure: Structure, data: bytes) -> dict[str, str]:
 def examine(path: Path, name: str) -> Row:
     """The row of one file."""
     try:
-        return compare(read_structure(path), unpacked(path), name)
+        return compare(read_structure(path), decompress(read_bytes(path), name), name)
     except StructureError as error:
         return Row(name, type(error).__name__, str(error).replace(str(path), name))
 
@@ -240,15 +240,9 @@ def examine(path: Path, name: str) -> Row:
 def compare(structure: Structure, data: bytes, name: str) -> Row:
     """The row of a file that was read."""
     audit, atoms = structure.audit, structure.audit.atoms
-    facts: dict[str, Any] = {"format": audit.format, "models": audit.models, "atoms": atoms.in_file}
-    facts |= {"held": atoms.protein + atoms.context, "dropped": json.dumps(dict(atoms.dropped))}
-    return Row(name, **facts, **agreement(structure, data))
-
-
-def unpacked(path: Path) -> bytes:
-    """The bytes of a file, without its compression."""
-    data = path.read_bytes()
-    return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+    held, dropped = atoms.protein + atoms.context, json.dumps(dict(atoms.dropped))
+    agreed: dict[str, Any] = {**agreement(structure, data), "held": held, "dropped": dropped}
+    return Row(name, format=audit.format, models=audit.models, atoms=atoms.in_file, **agreed)
 
 
 def summary(rows: list[Row]) -> dict[str, int]:
@@ -260,15 +254,14 @@ def summary(rows: list[Row]) -> dict[str, int]:
     for name in ("gemmi", "biotite"):
         able = [row for row in read if name in READABLE_BY[row.readers]]
         counts |= {f"{name}_reads": len(able), f"{name}_agrees": sum(not getattr(row, name) for row in able)}
-    both = [row for row in read if row.readers == "agree"]
-    counts |= {"both_agree": len(both), "both_agree_with_us": sum(not (row.gemmi or row.biotite) for row in both)}
-    return {**counts, "faults": sum(map(at_fault, rows))}
+    both = [not (row.gemmi or row.biotite) for row in read if row.readers == "agree"]
+    return {**counts, "both_agree": len(both), "both_agree_with_us": sum(both), "faults": sum(map(at_fault, rows))}
 
 
 def at_fault(row: Row) -> bool:
     """Whether we differ where the other two agree, or from the only one that reads the file."""
-    faults = [getattr(row, name) for name in READABLE_BY[row.readers]]
-    return all(faults) if row.readers == "differ" else any(faults)
+    enough = all if row.readers == "differ" else any
+    return enough(getattr(row, name) for name in READABLE_BY[row.readers])
 
 
 def print_rows(rows: list[Row]) -> None:
@@ -287,7 +280,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("-o", "--output", type=Path, help="CSV, a row a file")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     options = parser.parse_args(arguments)
-    files = sorted(path for path in options.folder.rglob("*") if path.is_file())
+    files = sorted(filter(Path.is_file, options.folder.rglob("*")))
     rows = [examine(path, path.relative_to(options.folder).as_posix()) for path in files]
     if options.output:
         with options.output.open("w", newline="") as file:

@@ -23,6 +23,7 @@ from protein_enn.geometry.superposition import moved, superpose
 from protein_enn.io import read_structure
 from protein_enn.metrics import stereochemistry
 from protein_enn.structure import Structure
+from tests.evaluation.changed_side_chains import rotated, without_proline
 
 BACKBONE = list(chemistry.BACKBONE)
 
@@ -42,22 +43,6 @@ class Given:
 
     def __call__(self, bare: Structure) -> PackedSideChains:
         return PackedSideChains(self.structures, **self.more)
-
-
-def rotated(structure: Structure, degrees: float, angle: int = 0) -> Structure:
-    """One chi angle of all residues greater by so much."""
-    by = torch.zeros(len(structure), 4, dtype=torch.float64)
-    by[:, angle] = math.radians(degrees)
-    x, mask = to_atom14(structure.positions.double(), structure.present, structure.residues)
-    x = rotate_chi(x, structure.residues, by, mask)
-    positions = from_atom14(x, structure.residues, structure.positions.double())
-    rigid = structure.residues == chemistry.RESIDUE_INDEX["PRO"]
-    return structure.with_positions(torch.where(rigid[:, None, None], structure.positions.double(), positions))
-
-
-def without_proline(structure: Structure) -> Structure:
-    """Its ring closes and no chi of it can be rotated freely."""
-    return structure.take(structure.residues != chemistry.RESIDUE_INDEX["PRO"])
 
 
 def outcome(native: Structure, *packed: Structure, idealize: bool = False, **more: Any) -> PackingOutcome:

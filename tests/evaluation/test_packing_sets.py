@@ -18,6 +18,7 @@ from protein_enn.evaluation.packing.measure import measure, prepare
 from protein_enn.evaluation.packing.packers import PACKERS, PackedFiles
 from protein_enn.io import read_structure, write_structure
 from protein_enn.structure import Structure
+from tests.evaluation.changed_side_chains import rotated, without_proline
 
 BACKBONE = list(chemistry.BACKBONE)
 

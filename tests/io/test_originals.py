@@ -19,6 +19,7 @@ import pytest
 import torch
 
 from protein_enn.io import StructureError, read_structure, write_structure
+from protein_enn.io.files import decompress, read_bytes
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 REFUSED = Path(__file__).with_name("originals_refused.tsv")
@@ -66,7 +67,7 @@ def outcomes(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
             found.append((readers.Row(name, type(error).__name__), ""))
         else:
             assert structure.audit.atoms.balanced, name
-            data = readers.unpacked(path)
+            data = decompress(read_bytes(path), name)
             found.append((readers.compare(structure, data, name), trips.round_trip(structure, data, scratch)))
     return found
 
