@@ -118,6 +118,9 @@ CHI_ATOMS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "VAL": (("N", "CA", "CB", "CG1"),),
 }
 
+TWOFOLD_CHI = {("ASP", 1), ("GLU", 2), ("PHE", 1), ("TYR", 1)}
+"""(residue, chi counted from 0) of period 180 degrees: the atoms at the end are equivalent."""
+
 EQUIVALENT_ATOMS: dict[str, tuple[tuple[str, str], ...]] = {
     "ARG": (("NH1", "NH2"),),
     "ASP": (("OD1", "OD2"),),

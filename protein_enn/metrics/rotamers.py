@@ -26,8 +26,6 @@ from protein_enn.chemistry.rotamers import TABLE
 from protein_enn.geometry.dihedrals import chi_angles
 
 ANGLES = 4
-HALF_TURN = {("ASP", 1), ("GLU", 2), ("PHE", 1), ("TYR", 1)}
-"""(residue, chi counted from 0) of period 180 degrees."""
 
 
 class Rotamers(NamedTuple):
@@ -111,5 +109,5 @@ def _table(device: torch.device) -> _Table:
         offset[row, :r] = found.fraction.log() - (found.deviation * math.sqrt(2 * math.pi)).log().sum(-1)
         angles[row], limit[row] = k, least
         for angle in range(k):
-            period[row, angle] = 180.0 if (name, angle) in HALF_TURN else 360.0
+            period[row, angle] = 180.0 if (name, angle) in chemistry.TWOFOLD_CHI else 360.0
     return _Table(*(part.to(device) for part in (chi, weight, offset, period, angles, limit)))

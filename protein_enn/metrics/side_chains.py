@@ -18,7 +18,6 @@ from protein_enn import chemistry
 from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.geometry.superposition import moved, superpose
 from protein_enn.metrics.lddt import exchanges
-from protein_enn.metrics.rotamers import HALF_TURN
 from protein_enn.structure import Structure
 
 TOLERANCES = (20.0, 40.0)
@@ -187,7 +186,7 @@ def _squares(
 @cache
 def _periods() -> Float[Tensor, "types 4"]:
     period = torch.full((len(chemistry.RESIDUES), 4), 360.0)
-    for name, angle in HALF_TURN:
+    for name, angle in chemistry.TWOFOLD_CHI:
         period[chemistry.RESIDUE_INDEX[name], angle] = 180.0
     return period
 

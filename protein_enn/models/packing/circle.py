@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from protein_enn import chemistry
-from protein_enn.metrics.rotamers import HALF_TURN
 
 CENTERS = 72
 WIDTH = math.radians(4.0)
@@ -114,6 +113,6 @@ def _kernels(device: torch.device) -> Float[Tensor, "b 360"]:
 @cache
 def _half_periods() -> Bool[Tensor, "21 4"]:
     table = torch.zeros(len(chemistry.RESIDUES), 4, dtype=torch.bool)
-    for name, angle in HALF_TURN:
+    for name, angle in chemistry.TWOFOLD_CHI:
         table[chemistry.RESIDUE_INDEX[name], angle] = True
     return table

@@ -13,7 +13,7 @@ from protein_enn.bonds import adjacent_residues, backbone_torsions
 from protein_enn.chemistry import ATOM_INDEX, CA, C, N
 from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.metrics.ramachandran import CELLS, before_proline, is_outlier
-from protein_enn.metrics.rotamers import HALF_TURN, is_rotamer_outlier, rotamers
+from protein_enn.metrics.rotamers import is_rotamer_outlier, rotamers
 from protein_enn.refinement.idealize.restraints import SLOTS, Quadruples
 from protein_enn.structure import Structure
 
@@ -57,7 +57,7 @@ def _side_chain(row: int, chi: Float[Tensor, "4"], name: str) -> tuple[Tensor, T
     """The rotamer that explains the angles best; within one deviation no residue is an outlier."""
     found = rotamers(name)
     k = found.chi.shape[1]
-    period = torch.tensor([180.0 if (name, angle) in HALF_TURN else 360.0 for angle in range(k)])
+    period = torch.tensor([180.0 if (name, angle) in chemistry.TWOFOLD_CHI else 360.0 for angle in range(k)])
     value = torch.rad2deg(chi[:k])
     away = value - found.chi
     away = away - period * torch.round(away / period)
