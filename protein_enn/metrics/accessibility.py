@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import biotite.structure as biotite
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.kd_tree import kd_tree
 from protein_enn.structure import KINDS, Structure
 
 LARGEST = {
@@ -53,6 +52,8 @@ def burial(structure: Structure) -> Float[Tensor, "n"]:
     points = torch.cat([structure.positions[residue, slot], hetero.positions[cover].to(structure.positions)])
     elements = [chemistry.element(chemistry.ATOMS[s]) for s in slot.tolist()]
     elements += [hetero.elements[k].upper() for k in cover.tolist()]
+    import biotite.structure as biotite  # a third of a second, of which scoring needs nothing
+
     atoms = biotite.AtomArray(len(points))
     atoms.coord = points.numpy()
     atoms.element = np.array(elements)
@@ -82,6 +83,6 @@ def contact_numbers(structure: Structure) -> Int[Tensor, "n"]:
     points = structure.positions[rows, slot[rows]].double().numpy()
     result = torch.zeros(len(structure), dtype=torch.long)
     if len(rows):
-        tree = cKDTree(points)
+        tree = kd_tree(points)
         result[rows] = torch.from_numpy(tree.query_ball_point(points, CONTACT_RADIUS, return_length=True)) - 1
     return result
