@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, explain, failure, in_shard, items, run
+from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.options import (
     Condition,
     Device,
@@ -166,13 +167,16 @@ def score(
     def failed(item: Item, error: str) -> Row:
         return {**failure(item, error), "mode": mode.value, "seed": seed, **Provenance.of(predictor).row()}
 
-    rows = run(batch, reading, work, failed)
+    columns, shown, of_residues = TABLES[kind]
+    made = run_of("score", predictor, **options, table=kind, interface=interface)
+    earlier = earlier_rows(
+        sharding, output, columns, made, {"--json": as_json, "--records": records, "--ensemble": ensemble}
+    )
+    rows = run(batch, reading, work, failed, earlier)
     if ensemble:
         rows = [over_models(item, rows, found, failed) for item in batch]
     records_made = [record(row, found.get(name), kind) for name, row in first_of_each(rows).items()]
     rows, records_made = (rows, records_made) if seconds else (untimed(rows), untimed(records_made))
-    columns, shown, of_residues = TABLES[kind]
-    made = run_of("score", predictor, **options, table=kind, interface=interface)
     if records is not None:
         write_json(records, records_made)
         write_description(records, tuple(dict.fromkeys((*columns, *of_residues))), made)
