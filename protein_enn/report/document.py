@@ -17,13 +17,14 @@ def document(
     title: str,
     summary: Markup,
     sections: Sequence[Section],
-    written: str = "",
+    headline: str = "",
     styles: Sequence[str] = (),
     scripts: Sequence[str] = (),
 ) -> str:
     """A page of the sections that have content.
 
-    `styles` and `scripts` come after the page's own; the policy lets these through by their hashes and nothing else.
+    `headline` stands under the title. `styles` and `scripts` come after the page's own; the policy lets these through
+    by their hashes and nothing else.
     """
     shown = [section for section in sections if section[2]]
     sheet, running = "".join((style(), *styles)), [script(), *scripts]
@@ -41,12 +42,13 @@ def document(
         element("style", Markup(sheet)),
     )
     links = [element("a", name, href=f"#{key}") for key, name, _ in shown]
+    top = (element("h1", title), element("p", headline, class_="headline") if headline else None, summary)
     body = element(
         "body",
         element("a", "Skip to the results", href="#results", class_="skip"),
-        element("header", element("h1", title), summary, element("nav", *links, aria_label="Sections")),
+        element("header", *top, element("nav", *links, aria_label="Sections")),
         element("main", *map(_section, shown), id="results", tabindex="-1"),
-        element("footer", f"{written}The file is complete: it loads nothing."),
+        element("footer", "The file is complete: it loads nothing."),
         *[element("script", Markup(text)) for text in running],
     )
     return f'<!DOCTYPE html>\n<html lang="en">{head}{body}</html>\n'

@@ -14,10 +14,13 @@ GEOMETRY = {
 """Geometry counts in the order shown, by the names under which a refinement record holds them."""
 NO_FAULTS = frozenset({"atoms", *(kind.evaluated for kind in counted_per("evaluated"))})
 """Counts of which neither more nor fewer is better."""
-QUALITY = {"confidence": ("predicted lDDT, mean", True), "error": ("predicted error / Å, mean", False)}
-"""Columns of a record, what their means are called, and whether more is better."""
 LESS_SURE = 0.005
-"""Of the mean predicted lDDT; a smaller fall is not called worse, as in the evaluation of refinement."""
+"""Of the mean predicted lDDT; a smaller change is called neither better nor worse, as in the evaluation."""
+QUALITY = {
+    "confidence": ("predicted lDDT, mean", True, LESS_SURE),
+    "error": ("predicted error / Å, mean", False, 0.05),
+}
+"""Columns of a record: what their means are called, whether more is better, and the least change that counts."""
 
 
 def worsened(record: dict) -> list[str]:
@@ -39,11 +42,12 @@ def geometry_table(record: dict) -> Markup | None:
     if not record.get("per_residue") and all(record.get(f"geometry_{when}") is None for when in ("before", "after")):
         return None
     rows: list[tuple[object, ...]] = []
-    for column, (label, rising) in QUALITY.items():
+    for column, (label, rising, least) in QUALITY.items():
         a, b = mean(record, f"{column}_before"), mean(record, f"{column}_after")
         if a is not None and b is not None:
             same = element("span", "same", class_="same")
-            rows.append((label, a, b, same if a == b else _better_or_worse(b - a, better=(b > a) == rising)))
+            told = same if abs(b - a) < least else _better_or_worse(b - a, better=(b > a) == rising)
+            rows.append((label, tables.fixed(a, 3), tables.fixed(b, 3), told))
     before, after = field(record, "geometry_before"), field(record, "geometry_after")
     names = [name for name in GEOMETRY if name in before or name in after]
     names += [name for name in (before | after) if name not in GEOMETRY]

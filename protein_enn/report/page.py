@@ -14,7 +14,7 @@ from protein_enn.report.document import Section, document
 from protein_enn.report.html import Markup, element
 from protein_enn.report.panel import Page
 from protein_enn.report.results import Results
-from protein_enn.report.summary import summary
+from protein_enn.report.summary import many, summary
 
 DETAILS = 40
 """Structures, designs and scans that are shown residue by residue, unless told otherwise."""
@@ -74,10 +74,13 @@ def page(results: Results, title: str, *, dated: bool = True, details: int = DET
         (tile for panel in panels.PANELS for tile in panel.tiles(results)),
         content.failures,
     )
-    now = f"Written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. " if dated else ""
+    phrases = [phrase for panel in panels.PANELS for phrase in panel.headline(content)]
+    failed = many(len(content.failures), "failure") if content.failures else "nothing failed"
+    now = [f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"] if dated else []
+    headline = " · ".join((*now, ", ".join((*phrases, failed)))) if phrases or content.failures else " · ".join(now)
     styles = [panel.style() for panel, _ in shown if panel.style]
     scripts = [panel.script() for panel, _ in shown if panel.script]
-    return document(title, top, sections, now, styles=styles, scripts=scripts)
+    return document(title, top, sections, headline, styles=styles, scripts=scripts)
 
 
 def failures_of(contents: Contents) -> Sequence[Failure]:

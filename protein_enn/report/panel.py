@@ -72,6 +72,8 @@ class Panel:
     makers: Callable[[Contents], Iterable[Maker]] = _none
     lines: Callable[[Page], Iterable[Line]] = _none
     """Sentences of the summary."""
+    headline: Callable[[Page], Iterable[str]] = _none
+    """A few words under the title."""
     tiles: Callable[[Contents], Iterable[Tile]] = _none
     style: Callable[[], str] | None = None
     """A style sheet of its own, put into pages that have this section."""

@@ -19,13 +19,15 @@ def refinement_tracks(name: str, rows: dict[str, list], **place: object) -> Mark
     """
     ids, n = rows["id"], len(rows["id"])
     xs, breaks = svg.positions(n), frozenset(svg.chain_starts(ids))
-    confidence = svg.Axis(0.0, 1.0, 150.0, 12.0)
+    shown = [v for when in ("before", "after") for v in map(number, rows[f"confidence_{when}"]) if v is not None]
+    least = 0.5 if min(shown, default=1.0) >= 0.5 else 0.0
+    confidence = svg.Axis(least, 1.0, 150.0, 12.0)
     moves = [number(v) or 0.0 for v in rows["displacement"]]
     top = max(max(moves) * 1.05, 0.1)
     displacement = svg.Axis(0.0, top, 290.0, 182.0)
     thickness = min(max((svg.RIGHT - svg.LEFT) / n * 0.75, 0.9), 9.0)
     parts: list[object] = [
-        svg.vertical_axis(confidence, [0.0, 0.25, 0.5, 0.75, 1.0], "predicted lDDT"),
+        svg.vertical_axis(confidence, [least + i * (1 - least) / 4 for i in range(5)], "predicted lDDT"),
         element("path", d=svg.curve(xs, rows["confidence_before"], confidence, breaks), class_="before"),
         element("path", d=svg.curve(xs, rows["confidence_after"], confidence, breaks), class_="after"),
         svg.vertical_axis(displacement, svg.ticks(0.0, top, 3), "displacement / Å"),

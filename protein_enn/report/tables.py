@@ -3,10 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from protein_enn.report.filters import filters
-from protein_enn.report.html import Markup, element, join, number, show
+from protein_enn.report.html import MISSING, Markup, element, join, number, show
 from protein_enn.scoring.columns import COLUMNS
+
+FEW = 20
+"""Rows up to which the controls that choose rows are folded away."""
+
+
+class Value(NamedTuple):
+    """A number and how a cell shows it."""
+
+    value: object
+    text: str
+
+
+def fixed(value: object, digits: int) -> object:
+    """A number with this many decimals; what is none as it is."""
+    exact = number(value)
+    return value if exact is None else Value(value, _decimals(exact, digits))
+
+
+def changed(before: object, after: object, digits: int) -> object:
+    """Before and after in one cell, which sorts and is downloaded by the value after."""
+    sides = [number(side) for side in (before, after)]
+    texts = [MISSING if side is None else _decimals(side, digits) for side in sides]
+    return Value(after, " → ".join(texts)) if sides[1] is not None else None
+
+
+def _decimals(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def sortable(
@@ -39,12 +67,16 @@ def sortable(
         id=f"{identifier}-table" if identifier else None,
     )
     chosen = filters(identifier, names, headers, numeric, severity) if identifier and rows else None
+    if chosen and len(rows) < FEW:
+        chosen = element(
+            "details", element("summary", "Choose rows, download"), chosen, class_="choose", data_print="no"
+        )
     return join((chosen, _scroll(table, caption)))
 
 
 def _numeric(columns: int, rows: Sequence[Sequence[object]]) -> list[bool]:
     """Whether each column holds a number."""
-    return [any(number(row[i]) is not None for row in rows) for i in range(columns)]
+    return [any(isinstance(row[i], Value) or number(row[i]) is not None for row in rows) for i in range(columns)]
 
 
 def side(is_number: bool) -> str | None:
@@ -54,8 +86,9 @@ def side(is_number: bool) -> str | None:
 
 def cell(value: object) -> Markup:
     """A table cell; a number carries its full value for sorting and for the reader who points at it."""
-    exact = number(value)
-    if exact is None:
+    if isinstance(value, Value):
+        return element("td", value.text, class_="number", data_value=repr(value.value))
+    if number(value) is None:
         return element("td", value if isinstance(value, Markup) else show(value))
     return element("td", show(value), class_="number", data_value=repr(value))
 

@@ -61,6 +61,7 @@ def test_rows_are_sorted_and_chosen(opened: Opener, report: Path) -> None:
     page = opened(report)
     table = page.locator("#scores table.sortable").first
     names = "rows => rows.filter(row => !row.hidden).map(row => row.textContent)"
+    page.locator("#scores details.choose summary").first.click()
     words = page.locator("#scores .filters [data-role=words]").first
     words.fill("design-1")
     shown = table.locator("tbody tr").evaluate_all(names)

@@ -44,8 +44,14 @@ def names(page: Page) -> list[str]:
     return rows.evaluate_all("rows => rows.map(row => row.cells[1].textContent)")
 
 
+def unfolded(page: Page) -> Page:
+    """The page with the controls of its short tables in view."""
+    page.locator("#scores details.choose > summary").click()
+    return page
+
+
 def test_rows_are_chosen_by_severity_range_and_number(opened: Opener, tables: Path) -> None:
-    page = opened(tables)
+    page = unfolded(opened(tables))
     field = {role: page.locator(f"#scores [data-role={role}]") for role in
              ("class", "column", "min", "max", "top", "clear")}  # fmt: skip
     field["class"].select_option(label="warning or worse")
@@ -67,7 +73,7 @@ def test_rows_are_chosen_by_severity_range_and_number(opened: Opener, tables: Pa
 
 
 def test_the_download_holds_the_rows_shown_in_full(opened: Opener, tables: Path) -> None:
-    page = opened(tables)
+    page = unfolded(opened(tables))
     page.locator("#scores [data-role=words]").fill("orders>5")
     # The link of the download is a blob of the page itself: read before it is saved.
     page.evaluate("() => { window.saved = []; URL.createObjectURL = b => { saved.push(b); return 'data:,'; }; }")
@@ -106,9 +112,9 @@ def test_the_heat_map_is_read_by_keys_and_by_pointing(opened: Opener, tables: Pa
 
 
 def test_paper_holds_no_controls(opened: Opener, tables: Path) -> None:
-    page = opened(tables, color_scheme="dark")
+    page = unfolded(opened(tables, color_scheme="dark"))
     assert page.locator(".filters").first.is_visible()
     page.emulate_media(media="print", color_scheme="dark")
-    assert page.locator(".filters:visible, nav:visible, .skip:visible").count() == 0
+    assert page.locator(".filters:visible, .choose:visible, nav:visible, .skip:visible").count() == 0
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert paper == "rgb(255, 255, 255)", "paper is white in the dark theme too"

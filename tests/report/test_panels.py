@@ -193,7 +193,7 @@ def test_time_and_provenance_are_told() -> None:
 def test_without_a_date_the_bytes_are_the_same(tmp_path: Path) -> None:
     results = Results(refinements=[record("a")], scans=[scan()])
     assert page(results, "t", dated=False) == page(results, "t", dated=False)
-    assert "Written " not in page(results, "t", dated=False) and "Written " in page(results, "t")
+    assert " UTC" not in page(results, "t", dated=False) and " UTC" in page(results, "t")
 
 
 def test_hostile_words_stay_words() -> None:
@@ -222,3 +222,48 @@ def test_hostile_words_stay_words() -> None:
     ids = [value for name, value in attributes if name == "id"]
     assert len(ids) == len(set(ids)), "every identifier once"
     assert {value for name, value in attributes if name == "href"} <= {f"#{name}" for name in ids}, "links lead there"
+
+
+def test_the_page_starts_with_what_came_of_the_run() -> None:
+    failures = [Failure("c.pdb", "score", "empty")]
+    results = Results(refinements=[record("better"), record("worse", (1, 4))], failures=failures)
+    told = text_of(page(results, "Screen 3"))
+    assert re.search(r"Screen 3\d{4}-\d\d-\d\d \d\d:\d\d UTC · 2 models refined, 1 worse, 1 failure", told)
+    assert "1 model refined, none worse, nothing failed" in page(Results(refinements=[record("better")]), "t")
+
+
+def test_before_and_after_share_a_cell_that_sorts_by_the_value_after() -> None:
+    text = page(Results(refinements=[record("a")]), "t")
+    assert '<td class="number" data-value="1">3 → 1</td>' in text
+    assert re.search(r'data-value="0.6[0-9]*">0.550 → 0.650</td>', text)
+    assert 'data-key="clashes_after"' in text and 'data-key="confidence_after"' in text
+
+
+@pytest.mark.parametrize(
+    ("change", "told"), [(0.004, "same"), (0.006, "▲ better (+0.006)"), (-0.006, "▼ worse (−0.006)")]
+)
+def test_a_small_change_of_predicted_lddt_is_neither_better_nor_worse(change: float, told: str) -> None:
+    made = record("a")
+    made["per_residue"]["confidence_after"] = [value + change for value in made["per_residue"]["confidence_before"]]
+    row = re.search(r"predicted lDDT, mean</th>.*?</tr>", page(Results(refinements=[made]), "t"), re.S)
+    assert row is not None and told in row[0]
+
+
+@pytest.mark.parametrize(("rows", "folded"), [(19, True), (20, False)])
+def test_controls_of_a_short_table_are_folded_away(rows: int, folded: bool) -> None:
+    text = page(Results(scores=[score(f"d{i}", -1.0 - i) for i in range(rows)]), "t")
+    assert ('<details class="choose"' in text) is folded and 'data-table="designs-table"' in text
+
+
+@pytest.mark.parametrize(("least", "ticks"), [(0.55, "0.625"), (0.45, "0.25")])
+def test_the_axis_of_predicted_lddt_starts_at_a_half_where_nothing_is_lower(least: float, ticks: str) -> None:
+    made = record("a")
+    made["per_residue"]["confidence_before"] = [least, 0.9]
+    text = page(Results(refinements=[made]), "t")
+    assert f">{ticks}</text>" in text
+
+
+def test_metrics_are_in_the_fields_words() -> None:
+    text = page(Results(metrics={"m": {"recovery_decoded_pooled": 0.5, "s669_spearman": 0.4}}), "t")
+    assert ">recovery decoded pooled</span>" in text and ">S669 Spearman</span>" in text
+    assert 'title="recovery_decoded_pooled"' in text

@@ -153,6 +153,12 @@ def _cell(key: str, row: dict, anchors: Mapping[int, str]) -> object:
     return row.get(key)
 
 
+def headline(page: Page) -> Iterator[str]:
+    """How many designs have a score."""
+    if count := sum(map(scored, page.contents[SCORES])):
+        yield f"{many(count, 'design')} scored"
+
+
 PANEL = Panel(
     key="scores",
     heading="Ranked designs",
@@ -166,5 +172,6 @@ PANEL = Panel(
     failures=failures,
     makers=makers,
     lines=lines,
+    headline=headline,
     tiles=tiles,
 )

@@ -34,6 +34,12 @@ MEANINGS = {
     "n": "number of values",
 }
 """Metrics, and what they mean."""
+WORDS = {
+    "ca": "CA", "casp13": "CASP13", "casp14": "CASP14", "ddg": "ΔΔG", "gdt": "GDT", "ha": "HA", "lddt": "lDDT",
+    "mae": "mean absolute error", "n": "number", "nll": "negative log-likelihood", "pearson": "Pearson",
+    "plddt": "predicted lDDT", "rmsd": "RMSD", "s2648": "S2648", "s669": "S669", "spearman": "Spearman", "ts50": "TS50",
+}  # fmt: skip
+"""Words of metrics' keys that are written in another way."""
 
 
 def recognizes(file: File) -> bool:
@@ -67,9 +73,14 @@ def source_text(value: object) -> str:
     return show(value)
 
 
+def label(key: str) -> str:
+    """A metric in the field's words; the key itself is told to who points at it."""
+    return " ".join(WORDS.get(word, word) for word in key.split("_"))
+
+
 def metrics_table(name: str, values: dict) -> Markup:
     """A flat set of metrics by name, with what each means where that is fixed."""
-    rows = [(key, value, meaning(key)) for key, value in values.items()]
+    rows = [(element("span", label(key), title=key), value, meaning(key)) for key, value in values.items()]
     return tables.plain(("Metric", "value", "meaning"), rows, f"Measured values of {name}")
 
 

@@ -80,7 +80,10 @@ def markup(page: Page) -> Markup:
     versions = [("protein_enn", __version__), ("Python", platform.python_version())]
     versions += [(name, _version(name)) for name in LIBRARIES]
     parts.append(tables.plain(("Program", "version"), versions, "What wrote this page"))
-    return join(parts)
+    summary = element(
+        "summary", element("b", "What made the results"), element("span", "programs, weights, settings, times")
+    )
+    return element("details", summary, *parts)
 
 
 def stages(benchmarks: Sequence[Benchmark]) -> Markup:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from protein_enn.metrics.outliers import by_group
+from protein_enn.metrics.outliers import OUTLIERS, by_group
 from protein_enn.report import tables
 from protein_enn.report.audits import severity_tag
 from protein_enn.report.ca_trace import view_from
 from protein_enn.report.contents import Contents, Failure, Kind
 from protein_enn.report.files import Source, ends_with, read_json, read_table
 from protein_enn.report.geometry import worsened
-from protein_enn.report.html import Markup, element, join, show
+from protein_enn.report.html import Markup, element, join, number, show
 from protein_enn.report.panel import Maker, Page, Panel, Tile
 from protein_enn.report.records import REFINEMENTS, check_record, count, field, mean
 from protein_enn.report.refined_structure import structure_section
@@ -33,21 +33,22 @@ MORE_PER_RESIDUE = ("error_before", "error_after", "outliers_before", "outliers_
 COLUMNS = {
     "structure": "name of the model; a link goes to its residues",
     "residues": "protein residues",
+    "predicted lDDT": "of the input → of the result, mean over residues, 0 to 1; higher is better",
+    "clashes": "pairs of heavy atoms that overlap, in the input → in the result; fewer is better",
+    "outliers": "bonds, angles, planes, Ramachandran, rotamers, omega, chirality: in the input → in the result",
+    "worse": "checks that count more faults after than before, or a confidence lower by more than 0.005; empty: none",
     "moved": "residues whose atoms were moved",
     "kept": "residues left where they were: no better place was expected",
     "reverted": "residues moved and put back, because a check became worse",
     "mean displacement / Å": "root mean square displacement of a residue's heavy atoms, mean over residues",
-    "confidence before": "predicted lDDT of the input, mean over residues, 0 to 1; higher is better",
-    "confidence after": "predicted lDDT of the result, mean over residues, 0 to 1; higher is better",
-    "clashes before": "pairs of heavy atoms that overlap, in the input; fewer is better",
-    "clashes after": "pairs of heavy atoms that overlap, in the result; fewer is better",
-    "worse": "checks that count more faults after than before, or a confidence lower by more than 0.005; empty: none",
     "time / s": "wall time of the refinement",
     "audit": "the worst that reading the input found",
     "record": "why the record may be of another run than others of its folder; empty: nothing speaks for that",
 }
 """Columns of the table, and what they mean."""
-ALWAYS = 11
+KEYS = {"predicted lDDT": "confidence_after", "clashes": "clashes_after", "outliers": "outliers_after"}
+"""Names of columns in the download, where they are not those of the table: the cells sort by the value after."""
+ALWAYS = 10
 """Columns that are shown even where they are empty."""
 
 
@@ -175,9 +176,9 @@ def _table(records: list[dict], anchors: dict[int, str]) -> Markup:
     filled = [k for k in range(len(COLUMNS)) if k < ALWAYS or any(row[k] not in (None, "") for row in rows)]
     headers = [name for k, name in enumerate(COLUMNS) if k in filled]
     body = [[row[k] for k in filled] for row in rows]
-    keys = [name.split(" / ")[0].replace(" ", "_") for name in headers]
+    keys = [KEYS.get(name, name.split(" / ")[0].replace(" ", "_")) for name in headers]
     explained = [COLUMNS[name] for name in headers]
-    caption = "Refined structures; confidence is the predicted lDDT (0 to 1)"
+    caption = "Refined structures; predicted lDDT, clashes and outliers: before → after"
     return tables.sortable(headers, body, caption, "structures", explained, keys, "audit")
 
 
@@ -187,13 +188,33 @@ def _row(r: dict, anchor: str | None) -> list[object]:
     severity = field(r, "audit").get("severity") or r.get("audit_severity")
     return [
         element("a", name, href=f"#{anchor}") if anchor else name, r.get("residues"),
-        count(r, "moved"), count(r, "kept"), count(r, "reverted"), mean(r, "displacement"),
-        mean(r, "confidence_before"), mean(r, "confidence_after"),
-        field(r, "geometry_before").get("clashes"), field(r, "geometry_after").get("clashes"),
-        element("span", "; ".join(worse), class_="worse") if worse else "", r.get("seconds"),
+        tables.changed(mean(r, "confidence_before"), mean(r, "confidence_after"), 3),
+        tables.changed(*_sides(lambda counts: counts.get("clashes"), r), 0),
+        tables.changed(*_sides(_outliers, r), 0),
+        element("span", "; ".join(worse), class_="worse") if worse else "",
+        count(r, "moved"), count(r, "kept"), count(r, "reverted"), tables.fixed(mean(r, "displacement"), 3),
+        tables.fixed(r.get("seconds"), 1),
         severity_tag(severity) if severity else None,
         element("span", f"stale: {show(r['stale'])}", class_="tag stale") if r.get("stale") else None,
     ]  # fmt: skip
+
+
+def _sides(values: Callable[[dict], object], r: dict) -> tuple[object, object]:
+    """A value of the geometry before and after."""
+    return values(field(r, "geometry_before")), values(field(r, "geometry_after"))
+
+
+def _outliers(geometry: dict) -> float | None:
+    """All outliers but clashes, which have a column of their own; None where nothing was counted."""
+    counts = [number(geometry.get(kind.count)) for kind in OUTLIERS.values() if kind.in_total]
+    return sum(count or 0 for count in counts) if any(count is not None for count in counts) else None
+
+
+def headline(page: Page) -> Iterator[str]:
+    """How many were refined, and how many of them became worse."""
+    if records := refined(page.contents):
+        worse = sum(bool(worsened(record)) for record in records)
+        yield f"{many(len(records), 'model')} refined, {worse or 'none'} worse"
 
 
 PANEL = Panel(
@@ -212,5 +233,6 @@ PANEL = Panel(
     failures=failures,
     makers=makers,
     lines=lines,
+    headline=headline,
     tiles=tiles,
 )
