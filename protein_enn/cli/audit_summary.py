@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from protein_enn.cli.output import printable
+from protein_enn.io.csv_text import printable
 
 Row = dict[str, Any]
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "refused": "bold red"}

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from protein_enn.cli.options import Reading, Sharding
-from protein_enn.cli.output import INTERRUPTED, Progress, check_writable, printable
+from protein_enn.cli.output import INTERRUPTED, Progress, check_writable
+from protein_enn.io.csv_text import printable
 from protein_enn.io.formats.table import suffixes
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import typer
 
 from protein_enn.cli.completion import weights_named
 from protein_enn.cli.options import Device, DeviceOption, Json, Seed, Threads, use_threads
-from protein_enn.cli.output import Progress, printable, show_json, stop, write_json, write_text
+from protein_enn.cli.output import Progress, show_json, stop, write_json, write_text
+from protein_enn.io.csv_text import printable
 
 if TYPE_CHECKING:
     from protein_enn.evaluation.equivariance import Certificate

@@ -11,7 +11,8 @@ from typing import Any
 import typer
 
 from protein_enn.cli.options import Sharding
-from protein_enn.cli.output import FORMULA_STARTS, Row, json_text
+from protein_enn.cli.output import Row, json_text
+from protein_enn.io.csv_text import FORMULA_STARTS
 
 
 def earlier_rows(

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from protein_enn.cli.options import Device, DeviceOption, Json
-from protein_enn.cli.output import printable, show_json
+from protein_enn.cli.output import show_json
+from protein_enn.io.csv_text import printable
 
 STYLES = {"ok": "green", "note": "yellow", "broken": "bold red"}
 

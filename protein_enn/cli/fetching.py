@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from protein_enn.cli.options import Failed
-from protein_enn.cli.output import Progress, check_writable, printable, stop, writing
+from protein_enn.cli.output import Progress, check_writable, stop, writing
+from protein_enn.io.csv_text import printable
 from protein_enn.io.formats.table import endings
 
 if TYPE_CHECKING:

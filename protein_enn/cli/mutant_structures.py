@@ -11,8 +11,8 @@ import typer
 
 from protein_enn.cli.batch import Item, Row, explain, overwrites, safe_name
 from protein_enn.cli.options import Reading
-from protein_enn.cli.output import printable
 from protein_enn.cli.refinement import output_suffix
+from protein_enn.io.csv_text import printable
 
 if TYPE_CHECKING:
     from protein_enn.predictor import Predictor

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import errno
-import io
 import json
 import math
 import os
@@ -22,13 +20,13 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from protein_enn.io.csv_text import csv_text, printable
+
 Row = dict[str, Any]
 TIMES = ("seconds", "residues_per_second")
 """Keys of what differs from run to run."""
 INTERRUPTED = "interrupted"
 """The error of an item that was not done because the user or a scheduler ended the command."""
-FORMULA_STARTS = "=+-@\t\r\n"
-"""What makes a spreadsheet run a text; a single character, such as a chain called "-", is no formula."""
 
 
 class Rate(ProgressColumn):
@@ -154,28 +152,12 @@ def _cell(value: Any) -> str:
     return printable(str(value))
 
 
-def printable(text: str) -> str:
-    """The text with characters that could act on a terminal, or that no encoding holds, written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def _inert(value: Any) -> Any:
-    """Text on one line that no spreadsheet takes for a formula: such gets an apostrophe before it. Numbers stay."""
-    if not isinstance(value, str):
-        return value
-    return ("'" if len(value) > 1 and value[0] in FORMULA_STARTS else "") + printable(value)
-
-
 def write_rows(path: Path, rows: Sequence[Row], columns: Sequence[str], run: Row | None = None) -> None:
     """Write a CSV file with these columns; what is undefined stays empty, and no cell is a formula.
 
     A table of scores comes with its `run` (`scoring.columns.run_of`): then a sidecar explains its columns.
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _inert(_finite(row.get(name))) for name in columns} for row in rows)
-    write_text(path, text.getvalue())
+    write_text(path, csv_text(rows, columns))
     if run is not None:
         write_description(path, columns, run)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from protein_enn.scoring.likelihood import DesignScore, score
     from protein_enn.scoring.multimutants import MutantScores, score_mutants
     from protein_enn.scoring.mutations import MutationScan, scan
+    from protein_enn.scoring.tabular import to_csv, to_dataframe
 
 __all__ = [
     "ESTIMATORS",
@@ -36,6 +37,8 @@ __all__ = [
     "score",
     "score_ensemble",
     "score_mutants",
+    "to_csv",
+    "to_dataframe",
 ]
 
 __getattr__ = lazy(
@@ -49,5 +52,6 @@ __getattr__ = lazy(
         "likelihood": ("DesignScore", "score"),
         "multimutants": ("MutantScores", "score_mutants"),
         "mutations": ("MutationScan", "scan"),
+        "tabular": ("to_csv", "to_dataframe"),
     },
 )

@@ -10,7 +10,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -20,6 +21,9 @@ from protein_enn import chemistry
 from protein_enn.predictor import Predictor
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import Audit
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 NATS = "nats per residue"
 HIGHER, LOWER = "higher is better", "lower is better"
@@ -177,6 +181,18 @@ class Result(ABC):
     def rows(self) -> list[dict[str, Any]]:
         """The rows of a table of such results: `row` alone, where a result is not of many things."""
         return [self.row()]
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write `rows` to a CSV file; `scoring.to_csv` takes many results."""
+        from protein_enn.scoring.tabular import to_csv
+
+        to_csv(self, path)
+
+    def to_dataframe(self) -> DataFrame:
+        """`rows` as a data frame, which needs pandas; `scoring.to_dataframe` takes many results."""
+        from protein_enn.scoring.tabular import to_dataframe
+
+        return to_dataframe(self)
 
     def record(self) -> dict[str, Any]:
         """All that was found, ready for JSON: `row`, the weights, the audit of the input and the details."""
