@@ -1,8 +1,8 @@
 """Descriptors of residues that tell good parts of a model from bad ones: the numbers that a confidence model is given.
 
-They come from the geometry (clashes, outliers, torsions, contacts), from the shipped networks of design and packing (how
-likely each amino acid and each side chain is where it stands), and from the file (pLDDT, where it has one). All are
-scaled to about 1 and do not change when the structure is moved.
+They come from the geometry (clashes, outliers, torsions, contacts), from the shipped networks of design and packing
+(how likely each amino acid and each side chain is where it stands), and from the file (pLDDT, where it has one). All
+are scaled to about 1 and do not change when the structure is moved.
 """
 
 from __future__ import annotations

@@ -19,11 +19,10 @@ CONTACT_RADIUS = 10.0
 FEW = 10
 """Fewest residues of a column that is judged by its direction."""
 LOW, HIGH = 20.0, 50.0
-"""Means (0 to 100): a column below the first is no pLDDT; one above the second with a value for each residue is of the
-form in which programs write it."""
-OPPOSED, AGREES = -0.1, 0.25
-"""Correlation with the number of residues around: below the first a column in that form is none, above the second a
-column in another form is one."""
+"""Means (0 to 100): a column below the first is no pLDDT. One above the second is more likely pLDDT than B factors."""
+OPPOSED, AGREES, CLEAR = -0.1, 0.1, 0.25
+"""Correlations with the number of residues around that a column must reach: with a high mean and one value for each
+residue, as most programs write pLDDT; with a high mean; and with a low one."""
 COLUMNS = 4
 """Of `plddt_columns`."""
 
@@ -76,10 +75,14 @@ def plddt_scale(structure: Structure) -> float | None:
     if structure.predicted:
         return scale
     mean = 100 * scale * float(values.mean())
-    if mean < LOW or float(values.min()) == float(values.max()) or int(known.sum()) < FEW:
+    fractions = scale == 1.0  # errors in Å may be as small
+    least = HIGH if fractions else LOW
+    if mean < least or float(values.min()) == float(values.max()) or int(known.sum()) < FEW:
         return None
-    usual_form = scale < 1 and mean >= HIGH and _one_value_a_residue(structure.b_factors, present)
-    return scale if _agreement(structure, known) > (OPPOSED if usual_form else AGREES) else None
+    required = CLEAR
+    if mean >= HIGH and not fractions:
+        required = OPPOSED if _one_value_a_residue(structure.b_factors, present) else AGREES
+    return scale if _agreement(structure, known) > required else None
 
 
 def _one_value_a_residue(values: Float[Tensor, "n 37"], present: Bool[Tensor, "n 37"]) -> bool:

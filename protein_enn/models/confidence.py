@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,6 +29,8 @@ DESCRIPTORS = (
     "length", "side_chain",
 )  # fmt: skip
 """What `confidence.descriptors` computes, in this order."""
+UNMEASURED = 1e9
+"""The distance that no residue exceeds, of weights without a measured one."""
 LEAST_ERROR = 0.02
 """Å: added to errors before their logarithm is taken."""
 
@@ -41,6 +42,7 @@ class ConfidencePrediction:
     logits: Float[Tensor, "n b"]  # of the bins of the all-heavy-atom lDDT
     log_error: Float[Tensor, "n"]  # log of the frame-aligned error (Å) of the atoms around a residue
     features: Float[Tensor, "n f"]  # even scalars of the encoder, from which familiarity is told
+    shown: Float[Tensor, "n"]  # 1 where the pLDDT was known, else 0
 
 
 class ConfidenceModel(nn.Module):
@@ -75,11 +77,13 @@ class ConfidenceModel(nn.Module):
             nn.Dropout(config.dropout),
             nn.Linear(config.hidden, config.bins + 1),
         )
-        # What training covered: the mean and the whitening of the features, and the distance that few residues exceed
-        # (`training.familiarity`); infinite where nothing was measured.
+        # Measured after training (`training.confidence_fit`). What it covered: the mean and the whitening of the
+        # features, and the distance that few residues exceed. Slope and offset of the logit of the mean lDDT, without
+        # and with pLDDT.
         self.register_buffer("feature_mean", torch.zeros(scalars))
         self.register_buffer("feature_whitening", torch.eye(scalars))
-        self.register_buffer("familiar_distance", torch.tensor(math.inf))
+        self.register_buffer("familiar_distance", torch.tensor(UNMEASURED))
+        self.register_buffer("calibration", torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
 
     @property
     def centers(self) -> Float[Tensor, "b"]:
@@ -118,11 +122,16 @@ class ConfidenceModel(nn.Module):
         features, _ = self.encoder(extended)
         normed = self.norm(features.scalars.to(embedded))
         out = self.quality(torch.cat([normed, embedded], 1)).float()
-        return ConfidencePrediction(out[:, :-1], out[:, -1], normed)
+        return ConfidencePrediction(out[:, :-1], out[:, -1], normed, graph.descriptors[:, 0])
+
+    def mean(self, prediction: ConfidencePrediction) -> Float[Tensor, "n"]:
+        """The mean of the predicted distribution, 0 to 1, which is trained."""
+        return prediction.logits.softmax(-1) @ self.centers
 
     def lddt(self, prediction: ConfidencePrediction) -> Float[Tensor, "n"]:
-        """The mean of the predicted distribution, 0 to 1."""
-        return prediction.logits.softmax(-1) @ self.centers
+        """The calibrated mean, 0 to 1."""
+        slope, offset = self.calibration[prediction.shown.long()].unbind(-1)
+        return (slope * torch.logit(self.mean(prediction), eps=1e-4) + offset).sigmoid()
 
     def distance(self, prediction: ConfidencePrediction) -> Float[Tensor, "n"]:
         """How far the features of each residue are from those of training, in standard deviations of these."""

@@ -34,13 +34,12 @@ class ConfidenceTask(Task[Chain]):
     Model = ConfidenceModel
 
     class Config(Settings):
-        hide_plddt: float = 0.5  # probability that an example of training is without its pLDDT
+        hide_plddt: float = 0.5  # probability that an example is without its pLDDT
         mean_weight: float = 5.0  # of the squared error of the mean of the distribution
         error_weight: float = 0.2
 
     metric = "loss"
-    """Validation metric that picks the weights; lower is better. The pLDDT of validation is hidden in every other
-    example, by its length."""
+    """Validation metric that picks the weights; lower is better. It hides pLDDT as often as training does."""
 
     def __init__(self, config: Config, model: ConfidenceModel.Config) -> None:
         self.config, self.model = config, model
@@ -53,8 +52,7 @@ class ConfidenceTask(Task[Chain]):
             raise ValueError(f"{chain.name}: its quality is unknown; make a store with `protein-enn decoys`")
         lddt, error, *_ = chain.quality.unbind(1)
         descriptors = chain.quality[:, 2:].clone()
-        hidden = float(torch.rand((), generator=generator)) < self.config.hide_plddt if training else len(chain) % 2 == 0
-        if hidden:
+        if float(torch.rand((), generator=generator)) < self.config.hide_plddt:
             descriptors[:, : len(PLDDT)] = 0.0
         graph = described_graph(chain.atom14, chain.mask, chain.residues, chain.chains, descriptors, self.model.k)
         return graph, ConfidenceTarget(lddt, error)
@@ -76,7 +74,7 @@ class ConfidenceTask(Task[Chain]):
         prediction = model(graph)
         known = target.lddt.isfinite()
         logits, lddt = prediction.logits[known], target.lddt[known]
-        predicted = model.lddt(prediction)[known]
+        predicted = model.mean(prediction)[known]
         measured = target.error.isfinite()
         log_error = (target.error[measured] + LEAST_ERROR).log()
         parts = {
