@@ -1,1 +1,1 @@
-"""How good a model is, residue by residue: predicted lDDT and error, from its geometry and from what its file states."""
+"""How good a model is, residue by residue: predicted lDDT and error, from its geometry and its file."""
