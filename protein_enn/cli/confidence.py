@@ -66,7 +66,7 @@ def evaluate(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Measure how well predicted lDDT agrees with true lDDT, beside pLDDT, the design likelihood and a contact count."""
+    """Measure how well predicted lDDT agrees with the true one, beside pLDDT, design likelihood and contact counts."""
     from protein_enn.evaluation.confidence import evaluate_confidence
 
     predictor = predictor_for("confidence", weights, device, threads)

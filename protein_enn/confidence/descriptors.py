@@ -99,9 +99,9 @@ def _geometry(structure: Structure) -> dict[str, Tensor]:
 
 
 def _side_chains(structure: Structure, packing: Predictor) -> dict[str, Tensor]:
-    """How likely each side chain is where it stands."""
+    """How likely each side chain is where it stands, given all others."""
     chi = chi_angles(structure.positions, structure.present, structure.residues)
-    return {"side_chain": (chi_log_density(structure, chi, predictor=packing) / 10).clamp_min(-5)}
+    return {"side_chain": (chi_log_density(structure, chi, predictor=packing, seed=None) / 10).clamp_min(-5)}
 
 
 def _contacts(structure: Structure) -> dict[str, Tensor]:

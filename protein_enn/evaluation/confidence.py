@@ -24,7 +24,7 @@ from protein_enn.structure import Structure
 
 SHOWN, HIDDEN = "network", "network_without_plddt"
 BASELINES = {"plddt": "plddt_mean", "likelihood": "likelihood_all", "contacts": "surroundings"}
-"""Descriptors that stand for a quality by themselves: the file's pLDDT, the design model's likelihood, a contact count."""
+"""Descriptors that are a quality by themselves: pLDDT of the file, likelihood of the design model, a contact count."""
 ON_SCALE = (SHOWN, HIDDEN, "plddt")
 """What is an lDDT from 0 to 1, so that its error has a meaning."""
 GROUPS = ("all", "with_plddt", "without_plddt")
