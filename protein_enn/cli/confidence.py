@@ -19,7 +19,7 @@ def decoys(
         Path, typer.Argument(metavar="STORE", exists=True, file_okay=False, help="Store that `prepare` made.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", file_okay=False, help="Folder of the store of decoys.")],
-    made: Annotated[int, typer.Option(min=0, help="Make so many models of natives of the store.")] = 3000,
+    made: Annotated[int, typer.Option(min=0, help="Make so many models of natives of the store.")] = 2000,
     limit: Annotated[int | None, typer.Option(min=1, help="Take so many real models at most.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="So many processes with a thread each.")] = 1,
     seed: Seed = 0,

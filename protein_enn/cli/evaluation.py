@@ -62,6 +62,8 @@ class Variant(StrEnum):
 
     refine = "refine"
     side_chains = "side-chains"
+    idealize = "idealize"
+    moves = "moves"
     input = "input"
     openmm = "openmm"
 

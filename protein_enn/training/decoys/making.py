@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
@@ -22,6 +23,7 @@ from protein_enn.data.jobs import in_order
 from protein_enn.data.quality import ERROR, LDDT, Quality, write_quality
 from protein_enn.data.store import Record, Store, write_store
 from protein_enn.io import read_structure
+from protein_enn.io.atomic import write_text
 from protein_enn.metrics import lddt, match_residues
 from protein_enn.metrics.frame_error import frame_aligned_error
 from protein_enn.metrics.lddt import best_naming
@@ -51,7 +53,7 @@ def make_decoys(
     natives: str | Path,
     out: str | Path,
     *,
-    made: int = 3000,
+    made: int = 2000,
     limit: int | None = None,
     processes: int = 1,
     seed: int = 0,
@@ -83,7 +85,8 @@ def make_decoys(
     Returns
     -------
     Quality
-        Of the store that was written.
+        Of the store that was written. Its folder has a `decoys.tsv` too: the real models with the split that they are
+        in here, for `evaluate`.
 
     Raises
     ------
@@ -114,7 +117,19 @@ def make_decoys(
         store = write_store(Path(out), chains(), provenance)
     if not len(store):
         raise ValueError(f"no model could be used: {'; '.join(failed[:3])}")
+    _write_table(Path(out), jobs, store)
     return write_quality(store, (LDDT, ERROR, *DESCRIPTORS), values)
+
+
+def _write_table(out: Path, jobs: Sequence[DecoyJob], store: Store) -> None:
+    """`decoys.tsv` of the real models with the split they are in here, for `evaluate --data`; paths from the store."""
+    kept = {record.audit for record in store.records if record.kind == "pair"}
+    lines = ["split\tmodel\tmodel_chain\tnative\tnative_chain\tsource"]
+    for job in jobs:
+        if job.kind == "pair" and job.origin in kept:
+            model, native = (Path(os.path.relpath(file, out)).as_posix() for file in (job.model, job.file))
+            lines.append("\t".join([job.split, model, job.model_chain, native, job.chain, "decoys"]))
+    write_text(out / "decoys.tsv", "\n".join(lines) + "\n")
 
 
 def work(job: DecoyJob) -> Made | str:
@@ -134,7 +149,7 @@ def _real(job: DecoyJob) -> Made:
     mine, theirs = match_residues(model, native, None, None)
     if len(mine) < LEAST_MATCH:
         raise ValueError(f"only {len(mine)} residues match the native")
-    return _measured(model, native, (mine, theirs), "real")
+    return _measured(model, native, (mine, theirs), job.origin)
 
 
 def _made(job: DecoyJob) -> Made:

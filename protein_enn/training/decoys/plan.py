@@ -41,6 +41,11 @@ class DecoyJob:
     number: int = 0
     seed: int = 0
 
+    @property
+    def origin(self) -> str:
+        """The real model and its chain, for the record."""
+        return f"{Path(self.model).name}:{self.model_chain}"
+
 
 def plan(data: Path, store: Store, *, made: int, limit: int | None, seed: int) -> list[DecoyJob]:
     """The jobs: real models, at most five of a native, and models of natives, about equally many of each cluster.

@@ -14,6 +14,7 @@ from protein_enn.confidence.predict import ConfidenceEstimator
 from protein_enn.data import Store, prepare
 from protein_enn.data.quality import ERROR, LDDT, Quality, write_quality
 from protein_enn.data.store import write_store
+from protein_enn.evaluation.datasets import decoy_pairs
 from protein_enn.models.confidence import DESCRIPTORS
 from protein_enn.predictor import load_predictor
 from protein_enn.training import train
@@ -91,3 +92,10 @@ def test_descriptors_of_another_version_are_refused(quality, tmp_path):
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(settings))
     with pytest.raises(ValueError, match="descriptors are not those of the model"):
         train(tmp_path / "other.yaml", tmp_path / "run", data=quality.store.folder, device="cpu")
+
+
+def test_the_real_models_can_be_evaluated_on_by_their_split(quality):
+    split = quality.store.records[0].split
+    pairs = decoy_pairs(quality.store.folder, split)
+    assert len(pairs) == planning.MODELS_OF_A_NATIVE
+    assert pairs[0].model.name == "1bhl_perturbed.pdb" and pairs[0].model.is_file() and pairs[0].native.is_file()
