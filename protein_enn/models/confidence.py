@@ -77,6 +77,8 @@ class ConfidenceModel(nn.Module):
             nn.Dropout(config.dropout),
             nn.Linear(config.hidden, config.bins + 1),
         )
+        # What pLDDT says by itself: slope and offset of its logit, and the log of the width of a Gaussian around it.
+        self.plddt_prior = nn.Parameter(torch.tensor([0.8, 0.0, -2.0]))
         # Measured after training (`training.confidence_fit`). What it covered: the mean and the whitening of the
         # features, and the distance that few residues exceed. Slope and offset of the logit of the mean lDDT, without
         # and with pLDDT.
@@ -122,7 +124,19 @@ class ConfidenceModel(nn.Module):
         features, _ = self.encoder(extended)
         normed = self.norm(features.scalars.to(embedded))
         out = self.quality(torch.cat([normed, embedded], 1)).float()
-        return ConfidencePrediction(out[:, :-1], out[:, -1], normed, graph.descriptors[:, 0])
+        logits = out[:, :-1] + self.from_plddt(graph.descriptors[:, : len(PLDDT)].float())
+        return ConfidencePrediction(logits, out[:, -1], normed, graph.descriptors[:, 0])
+
+    def from_plddt(self, plddt: Float[Tensor, "n 4"]) -> Float[Tensor, "n b"]:
+        """Logits of the bins from pLDDT alone, 0 without it: the network says what is left to say.
+
+        Few models have both pLDDT and a native; what is learned of it beside hundreds of other numbers is less.
+        """
+        slope, offset, log_width = self.plddt_prior
+        known, _, mean, _ = plddt.unbind(1)
+        expected = (slope * torch.logit(mean, eps=0.01) + offset).sigmoid()
+        away = (self.centers - expected[:, None]) / log_width.exp()
+        return -0.5 * known[:, None] * away.square()
 
     def mean(self, prediction: ConfidencePrediction) -> Float[Tensor, "n"]:
         """The mean of the predicted distribution, 0 to 1, which is trained."""

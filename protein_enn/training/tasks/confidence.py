@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from protein_enn.data.chain import Chain
 from protein_enn.graph.protein_graph import ProteinGraph
 from protein_enn.models.confidence import LEAST_ERROR, PLDDT, ConfidenceModel, described_graph
 from protein_enn.settings import Settings
+from protein_enn.training.tasks.deformation import uniform
 from protein_enn.training.tasks.task import Task
 
 
@@ -35,6 +37,7 @@ class ConfidenceTask(Task[Chain]):
 
     class Config(Settings):
         hide_plddt: float = 0.5  # probability that an example is without its pLDDT
+        simulate_plddt: float = 0.5  # that one of training that has none, and is not without it, gets a simulated one
         mean_weight: float = 5.0  # of the squared error of the mean of the distribution
         error_weight: float = 0.2
 
@@ -52,8 +55,10 @@ class ConfidenceTask(Task[Chain]):
             raise ValueError(f"{chain.name}: its quality is unknown; make a store with `protein-enn decoys`")
         lddt, error, *_ = chain.quality.unbind(1)
         descriptors = chain.quality[:, 2:].clone()
-        if float(torch.rand((), generator=generator)) < self.config.hide_plddt:
+        if uniform(generator) < self.config.hide_plddt:
             descriptors[:, : len(PLDDT)] = 0.0
+        elif training and not descriptors[:, 0].any() and uniform(generator) < self.config.simulate_plddt:
+            descriptors[:, : len(PLDDT)] = simulated_plddt(lddt, generator)
         graph = described_graph(chain.atom14, chain.mask, chain.residues, chain.chains, descriptors, self.model.k)
         return graph, ConfidenceTarget(lddt, error)
 
@@ -85,6 +90,26 @@ class ConfidenceTask(Task[Chain]):
         loss = parts["bins"] + self.config.mean_weight * parts["mean"] + self.config.error_weight * parts["error"]
         logs = {"lddt_error": (predicted - lddt).abs().mean(), **correlation_sums(predicted, lddt)}
         return {"loss": loss, **{name: value.detach() for name, value in (parts | logs).items()}}
+
+
+def simulated_plddt(lddt: Float[Tensor, "n"], generator: torch.Generator) -> Float[Tensor, "n 4"]:
+    """Columns of `models.confidence.PLDDT` that agree with an lDDT about as well as those of real models do.
+
+    The logit of the smoothed lDDT, with an error of the whole model and one that is smooth along the chain.
+    """
+    known = torch.where(lddt.isfinite(), lddt, lddt.nanmean()).nan_to_num(0.5)
+    noise = torch.randn(len(lddt), generator=generator)
+    whole, spread = torch.randn(2, generator=generator).tolist()
+    error = 0.3 + 0.5 * whole + 0.6 * math.exp(0.3 * spread) * smoothed(noise, 2) * math.sqrt(5)
+    value = (torch.logit(smoothed(known, 2), eps=0.02) + error).sigmoid().clamp(0.2, 0.99)
+    least = (value - 0.03 * torch.rand(len(lddt), generator=generator)).clamp_min(0.2)
+    return torch.stack([torch.ones_like(value), value, value, least], 1)
+
+
+def smoothed(values: Float[Tensor, "n"], reach: int) -> Float[Tensor, "n"]:
+    """Means over the values up to `reach` before and after each, the ends repeated."""
+    padded = torch.cat([values[:1].expand(reach), values, values[-1:].expand(reach)])
+    return padded.unfold(0, 2 * reach + 1, 1).mean(-1)
 
 
 def soft_bins(values: Float[Tensor, "n"], bins: int) -> Float[Tensor, "n b"]:

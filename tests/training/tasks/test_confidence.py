@@ -11,7 +11,7 @@ from protein_enn.data.chain import Chain
 from protein_enn.graph import batch
 from protein_enn.models.confidence import DESCRIPTORS, PLDDT, ConfidenceModel
 from protein_enn.testing import random_structure
-from protein_enn.training.tasks.confidence import ConfidenceTask, soft_bins
+from protein_enn.training.tasks.confidence import ConfidenceTask, simulated_plddt, soft_bins
 
 SETTINGS = {"encoder_settings": {"layers": 1, "channels": 4, "edges": 16, "hidden": 32, "basis": 4}, "k": 8}
 
@@ -88,3 +88,28 @@ def test_calibration_moves_the_mean_and_depends_on_plddt(task):
     hidden = replace(prediction, shown=torch.zeros(30))
     assert (model.lddt(shown) > model.mean(prediction)).all()
     torch.testing.assert_close(model.lddt(hidden), model.mean(prediction), atol=1e-5, rtol=0)
+
+
+def test_plddt_alone_moves_the_prediction_toward_it():
+    model = ConfidenceModel(ConfidenceModel.Config.model_validate(SETTINGS)).eval()
+    graph, _ = ConfidenceTask(ConfidenceTask.Config(hide_plddt=1.0), model.config).example(
+        chain(1), torch.Generator(), True
+    )
+    means = []
+    for value in (0.0, 0.3, 0.6, 0.95):
+        graph.descriptors[:, : len(PLDDT)] = torch.tensor([float(value > 0), value, value, value])
+        means.append(float(model.mean(model(graph)).mean()))
+    assert means[1] < means[2] < means[3] and means[1] < means[0], "0 stands for unknown"
+
+
+def test_simulated_plddt_agrees_with_the_quality_but_not_too_well():
+    generator = torch.Generator().manual_seed(0)
+    walk = torch.randn(40, 150, generator=generator).cumsum(1)
+    quality = 0.5 + 0.4 * torch.tanh(walk / 6)
+    quality[:, 3] = torch.nan
+    found = torch.stack([simulated_plddt(row, generator) for row in quality])
+    known = quality.isfinite()
+    agreement = torch.corrcoef(torch.stack([found[..., 2][known], quality[known]]))[0, 1]
+    assert 0.6 < agreement < 0.95 and found.isfinite().all()
+    assert (found[..., 0] == 1).all() and found[..., 1:].min() >= 0.2 and found[..., 1:].max() <= 0.99
+    assert (found[..., 3] <= found[..., 2]).all()
