@@ -3,8 +3,8 @@
     python scripts/count_ramachandran.py DATA
     python scripts/count_ramachandran.py DATA --density --resolution 2.0 --max-b 40
 
-The second counts those of `protein_enn.metrics.dihedral_density`. DATA holds `entries.tsv` (columns file, split, method,
-resolution). Prints the tables as they stand in the module.
+The second counts those of `protein_enn.metrics.dihedral_density`. DATA holds `entries.tsv` (columns file, split,
+method, resolution). Prints the tables as they stand in the module.
 """
 
 from __future__ import annotations

@@ -71,6 +71,8 @@ def evaluate(
 
     predictor = predictor_for("confidence", weights, device, threads)
     with explained(), Progress() as progress:
-        done = evaluate_confidence(data, split, predictor, limit=limit, progress=progress.show)
+        done = evaluate_confidence(
+            data, split, predictor, limit=limit, progress=lambda i, n: progress.show(i, n, "models")
+        )
     metrics = written(done.metrics(), output, True)
     show(metrics, as_json, done.markdown() if markdown else None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -69,13 +70,13 @@ def describe(structure: Structure, assessors: Assessors) -> Float[Tensor, "n d"]
 
 def _design(structure: Structure, design: Predictor) -> dict[str, Tensor]:
     """How likely each amino acid is, given the backbone and all others or the backbone alone; and the entropies."""
-    model = design.model
+    model: Any = design.model  # a SequenceModel
     graph = model.graph(structure).to(design.device)
     sequence = structure.residues[graph.rows.cpu()].to(design.device)
     encoding = model.encode(graph)
     known = graph.neighbor_mask & (sequence != chemistry.UNKNOWN)[graph.neighbors]
     order = torch.arange(len(sequence), device=sequence.device)
-    found = {}
+    found: dict[str, Tensor] = {}
     for name, visible in (("all", known), ("backbone", torch.zeros_like(known))):
         log_probs = model.single(encoding, sequence, visible, order).float().log_softmax(-1).cpu()
         own = sequence.cpu().clamp_max(log_probs.shape[1] - 1)[:, None]

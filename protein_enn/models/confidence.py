@@ -61,6 +61,11 @@ class ConfidenceModel(nn.Module):
         bins: int = Field(default=40, ge=2)  # of the lDDT
         dropout: float = Field(default=0.1, ge=0, lt=1)  # of the last hidden layer, in training
 
+    feature_mean: Tensor
+    feature_whitening: Tensor
+    familiar_distance: Tensor
+    calibration: Tensor
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config

@@ -47,7 +47,8 @@ def fit_confidence(weights: Path, store: Store, seed: int = 0) -> dict[str, floa
             features.append(_outputs(model, store, quality, record, hidden=record % 2 == 0)[0])
             total += len(features[-1])
     _set_coverage(model, torch.cat(features).double())
-    distances, points = list[Tensor](), ([], [])
+    distances = list[Tensor]()
+    points: tuple[list[Tensor], list[Tensor]] = ([], [])
     for record in range(len(store)):
         if store.records[record].split == "val":
             for hidden in (True, False):

@@ -5,13 +5,19 @@ from __future__ import annotations
 import pytest
 
 from protein_enn.evaluation.confidence import HIDDEN, SHOWN, ConfidenceEvaluation, ConfidenceOutcome, miscalibration
+from protein_enn.evaluation.refinement.outcome import Pair
 
 
 def outcome(name: str, has_plddt: bool, shift: float) -> ConfidenceOutcome:
     true: list[float | None] = [shift + 0.01 * i for i in range(20)]
     off: list[float | None] = [0.9 - 0.5 * v for v in true if v is not None]
-    plddt = true if has_plddt else [None] * 20
-    lddt = {SHOWN: (true, true), HIDDEN: (off, true), "plddt": (plddt, true), "likelihood": (off, true)}
+    plddt: list[float | None] = true if has_plddt else [None] * 20
+    lddt: dict[str, Pair] = {
+        SHOWN: (true, true),
+        HIDDEN: (off, true),
+        "plddt": (plddt, true),
+        "likelihood": (off, true),
+    }
     return ConfidenceOutcome(name, name, has_plddt, True, 0.0, {**lddt, "contacts": (true, true)}, (true, true))
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from protein_enn.data.templates import template_model
 from protein_enn.geometry.atom14 import to_atom14

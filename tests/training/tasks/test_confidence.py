@@ -98,7 +98,7 @@ def test_plddt_alone_moves_the_prediction_toward_it():
     means = []
     for value in (0.0, 0.3, 0.6, 0.95):
         graph.descriptors[:, : len(PLDDT)] = torch.tensor([float(value > 0), value, value, value])
-        means.append(float(model.mean(model(graph)).mean()))
+        means.append(float(model.mean(model(graph)).mean().detach()))
     assert means[1] < means[2] < means[3] and means[1] < means[0], "0 stands for unknown"
 
 
