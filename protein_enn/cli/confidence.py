@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -70,9 +71,8 @@ def evaluate(
     from protein_enn.evaluation.confidence import evaluate_confidence
 
     predictor = predictor_for("confidence", weights, device, threads)
-    with explained(), Progress() as progress:
-        done = evaluate_confidence(
-            data, split, predictor, limit=limit, progress=lambda i, n: progress.show(i, n, "models")
-        )
+    with explained(), Progress() as bar:
+        progress = partial(bar.show, line="models")
+        done = evaluate_confidence(data, split, predictor, limit=limit, progress=progress)
     metrics = written(done.metrics(), output, True)
     show(metrics, as_json, done.markdown() if markdown else None)

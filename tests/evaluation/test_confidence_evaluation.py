@@ -12,13 +12,9 @@ def outcome(name: str, has_plddt: bool, shift: float) -> ConfidenceOutcome:
     true: list[float | None] = [shift + 0.01 * i for i in range(20)]
     off: list[float | None] = [0.9 - 0.5 * v for v in true if v is not None]
     plddt: list[float | None] = true if has_plddt else [None] * 20
-    lddt: dict[str, Pair] = {
-        SHOWN: (true, true),
-        HIDDEN: (off, true),
-        "plddt": (plddt, true),
-        "likelihood": (off, true),
-    }
-    return ConfidenceOutcome(name, name, has_plddt, True, 0.0, {**lddt, "contacts": (true, true)}, (true, true))
+    lddt: dict[str, Pair] = {SHOWN: (true, true), HIDDEN: (off, true), "plddt": (plddt, true)}
+    lddt |= {"likelihood": (off, true), "contacts": (true, true)}
+    return ConfidenceOutcome(name, name, has_plddt, True, 0.0, lddt, (true, true))
 
 
 def test_metrics_of_each_estimator_and_group():
