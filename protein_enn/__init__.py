@@ -28,6 +28,7 @@ from protein_enn.version import __version__
 sys.meta_path.append(OldModules())
 
 if TYPE_CHECKING:
+    from protein_enn.confidence import Confidence, predict_confidence
     from protein_enn.evaluation.equivariance import Certificate, certify
     from protein_enn.io import StructureError, read_models, read_structure, write_structure
     from protein_enn.packing.mutants import pack_mutants
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "structure.audit": ("Audit",),
+    "confidence": ("Confidence", "predict_confidence"),
     "evaluation.equivariance": ("Certificate", "certify"),
     "io": ("StructureError", "read_models", "read_structure", "write_structure"),
     "packing": ("Packing", "pack", "pack_mutants"),
@@ -80,6 +82,7 @@ _HOMES = {
 __all__ = [
     "Audit",
     "Certificate",
+    "Confidence",
     "Design",
     "DesignScore",
     "EnsembleScore",
@@ -100,6 +103,7 @@ __all__ = [
     "load_predictor",
     "pack",
     "pack_mutants",
+    "predict_confidence",
     "read_models",
     "read_structure",
     "refine",

@@ -23,11 +23,12 @@ LAYERS = {
     "models": 6,
     "predictor": 7,
     "packing": 8,
-    **dict.fromkeys(("scoring", "refinement"), 9),
-    "training": 10,
-    **dict.fromkeys(("report", "evaluation"), 11),
-    **dict.fromkeys(("cli", "__init__"), 12),
-    "testing": 13,  # a tool of tests and extensions: sees everything, and nothing in the package sees it
+    "confidence": 9,
+    **dict.fromkeys(("scoring", "refinement"), 10),
+    "training": 11,
+    **dict.fromkeys(("report", "evaluation"), 12),
+    **dict.fromkeys(("cli", "__init__"), 13),
+    "testing": 14,  # a tool of tests and extensions: sees everything, and nothing in the package sees it
 }
 
 ALLOWED = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from protein_enn.cli import evaluation
+from protein_enn.cli import confidence, evaluation
 from protein_enn.cli.audit import audit
 from protein_enn.cli.calibration import calibrate
 from protein_enn.cli.certify import certify
@@ -32,13 +32,14 @@ app = typer.Typer(
 )
 for reader in (audit, refine, score, scan, design, pack, validate):
     app.command(cls=RenamingCommand)(with_option_groups(reader))
-for command in (fetch, certify, prepare, embed, label, train, finetune, calibrate, report, doctor):
+for command in (fetch, certify, prepare, embed, label, confidence.decoys, train, finetune, calibrate, report, doctor):
     app.command(cls=RenamingCommand)(command)
 tasks = typer.Typer(
     help="Measure a predictor on data with known answers: a command for each task.", no_args_is_help=True
 )
 for task in (evaluation.design, evaluation.refinement, evaluation.mutations, evaluation.packing):
     tasks.command(cls=RenamingCommand)(task)
+tasks.command("confidence", cls=RenamingCommand)(confidence.evaluate)
 app.add_typer(tasks, name="evaluate", cls=TaskGroup)
 
 

@@ -62,6 +62,8 @@ class Variant(StrEnum):
 
     refine = "refine"
     side_chains = "side-chains"
+    idealize = "idealize"
+    moves = "moves"
     input = "input"
     openmm = "openmm"
 
@@ -101,11 +103,11 @@ def design(
         designed = measure_design(
             data, split, predictor, orders=orders, decode=decode, limit=limit, seed=seed, progress=progress.show
         )
-    metrics = _written(designed.metrics(), output, seconds)
+    metrics = written(designed.metrics(), output, seconds)
     if cases is not None:
         made = run_of("evaluate design", predictor, data=metrics["data"], orders=orders, seed=seed, limit=limit)
         write_rows(cases, designed.rows() if seconds else untimed(designed.rows()), CASE_COLUMNS, made)
-    _show(metrics, as_json, design_markdown(designed) if markdown else None)
+    show(metrics, as_json, design_markdown(designed) if markdown else None)
 
 
 def refinement(
@@ -155,7 +157,7 @@ def refinement(
         refined = measure_refinement(
             data, split, predictor, variants=variants, seed=seed, progress=progress.show, **options
         )
-    metrics = _written(refined.metrics(), output, seconds)
+    metrics = written(refined.metrics(), output, seconds)
     if cases is not None:
         write_rows(cases, refined.rows() if seconds else untimed(refined.rows()), REFINEMENT_COLUMNS)
     if plot is not None:
@@ -164,7 +166,7 @@ def refinement(
         first = refined.outcomes[0].variant
         bins = calibration([o.lddt_after for o in refined.outcomes if o.variant == first])
         _write_plot(plot, bins, "Predicted and true lDDT of the results", ("predicted lDDT", "true lDDT"))
-    _show(metrics, as_json, refinement_markdown(refined) if markdown else None, worst=refined.worst())
+    show(metrics, as_json, refinement_markdown(refined) if markdown else None, worst=refined.worst())
 
 
 def mutations(
@@ -186,7 +188,7 @@ def mutations(
     predictor = predictor_for("design", weights, device, threads, condition=condition, use="evaluate")
     with explained(), Progress() as progress:
         measured = evaluate_mutations(data, split, predictor, limit=limit, seed=seed, progress=progress.show)
-    _show(_written(measured, output, seconds), as_json)
+    show(written(measured, output, seconds), as_json)
 
 
 def packing(
@@ -241,16 +243,16 @@ def packing(
             timed=seconds,
             progress=progress.show,
         )
-    metrics = _written(packed.metrics(), output, seconds)
+    metrics = written(packed.metrics(), output, seconds)
     if cases is not None:
         write_rows(cases, packed.rows(), PACKING_COLUMNS)
     if plot is not None:
         axes = ("probability of the side chain", "fraction right")
         _write_plot(plot, packed.calibration(), "Probabilities of packed side chains", axes)
-    _show(metrics, as_json, packing_markdown(packed) if markdown else None)
+    show(metrics, as_json, packing_markdown(packed) if markdown else None)
 
 
-def _written(metrics: dict[str, Any], output: Path | None, seconds: bool) -> dict[str, Any]:
+def written(metrics: dict[str, Any], output: Path | None, seconds: bool) -> dict[str, Any]:
     """The metrics, without times if they are not wanted, and written if there is a file for them."""
     metrics = metrics if seconds else untimed(metrics)
     if output is not None:
@@ -258,7 +260,7 @@ def _written(metrics: dict[str, Any], output: Path | None, seconds: bool) -> dic
     return metrics
 
 
-def _show(
+def show(
     metrics: dict[str, Any], as_json: bool, markdown: str | None = None, worst: Sequence[dict[str, Any]] = ()
 ) -> None:
     """Print the metrics as JSON, as Markdown or as a table with the worst cases."""

@@ -44,6 +44,7 @@ class Chain:
     labeled: Bool[Tensor, "n"] | None = None  # residues that have labels
     rank: Int[Tensor, "n"] | None = None  # the teacher's decoding order
     shown: Int[Tensor, "n"] | None = None  # residue types in the teacher's input
+    quality: Float[Tensor, "n q"] | None = None  # how good it is and what tells it (`data.quality`)
     condition: Int[Tensor, "n"] | None = None  # which teacher to imitate, an index into the model's conditions
 
     def __len__(self) -> int:

@@ -72,8 +72,11 @@ class Fingerprint:
 
     @staticmethod
     def of_store(store: Store, pairs: bool) -> Fingerprint:
-        """Of the training chains of a store, with or without those that have a model (templates are of natives)."""
-        kinds = ("native", "pair") if pairs else ("native",)
+        """Of the training chains of a store, with or without those that have a model.
+
+        Templates are of natives, which are in the store, but not in one of decoys (`training.decoys`).
+        """
+        kinds = ["native", *(["pair"] if pairs else []), *(["template"] if store.of_decoys else [])]
         rows = (i for i, r in enumerate(store.records) if r.split == "train" and r.kind in kinds)
         return Fingerprint.of((store.records[i].cluster, store.sequence(i)) for i in rows)
 

@@ -207,6 +207,11 @@ class Store:
     def __len__(self) -> int:
         return len(self.records)
 
+    @property
+    def of_decoys(self) -> bool:
+        """Whether its chains are models of known quality (`training.decoys`)."""
+        return self.provenance.get("source") == "decoys"
+
     def __iter__(self) -> Iterator[Chain]:
         return (self[i] for i in range(len(self)))
 

@@ -44,6 +44,9 @@ class ProteinGraph(GeometricGraph):
     language: Float[Tensor, "n l"]
     condition: Int[Tensor, "n"]
 
+    # Only for confidence: what tells good parts of a model from bad ones (`models.confidence.DESCRIPTORS`).
+    descriptors: Float[Tensor, "n d"]
+
     # Only for packing, with `residues`: 1 for L-amino acids, -1 for D-amino acids.
     handedness: Float[Tensor, "n"]
 
@@ -61,6 +64,7 @@ class ProteinGraph(GeometricGraph):
         **GeometricGraph.transforms,
         "context_vectors": Transform.VECTOR,
         "language": Transform.SCALAR,
+        "descriptors": Transform.SCALAR,
         "handedness": Transform.PSEUDOSCALAR,
         "atom14": Transform.POSITION,
         "context_atoms": Transform.POSITION,

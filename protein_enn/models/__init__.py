@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from protein_enn.deprecated import renamed
+from protein_enn.models.confidence import ConfidenceModel
 from protein_enn.models.design import DesignModel
 from protein_enn.models.displacement import DisplacementModel
 from protein_enn.models.mpnn.ligand import LigandMPNN
@@ -15,6 +16,7 @@ from protein_enn.models.packing.model import PackingModel
 from protein_enn.models.refinement import RefinementModel
 
 MODELS: dict[str, type[Any]] = {
+    "confidence": ConfidenceModel,
     "design": DesignModel,
     "displacement": DisplacementModel,
     "packing": PackingModel,

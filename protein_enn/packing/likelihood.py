@@ -19,11 +19,11 @@ from protein_enn.structure import Structure
 
 
 def chi_log_density(
-    structure: Structure, chi: Float[Tensor, "n 4"], *, predictor: Predictor, seed: int = 0
+    structure: Structure, chi: Float[Tensor, "n 4"], *, predictor: Predictor, seed: int | None = 0
 ) -> Float[Tensor, "n"]:
     """The log-density of chi angles on a backbone, residue by residue, under one random order of the residues.
 
-    Their sum is the log-density of all angles together.
+    Their sum is the log-density of all angles together. Without an order each is given the side chains of all others.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def chi_log_density(
     predictor
         One for packing.
     seed
-        Of the order.
+        Of the order; None for none.
 
     Returns
     -------
@@ -59,8 +59,10 @@ def chi_log_density(
         encoding = model.encode(graph)
         own = chi[graph.rows].to(graph.pos) * graph.handedness[:, None]
         known = (~own.isnan() | ~exists).all(1) & encoding.backbones.whole
-        rank = torch.rand(len(own), generator=torch.Generator().manual_seed(seed))
-        shown = order_visibility(graph, rank) & known[graph.neighbors]
+        shown = graph.neighbor_mask & known[graph.neighbors]
+        if seed is not None:
+            rank = torch.rand(len(own), generator=torch.Generator().manual_seed(seed))
+            shown = shown & order_visibility(graph, rank)
         placed = encoding.backbones.built(own)
         total = torch.zeros(len(own))
         for angle in range(ANGLES):

@@ -16,9 +16,10 @@ from protein_enn.deprecated import warn
 from protein_enn.metrics import stereochemistry
 from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.refinement.acceptance import Acceptance, AcceptanceCriteria, Decision
+from protein_enn.refinement.assessment import Assessment
 from protein_enn.refinement.options import RefineOptions
 from protein_enn.refinement.preparation import prepare
-from protein_enn.refinement.proposal import Proposal, Quality, jittered, propose, quality
+from protein_enn.refinement.proposal import Proposal, Quality, jittered, propose
 from protein_enn.refinement.result import Refinement, displacement_of
 from protein_enn.structure import Structure
 from protein_enn.version import __version__
@@ -35,6 +36,7 @@ def refine(
     *,
     predictor: Predictor | None = None,
     packer: Predictor | None = None,
+    confidence: Predictor | str | None = None,
     device: str = "auto",
     acceptance: AcceptanceCriteria | None = None,
     options: RefineOptions | None = None,
@@ -56,6 +58,9 @@ def refine(
         One for refinement; the shipped weights, loaded on `device`, if not given.
     packer
         One for packing, which chooses the side chains that `rebuild` adds; the shipped weights if not given.
+    confidence
+        One for confidence, which says what a move is expected to bring; by default the shipped weights. "own": the
+        refinement network itself says so.
     device
         "auto", "cpu" or "cuda", for the shipped weights; a given predictor stays where it is.
     acceptance
@@ -102,7 +107,8 @@ def refine(
         raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: refinement needs one for refinement")
     if options.rebuild and packer is None:
         packer = load_predictor("packing", device="cpu")
-    return _Protocol(structure, predictor, packer, options, acceptance or AcceptanceCriteria(), begun).run()
+    assess = Assessment(predictor, confidence)
+    return _Protocol(structure, predictor, packer, assess, options, acceptance or AcceptanceCriteria(), begun).run()
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,11 +138,12 @@ class _Protocol:
         structure: Structure,
         predictor: Predictor,
         packer: Predictor | None,
+        assess: Assessment,
         options: RefineOptions,
         criteria: AcceptanceCriteria,
         begun: float,
     ) -> None:
-        self.predictor, self.options, self.begun = predictor, options, begun
+        self.predictor, self.assess, self.options, self.begun = predictor, assess, options, begun
         self.deadline = math.inf if options.max_seconds is None else begun + options.max_seconds
         self.prepared = prepare(structure, options, criteria.contact, packer)
         self.packer = packer if self.prepared.rebuilt else None
@@ -173,15 +180,9 @@ class _Protocol:
         if number:
             generator = torch.Generator().manual_seed(self.options.seed + number)
             start = self.symmetric(jittered(self.base.with_positions(start), movable, JITTER, generator))
-        return propose(
-            self.base,
-            self.predictor,
-            self.options.steps,
-            movable,
-            symmetry=self.symmetry,
-            start=start,
-            deadline=self.deadline,
-        )
+        how: dict[str, Any] = {"symmetry": self.symmetry, "start": start, "deadline": self.deadline}
+        proposal = propose(self.base, self.predictor, self.options.steps, movable, **how)
+        return self.assess.of_proposal(proposal, self.base, start)
 
     def candidate(self, proposal: Proposal, before: Quality) -> _Candidate:
         """What is accepted of a proposal; if the network thinks less of it than of the input, only idealized."""
@@ -239,7 +240,7 @@ class _Protocol:
         displacement = displacement_of(given, decision.positions)
         status, reason = self.statuses(decision, displacement)
         changed = bool(decision.moved.any()) or not same
-        quality_before = before if same else quality(given, self.predictor)
+        quality_before = before if same else self.assess(given)
         return Refinement(
             structure=self.base.with_positions(decision.positions) if changed else given,
             input=given,
@@ -266,6 +267,7 @@ class _Protocol:
             controls=self.controls,
             packing_weights="" if self.packer is None else self.packer.name,
             packing_sha256="" if self.packer is None else self.packer.sha256,
+            **self.assess.facts(),
         )
 
     def statuses(self, decision: Decision, displacement: Float[Tensor, "n"]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -290,8 +292,8 @@ class _Protocol:
         return _Candidate(self.acceptance.unchanged(), before, 0)
 
     def quality_of(self, positions: Float[Tensor, "n 37 3"]) -> Quality:
-        """What the network says of these positions."""
-        return quality(self.base.with_positions(positions), self.predictor)
+        """The predicted quality of these positions."""
+        return self.assess(self.base.with_positions(positions))
 
     def symmetric(self, positions: Float[Tensor, "n 37 3"]) -> Float[Tensor, "n 37 3"]:
         """The positions with all copies exactly alike."""

@@ -58,6 +58,8 @@ class Refinement:
     controls: dict[str, Any]  # what was asked: `RefineOptions.to_dict`
     packing_weights: str = ""  # that chose the rebuilt side chains; "" where nothing was rebuilt
     packing_sha256: str = ""
+    confidence_weights: str = ""  # that predicted lDDT and error; "" where the refinement network did
+    confidence_sha256: str = ""
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{self.status.count(status)} {status}" for status in STATUS)
@@ -87,6 +89,7 @@ class Refinement:
             "error": None,
             "weights": {"name": self.weights, "sha256": self.sha256},
             "packing_weights": {"name": self.packing_weights, "sha256": self.packing_sha256} if self.rebuilt else None,
+            "confidence_weights": self._confidence_weights(),
             "version": self.version,
             "seed": self.seed,
             "steps": self.steps,
@@ -126,6 +129,11 @@ class Refinement:
             "outliers_before": _outlier_kinds(self.geometry_before),
             "outliers_after": _outlier_kinds(self.geometry_after),
         }
+
+    def _confidence_weights(self) -> dict[str, str] | None:
+        """Those of the predicted lDDT, for the record; None where they are the refinement network's."""
+        named = {"name": self.confidence_weights, "sha256": self.confidence_sha256}
+        return named if self.confidence_sha256 else None
 
     def write(
         self, path: str | Path, *, confidence_in_b: bool = False, companions: Mapping[Path, bytes] | None = None

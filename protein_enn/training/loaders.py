@@ -13,6 +13,7 @@ from protein_enn.data.batches import ResidueBudget, seeded_generator
 from protein_enn.data.chain import Chain
 from protein_enn.data.embeddings import HIDDEN_FRACTIONS, Embeddings
 from protein_enn.data.labels import VIEWS, LabelSet
+from protein_enn.data.quality import Quality
 from protein_enn.data.store import Store
 from protein_enn.graph import batch
 from protein_enn.training.experiment import Experiment
@@ -35,6 +36,8 @@ class Examples(Dataset[tuple[Any, Any]]):
         Features of a language model, if the model takes them.
     labels
         Of teachers, in the order of the model's conditions.
+    quality
+        Of the residues, for a model of confidence.
     """
 
     def __init__(
@@ -46,9 +49,10 @@ class Examples(Dataset[tuple[Any, Any]]):
         training: bool,
         embeddings: Embeddings | None = None,
         labels: Sequence[LabelSet] = (),
+        quality: Quality | None = None,
     ) -> None:
         self.store, self.task, self.crop, self.seed, self.training = store, task, crop, seed, training
-        self.embeddings, self.labels = embeddings, labels
+        self.embeddings, self.labels, self.quality = embeddings, labels, quality
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Any, Any]:
         generator = seeded_generator("example", self.seed, *key)
@@ -58,6 +62,8 @@ class Examples(Dataset[tuple[Any, Any]]):
             chain = self.embeddings.with_features(chain, pattern)
         if self.labels:
             chain = self._with_labels(chain, key[1], generator)
+        if self.quality is not None:
+            chain = self.quality.with_quality(chain, key[1])
         return self.task.example(chain.cropped(self.crop, generator), generator, self.training)
 
     def _with_labels(self, chain: Chain, record: int, generator: torch.Generator) -> Chain:
@@ -90,6 +96,7 @@ def loaders(
     process: tuple[int, int] = (0, 1),
     embeddings: Embeddings | None = None,
     labels: Sequence[LabelSet] = (),
+    quality: Quality | None = None,
 ) -> tuple[DataLoader[Any], DataLoader[Any]]:
     """Loaders for training and for validation, which always has the same examples.
 
@@ -106,6 +113,8 @@ def loaders(
         Features of a language model, if the model takes them.
     labels
         In the order of the model's conditions; training takes the labeled chains only.
+    quality
+        Of the residues, for a model of confidence.
 
     Returns
     -------
@@ -125,8 +134,9 @@ def loaders(
     usable = {i for i in range(len(store)) if any(i in one for one in labels)} if labels else None
     sampler = ResidueBudget(store.records, "train", usable=usable, **drawn, **sampling(experiment))
     shared = (store, task, experiment.crop, experiment.seed)
-    training = Examples(*shared, training=True, embeddings=embeddings, labels=labels)
-    validation = Examples(*shared, training=False, embeddings=embeddings, labels=labels)
+    inputs: dict[str, Any] = {"embeddings": embeddings, "labels": labels, "quality": quality}
+    training = Examples(*shared, training=True, **inputs)
+    validation = Examples(*shared, training=False, **inputs)
     (rank, world), kept = process, validation_batches(store, experiment)
     own = [kept[i] if i < len(kept) else kept[0] for i in range(rank, len(kept) + -len(kept) % world, world)]
     return (

@@ -15,10 +15,12 @@ from protein_enn.data.batches import ResidueBudget
 from protein_enn.data.embeddings import Embeddings
 from protein_enn.data.labels import LabelSet
 from protein_enn.data.leakage import Fingerprint, fingerprint_path, load_fingerprint
+from protein_enn.data.quality import Quality
 from protein_enn.models import build
 from protein_enn.predictor import check_trainable, load_predictor
 from protein_enn.training import checkpoints
 from protein_enn.training.callbacks import KeepBest
+from protein_enn.training.confidence_fit import fit_confidence
 from protein_enn.training.experiment import Experiment, read_experiment
 from protein_enn.training.launch import trainer_of
 from protein_enn.training.loaders import loaders, validation_batches
@@ -119,6 +121,7 @@ def train(
     model, settings, from_sha256, language = _model(experiment, from_weights)
     cache = _embeddings(embeddings, store, model, language)
     label_sets = _labels(labels, store, model, from_weights is not None)
+    quality = _quality(store, model) if experiment.task == "confidence" else None
     task_type = TASKS[experiment.task]
     task = task_type(task_type.Config.model_validate(experiment.task_settings), model.config)
     run = {
@@ -158,7 +161,7 @@ def train(
     keep = KeepBest(out, run, describe, log, experiment.checkpoint_minutes)
     trainer = trainer_of(out, keep, experiment, max_minutes, device, (processes, nodes))
     process = trainer.global_rank, trainer.world_size
-    training, validation = loaders(store, task, experiment, start, process, cache, label_sets)
+    training, validation = loaders(store, task, experiment, start, process, cache, label_sets, quality)
     sampler = cast(ResidueBudget, training.batch_sampler)
     module = TrainingModule(model, task, experiment, max_minutes, process, len(validation_batches(store, experiment)))
     if trainer.is_global_zero:
@@ -173,6 +176,8 @@ def train(
     if trainer.is_global_zero:
         module.curves.write(out / "metrics.csv")
         _fingerprint(store, experiment, from_weights).save(fingerprint_path(out / "best.safetensors"))
+        if quality is not None:
+            fit_confidence(out / "best.safetensors", store, experiment.seed)
     residues = module.residues_seen
     return TrainingResult(
         out / "best.safetensors", trainer.global_step, residues, module.minutes, keep.best, trainer.global_rank
@@ -245,3 +250,14 @@ def _embeddings(folder: str | Path | None, store: Store, model: Any, sha256: str
         )
     cache.check(store)
     return cache
+
+
+def _quality(store: Store, model: Any) -> Quality:
+    """The quality of the store's residues; ValueError where it is not what the model takes."""
+    quality = Quality(store)
+    if quality.descriptors != model.config.descriptors:
+        raise ValueError(
+            f"{store.folder}: its descriptors are not those of the model ({', '.join(model.config.descriptors)}); "
+            "make it again with `protein-enn decoys`"
+        )
+    return quality

@@ -14,11 +14,12 @@ import torch
 from protein_enn.evaluation import DataError, evaluate_refinement, measure_refinement, refinement_markdown
 from protein_enn.evaluation.refinement import variants
 from protein_enn.evaluation.refinement.cases import add_noise, refinement_cases
-from protein_enn.evaluation.refinement.metrics import AROUND, WEIGHT, frame_error, match_native
+from protein_enn.evaluation.refinement.metrics import frame_error, match_native
 from protein_enn.evaluation.refinement.outcome import COLUMNS, Outcome
 from protein_enn.evaluation.refinement.summary import interval, summarize
 from protein_enn.geometry.neighbors import nearest_neighbors
 from protein_enn.io import read_structure, write_structure
+from protein_enn.metrics.frame_error import AROUND, WEIGHT
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.structure import HeteroAtoms, Structure
 

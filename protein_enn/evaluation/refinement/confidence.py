@@ -30,17 +30,20 @@ class CalibrationBin:
 
 
 def agreement(pairs: Sequence[Pair]) -> dict[str, float | None]:
-    """Pearson and mean absolute error over all residues together, and the means of those of each target.
+    """Pearson and mean absolute error over all residues together, the means of those of each target, and Pearson of
+    the targets' mean predictions with their mean truths.
 
     None where no residue has both values or one side does not vary.
     """
     defined = [_defined(pair) for pair in pairs]
     pooled = torch.cat([torch.zeros(2, 0, dtype=torch.float64), *defined], 1)
     each = [value for value in map(_pearson, defined) if value is not None]
+    means = torch.stack([d.mean(1) for d in defined if d.shape[1]], 1) if any(d.shape[1] for d in defined) else pooled
     errors = [float((d[0] - d[1]).abs().mean()) for d in defined if d.shape[1]]
     return {
         "pearson": _pearson(pooled),
         "pearson_mean": fmean(each) if each else None,
+        "pearson_of_means": _pearson(means),
         "mae": float((pooled[0] - pooled[1]).abs().mean()) if pooled.shape[1] else None,
         "mae_mean": fmean(errors) if errors else None,
         "bias": float((pooled[0] - pooled[1]).mean()) if pooled.shape[1] else None,

@@ -6,15 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.bonds import residue_bonds
 from protein_enn.evaluation.refinement.outcome import Pair
-from protein_enn.geometry.frames import backbone_frames
-from protein_enn.geometry.neighbors import nearest_neighbors
 from protein_enn.metrics import (
     Stereochemistry,
     chi_errors,
@@ -24,14 +21,12 @@ from protein_enn.metrics import (
     match_residues,
     pooled_side_chain_rmsd,
 )
+from protein_enn.metrics.frame_error import frame_aligned_error
 from protein_enn.metrics.lddt import best_naming
 from protein_enn.structure import Structure
 
 HA_RADIUS = 0.5
 """Å: GDT-HA is 1 without a search where no CA is farther from the native's without superposition."""
-AROUND = 24
-WEIGHT = 1 / 3
-"""Residues near one, and the weight of each: training counts the residue itself and a third of 24 neighbors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,26 +125,9 @@ def displacement_of_ca(before: Structure, after: Structure) -> tuple[float | Non
 
 
 def frame_error(structure: Structure, match: Match) -> Float[Tensor, "m"]:
-    """Mean error (Å) of the atoms near each residue in its frame, which `Refinement.error_after` predicts.
-
-    |T_i^-1 x_a - T_i'^-1 x_a'| over its own atoms and, with the weight `WEIGHT`, those of the `AROUND` residues nearest
-    to it; nan where N, CA or C is missing on a side.
-    """
+    """`metrics.frame_error.frame_aligned_error` of a structure, which `Refinement.error_after` predicts; m residues."""
     present, x, y = match.present, structure.positions[match.mine], match.native.positions[match.theirs]
-    x = best_naming(x, y, present, match.residues)
-    neighbors, exists = nearest_neighbors(x[:, chemistry.CA], AROUND)
-    itself = torch.arange(len(x))[:, None]
-    rows = torch.cat([itself, neighbors], 1)
-
-    def local(positions: Tensor) -> Tensor:
-        n, ca, c = (positions[:, slot] for slot in (chemistry.N, chemistry.CA, chemistry.C))
-        offsets = positions[rows].flatten(1, 2) - ca[:, None]
-        return (offsets @ backbone_frames(n, ca, c).mT).view(*rows.shape, 37, 3)
-
-    weight = torch.cat([torch.ones_like(itself), WEIGHT * exists], 1)[..., None] * present[rows]
-    error = ((local(x) - local(y)).norm(dim=-1) * weight).sum((1, 2)) / weight.sum((1, 2))
-    whole = present[:, [chemistry.N, chemistry.CA, chemistry.C]].all(1)
-    return torch.where(whole, error, torch.nan)
+    return frame_aligned_error(best_naming(x, y, present, match.residues), y, present)
 
 
 def pair(predicted: Float[Tensor, "m"], true: Float[Tensor, "m"]) -> Pair:

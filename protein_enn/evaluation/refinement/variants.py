@@ -25,12 +25,18 @@ from protein_enn.evaluation.refinement.outcome import Outcome
 from protein_enn.metrics import Stereochemistry, stereochemistry
 from protein_enn.predictor import Predictor
 from protein_enn.refinement import Refinement, refine
+from protein_enn.refinement.acceptance import AcceptanceCriteria
 from protein_enn.refinement.relax import relaxation
 from protein_enn.structure import Structure
 
-REFINE, SIDE_CHAINS, INPUT, OPENMM = VARIANTS = ("refine", "side-chains", "input", "openmm")
-"""The whole procedure, its side-chain-only mode, nothing, OpenMM's restrained minimization."""
-NEEDS_WEIGHTS = (REFINE, SIDE_CHAINS)
+REFINE, SIDE_CHAINS, IDEALIZE, MOVES, INPUT, OPENMM = VARIANTS = (
+    "refine", "side-chains", "idealize", "moves", "input", "openmm",
+)  # fmt: skip
+"""The whole procedure, its side-chain-only mode, clean geometry alone, the network's moves of every residue whatever is
+predicted of them, nothing, OpenMM's restrained minimization."""
+NEEDS_WEIGHTS = (REFINE, SIDE_CHAINS, IDEALIZE, MOVES)
+NEVER, ALWAYS = 2.0, -2.0
+"""Margins of the acceptance: more than an lDDT can rise, and less than it can fall."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +68,9 @@ def apply(variant: str, model: Structure, predictor: Predictor, *, steps: int, s
         relaxed = relaxation(model, threads=torch.get_num_threads())
         return Result(relaxed.structure, relaxed.seconds)
     options: dict[str, Any] = {"side_chains_only": True} if variant == SIDE_CHAINS else {}
-    refinement = refine(model, predictor=predictor, steps=steps, seed=seed, **options)
+    if variant in (IDEALIZE, MOVES):
+        options["acceptance"] = AcceptanceCriteria(margin=NEVER if variant == IDEALIZE else ALWAYS)
+    refinement = refine(model, predictor=predictor, steps=1 if variant == IDEALIZE else steps, seed=seed, **options)
     return Result(refinement.structure, refinement.seconds, refinement)
 
 
