@@ -37,7 +37,7 @@ from protein_enn.cli.options import (
     predictor_for,
     residues_option,
 )
-from protein_enn.cli.output import deliver, write_text, writing
+from protein_enn.cli.output import check_outputs, deliver, write_text, writing
 from protein_enn.cli.refinement import output_suffix
 from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, check_structure_options, packer_for, packer_row
 
@@ -246,8 +246,7 @@ def _check_outputs(output: Path | None, fasta: Path | None, joined: bool) -> Non
     """typer.BadParameter where what is to be written contradicts itself."""
     if joined and fasta is None:
         raise typer.BadParameter("--joined says how --fasta is written: give --fasta OUT.fasta as well")
-    if output is not None and fasta is not None and output.resolve() == fasta.resolve():
-        raise typer.BadParameter(f"--output and --fasta are one file, {output}")
+    check_outputs({"--output": output, "--fasta": fasta})
 
 
 def _wishes(

@@ -56,6 +56,11 @@ COLUMNS: dict[str, Column] = {
     "recovery": Column(None, HIGHER, "fraction of scored residues that are the most probable (sampled: unchanged) one"),
     "id": Column(None, None, "author chain, number and insertion code: A:52B"),
     "residue": Column(None, None, "amino acid in the structure, three letters"),
+    # of several sequences on one backbone
+    "label": Column(None, None, "input is the sequence of the structure, other labels are those of the FASTA file"),
+    "difference_to_input": Column(
+        NATS, None, "log_likelihood minus that of the structure's own sequence, in the same decoding orders"
+    ),
     # of a ranking and of an evaluation
     "rank": Column(None, LOWER, "place by log_likelihood, 1 is the best; empty where there is no score"),
     "difference_to_next": Column(NATS, None, "log_likelihood minus that of the next in rank"),
