@@ -38,6 +38,7 @@ from protein_enn.cli.options import (
     residues_option,
 )
 from protein_enn.cli.output import check_outputs, deliver, write_text, writing
+from protein_enn.cli.position_files import PositionFiles
 from protein_enn.cli.refinement import output_suffix
 from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, check_structure_options, packer_for, packer_row
 
@@ -66,6 +67,7 @@ def design(
     inputs: Inputs,
     reading: Reading,
     sharding: Sharding,
+    files: PositionFiles,
     output: Table = None,
     samples: Annotated[int, typer.Option(min=1, help="So many sequences for each backbone at each temperature.")] = 1,
     temperature: Annotated[
@@ -115,25 +117,7 @@ def design(
     bias: Annotated[
         str, typer.Option(rich_help_panel=_HOW, help="Add nats to the logits of amino acids: W:-2,K:0.5.")
     ] = "",
-    bias_file: Annotated[
-        Path | None,
-        typer.Option(
-            rich_help_panel=_HOW,
-            exists=True,
-            dir_okay=False,
-            help='Add nats at certain residues: CSV (residues,amino_acids,bias) or JSON ({"A:5": {"W": -2}}).',
-        ),
-    ] = None,
     omit: Annotated[str, typer.Option(rich_help_panel=_HOW, help="Never sample these amino acids: CW.")] = "",
-    omit_file: Annotated[
-        Path | None,
-        typer.Option(
-            rich_help_panel=_HOW,
-            exists=True,
-            dir_okay=False,
-            help='Never sample them at certain residues: CSV (residues,amino_acids) or JSON ({"A:5": "CW"}).',
-        ),
-    ] = None,
     fasta: Annotated[
         Path | None,
         typer.Option(
@@ -148,6 +132,14 @@ def design(
             "--joined",
             rich_help_panel=_FILES,
             help="In the FASTA file each design is a record, its chains joined by /.",
+        ),
+    ] = False,
+    proteinmpnn_headers: Annotated[
+        bool,
+        typer.Option(
+            "--proteinmpnn-headers",
+            rich_help_panel=_FILES,
+            help="Write the FASTA file as ProteinMPNN does: designed chains joined by /, lower scores are better.",
         ),
     ] = False,
     structures: Annotated[
@@ -190,29 +182,36 @@ def design(
     from protein_enn.scoring import design as design_structure
     from protein_enn.scoring.columns import run_of
     from protein_enn.scoring.fasta import fasta as fasta_text
+    from protein_enn.scoring.fasta import proteinmpnn_fasta
     from protein_enn.scoring.result import Provenance
 
-    _check_outputs(output, fasta, joined)
+    _check_outputs(output, fasta, joined, proteinmpnn_headers)
     check_structure_options(structures, probabilities, backbone_only, packing_weights)
-    wishes = _wishes(temperature or [0.1], bias, bias_file, omit, omit_file)
+    wishes = _wishes(temperature or [0.1], bias, omit)
+    files.check()
     wishes |= {"fixed": fixed or [], "only": residues or [], "chains": chains, "ties": tie or []}
     wishes |= {"tie_chains": tie_chains or [], "samples": samples, "rewrites": rewrites, "seed": seed}
     wishes |= {"free_links": free_links}
-    batch = items(inputs, sharding, writes=[output, fasta], reads=[bias_file, omit_file])
+    batch = items(inputs, sharding, writes=[output, fasta], reads=files.paths)
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="design")
     packer = None if structures is None or backbone_only else packer_for(packing_weights, threads)
     source = {"seed": seed, **Provenance.of(predictor).row(), **packer_row(packer)}
     records: list[str] = []
 
     def work(item: Item, structure: Any) -> list[Row]:
-        found = design_structure(structure, predictor=predictor, **wishes)
+        found = design_structure(structure, predictor=predictor, **files.added_to(wishes, structure))
         paths: list[str | None] = [None] * len(found)
         if structures is not None:
             suffix = output_suffix(structure, reading, item.path)
             targets = [structures / f"{item.name}_sample{one.sample}{suffix}" for one in found]
             _write_structures(batch, found, targets, packer, seed, probabilities)
             paths = [str(target) for target in targets]
-        records.append(fasta_text(item.name, found, joined=joined))
+        if fasta is not None:
+            records.append(
+                proteinmpnn_fasta(item.name, found, predictor)
+                if proteinmpnn_headers
+                else fasta_text(item.name, found, joined=joined)
+            )
         where = {"name": item.name, "file": item.path, **source, "error": None}
         return [
             {**where, **one.row(), "chains": one.chains, "log_probs": one.log_probs.tolist(), "output": path}
@@ -229,7 +228,7 @@ def design(
     if fasta is not None and (records or sharding != EVERYTHING):
         write_text(fasta, "".join(records))
     answer = by_input(rows, "designs", (*SAMPLE, *DETAILS))
-    made = run_of("design", predictor, **wishes)
+    made = run_of("design", predictor, **wishes, **files.described())
     deliver(
         rows,
         DESIGN_COLUMNS,
@@ -242,18 +241,17 @@ def design(
     )
 
 
-def _check_outputs(output: Path | None, fasta: Path | None, joined: bool) -> None:
+def _check_outputs(output: Path | None, fasta: Path | None, joined: bool, proteinmpnn: bool) -> None:
     """typer.BadParameter where what is to be written contradicts itself."""
-    if joined and fasta is None:
-        raise typer.BadParameter("--joined says how --fasta is written: give --fasta OUT.fasta as well")
+    for option, given in {"--joined": joined, "--proteinmpnn-headers": proteinmpnn}.items():
+        if given and fasta is None:
+            raise typer.BadParameter(f"{option} says how --fasta is written: give --fasta OUT.fasta as well")
     check_outputs({"--output": output, "--fasta": fasta})
 
 
-def _wishes(
-    temperature: list[float], bias: str, bias_file: Path | None, omit: str, omit_file: Path | None
-) -> dict[str, Any]:
+def _wishes(temperature: list[float], bias: str, omit: str) -> dict[str, Any]:
     """What holds for any structure, read; typer.BadParameter says what cannot be."""
-    from protein_enn.scoring.parsing import parse_amino_acids, parse_biases, read_biases, read_omissions
+    from protein_enn.scoring.parsing import parse_amino_acids, parse_biases
 
     if not all(map(math.isfinite, temperature)):
         raise typer.BadParameter("--temperature must be a finite number")
@@ -261,9 +259,7 @@ def _wishes(
         return {
             "temperature": temperature,
             "bias": parse_biases(bias),
-            "bias_at": read_biases(bias_file) if bias_file else {},
             "omit": parse_amino_acids(omit),
-            "omit_at": read_omissions(omit_file) if omit_file else {},
         }
     except (ValueError, OSError) as error:
         raise typer.BadParameter(str(error)) from error

@@ -160,7 +160,8 @@ def test_all_log_probabilities_as_arrays_and_as_a_table(pair: Path, weights: dic
     arrays, table = tmp_path / "p.npz", tmp_path / "p.csv"
     for path in (arrays, table):
         (row,) = rows(weights, str(pair), "--log-probs", str(path), "--mode", "single")
-    found = np.load(arrays)
+    with np.load(arrays) as file:
+        found = dict(file)
     letters = list(found["amino_acids"])
     assert found["log_probs"].shape == (24, 20) and sorted(letters) == list("ACDEFGHIKLMNPQRSTVWY")
     np.testing.assert_allclose(np.exp(found["log_probs"]).sum(1), 1, rtol=1e-5)
