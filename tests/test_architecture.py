@@ -51,7 +51,7 @@ ALLOWED = {
 IO_LAYERS = {
     "deprecated": -1,  # names alone
     **dict.fromkeys(("errors", "atomic"), 0),
-    **dict.fromkeys(("failures", "table", "files", "arrays"), 1),
+    **dict.fromkeys(("failures", "table", "files", "arrays", "confidence"), 1),
     "components": 2,
     **dict.fromkeys(("formats", "checks"), 3),
     **dict.fromkeys(("convert", "inputs"), 4),

@@ -79,6 +79,24 @@ class Mode(StrEnum):
     unconditional = "unconditional"
 
 
+ModeOption = Annotated[
+    Mode,
+    typer.Option(
+        help="Which residues a residue sees besides the backbone. conditional: those decoded before it, in random "
+        "orders; the sum is the joint log-likelihood. single: all others (decode last). unconditional: none."
+    ),
+]
+InterfaceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--interface",
+        metavar="SIDES",
+        help="Score of the complex minus the scores of its sides alone, in nats: 'A|B', 'A,B|C', or all (each "
+        "chain is a side). It is positive if the complex makes the sequence more likely.",
+    ),
+]
+
+
 def score(
     inputs: Inputs,
     reading: Reading,
@@ -99,13 +117,7 @@ def score(
             help="Write the log-probabilities of all 20 amino acids at each residue (nats) to this .npz or .csv file.",
         ),
     ] = None,
-    mode: Annotated[
-        Mode,
-        typer.Option(
-            help="Which residues a residue sees besides the backbone. conditional: those decoded before it, in random "
-            "orders; the sum is the joint log-likelihood. single: all others (decode last). unconditional: none."
-        ),
-    ] = Mode.conditional,
+    mode: ModeOption = Mode.conditional,
     orders: Annotated[int, typer.Option(min=1, help="Average over so many decoding orders in conditional mode.")] = 8,
     sequences: Sequences = None,
     residues: Annotated[
@@ -114,14 +126,7 @@ def score(
     per_chain: Annotated[
         bool, typer.Option("--per-chain", help="Write a row for each chain, not for each file.")
     ] = False,
-    interface: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIDES",
-            help="Score of the complex minus the scores of its sides alone, in nats: 'A|B', 'A,B|C', or all (each "
-            "chain is a side). It is positive if the complex makes the sequence more likely.",
-        ),
-    ] = None,
+    interface: InterfaceOption = None,
     ensemble: Annotated[
         bool,
         typer.Option(

@@ -29,6 +29,7 @@ TEXTS = (
 )
 REQUIRED = {
     "refine": ["x.pdb", "-o", "out"],
+    "rank": ["x.pdb", "-o", "x.csv"],
     "certify": [],
     "fetch": ["1abc", "-o", "out"],
     "embed": ["x.pdb", "-o", "out"],
@@ -56,7 +57,7 @@ EXPLAINED_APART = {
         "--condition",
     ),
     *("--format", "--idealize", "--plot", "--samples", "--structures", "--temperature"),
-    *("--orders", "--steps", "--processes", "--valid-fraction"),
+    *("--orders", "--details", "--steps", "--processes", "--valid-fraction"),
 }
 """Options of several commands whose help differs, for it says what the command does with the thing.
 

@@ -70,7 +70,8 @@ def test_a_profile_is_mixed_in_and_low_log_odds_are_omitted(
     only = [[float(letter == "W") for letter in ALPHABET]] * 17
     parts = {"pssm_coef": [1.0] * 17, "pssm_bias": only, "pssm_log_odds": only}
     found = profile(written(tmp_path, {"bundle": {"B": parts}}), gapped)
-    (one,) = design(gapped, predictor=predictor, profile=found.weights[:, None] * found.probabilities, temperature=1.0)
+    whole = found.weights[:, None] * found.probabilities
+    (one,) = design(gapped, predictor=predictor, profile=whole, temperature=1.0)
     assert one.chains["B"] == "W" * 16 and len(set(one.chains["A"])) > 5
     left = found.omitted(gapped, 0.0)
     assert set(left) == {f"B:{n}" for n in gapped.numbers[32:].tolist()} and set(left["B:5"]) == set(ALPHABET[:-1]) - {
