@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = {
     "deprecated": -1,  # names alone
-    **dict.fromkeys(("chemistry", "settings", "manifest", "version", "nn", "lazy", "devices"), 0),
+    **dict.fromkeys(("chemistry", "settings", "manifest", "version", "nn", "lazy", "devices", "kd_tree"), 0),
     **dict.fromkeys(("structure", "geometry"), 1),
     "bonds": 2,
     **dict.fromkeys(("io", "embedding", "metrics"), 3),
@@ -42,7 +42,7 @@ ALLOWED = {
     "pdbfixer": {"refinement"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "numpy": {"bonds", "io", "data", "metrics", "refinement", "report", "evaluation", "testing"},
+    "numpy": {"bonds", "kd_tree", "io", "data", "metrics", "refinement", "report", "evaluation", "testing"},
     "pickle": set(),  # a model file must not be able to run code
     "pytest": {"testing"},
     "snakemake": set(),

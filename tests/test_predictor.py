@@ -101,7 +101,16 @@ def test_a_predictor_depends_only_on_models() -> None:
     loaded = {name for name in done.stdout.split() if name.startswith("protein_enn.")}
     subpackages = {name.split(".")[1] for name in loaded}
     inference = {"bonds", "chemistry", "embedding", "encoders", "geometry", "graph", "io", "models", "nn", "structure"}
-    assert subpackages <= inference | {"predictor", "settings", "manifest", "version", "deprecated", "lazy", "devices"}
+    assert subpackages <= inference | {
+        "predictor",
+        "settings",
+        "manifest",
+        "version",
+        "deprecated",
+        "lazy",
+        "devices",
+        "kd_tree",
+    }
     assert {name for name in loaded if name.startswith("protein_enn.io")} == {"protein_enn.io", "protein_enn.io.atomic"}
     assert not {"pytorch_lightning", "gemmi", "Bio", "biotite"} & {*done.stdout.split()}
     assert len(loaded) <= 93  # 145 when the predictor stood on tasks

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch_geometric.data import Batch
 
 import protein_enn as pe
 from protein_enn.evaluation.equivariance import Certificate, certify
-from protein_enn.graph import ProteinGraph, protein_graph
+from protein_enn.graph import ProteinGraph, batch, protein_graph
 from protein_enn.predictor import untrained
 from protein_enn.structure import HeteroAtoms, Structure
 from protein_enn.structure.audit import Audit, Finding
@@ -77,9 +76,7 @@ def test_a_graph_prints_its_nodes_and_the_widths_of_its_features() -> None:
     scalars, pseudoscalars, vectors = graph.widths
     widths = f"{scalars} scalars, {pseudoscalars} pseudoscalars, {vectors} vectors"
     assert repr(graph) == f"ProteinGraph(14 nodes with 4 neighbors, {widths})"
-    assert repr(Batch.from_data_list([graph, graph])) == (
-        f"ProteinGraphBatch(2 graphs, 28 nodes with 4 neighbors, {widths})"
-    )
+    assert repr(batch([graph, graph])) == (f"ProteinGraph(2 graphs, 28 nodes with 4 neighbors, {widths})")
     assert repr(ProteinGraph(pos=torch.zeros(3, 3))) == "ProteinGraph(pos=[3, 3])", "one that is not made yet"
 
 

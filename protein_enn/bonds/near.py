@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
-from scipy.spatial.distance import cdist
+
+from protein_enn.kd_tree import kd_tree
 
 FEW = 50_000
 """Pairs in all, for which trees would take longer."""
@@ -40,10 +40,10 @@ def near_pairs(
         return none, none, np.zeros(0)
     ones, twos = ones.astype(np.float64), twos.astype(np.float64)
     if len(ones) * len(twos) < FEW:
-        lengths = cdist(ones, twos)
+        lengths = np.sqrt(np.square(ones[:, None] - twos).sum(-1))
         first, second = np.nonzero(lengths <= distance)
         return first, second, lengths[first, second]
-    trees = [cKDTree(points) for points in (ones, twos)]
+    trees = [kd_tree(points) for points in (ones, twos)]
     if trees[0].count_neighbors(trees[1], distance) > MOST * (len(ones) + len(twos)):
         return none, none, np.zeros(0)
     near = trees[0].sparse_distance_matrix(trees[1], distance, output_type="ndarray")

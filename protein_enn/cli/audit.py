@@ -9,8 +9,9 @@ import typer
 
 from protein_enn.cli.audit_summary import show_summaries
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, in_shard, items, run
+from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.options import Inputs, Json, Reading, Sharding, Table, joined_selection, residues_option
-from protein_enn.cli.output import list_failures, show_json, show_rows, write_rows
+from protein_enn.cli.output import done, finish, list_failures, show_json, show_rows, write_rows
 from protein_enn.structure.audit import SEVERITIES
 
 if TYPE_CHECKING:
@@ -49,9 +50,13 @@ def audit(
         row = {"name": item.name, "file": item.path, **summary(structure), "error": None}
         return [row if selection is None else {**row, "selected": selected(structure, selection)}]
 
-    rows = run(in_shard(items(inputs, sharding, writes=[output]), sharding), reading, work, failure)
+    batch = in_shard(items(inputs, sharding, writes=[output]), sharding)
+    earlier = earlier_rows(sharding, output, COLUMNS, {}, {"--json": as_json})
+    rows = run(batch, reading, work, failure, earlier)
     if output is not None:
-        write_rows(output, rows, COLUMNS)
+        write_rows(output, done(rows), COLUMNS)
+    if len(done(rows)) < len(rows):
+        finish(rows, output=output)
     if as_json:
         show_json(rows)
     elif table or len(rows) > FEW:

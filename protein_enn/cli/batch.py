@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from protein_enn.cli.options import Reading, Sharding
-from protein_enn.cli.output import Progress, check_writable, printable
+from protein_enn.cli.output import INTERRUPTED, Progress, check_writable, printable
 from protein_enn.io.formats.table import suffixes
 
 if TYPE_CHECKING:
@@ -152,31 +154,69 @@ def run(
     reading: Reading,
     work: Callable[[Item, Structure], list[Row]],
     failed: Callable[[Item, str], Row],
+    earlier: Sequence[Row] = (),
 ) -> list[Row]:
-    """Rows of all items in order, with the audit of what was read; whatever goes wrong with one becomes its row."""
+    """Rows of all items in order, with the audit of what was read; whatever goes wrong with one becomes its row.
+
+    Items that have rows in `earlier` (`continuing.earlier_rows`) keep them. Ctrl-C and SIGTERM end the work: the items
+    that are left get rows with the error `INTERRUPTED`, which `deliver` leaves out of tables.
+    """
+    kept = {name: list(rows) for name, rows in groupby(earlier, lambda row: row["file"])}
+    left = [item for item in batch if item.path not in kept]
+    made: dict[str, list[Row]] = {}
+    with Progress(len(left)) as progress, interruptible():
+        try:
+            for item in left:
+                made[item.name], problem = _rows_of(item, reading, work, failed)
+                progress.advance(f"{item.name}: {problem}" if problem else item.name)
+        except KeyboardInterrupt:
+            made |= {item.name: [failure(item, INTERRUPTED)] for item in left if item.name not in made}
+    return [row for item in batch for row in (kept[item.path] if item.path in kept else made[item.name])]
+
+
+def _rows_of(
+    item: Item,
+    reading: Reading,
+    work: Callable[[Item, Structure], list[Row]],
+    failed: Callable[[Item, str], Row],
+) -> tuple[list[Row], str | None]:
+    """The rows of an item, and the first thing that is wrong with it."""
+    if (problem := item.error) is not None:
+        return [failed(item, problem)], problem
+    try:
+        parts = models(item, reading.structures(item.path, item.name))
+    except Exception as error:  # the promise to the caller: one bad file never stops a batch
+        problem = explain(error)
+        return [failed(item, problem)], problem
     rows: list[Row] = []
-    with Progress(len(batch)) as progress:
-        for item in batch:
-            problem = item.error
-            parts: list[tuple[Item, Structure]] = []
-            if problem is None:
-                try:
-                    parts = models(item, reading.structures(item.path, item.name))
-                except Exception as error:  # the promise to the caller: one bad file never stops a batch
-                    problem = explain(error)
-            if problem is not None:
-                rows.append(failed(item, problem))
-            for part, structure in parts:
-                try:
-                    new = work(part, structure)
-                except Exception as error:  # as above
-                    new = [failed(part, explain(error))]
-                read = structure.audit
-                rows += [{**row, **read.summary(), "audit": read.to_dict()} for row in new]
-                problem = next((row["error"] for row in new if row.get("error")), problem)
-                problem = problem or next((f"done, but {f.message}" for f in read.at_least("error")), None)
-            progress.advance(f"{item.name}: {problem}" if problem else item.name)
-    return rows
+    for part, structure in parts:
+        try:
+            new = work(part, structure)
+        except Exception as error:  # as above
+            new = [failed(part, explain(error))]
+        read = structure.audit
+        rows += [{**row, **read.summary(), "audit": read.to_dict()} for row in new]
+        problem = next((row["error"] for row in new if row.get("error")), problem)
+        problem = problem or next((f"done, but {finding.message}" for finding in read.at_least("error")), None)
+    return rows, problem
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM, by which schedulers end a job, acts as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread, which alone may say what signals do
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def models(item: Item, structures: Sequence[Structure]) -> list[tuple[Item, Structure]]:

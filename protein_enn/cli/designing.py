@@ -21,6 +21,7 @@ from protein_enn.cli.batch import (
     overwrites,
     run,
 )
+from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.options import (
     Condition,
     Device,
@@ -221,14 +222,15 @@ def design(
     def failed(item: Item, error: str) -> Row:
         return {**failure(item, error), **source}
 
-    rows = run(in_shard(batch, sharding), reading, work, failed)
+    made = run_of("design", predictor, **wishes, **files.described())
+    earlier = earlier_rows(sharding, output, DESIGN_COLUMNS, made, {"--json": as_json, "--fasta": fasta})
+    rows = run(in_shard(batch, sharding), reading, work, failed, earlier)
     if sharding != EVERYTHING and structures is not None:  # a shard may be empty; what is asked of it is there
         with writing(structures):
             structures.mkdir(parents=True, exist_ok=True)
     if fasta is not None and (records or sharding != EVERYTHING):
         write_text(fasta, "".join(records))
-    answer = by_input(rows, "designs", (*SAMPLE, *DETAILS))
-    made = run_of("design", predictor, **wishes, **files.described())
+    answer = by_input(rows, "designs", (*SAMPLE, *DETAILS)) if as_json else None
     deliver(
         rows,
         DESIGN_COLUMNS,

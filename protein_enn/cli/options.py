@@ -208,7 +208,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Sharding:
-    """Which shard of its files a command does, and where it lists those that fail. Options as in `Reading`."""
+    """Which of its files a command does, and where it lists those that fail. Options as in `Reading`."""
 
     shard: Annotated[
         str | None,
@@ -217,6 +217,14 @@ class Sharding:
         ),
     ] = None
     failed: Failed = None
+    skip_existing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-existing",
+            rich_help_panel=_SHARD,
+            help="Go on with the table of an earlier run: keep its rows, and do files that have none or an error.",
+        ),
+    ] = False
 
     def __post_init__(self) -> None:
         self.chosen()

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
@@ -25,8 +25,20 @@ from rich.text import Text
 Row = dict[str, Any]
 TIMES = ("seconds", "residues_per_second")
 """Keys of what differs from run to run."""
+INTERRUPTED = "interrupted"
+"""The error of an item that was not done because the user or a scheduler ended the command."""
 FORMULA_STARTS = "=+-@\t\r\n"
 """What makes a spreadsheet run a text; a single character, such as a chain called "-", is no formula."""
+
+
+class Rate(ProgressColumn):
+    """Steps a second, or a minute where a step takes longer than a second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate of the last steps; nothing before there is one."""
+        if not task.speed:
+            return Text("")
+        return Text(f"{task.speed:.1f}/s" if task.speed >= 1 else f"{60 * task.speed:.1f}/min")
 
 
 class Progress:
@@ -40,6 +52,7 @@ class Progress:
             columns = (
                 BarColumn(),
                 MofNCompleteColumn(),
+                Rate(),
                 TimeRemainingColumn(),
                 TextColumn("{task.description}", markup=False),
             )
@@ -112,12 +125,12 @@ def deliver(
     `run`: what made a table of scores, as for `write_rows`; `failed`: as for `finish`.
     """
     if output is not None:
-        write_rows(output, rows, columns, run)
+        write_rows(output, done(rows), columns, run)
     if as_json:
-        show_json(rows if answer is None else answer)
+        show_json(done(rows) if answer is None else answer)
     else:
-        show_rows(rows if shown is None else shown, shown_columns)
-    finish(rows, failed)
+        show_rows(done(rows if shown is None else shown), shown_columns)
+    finish(rows, failed, output)
 
 
 def show_rows(rows: Sequence[Row], columns: Sequence[str]) -> None:
@@ -217,11 +230,21 @@ def check_writable(path: Path) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
-def finish(rows: Sequence[Row], failed: Path | None = None) -> None:
-    """Say how many inputs failed, and end with exit status 1 if any did.
+def done(rows: Sequence[Row]) -> list[Row]:
+    """The rows of what was not interrupted."""
+    return [row for row in rows if not str(row.get("error")).endswith(INTERRUPTED)]
+
+
+def finish(rows: Sequence[Row], failed: Path | None = None, output: Path | None = None) -> None:
+    """Say how many inputs failed, and end with exit status 1 if any did; with 130 where the command was interrupted.
 
     Where they are to be listed in the file `failed`, that is written, whether any did or not, and the status stays 0.
+    `output`: the table that was written.
     """
+    if len(whole := done(rows)) < len(rows):
+        files = [len({row.get("file") for row in some}) for some in (whole, rows)]
+        advice = "" if output is None else f"; {output} has them, the same command with --skip-existing does the rest"
+        stop(f"interrupted after {files[0]} of {files[1]} files{advice}", 130)
     failures = sum(bool(row.get("error")) for row in rows)
     if failed is not None:
         list_failures(failed, rows)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, explain, failure, in_shard, items, run
+from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.fetching import Format
 from protein_enn.cli.options import (
     Device,
@@ -167,7 +168,8 @@ def pack(
                 rows.append({**failed(part, explain(error)), "label": label or None})
         return rows
 
-    rows = run(in_shard(batch, sharding), reading, work, failed)
+    earlier = earlier_rows(sharding, output / TABLE, COLUMNS, run_with, {"--json": as_json, "--angles": table})
+    rows = run(in_shard(batch, sharding), reading, work, failed, earlier)
     if table is not None:
         if table.suffix.lower() == ".json":
             write_json(table, per_residue)

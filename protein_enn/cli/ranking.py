@@ -88,6 +88,8 @@ def rank(
     )
     from protein_enn.scoring.columns import run_of
 
+    if sharding.skip_existing:
+        raise typer.BadParameter("--skip-existing cannot be used here: a ranking needs the scores of all files")
     beside = _beside(output)
     batch = items(inputs, sharding, writes=[output, *beside.values()], reads=[reference, sequences])
     batch = in_shard(batch, sharding)

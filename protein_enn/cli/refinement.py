@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, in_shard, items, overwrites, run
+from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.options import (
     Device,
     DeviceOption,
@@ -93,7 +94,8 @@ def refine(
             (output / f"{item.name}.refinement.json").unlink(missing_ok=True)
         return {**failure(item, error), **run_with}
 
-    rows = run(in_shard(batch, sharding), reading, work, failed)
+    earlier = earlier_rows(sharding, output / TABLE, COLUMNS, run_with, {"--json": as_json})
+    rows = run(in_shard(batch, sharding), reading, work, failed, earlier)
     deliver(rows, COLUMNS, output / TABLE, as_json, shown_columns=SHOWN, failed=sharding.failed)
 
 

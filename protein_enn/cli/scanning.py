@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, by_input, explain, failure, in_shard, items, run
+from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.mutant_structures import MutantWriter
 from protein_enn.cli.options import (
     Condition,
@@ -146,8 +147,10 @@ def scan(
     def failed(item: Item, error: str) -> Row:
         return {**failure(item, error), **run_columns}
 
-    rows = run(in_shard(batch, sharding), reading, work, failed)
     made = run_of("scan", predictor, estimator=estimator.value, **({"seed": seed} if named else {}))
+    columns = MUTANT_COLUMNS if named else MATRIX_COLUMNS if matrix else SCAN_COLUMNS
+    earlier = earlier_rows(sharding, output, columns, made, {"--json": as_json})
+    rows = run(in_shard(batch, sharding), reading, work, failed, earlier)
     finish = partial(deliver, rows, output=output, as_json=as_json, run=made, failed=sharding.failed)
     if named:
         finish(MUTANT_COLUMNS, shown_columns=MUTANT_SHOWN)

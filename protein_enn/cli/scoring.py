@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, explain, failure, in_shard, items, run
+from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.log_probs import LogProbs, check_log_probs
 from protein_enn.cli.options import (
     Condition,
@@ -206,14 +207,21 @@ def score(
     def failed(item: Item, error: str) -> Row:
         return {**failure(item, error), "mode": mode.value, "seed": seed, **Provenance.of(predictor).row()}
 
-    rows = run(batch, reading, work, failed)
+    columns, shown, of_residues = with_labels(*TABLES[kind]) if sequences is not None else TABLES[kind]
+    made = run_of("score", predictor, **options, table=kind, interface=interface)
+    made |= {} if sequences is None else {"sequences": str(sequences)}
+    earlier = earlier_rows(
+        sharding,
+        output,
+        columns,
+        made,
+        {"--json": as_json, "--records": records, "--ensemble": ensemble, "--log-probs": log_probs},
+    )
+    rows = run(batch, reading, work, failed, earlier)
     if ensemble:
         rows = [over_models(item, rows, found, failed) for item in batch]
     records_made = [record(row, found.get(key), kind) for key, row in first_of_each(rows).items()]
     rows, records_made = (rows, records_made) if seconds else (untimed(rows), untimed(records_made))
-    columns, shown, of_residues = with_labels(*TABLES[kind]) if sequences is not None else TABLES[kind]
-    made = run_of("score", predictor, **options, table=kind, interface=interface)
-    made |= {} if sequences is None else {"sequences": str(sequences)}
     if log_probs is not None:
         table.write(log_probs, {**made, "table": "log_probs"})
     if records is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, in_shard, items, run
+from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.options import Inputs, Json, Reading, Sharding, Table, Threads, use_threads
 from protein_enn.cli.output import deliver, printable, write_json, write_rows
 
@@ -76,15 +77,16 @@ def validate(
             residues.extend({"name": item.name, **part} for part in residue_records(structure, reference))
         return [{**row, "error": "no residue matches the native" if unmatched else None}]
 
+    counts = ("residues", *summary_columns())
+    columns = ("name", "file", *counts, *COMPARISON, *AUDIT_COLUMNS, "error")
     batch = items(inputs, sharding, writes=[output, records], reads=[native])
-    rows = run(in_shard(batch, sharding), reading, work, failure)
+    earlier = earlier_rows(sharding, output, columns, {}, {"--json": as_json, "--records": records})
+    rows = run(in_shard(batch, sharding), reading, work, failure, earlier)
     for line in warnings:
         typer.echo(f"warning: {printable(line)}", err=True)
     if records is not None:
         write_residues(records, residues, ("name", *residue_columns()))
-    counts = ("residues", *summary_columns())
     shown = ("name", *counts, *(() if native is None else COMPARISON), "audit_severity", "error")
-    columns = ("name", "file", *counts, *COMPARISON, *AUDIT_COLUMNS, "error")
     deliver(rows, columns, output, as_json, shown_columns=shown, failed=sharding.failed)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.data.chain import Chain, observed_atoms
 from protein_enn.graph.context import context_of
+from protein_enn.kd_tree import kd_tree
 from protein_enn.structure import Structure
 
 PARTNER_RADIUS = 6.0
@@ -51,7 +51,7 @@ def with_surroundings(whole: Structure, chain_id: str) -> Chain:
 
 def _distances(points: Float[Tensor, "m 3"], atoms: Float[Tensor, "a 3"], radius: float) -> Float[Tensor, "m"]:
     """Å from each point to the nearest atom; infinite beyond the radius."""
-    tree = cKDTree(atoms.numpy(), balanced_tree=False, compact_nodes=False)
+    tree = kd_tree(atoms.numpy(), balanced_tree=False, compact_nodes=False)
     return torch.from_numpy(tree.query(points.numpy(), distance_upper_bound=radius)[0])
 
 

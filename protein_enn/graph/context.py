@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn.geometry.frames import unit
+from protein_enn.kd_tree import kd_tree
 from protein_enn.structure import KINDS, Structure
 
 ELEMENT_CLASSES: tuple[tuple[str, ...], ...] = (
@@ -100,7 +100,7 @@ def context_features(
     positions, classes = (values.to(atom14.device) for values in context)
     origin = atom14[:, 1].double()
     count = min(_CANDIDATES, len(positions))
-    tree = cKDTree(positions.double().cpu().numpy())
+    tree = kd_tree(positions.double().cpu().numpy())
     nearest = tree.query(origin.cpu().numpy(), k=range(1, count + 1), distance_upper_bound=CONTEXT_RADIUS)[1]
     index = torch.from_numpy(nearest).to(atom14.device)
     exists = index < len(positions)  # where there are no more atoms the tree returns their number

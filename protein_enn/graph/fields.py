@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch_geometric.data import Data
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+GraphT = TypeVar("GraphT", bound="GeometricGraph")
 
 
 @dataclass(frozen=True)
@@ -43,11 +49,12 @@ class Transform(Enum):
                 return values
 
 
-class GeometricGraph(Data):
+class GeometricGraph:
     """k neighbors for each node, sorted by target; lengths Å. Neighbor j of node i sends a message to i.
 
-    Every field of floats is declared in `transforms`, those of a subclass in its own `transforms`. `moved` raises for a
-    field that is not declared.
+    Fields are attributes, also reached by `graph[name]`; `name in graph` tells whether one is set. Every field of
+    floats is declared in `transforms`, those of a subclass in its own `transforms`. `moved` raises for a field that is
+    not declared. `to_data` gives the graph to layers of torch-geometric.
     """
 
     pos: Float[Tensor, "n 3"]
@@ -58,6 +65,7 @@ class GeometricGraph(Data):
     neighbor_mask: Bool[Tensor, "n k"]
     edge_types: Int[Tensor, "n k"]
     rows: Int[Tensor, "n"]  # the residue or atom of the structure that each node is
+    batch: Int[Tensor, "n"]  # the graph of each node, where several were joined
 
     transforms: ClassVar[dict[str, Transform]] = {
         "pos": Transform.POSITION,
@@ -68,15 +76,74 @@ class GeometricGraph(Data):
     node_numbers: ClassVar[frozenset[str]] = frozenset({"neighbors"})
     """Fields that hold numbers of nodes. They are shifted when graphs are joined to a batch."""
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Fields of subclasses, and those that a user adds."""
+
+    def __init__(self, **tensors: Tensor) -> None:
+        self.__dict__.update(tensors)
+
+    def __getitem__(self, name: str) -> Tensor:
+        values: Tensor = self.__dict__[name]
+        return values
+
+    def __setitem__(self, name: str, values: Tensor) -> None:
+        self.__dict__[name] = values
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.__dict__
+
     def __repr__(self) -> str:
-        if not {"scalars", "pseudoscalars", "vectors", "neighbors"} <= {*self.keys()}:
-            return super().__repr__()
-        graphs = f"{self.num_graphs} graphs, " if hasattr(self, "num_graphs") else ""
+        if not {"scalars", "pseudoscalars", "vectors", "neighbors"} <= self.__dict__.keys():
+            shapes = ", ".join(f"{name}={[*values.shape]}" for name, values in self.to_dict().items())
+            return f"{type(self).__name__}({shapes})"
+        graphs = f"{self.num_graphs} graphs, " if "batch" in self else ""
         scalars, pseudoscalars, vectors = self.widths
         widths = f"{scalars} scalars, {pseudoscalars} pseudoscalars, {vectors} vectors"
         return f"{type(self).__name__}({graphs}{len(self.neighbors)} nodes with {self.k} neighbors, {widths})"
 
-    def moved(self, rotation: Float[Tensor, "3 3"], shift: Float[Tensor, "3"]) -> GeometricGraph:
+    def to_dict(self) -> dict[str, Tensor]:
+        """The fields by name."""
+        return dict(self.__dict__)
+
+    def update(self: GraphT, tensors: Mapping[str, Tensor]) -> GraphT:
+        """Sets these fields, and returns the graph."""
+        self.__dict__.update(tensors)
+        return self
+
+    def clone(self: GraphT) -> GraphT:
+        """A copy whose tensors are copies."""
+        return type(self)(**{name: values.clone() for name, values in self.to_dict().items()})
+
+    def to(self: GraphT, device: torch.device | str) -> GraphT:
+        """The graph on a device; tensors that are there are not copied."""
+        return type(self)(**{name: values.to(device) for name, values in self.to_dict().items()})
+
+    def to_data(self) -> Data:
+        """The graph for layers of torch-geometric.
+
+        Returns
+        -------
+        Data
+            The fields, and `edge_index` (2, edges) with `edge_type` (edges): from each neighbor that is not masked to
+            its node.
+
+        Examples
+        --------
+        >>> from protein_enn.graph import protein_graph
+        >>> from protein_enn.testing import random_structure
+        >>> data = protein_graph(random_structure((12,)), k=4, side_chains=False).to_data()
+        >>> tuple(data.edge_index.shape)
+        (2, 48)
+        """
+        from torch_geometric.data import Data  # two seconds of import, and no model here needs it
+
+        node, place = self.neighbor_mask.nonzero().unbind(1)
+        edge_index = torch.stack((self.neighbors[node, place], node))
+        return Data(**self.to_dict(), edge_index=edge_index, edge_type=self.edge_types[node, place])
+
+    def moved(self: GraphT, rotation: Float[Tensor, "3 3"], shift: Float[Tensor, "3"]) -> GraphT:
         """The graph of the moved molecule.
 
         Parameters
@@ -98,7 +165,7 @@ class GeometricGraph(Data):
         """
         graph = self.clone()
         for name, values in self.to_dict().items():
-            if isinstance(values, Tensor) and values.is_floating_point():
+            if values.is_floating_point():
                 graph[name] = self.transform_of(name).of(values, rotation, shift)
         return graph
 
@@ -111,8 +178,15 @@ class GeometricGraph(Data):
             )
         return self.transforms[name]
 
-    def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
-        return self.num_nodes if key in self.node_numbers else super().__inc__(key, value, *args, **kwargs)
+    @property
+    def num_nodes(self) -> int:
+        """Nodes, of all graphs that were joined."""
+        return len(self.pos)
+
+    @property
+    def num_graphs(self) -> int:
+        """Graphs that were joined; 1 for one by itself."""
+        return int(self.batch[-1]) + 1 if "batch" in self else 1
 
     @property
     def k(self) -> int:

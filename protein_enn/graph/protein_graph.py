@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
-from torch_geometric.data import Batch
 
 from protein_enn import chemistry
 from protein_enn.geometry.atom14 import to_atom14
@@ -27,7 +26,7 @@ from protein_enn.graph.features import (
     rings,
     sequence_index,
 )
-from protein_enn.graph.fields import GeometricGraph, Transform, Widths
+from protein_enn.graph.fields import GeometricGraph, GraphT, Transform, Widths
 from protein_enn.structure import Structure
 
 BACKBONE_WIDTHS = Widths(scalars=8, pseudoscalars=3, vectors=6, edge_types=EDGE_TYPES, frame=4)
@@ -224,18 +223,23 @@ def node_features(
     return *all_atom_features(atom14, mask, residues, backbone), backbone
 
 
-def batch(graphs: Sequence[GeometricGraph]) -> GeometricGraph:
+def batch(graphs: Sequence[GraphT]) -> GraphT:
     """Several graphs as one, without padding of nodes; neighbors are of the same graph.
 
     Parameters
     ----------
     graphs
-        One or more graphs of one kind, each with the same k.
+        One or more graphs of one kind, each with the same fields and the same k.
 
     Returns
     -------
     GeometricGraph
-        The nodes of all graphs in order.
+        The nodes of all graphs in order; its `batch` is the graph of each node.
+
+    Raises
+    ------
+    ValueError
+        The graphs have different fields.
 
     Examples
     --------
@@ -246,16 +250,27 @@ def batch(graphs: Sequence[GeometricGraph]) -> GeometricGraph:
     """
     if len(graphs) == 1:
         return graphs[0]
-    slots = {graph.context_kinds.shape[1] for graph in graphs if "context_kinds" in graph}
+    names = graphs[0].to_dict().keys()
+    if differing := {name for graph in graphs for name in graph.to_dict().keys() ^ names}:
+        raise ValueError(f"graphs cannot be joined: only some of them have {', '.join(sorted(differing))}")
+    slots = {graph.context_kinds.shape[1] for graph in graphs if isinstance(graph, ProteinGraph)}
     if len(slots) > 1:
         graphs = [_with_slots(graph, max(slots)) for graph in graphs]
-    return Batch.from_data_list(list(graphs))
+    sizes = torch.tensor([graph.num_nodes for graph in graphs], device=graphs[0].pos.device)
+    starts = (sizes.cumsum(0) - sizes).tolist()
+    joined = {}
+    for name in names:
+        shifts = starts if name in graphs[0].node_numbers else [0] * len(graphs)
+        parts = [graph[name] + shift if shift else graph[name] for graph, shift in zip(graphs, shifts, strict=True)]
+        joined[name] = torch.cat(parts)
+    joined["batch"] = torch.arange(len(graphs), device=sizes.device).repeat_interleave(sizes)
+    return type(graphs[0])(**joined)
 
 
-def _with_slots(graph: GeometricGraph, slots: int) -> GeometricGraph:
+def _with_slots(graph: GraphT, slots: int) -> GraphT:
     """The same graph with this number of context atoms per node, the new ones empty."""
     missing = slots - graph.context_kinds.shape[1]
-    result = copy(graph)
-    result.context_kinds = pad(graph.context_kinds, (0, missing))
-    result.context_vectors = pad(graph.context_vectors, (0, 0, 0, missing))
-    return result
+    kinds = pad(graph.context_kinds, (0, missing))
+    return copy(graph).update(
+        {"context_kinds": kinds, "context_vectors": pad(graph.context_vectors, (0, 0, 0, missing))}
+    )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.kd_tree import kd_tree
 from protein_enn.metrics.surface import Surface
 from protein_enn.structure import Structure
 
@@ -64,6 +64,6 @@ def contact_numbers(structure: Structure) -> Int[Tensor, "n"]:
     points = structure.positions[rows, slot[rows]].double().numpy()
     result = torch.zeros(len(structure), dtype=torch.long)
     if len(rows):
-        tree = cKDTree(points)
+        tree = kd_tree(points)
         result[rows] = torch.from_numpy(tree.query_ball_point(points, CONTACT_RADIUS, return_length=True)) - 1
     return result

@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 import torch
-from Bio.Align import PairwiseAligner, substitution_matrices
 from jaxtyping import Int
 from torch import Tensor
 
@@ -46,6 +45,8 @@ def aligner(scoring: str) -> Any:
 
     In BLOSUM62 ``*``, a stop, scores -4 with everything.
     """
+    from Bio.Align import PairwiseAligner, substitution_matrices  # slow to import; scoring needs no alignment
+
     made = PairwiseAligner(**SCORINGS[scoring])
     if scoring.endswith("BLOSUM62"):
         made.substitution_matrix = substitution_matrices.load("BLOSUM62")
@@ -247,6 +248,8 @@ def least_score(length: int) -> float:
 
 def blosum62() -> list[list[int]]:
     """BLOSUM62 in the order of chemistry.AMINO_ACIDS, half bits (Henikoff & Henikoff (1992) PNAS 89:10915)."""
+    from Bio.Align import substitution_matrices
+
     matrix = substitution_matrices.load("BLOSUM62")
     return [[int(matrix[a, b]) for b in chemistry.AMINO_ACIDS] for a in chemistry.AMINO_ACIDS]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from Bio.SeqUtils.IsoelectricPoint import IsoelectricPoint
-
 LOWEST, HIGHEST, STEPS = 0.0, 14.0, 40
 
 
@@ -27,6 +25,8 @@ def isoelectric_point(chains: Sequence[str]) -> float | None:
     >>> round(isoelectric_point(["MKRKE"]), 1)
     10.3
     """
+    from Bio.SeqUtils.IsoelectricPoint import IsoelectricPoint
+
     curves = [IsoelectricPoint(known) for chain in chains if (known := chain.replace("X", ""))]
     if not curves:
         return None

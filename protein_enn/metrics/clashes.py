@@ -12,12 +12,12 @@ from functools import cache
 
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.bonds import ResidueBonds, residue_bonds
 from protein_enn.deprecated import warn
+from protein_enn.kd_tree import kd_tree
 from protein_enn.structure import Structure
 
 OVERLAP = 0.4
@@ -56,7 +56,7 @@ def clashes(structure: Structure | Tensor, *arrays: Tensor) -> Int[Tensor, "pair
     points = structure.positions.cpu()[present].double()
     limits = _limits()
     # A tree that is not balanced is built faster, and of atoms in space no worse.
-    tree = cKDTree(points.numpy(), balanced_tree=False, compact_nodes=False) if len(points) else None
+    tree = kd_tree(points.numpy(), balanced_tree=False, compact_nodes=False) if len(points) else None
     found = tree.query_pairs(float(limits.max()), output_type="ndarray") if tree else ()
     pairs = torch.as_tensor(found, dtype=torch.long).reshape(-1, 2)
     pairs = pairs[atoms[pairs[:, 0], 0] != atoms[pairs[:, 1], 0]]

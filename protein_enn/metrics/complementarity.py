@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.kd_tree import kd_tree
 from protein_enn.structure import Structure
 
 PROBE = 1.7
@@ -62,7 +62,7 @@ def shape_complementarity(structure: Structure, side: Bool[Tensor, "n"]) -> floa
     atoms = [_atoms(structure, chosen) for chosen in (side, ~side)]
     if not all(len(points) for points, _ in atoms):
         return None
-    trees = [cKDTree(points) for points, _ in atoms]
+    trees = [kd_tree(points) for points, _ in atoms]
     surfaces = []
     for k in (0, 1):
         points, radii = atoms[k]
@@ -74,7 +74,7 @@ def shape_complementarity(structure: Structure, side: Bool[Tensor, "n"]) -> floa
     for k in (0, 1):
         points, normals = surfaces[k]
         others, opposite = surfaces[1 - k]
-        distance, nearest = cKDTree(others).query(points)
+        distance, nearest = kd_tree(others).query(points)
         cosine = -(normals * opposite[nearest]).sum(1)
         medians.append(float(np.median(cosine * np.exp(-WEIGHT * distance**2))))
     return sum(medians) / 2
@@ -89,8 +89,8 @@ def _atoms(structure: Structure, chosen: Bool[Tensor, "n"]) -> tuple[Points, Poi
 
 def _interface(centers: Points, radii: Points, near: Points, other: tuple[Points, Points]) -> tuple[Points, Points]:
     """Points and normals of the contact surface of one side that the other side buries, without the periphery."""
-    tree = cKDTree(centers)
-    other_tree, other_radii = cKDTree(other[0]), other[1]
+    tree = kd_tree(centers)
+    other_tree, other_radii = kd_tree(other[0]), other[1]
     largest = max(radii.max(), other_radii.max()) + 2 * PROBE
     points, normals, buried = [], [], []
     for i in near.nonzero()[0]:
@@ -112,7 +112,7 @@ def _interface(centers: Points, radii: Points, near: Points, other: tuple[Points
         return np.zeros((0, 3)), np.zeros((0, 3))
     place, normal, inside = np.concatenate(points), np.concatenate(normals), np.concatenate(buried)
     if inside.any() and not inside.all():  # what is near the part that stays accessible is the periphery
-        rim, _ = cKDTree(place[~inside]).query(place, distance_upper_bound=PERIPHERY)
+        rim, _ = kd_tree(place[~inside]).query(place, distance_upper_bound=PERIPHERY)
         inside &= ~np.isfinite(rim)
     return place[inside], normal[inside]
 

@@ -17,11 +17,11 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.geometry.superposition import moved, rmsd, superpose
+from protein_enn.kd_tree import kd_tree
 from protein_enn.structure import Structure
 
 CONTACT = 5.0
@@ -107,7 +107,7 @@ def contacts(
         points = structure.positions[rows][present].double().numpy()
         if not len(points):
             return set()
-        trees.append(cKDTree(points))
+        trees.append(kd_tree(points))
         owners.append(rows[present.nonzero()[:, 0]].tolist())
     near = trees[0].query_ball_tree(trees[1], reach)
     return {(owners[0][i], owners[1][j]) for i, others in enumerate(near) for j in others}

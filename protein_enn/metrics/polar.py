@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Bool, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.kd_tree import kd_tree
 from protein_enn.metrics.surface import Surface
 from protein_enn.structure import KINDS, Structure
 
@@ -55,7 +55,7 @@ def hydrogen_bonds(structure: Structure) -> Int[Tensor, "bonds 2 2"]:
     if not len(donors) or not len(acceptors):
         return torch.zeros(0, 2, 2, dtype=torch.long)
     points = structure.positions.double()
-    tree = cKDTree(points[acceptors[:, 0], acceptors[:, 1]].numpy())
+    tree = kd_tree(points[acceptors[:, 0], acceptors[:, 1]].numpy())
     near = tree.query_ball_point(points[donors[:, 0], donors[:, 1]].numpy(), LONGEST)
     pairs = [(i, j) for i, found in enumerate(near) for j in found]
     if not pairs:
@@ -101,7 +101,7 @@ def _bound_elsewhere(structure: Structure, atoms: Int[Tensor, "a 2"]) -> Bool[Te
     polar = torch.tensor([element.upper() in ("N", "O") for element in hetero.elements], dtype=torch.bool)
     for chosen, distance in ((polar, LONGEST), (hetero.kinds == KINDS.index("ion"), METAL)):
         if chosen.any() and len(atoms):
-            near, _ = cKDTree(hetero.positions[chosen].double().numpy()).query(points, distance_upper_bound=distance)
+            near, _ = kd_tree(hetero.positions[chosen].double().numpy()).query(points, distance_upper_bound=distance)
             bound |= torch.from_numpy(near).isfinite()
     return bound
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import biotite.structure as biotite
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.kd_tree import kd_tree
 from protein_enn.structure import KINDS, Structure
 
 PROBE = 1.4
@@ -56,6 +53,8 @@ class Surface:
         >>> 7000 < surface.total < 9000
         True
         """
+        import biotite.structure as biotite  # a third of a second, of which scoring needs nothing
+
         residue, slot = structure.present.nonzero(as_tuple=True)
         hetero = structure.hetero
         cover = (hetero.kinds != KINDS.index("water")).nonzero()[:, 0]
@@ -99,6 +98,9 @@ def hydrophobic_patches(structure: Structure, surface: Surface) -> list[float]:
     list of float
         Å^2.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     kinds = torch.tensor([chemistry.RESIDUE_INDEX[name] for name in HYDROPHOBIC])
     side = torch.ones(len(chemistry.ATOMS), dtype=torch.bool)
     side[[*chemistry.BACKBONE, chemistry.OXT]] = False
@@ -108,7 +110,7 @@ def hydrophobic_patches(structure: Structure, surface: Surface) -> list[float]:
     points, areas = surface.positions[chosen].double().numpy(), surface.areas[chosen].double()
     if not len(points):
         return []
-    pairs = cKDTree(points).query_pairs(PATCH_DISTANCE, output_type="ndarray")
+    pairs = kd_tree(points).query_pairs(PATCH_DISTANCE, output_type="ndarray")
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(points), len(points)))
     count, label = connected_components(graph, directed=False)
     sums = torch.zeros(count, dtype=areas.dtype).index_add_(0, torch.from_numpy(label).long(), areas)

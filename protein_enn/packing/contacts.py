@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
+
+from protein_enn.kd_tree import kd_tree
 
 ROTAMER_WEIGHT = 1.0
 RADII = {"C": 1.6, "N": 1.3, "O": 1.3, "S": 1.7}
@@ -85,9 +86,9 @@ def contacts(
     `near` says of each atom of each residue how many bonds it is from N and from C of its residue.
     """
     found = []
-    tree = cKDTree(theirs.positions.numpy())
+    tree = kd_tree(theirs.positions.numpy())
     for start in range(0, len(ours.positions), _BLOCK):
-        block = cKDTree(ours.positions[start : start + _BLOCK].numpy())
+        block = kd_tree(ours.positions[start : start + _BLOCK].numpy())
         close = block.sparse_distance_matrix(tree, REACH, output_type="ndarray")
         i, j, distance = (torch.from_numpy(close[name].copy()) for name in "ijv")
         i = i + start

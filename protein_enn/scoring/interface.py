@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.kd_tree import kd_tree
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import (
     Backbone,
@@ -229,6 +229,6 @@ def near_another(structure: Structure, group: Tensor) -> Bool[Tensor, "n"]:
         own = group[rows] == side
         if own.any() and not own.all():
             bound = REACH * (1 + 1e-9)  # the tree finds what is nearer than this
-            distance, _ = cKDTree(ca[~own].numpy()).query(ca[own].numpy(), distance_upper_bound=bound)
+            distance, _ = kd_tree(ca[~own].numpy()).query(ca[own].numpy(), distance_upper_bound=bound)
             near[rows[own]] = torch.from_numpy(distance).isfinite()
     return near

@@ -8,11 +8,11 @@ from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.bonds import adjacent_residues, residue_bonds
+from protein_enn.kd_tree import kd_tree
 from protein_enn.metrics.accessibility import burial
 from protein_enn.scoring.composition import motifs
 from protein_enn.structure import KINDS, LINKS, Structure
@@ -123,7 +123,7 @@ class MutationNotes:
         residue, slot = present.nonzero(as_tuple=True)
         if not len(rows) or not len(residue):
             return
-        tree = cKDTree(hetero.positions[rows].double().numpy())
+        tree = kd_tree(hetero.positions[rows].double().numpy())
         near = tree.query_ball_point(structure.positions[residue, slot].double().numpy(), LIGAND_CONTACT)
         for i, found in zip(residue.tolist(), near, strict=True):
             for k in found:
@@ -160,4 +160,4 @@ def _close_pairs(points: Float[Tensor, "m 3"], distance: float) -> Int[Tensor, "
     """Pairs of points closer than a distance."""
     if len(points) < 2:
         return torch.zeros(0, 2, dtype=torch.long)
-    return torch.from_numpy(cKDTree(points.double().numpy()).query_pairs(distance, output_type="ndarray"))
+    return torch.from_numpy(kd_tree(points.double().numpy()).query_pairs(distance, output_type="ndarray"))

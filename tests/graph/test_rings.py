@@ -69,7 +69,7 @@ def test_only_the_ends_of_one_chain_make_a_ring():
         atoms = torch.tensor([[chemistry.C, chemistry.N]])
         linked = replace(structure, links=Links(torch.tensor([LINKS.index("peptide")]), torch.tensor([pair]), atoms))
         graph = protein_graph(linked, 6, False)
-        assert all(torch.equal(graph[key], plain[key]) for key in graph.keys()), pair  # noqa: SIM118
+        assert all(torch.equal(graph[key], plain[key]) for key in graph.to_dict()), pair
     broken = replace(close_ring(structure.take(torch.arange(8))), positions=structure.positions[:8].clone())
     broken.positions[4:] += 50.0 * broken.present[4:, :, None]
     across = replace(broken, links=Links(broken.links.kinds, torch.tensor([[3, 4]]), broken.links.atoms))

@@ -7,12 +7,17 @@ in space, so that the data of one are in the cache for the next.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn.geometry.neighbors.distance_keys import LAST, distance_keys, index_bits, nearer_than
+from protein_enn.kd_tree import kd_tree
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 LEAF = 16
 BLOCK = 2**20
@@ -21,7 +26,7 @@ BLOCK = 2**20
 
 def by_tree(points: Float[Tensor, "n 3"], rows: Int[Tensor, "m"], k: int) -> Int[Tensor, "m k"]:
     """The k nearest others of some points (float64 on the CPU, k < n). It uses as many threads as torch does."""
-    tree = cKDTree(points.numpy(), leafsize=LEAF, balanced_tree=False, compact_nodes=False)
+    tree = kd_tree(points.numpy(), leafsize=LEAF, balanced_tree=False, compact_nodes=False)
     result = torch.empty(len(rows), k, dtype=torch.int64)
     index_in_rows = torch.full((len(points),), -1)
     index_in_rows[rows] = torch.arange(len(rows))

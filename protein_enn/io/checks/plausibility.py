@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from jaxtyping import Int
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
@@ -17,6 +16,7 @@ from protein_enn.geometry.dihedrals import dihedral
 from protein_enn.geometry.frames import ca_volume
 from protein_enn.io.checks.completeness import find_incomplete, find_unlikely_columns
 from protein_enn.io.table.coincident import limit_coincident
+from protein_enn.kd_tree import kd_tree
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import EXAMPLES, Finding, Severity
 
@@ -162,7 +162,7 @@ def _find_stacked_chains(structure: Structure) -> list[Finding]:
         return []
     ca = structure.ca[rows].double().numpy()
     compared = limit_coincident(ca, NEAREST + 1)
-    distances, partners = cKDTree(ca[compared]).query(ca, k=NEAREST, distance_upper_bound=CLASH)
+    distances, partners = kd_tree(ca[compared]).query(ca, k=NEAREST, distance_upper_bound=CLASH)
     near, rank = np.nonzero(np.isfinite(distances))  # neighbors in the chain are farther
     pairs = (distances[near, rank], near, compared[partners[near, rank]])
     distance, owner, other = (torch.from_numpy(x) for x in pairs)

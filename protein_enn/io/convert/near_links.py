@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from protein_enn import chemistry
 from protein_enn.bonds import residues
 from protein_enn.io.table.coincident import limit_coincident
+from protein_enn.kd_tree import kd_tree
 from protein_enn.structure import Structure
 
 DISULFIDE = (1.5, residues.DISULFIDE)
@@ -54,11 +54,12 @@ def disulfides(structure: Structure, bridged: set[int]) -> Iterator[Bond]:
 def _near_pairs(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Distances (Å) and pairs of points, the smaller index first, of points within the length of a disulfide."""
     if len(points) <= FEW_SULFURS:
-        pairs = cKDTree(points).query_pairs(DISULFIDE[1], output_type="ndarray")
+        square = np.square(points[:, None] - points).sum(-1)
+        pairs = np.argwhere(np.triu(square <= DISULFIDE[1] ** 2, 1))
     else:
         chosen = limit_coincident(points, MOST_NEIGHBORS)
         some = points[chosen]
-        _, near = cKDTree(some).query(some, k=MOST_NEIGHBORS, distance_upper_bound=DISULFIDE[1])
+        _, near = kd_tree(some).query(some, k=MOST_NEIGHBORS, distance_upper_bound=DISULFIDE[1])
         i, rank = np.nonzero(near < len(some))
         pairs = chosen[np.stack([i, near[i, rank]], axis=1)]
         pairs = pairs[pairs[:, 0] < pairs[:, 1]]

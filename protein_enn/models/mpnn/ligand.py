@@ -10,9 +10,9 @@ from typing import cast
 
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
+from protein_enn.kd_tree import kd_tree
 from protein_enn.models.mpnn.elements import ELEMENTS, NUMBER
 from protein_enn.models.mpnn.encoding import SCALE, Encoding, pieces_of
 from protein_enn.models.mpnn.graph import BackboneGraph
@@ -45,7 +45,7 @@ class LigandMPNN(MPNN):
         near = torch.zeros(len(graph.pos), count, dtype=torch.long)
         if count:
             cb = graph.pos.double() + ideal_cb(graph.vectors.double())
-            tree = cKDTree(positions.double().numpy())
+            tree = kd_tree(positions.double().numpy())
             near = torch.from_numpy(tree.query(cb.numpy(), k=range(1, count + 1))[1])
         graph.context_vectors = positions[near] - graph.pos[:, None]
         graph.context_kinds = numbers[near]

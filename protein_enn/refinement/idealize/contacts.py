@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import coo_array
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.kd_tree import kd_tree
 from protein_enn.metrics.clashes import HYDROGEN_BOND, NEAR_BONDS, OVERLAP
 from protein_enn.structure import KINDS, Structure
 
@@ -29,7 +29,7 @@ def contacts(
     Pairs within one residue do not count, nor those of `bonded`, the keys that `near_bonds` gives.
     """
     limits = _limits()
-    i, j = cKDTree(x).query_pairs(float(limits.max()) + SKIN, output_type="ndarray").T
+    i, j = kd_tree(x).query_pairs(float(limits.max()) + SKIN, output_type="ndarray").T
     residue, element = atoms // len(chemistry.ATOMS), _elements()[atoms % len(chemistry.ATOMS)]
     keep = (free[i] | free[j]) & (residue[i] != residue[j])
     i, j = i[keep], j[keep]
@@ -56,7 +56,7 @@ def obstacles(
     rows = np.flatnonzero(free)
     if len(x) == protein or len(rows) == 0:
         return np.zeros((0, 2), dtype=np.int64), np.zeros(0)
-    found = cKDTree(x[rows]).sparse_distance_matrix(cKDTree(x[protein:]), contact + SKIN, output_type="ndarray")
+    found = kd_tree(x[rows]).sparse_distance_matrix(kd_tree(x[protein:]), contact + SKIN, output_type="ndarray")
     i, j = rows[found["i"]], protein + found["j"]
     return np.stack((i, j), 1), np.minimum(np.linalg.norm(start[i] - start[j], axis=1), contact + SLACK)
 
@@ -94,7 +94,7 @@ def near(structure: Structure, mask: Bool[Tensor, "n"], reach: float) -> Bool[Te
     chosen = mask[rows]
     result = torch.zeros_like(mask)
     if chosen.any():
-        tree = cKDTree(atoms[chosen].numpy())
+        tree = kd_tree(atoms[chosen].numpy())
         apart, _ = tree.query(atoms.numpy(), distance_upper_bound=reach)
         result[rows[torch.from_numpy(apart) < reach]] = True
     return result
@@ -106,6 +106,6 @@ def touches_hetero(structure: Structure, contact: float) -> Bool[Tensor, "n"]:
     rows = structure.present.nonzero()[:, 0]
     touched = torch.zeros(len(structure), dtype=torch.bool)
     if len(hetero) and len(rows):
-        apart, _ = cKDTree(hetero.numpy()).query(structure.positions[structure.present].numpy())
+        apart, _ = kd_tree(hetero.numpy()).query(structure.positions[structure.present].numpy())
         touched[rows[torch.from_numpy(apart) < contact]] = True
     return touched

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.kd_tree import kd_tree
 from protein_enn.structure import KINDS, Structure
 from protein_enn.structure.selection.tokens import Token, join_names, shorten, suggest
 
@@ -167,7 +167,7 @@ def within(structure: Structure, cutoff: float, target: Choice) -> Choice:
     if len(targets):
         bound = cutoff * (1 + 1e-9) + 1e-9  # the tree finds what is nearer than this
         points = structure.positions[structure.present].double()
-        distance, _ = cKDTree(targets.numpy()).query(points.numpy(), distance_upper_bound=bound)
+        distance, _ = kd_tree(targets.numpy()).query(points.numpy(), distance_upper_bound=bound)
         near.residues[structure.present.nonzero()[torch.from_numpy(distance) <= cutoff, 0]] = True
     return near
 

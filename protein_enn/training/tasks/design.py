@@ -127,6 +127,7 @@ class DesignTask(Task[Chain]):
         letters. A model with conditions also has `kl`, the mean KL divergence from the teacher, nats; 0 where no
         residue is labeled.
         """
+        assert isinstance(graph, ProteinGraph)
         sequence, loss_mask, labeled = target.sequence, target.loss_mask, target.labeled
         drawn = torch.rand(len(sequence), generator=generator).to(target.rank)
         rank = torch.where(target.rank < 0, drawn, target.rank).masked_fill(target.given, -1.0)

@@ -110,6 +110,7 @@ class PackingTask(Task[Chain]):
 
         `chi1_accuracy` is the fraction of chi1 whose most likely value is within 20 degrees.
         """
+        assert isinstance(graph, ProteinGraph)
         encoding = model.encode(graph)
         rank = torch.rand(len(target.chi), generator=generator).to(target.chi)
         shown = order_visibility(graph, rank) & target.complete[graph.neighbors]

@@ -174,7 +174,8 @@ def _assembly(name: str, model: Any, task: Any, graph: Any, chain: Chain) -> dic
     residues = torch.full_like(chain.residues, chemistry.UNKNOWN) if not side_chains else chain.residues
     whole, rotation = assembly(atom14, mask, replace(chain, residues=residues), task.model.k, side_chains)
     if name != "displacement":
-        whole.context_vectors, whole.context_kinds = _no_context(graph, len(whole.pos))
+        vectors, kinds = _no_context(graph, len(whole.pos))
+        whole.update({"context_vectors": vectors, "context_kinds": kinds})
     predicted = outputs(name, model, whole).double()
     parts = predicted.split(len(atom14))
     expected = [part @ rotation.T if vectors_of(name) else part for part in parts]
