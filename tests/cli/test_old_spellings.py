@@ -51,6 +51,7 @@ EXPLAINED_APART = {
         "--split",
         "--residues",
         "--fixed",
+        "--omit",
         "--records",
         "--weights",
         "--language-weights",
