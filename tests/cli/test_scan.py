@@ -225,7 +225,7 @@ def test_the_best_mutations_are_combined(folder: Path, weights: dict[str, str], 
         (["--mutant", "A:M1G", "--top", "3"], "leave out --mutant"),
         (["--matrix", "--combine", "2"], "--matrix has all"),
         (["--omit", "B"], "no amino acid 'B'"),
-        (["--combine", "9"], "9"),
+        (["--combine", "9"], "--combine"),
     ],
 )
 def test_choices_that_contradict(folder: Path, weights: dict[str, str], options: list[str], message: str) -> None:
