@@ -98,9 +98,9 @@ def _interface(centers: Points, radii: Points, near: Points, other: tuple[Points
         around = [j for j in tree.query_ball_point(centers[i], radii[i] + largest) if j != i]
         probes = centers[i] + (radii[i] + PROBE) * sphere
         gaps = _gaps(probes, centers[around], radii[around])
-        free = (gaps > -1e-9).all(1)
+        free: Points = (gaps > -1e-9).all(1)
         across = other_tree.query_ball_point(centers[i], radii[i] + largest)
-        hidden = (_gaps(probes[free], other[0][across], other_radii[across]) < 0).any(1)
+        hidden: Points = (_gaps(probes[free], other[0][across], other_radii[across]) < 0).any(1)
         points.append(centers[i] + radii[i] * sphere[free])
         normals.append(sphere[free])
         buried.append(hidden)

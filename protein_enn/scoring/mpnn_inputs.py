@@ -116,10 +116,9 @@ def is_of_mpnn(path: Path) -> bool:
         first = next(iter(Entries.read(path).table.values()), None)
     except ValueError:
         return path.suffix == ".jsonl"
-    inner = next(iter(first.values()), []) if isinstance(first, dict) else None
-    return isinstance(first, int | float) or isinstance(inner, list | dict) or (
-        isinstance(first, dict) and isinstance(inner, str)
-    )  # fmt: skip
+    if not isinstance(first, dict):
+        return isinstance(first, int | float)
+    return isinstance(next(iter(first.values()), []), list | dict | str)
 
 
 def biases(path: Path, structure: Structure) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
@@ -197,11 +196,11 @@ def _places(path: Path, structure: Structure, chain: str) -> list[int | None]:
     if not rows:
         there = ", ".join(dict.fromkeys(structure.chain_ids[k] for k in structure.chains.unique().tolist()))
         raise ValueError(f"{path}: no chain {chain!r} in {structure.name}; there are {there}")
-    by_number: dict[int, list[int]] = {}
+    by_number: dict[int, list[int | None]] = {}
     for row in sorted(rows, key=lambda row: (int(structure.numbers[row]), structure.insertion_codes[row])):
         by_number.setdefault(int(structure.numbers[row]), []).append(row)
     numbers = range(min(by_number), max(by_number) + 1)
-    return [row for number in numbers for row in by_number.get(number, [None])]  # type: ignore[list-item]
+    return [row for number in numbers for row in by_number.get(number, [None])]
 
 
 def _rows(path: Path, structure: Structure, chain: str, wanted: list[int]) -> list[int]:

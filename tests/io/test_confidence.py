@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
+from protein_enn.io.arrays import write_arrays
 from protein_enn.io.confidence import confidence_of
 
 PAE = [[0.5, 4.0], [6.0, 0.5]]
@@ -43,7 +43,7 @@ PAE = [[0.5, 4.0], [6.0, 0.5]]
 def test_what_programs_write(tmp_path: Path, model: str, files: dict[str, dict[str, Any]]) -> None:
     for name, values in files.items():
         if name.endswith(".npz"):
-            np.savez(tmp_path / name, **{key: np.array(value) for key, value in values.items()})
+            write_arrays(tmp_path / name, values)
         else:
             (tmp_path / name).write_text(json.dumps(values))
     (tmp_path / "other_scores.json").write_text("{}")

@@ -70,9 +70,8 @@ def test_a_difference_counts_beyond_twice_the_errors(
 
 
 def test_noise_that_both_share_does_not_count() -> None:
-    noised = {"noised": [-1.5, -1.1, -1.3]}
-    shifted = {"noised": [-1.6, -1.2, -1.4]}
-    rows = [design("a", -1.0, 0.0, residues=9, **noised), design("b", -1.1, 0.0, residues=9, **shifted)]
+    rows = [design("a", -1.0, 0.0, residues=9, noised=[-1.5, -1.1, -1.3]),
+            design("b", -1.1, 0.0, residues=9, noised=[-1.6, -1.2, -1.4])]  # fmt: skip
     found = rank_designs(rows)[0]
     assert (
         found["difference_error"] == pytest.approx(0)
@@ -84,10 +83,9 @@ def test_noise_that_both_share_does_not_count() -> None:
 
 
 def test_designs_of_different_backbones_are_ranked_with_a_note(tmp_path: Path) -> None:
-    noised = {"noised": [-1.0, -1.0], "residues": 9}
     rows = rank_designs([
-        design("a", -1.0, target="x", **noised), design("b", -2.0, target="y", **noised),
-        design("c", -3.0, target="y", **noised),
+        design(name, value, target=target, noised=[-1.0, -1.0], residues=9)
+        for name, value, target in (("a", -1.0, "x"), ("b", -2.0, "y"), ("c", -3.0, "y"))
     ])  # fmt: skip
     assert [(row["target_rank"], row["separated"]) for row in rows] == [(1, None), (1, True), (2, None)]
     note = several_targets(rows)
