@@ -12,8 +12,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import score_designs
-import typer
 from typer.testing import CliRunner
 
 from protein_enn.cli.application import app
@@ -22,14 +20,14 @@ from protein_enn.scoring.columns import COLUMNS, RESULTS
 
 PAGE = Path("docs/how-to/scoring.md")
 OUT = "ranking.csv"
-RANKING = "python scripts/score_designs.py"
 EXAMPLES = (
     "protein-enn score examples/1bhl.pdb examples/1bhl_perturbed.pdb",
     'protein-enn score examples/1bhl.pdb --mode single --residues "A:60-69"',
     "protein-enn scan examples/1bhl.pdb --estimator single",
+    "protein-enn scan examples/1bhl.pdb --combine 2 --omit CP",
     "protein-enn scan examples/1bhl.pdb --mutant A:H185F --mutant A:H185F,A:W131A",
     'protein-enn design examples/1bhl.pdb --samples 2 --fixed "A:60-180" --omit C',
-    f"{RANKING} examples/1bhl.pdb examples/1bhl_perturbed.pdb examples/2gtl_chain_a.cif {OUT}",
+    f"protein-enn rank examples/1bhl.pdb examples/1bhl_perturbed.pdb examples/2gtl_chain_a.cif -o {OUT}",
 )
 LINES, WIDTH = 5, 118
 """What is shown of an output."""
@@ -47,13 +45,10 @@ def columns_table() -> str:
 
 def examples(folder: Path) -> str:
     """The commands and the first lines of their outputs."""
-    ranking = typer.Typer()
-    ranking.command()(score_designs.main)
     parts = []
     for command in EXAMPLES:
-        which = ranking if command.startswith(RANKING) else app
         arguments = [str(folder / part) if part == OUT else part for part in shlex.split(command)]
-        result = CliRunner().invoke(which, arguments[2:] if which is ranking else arguments[1:])
+        result = CliRunner().invoke(app, arguments[1:])
         if result.exit_code:
             raise SystemExit(f"{command}: {result.output}")
         lines = aligned(result.stdout.splitlines()[: LINES + 1])

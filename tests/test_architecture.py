@@ -52,7 +52,7 @@ ALLOWED = {
 IO_LAYERS = {
     "deprecated": -1,  # names alone
     **dict.fromkeys(("errors", "atomic"), 0),
-    **dict.fromkeys(("failures", "table", "files", "csv_text"), 1),
+    **dict.fromkeys(("failures", "table", "files", "arrays", "confidence", "csv_text"), 1),
     "components": 2,
     **dict.fromkeys(("formats", "checks"), 3),
     **dict.fromkeys(("convert", "inputs"), 4),

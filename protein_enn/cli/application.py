@@ -18,6 +18,7 @@ from protein_enn.cli.old_spellings import RenamingCommand, TaskGroup
 from protein_enn.cli.options import with_option_groups
 from protein_enn.cli.packing import pack
 from protein_enn.cli.pipeline import prepare, report, train
+from protein_enn.cli.ranking import rank
 from protein_enn.cli.refinement import refine
 from protein_enn.cli.scanning import scan
 from protein_enn.cli.scoring import score
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for reader in (audit, refine, score, scan, design, pack, validate):
+for reader in (audit, refine, score, scan, design, pack, rank, validate):
     app.command(cls=RenamingCommand)(with_option_groups(reader))
 for command in (fetch, certify, prepare, embed, label, confidence.decoys, train, finetune, calibrate, report, doctor):
     app.command(cls=RenamingCommand)(command)

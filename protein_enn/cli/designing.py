@@ -38,7 +38,8 @@ from protein_enn.cli.options import (
     predictor_for,
     residues_option,
 )
-from protein_enn.cli.output import deliver, write_text, writing
+from protein_enn.cli.output import check_outputs, deliver, write_text, writing
+from protein_enn.cli.position_files import PositionFiles
 from protein_enn.cli.refinement import output_suffix
 from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, check_structure_options, packer_for, packer_row
 
@@ -67,6 +68,7 @@ def design(
     inputs: Inputs,
     reading: Reading,
     sharding: Sharding,
+    files: PositionFiles,
     output: Table = None,
     samples: Annotated[int, typer.Option(min=1, help="So many sequences for each backbone at each temperature.")] = 1,
     temperature: Annotated[
@@ -116,25 +118,7 @@ def design(
     bias: Annotated[
         str, typer.Option(rich_help_panel=_HOW, help="Add nats to the logits of amino acids: W:-2,K:0.5.")
     ] = "",
-    bias_file: Annotated[
-        Path | None,
-        typer.Option(
-            rich_help_panel=_HOW,
-            exists=True,
-            dir_okay=False,
-            help='Add nats at certain residues: CSV (residues,amino_acids,bias) or JSON ({"A:5": {"W": -2}}).',
-        ),
-    ] = None,
     omit: Annotated[str, typer.Option(rich_help_panel=_HOW, help="Never sample these amino acids: CW.")] = "",
-    omit_file: Annotated[
-        Path | None,
-        typer.Option(
-            rich_help_panel=_HOW,
-            exists=True,
-            dir_okay=False,
-            help='Never sample them at certain residues: CSV (residues,amino_acids) or JSON ({"A:5": "CW"}).',
-        ),
-    ] = None,
     fasta: Annotated[
         Path | None,
         typer.Option(
@@ -149,6 +133,14 @@ def design(
             "--joined",
             rich_help_panel=_FILES,
             help="In the FASTA file each design is a record, its chains joined by /.",
+        ),
+    ] = False,
+    proteinmpnn_headers: Annotated[
+        bool,
+        typer.Option(
+            "--proteinmpnn-headers",
+            rich_help_panel=_FILES,
+            help="Write the FASTA file as ProteinMPNN does: designed chains joined by /, lower scores are better.",
         ),
     ] = False,
     structures: Annotated[
@@ -191,29 +183,36 @@ def design(
     from protein_enn.scoring import design as design_structure
     from protein_enn.scoring.columns import run_of
     from protein_enn.scoring.fasta import fasta as fasta_text
+    from protein_enn.scoring.fasta import proteinmpnn_fasta
     from protein_enn.scoring.result import Provenance
 
-    _check_outputs(output, fasta, joined)
+    _check_outputs(output, fasta, joined, proteinmpnn_headers)
     check_structure_options(structures, probabilities, backbone_only, packing_weights)
-    wishes = _wishes(temperature or [0.1], bias, bias_file, omit, omit_file)
+    wishes = _wishes(temperature or [0.1], bias, omit)
+    files.check()
     wishes |= {"fixed": fixed or [], "only": residues or [], "chains": chains, "ties": tie or []}
     wishes |= {"tie_chains": tie_chains or [], "samples": samples, "rewrites": rewrites, "seed": seed}
     wishes |= {"free_links": free_links}
-    batch = items(inputs, sharding, writes=[output, fasta], reads=[bias_file, omit_file])
+    batch = items(inputs, sharding, writes=[output, fasta], reads=files.paths)
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="design")
     packer = None if structures is None or backbone_only else packer_for(packing_weights, threads)
     source = {"seed": seed, **Provenance.of(predictor).row(), **packer_row(packer)}
     records: list[str] = []
 
     def work(item: Item, structure: Any) -> list[Row]:
-        found = design_structure(structure, predictor=predictor, **wishes)
+        found = design_structure(structure, predictor=predictor, **files.added_to(wishes, structure))
         paths: list[str | None] = [None] * len(found)
         if structures is not None:
             suffix = output_suffix(structure, reading, item.path)
             targets = [structures / f"{item.name}_sample{one.sample}{suffix}" for one in found]
             _write_structures(batch, found, targets, packer, seed, probabilities)
             paths = [str(target) for target in targets]
-        records.append(fasta_text(item.name, found, joined=joined))
+        if fasta is not None:
+            records.append(
+                proteinmpnn_fasta(item.name, found, predictor)
+                if proteinmpnn_headers
+                else fasta_text(item.name, found, joined=joined)
+            )
         where = {"name": item.name, "file": item.path, **source, "error": None}
         return [
             {**where, **one.row(), "chains": one.chains, "log_probs": one.log_probs.tolist(), "output": path}
@@ -223,7 +222,7 @@ def design(
     def failed(item: Item, error: str) -> Row:
         return {**failure(item, error), **source}
 
-    made = run_of("design", predictor, **wishes)
+    made = run_of("design", predictor, **wishes, **files.described())
     earlier = earlier_rows(sharding, output, DESIGN_COLUMNS, made, {"--json": as_json, "--fasta": fasta})
     rows = run(in_shard(batch, sharding), reading, work, failed, earlier)
     if sharding != EVERYTHING and structures is not None:  # a shard may be empty; what is asked of it is there
@@ -244,19 +243,17 @@ def design(
     )
 
 
-def _check_outputs(output: Path | None, fasta: Path | None, joined: bool) -> None:
+def _check_outputs(output: Path | None, fasta: Path | None, joined: bool, proteinmpnn: bool) -> None:
     """typer.BadParameter where what is to be written contradicts itself."""
-    if joined and fasta is None:
-        raise typer.BadParameter("--joined says how --fasta is written: give --fasta OUT.fasta as well")
-    if output is not None and fasta is not None and output.resolve() == fasta.resolve():
-        raise typer.BadParameter(f"--output and --fasta are one file, {output}")
+    for option, given in {"--joined": joined, "--proteinmpnn-headers": proteinmpnn}.items():
+        if given and fasta is None:
+            raise typer.BadParameter(f"{option} says how --fasta is written: give --fasta OUT.fasta as well")
+    check_outputs({"--output": output, "--fasta": fasta})
 
 
-def _wishes(
-    temperature: list[float], bias: str, bias_file: Path | None, omit: str, omit_file: Path | None
-) -> dict[str, Any]:
+def _wishes(temperature: list[float], bias: str, omit: str) -> dict[str, Any]:
     """What holds for any structure, read; typer.BadParameter says what cannot be."""
-    from protein_enn.scoring.parsing import parse_amino_acids, parse_biases, read_biases, read_omissions
+    from protein_enn.scoring.parsing import parse_amino_acids, parse_biases
 
     if not all(map(math.isfinite, temperature)):
         raise typer.BadParameter("--temperature must be a finite number")
@@ -264,9 +261,7 @@ def _wishes(
         return {
             "temperature": temperature,
             "bias": parse_biases(bias),
-            "bias_at": read_biases(bias_file) if bias_file else {},
             "omit": parse_amino_acids(omit),
-            "omit_at": read_omissions(omit_file) if omit_file else {},
         }
     except (ValueError, OSError) as error:
         raise typer.BadParameter(str(error)) from error

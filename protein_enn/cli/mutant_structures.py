@@ -60,7 +60,7 @@ class MutantWriter:
         for row in rows:
             if row.get("error"):
                 continue
-            named = row.get("mutations")
+            named = None if "mutant" in row else row["mutations"]
             if named:
                 mutant = parse_mutant(named)
             else:

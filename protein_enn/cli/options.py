@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -237,14 +237,11 @@ class Sharding:
             raise typer.BadParameter(f"--shard: {error}") from error
 
 
-GROUPS = (Reading, Sharding)
-
-
 def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the fields of `Reading` and `Sharding` as options in place of parameters of these types."""
+    """The command with the fields of dataclasses such as `Reading` as options in place of parameters of these types."""
     own, groups, options = list[inspect.Parameter](), dict[str, tuple[Any, list[str]]](), list[inspect.Parameter]()
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
-        if (group := parameter.annotation) not in GROUPS:
+        if not is_dataclass(group := parameter.annotation):
             own.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
             continue
         fields = get_type_hints(group, include_extras=True)

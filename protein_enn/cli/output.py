@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -189,6 +189,14 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         stop(f"{path}: cannot be written ({error.strerror or error})")
+
+
+def check_outputs(outputs: Mapping[str, Path | None]) -> None:
+    """typer.BadParameter where two of these options name one file."""
+    options: dict[Path, str] = {}
+    for option, path in outputs.items():
+        if path is not None and (other := options.setdefault(path.resolve(), option)) != option:
+            raise typer.BadParameter(f"{other} and {option} are one file, {path}")
 
 
 def check_writable(path: Path) -> None:

@@ -31,6 +31,7 @@ from protein_enn.cli.options import (
 from protein_enn.cli.output import deliver, write_json, write_rows
 from protein_enn.cli.packed_files import PackedFiles
 from protein_enn.cli.refinement import output_suffix
+from protein_enn.cli.sequences import SequenceFile, Sequences
 from protein_enn.cli.side_chains import packer_for
 
 if TYPE_CHECKING:
@@ -65,17 +66,7 @@ def pack(
             help="Sequence of the one structure, chains joined by /. By default that of the file.",
         ),
     ] = None,
-    fasta: Annotated[
-        Path | None,
-        typer.Option(
-            "--sequences",
-            metavar="FASTA",
-            rich_help_panel=_WHAT,
-            exists=True,
-            dir_okay=False,
-            help="Sequences by the names of the structures, chains joined by /, or as `design --fasta` writes them.",
-        ),
-    ] = None,
+    sequences: Sequences = None,
     residues: Annotated[
         list[str] | None,
         residues_option(
@@ -135,14 +126,9 @@ def pack(
     Side chains that are there stay, unless --residues names them or their amino acid changes. Ligands, metals and links
     are respected. With --idealize, DIR/NAME.refinement.json says what moved; see docs/how-to/packing.md.
     """
-    from protein_enn.packing.sequences import of_structure, read_sequences
-
-    batch = items(inputs, sharding, writes=[output / TABLE, table], reads=[fasta])
-    _check(batch, sequence, fasta, temperature, refinement_weights if not idealize else None)
-    try:
-        sequences = None if fasta is None else read_sequences(fasta)
-    except (ValueError, OSError) as error:
-        raise typer.BadParameter(f"--sequences: {error}") from error
+    batch = items(inputs, sharding, writes=[output / TABLE, table], reads=[sequences])
+    _check(batch, sequence, sequences, temperature, refinement_weights if not idealize else None)
+    given = None if sequences is None else SequenceFile(sequences, len(batch) == 1)
     packer = packer_for(weights, threads)
     refiner = predictor_for("refinement", refinement_weights, device, threads) if idealize else None
     wishes: Row = {"region": joined_selection(residues), "samples": samples, "temperature": temperature, "seed": seed}
@@ -165,8 +151,8 @@ def pack(
             structure = replace(structure, source=None)  # in a copy of the document other models would stand unpacked
         suffix = output_suffix(structure, reading, item.path) if format is None else f".{format.value}"
         wanted: dict[str, str | None] = {"": sequence}
-        if sequences is not None:
-            wanted = {**of_structure(sequences, item.name, len(batch) == 1)}
+        if given is not None:
+            wanted = {**given.of(item.name, structure)}
         rows: list[Row] = []
         for label, letters in wanted.items():
             part = replace(item, name=f"{item.name}_{label}" if label else item.name)

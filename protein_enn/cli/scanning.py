@@ -31,6 +31,8 @@ from protein_enn.cli.options import (
     predictor_for,
 )
 from protein_enn.cli.output import deliver
+from protein_enn.cli.scan_choice import ScanChoice, best_first
+from protein_enn.cli.scan_choice import named as named_row
 from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, packer_for, packer_row
 from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 
@@ -47,8 +49,8 @@ SOURCE = ("name", "file")
 OF_WEIGHTS = ("estimator", "calibration", "weights", "weights_sha256", "condition")
 MATRIX_RUN = (*OF_WEIGHTS, *AUDIT_COLUMNS, "error")
 RUN = (*OF_WEIGHTS, "output", *PACKER_COLUMNS, *AUDIT_COLUMNS, "error")
-SCAN_COLUMNS = (*SOURCE, *MUTATION, *RUN)
-SCAN_SHOWN = ("name", *MUTATION, "audit_severity", "error")
+SCAN_COLUMNS = (*SOURCE, "mutations", *MUTATION, *RUN)
+SCAN_SHOWN = ("name", "mutations", *MUTATION[len(PLACE) + 1 :], "audit_severity", "error")
 MATRIX_COLUMNS = (*SOURCE, *MATRIX, *MATRIX_RUN)
 MATRIX_SHOWN = ("name", *MATRIX, "error")
 MUTANT_COLUMNS = (*SOURCE, *MUTANT, *RUN)
@@ -65,6 +67,7 @@ def scan(
     inputs: Inputs,
     reading: Reading,
     sharding: Sharding,
+    choice: ScanChoice,
     output: Table = None,
     mutant: Annotated[
         list[str] | None,
@@ -75,7 +78,11 @@ def scan(
     ] = None,
     mutant_file: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Score the mutants in the column `mutations` of this CSV file."),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Score the mutants in the column `mutations` of a CSV file, such as that of a scan.",
+        ),
     ] = None,
     estimator: Annotated[
         Estimator,
@@ -118,8 +125,10 @@ def scan(
 
     if mutant_file is not None and output is not None and _is_one_of(mutant_file, [output, sidecar(output)]):
         raise typer.BadParameter(f"{mutant_file} is an input and would be overwritten; write to another file")
-    named = [*(mutant or []), *(_listed(mutant_file) if mutant_file is not None else [])]
-    if named and matrix:
+    asked = [*((None, text) for text in mutant or []), *(_listed(mutant_file) if mutant_file is not None else [])]
+    named = bool(asked) or choice.combine is not None
+    choice.check(bool(asked), matrix)
+    if asked and matrix:
         raise typer.BadParameter("--matrix is of a whole scan: leave out --mutant and --mutant-file")
     if matrix and structures is not None:
         raise typer.BadParameter("--matrix and --structures: a matrix names no mutants; choose some by --mutant")
@@ -136,18 +145,23 @@ def scan(
 
     def work(item: Item, structure: Structure) -> list[Row]:
         where = {"name": item.name, "file": item.path, **run_columns, "error": None}
-        if named:
-            found = _named(structure, named, predictor, estimator.value, seed)
+        if asked:
+            of_file = [text for name, text in asked if name in (None, item.name)]
+            found = _named(structure, of_file, predictor, estimator.value, seed)
         else:
-            found = _all(structure, predictor, estimator.value, matrix)
+            found = choice.kept(structure, _all(structure, predictor, estimator.value, matrix))
+        if choice.combine is not None:
+            mutants = choice.combinations(found)
+            found = best_first(_named(structure, mutants, predictor, estimator.value, seed))
         if writer is not None:
-            writer.write(item, structure, found if named else sorted(found, key=_by_score)[:BEST])
+            writer.write(item, structure, found if asked else best_first(found)[: choice.top or BEST])
         return [{**where, **row} for row in found]
 
     def failed(item: Item, error: str) -> Row:
         return {**failure(item, error), **run_columns}
 
     made = run_of("scan", predictor, estimator=estimator.value, **({"seed": seed} if named else {}))
+    made |= {key: value for key, value in vars(choice).items() if value}
     columns = MUTANT_COLUMNS if named else MATRIX_COLUMNS if matrix else SCAN_COLUMNS
     earlier = earlier_rows(sharding, output, columns, made, {"--json": as_json})
     rows = run(in_shard(batch, sharding), reading, work, failed, earlier)
@@ -157,8 +171,8 @@ def scan(
     elif matrix:
         finish(MATRIX_COLUMNS, shown_columns=MATRIX_SHOWN, answer=by_input(rows, "scores", MATRIX))
     else:
-        answer = by_input(rows, "mutations", MUTATION)
-        finish(SCAN_COLUMNS, shown=_best(rows), shown_columns=SCAN_SHOWN, answer=answer)
+        answer = by_input(rows, "mutations", ("mutations", *MUTATION))
+        finish(SCAN_COLUMNS, shown=_best(rows, choice.top or BEST), shown_columns=SCAN_SHOWN, answer=answer)
 
 
 def _all(structure: Structure, predictor: Predictor, estimator: str, matrix: bool) -> list[Row]:
@@ -166,7 +180,8 @@ def _all(structure: Structure, predictor: Predictor, estimator: str, matrix: boo
     from protein_enn.scoring import scan as scan_structure
 
     result = scan_structure(structure, predictor=predictor, estimator=estimator)
-    return [{**row, "calibration": result.calibration} for row in (result.matrix() if matrix else result.rows())]
+    rows = result.matrix() if matrix else list(map(named_row, result.rows()))
+    return [{**row, "calibration": result.calibration} for row in rows]
 
 
 def _named(structure: Structure, named: list[str], predictor: Predictor, estimator: str, seed: int) -> list[Row]:
@@ -192,8 +207,11 @@ def _named(structure: Structure, named: list[str], predictor: Predictor, estimat
     return rows
 
 
-def _listed(path: Path) -> list[str]:
-    """The column `mutations` of a CSV file; typer.BadParameter if it does not read as one, or nothing is in it."""
+def _listed(path: Path) -> list[tuple[str | None, str]]:
+    """The column `mutations` of a CSV file, of a table of this command with the names of the structures.
+
+    typer.BadParameter if it does not read as one, or nothing is in it.
+    """
     header, *rows = _records(path) or [(1, [])]
     columns = [cell.strip() for cell in header[1]]
     if columns.count("mutations") != 1:
@@ -205,7 +223,8 @@ def _listed(path: Path) -> list[str]:
             hint = "; quote a list of mutations, or join them by ;" if len(row) > len(columns) else ""
             raise typer.BadParameter(f"{path}, line {line}: {cells}{hint}")
     at = columns.index("mutations")
-    found = [text for _, row in rows if (text := row[at].strip())]
+    name = columns.index("name") if {"name", "file"} <= {*columns} else None
+    found = [(None if name is None else row[name], text) for _, row in rows if (text := row[at].strip())]
     if not found:
         raise typer.BadParameter(f"{path} names no mutant in its column `mutations`")
     return found
@@ -234,11 +253,6 @@ def _is_one_of(path: Path, others: list[Path]) -> bool:
     return any(other.exists() and other.samefile(path) for other in others)
 
 
-def _best(rows: list[Row]) -> list[Row]:
+def _best(rows: list[Row], count: int) -> list[Row]:
     """The best mutations of each structure, and what failed."""
-    return [row for _, group in groupby(rows, lambda row: row["name"]) for row in sorted(group, key=_by_score)[:BEST]]
-
-
-def _by_score(row: Row) -> float:
-    """Sorts the best first."""
-    return -float(row.get("score", 0.0))
+    return [row for _, group in groupby(rows, lambda row: row["name"]) for row in best_first(list(group))[:count]]

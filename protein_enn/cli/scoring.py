@@ -12,6 +12,7 @@ import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, explain, failure, in_shard, items, run
 from protein_enn.cli.continuing import earlier_rows
+from protein_enn.cli.log_probs import LogProbs, check_log_probs
 from protein_enn.cli.options import (
     Condition,
     Device,
@@ -30,7 +31,8 @@ from protein_enn.cli.options import (
     predictor_for,
     residues_option,
 )
-from protein_enn.cli.output import deliver, untimed, write_description, write_json
+from protein_enn.cli.output import check_outputs, deliver, untimed, write_description, write_json
+from protein_enn.cli.sequences import SequenceFile, Sequences, text_of, with_differences, with_labels
 
 if TYPE_CHECKING:
     from protein_enn.scoring import DesignScore, EnsembleScore, InterfaceScore
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
     Result = DesignScore | InterfaceScore | EnsembleScore
 
+Key = tuple[str, str | None]
+"""Of a result: the name of the structure, and the label of the sequence where several are scored on it."""
 ALL = "all"
 _COUNTS = ("residues", "designed", "scored")
 _ORIGIN = ("seed", "weights", "weights_sha256", "condition", "seconds", *AUDIT_COLUMNS, "error")
@@ -76,6 +80,24 @@ class Mode(StrEnum):
     unconditional = "unconditional"
 
 
+ModeOption = Annotated[
+    Mode,
+    typer.Option(
+        help="Which residues a residue sees besides the backbone. conditional: those decoded before it, in random "
+        "orders; the sum is the joint log-likelihood. single: all others (decode last). unconditional: none."
+    ),
+]
+InterfaceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--interface",
+        metavar="SIDES",
+        help="Score of the complex minus the scores of its sides alone, in nats: 'A|B', 'A,B|C', or all (each "
+        "chain is a side). It is positive if the complex makes the sequence more likely.",
+    ),
+]
+
+
 def score(
     inputs: Inputs,
     reading: Reading,
@@ -88,28 +110,24 @@ def score(
             help="Write a record of each structure with all residues to this JSON file, NAME.scores.json.",
         ),
     ] = None,
-    mode: Annotated[
-        Mode,
+    log_probs: Annotated[
+        Path | None,
         typer.Option(
-            help="Which residues a residue sees besides the backbone. conditional: those decoded before it, in random "
-            "orders; the sum is the joint log-likelihood. single: all others (decode last). unconditional: none."
+            dir_okay=False,
+            metavar="FILE",
+            help="Write the log-probabilities of all 20 amino acids at each residue (nats) to this .npz or .csv file.",
         ),
-    ] = Mode.conditional,
+    ] = None,
+    mode: ModeOption = Mode.conditional,
     orders: Annotated[int, typer.Option(min=1, help="Average over so many decoding orders in conditional mode.")] = 8,
+    sequences: Sequences = None,
     residues: Annotated[
         list[str] | None, residues_option("Score only these residues, given the sequence of all others")
     ] = None,
     per_chain: Annotated[
         bool, typer.Option("--per-chain", help="Write a row for each chain, not for each file.")
     ] = False,
-    interface: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIDES",
-            help="Score of the complex minus the scores of its sides alone, in nats: 'A|B', 'A,B|C', or all (each "
-            "chain is a side). It is positive if the complex makes the sequence more likely.",
-        ),
-    ] = None,
+    interface: InterfaceOption = None,
     ensemble: Annotated[
         bool,
         typer.Option(
@@ -127,6 +145,7 @@ def score(
 ) -> None:
     """Score the sequence of each structure by its log-likelihood given the backbone.
 
+    With --sequences, other sequences on its backbone as well, after its own.
     Scores are in nats per residue; higher is better. A table NAME.csv comes with NAME.columns.json: meaning and
     unit of each column, and how the table was made.
     """
@@ -134,6 +153,7 @@ def score(
     from protein_enn.scoring import score as score_structure
     from protein_enn.scoring.columns import run_of
     from protein_enn.scoring.result import Provenance
+    from protein_enn.scoring.sequences import structures_of
 
     chosen = {"chains": per_chain, "interface": interface is not None, "ensemble": ensemble}
     if sum(chosen.values()) > 1:
@@ -141,10 +161,14 @@ def score(
     kind = next((name for name, wanted in chosen.items() if wanted), "score")
     if ensemble and reading.model != 1:
         raise typer.BadParameter("--ensemble takes every model: leave out --model")
-    if output is not None and records is not None and output.resolve() == records.resolve():
-        raise typer.BadParameter(f"--output and --records are one file, {output}")
+    if ensemble and (sequences is not None or log_probs is not None):
+        option = "--log-probs" if sequences is None else "--sequences"
+        raise typer.BadParameter(f"{option} is for single structures: leave out --ensemble")
+    check_outputs({"--output": output, "--records": records, "--log-probs": log_probs})
+    check_log_probs(log_probs, interface)
     reading = replace(reading, all_models=True) if ensemble else reading
-    batch = in_shard(items(inputs, sharding, writes=[output, records]), sharding)
+    batch = in_shard(items(inputs, sharding, writes=[output, records, log_probs], reads=[sequences]), sharding)
+    given = None if sequences is None else SequenceFile(sequences, len(batch) == 1)
     use = "score" if interface is None else "interface"
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use=use)
     options: dict[str, Any] = {
@@ -153,37 +177,60 @@ def score(
         "designed": joined_selection(residues),
         "seed": seed,
     }
-    found: dict[str, Result] = {}
+    found: dict[Key, Result] = {}
+    table = LogProbs()
+
+    def one(here: Row, structure: Structure) -> list[Row]:
+        key = here["name"], here.get("label")
+        if interface is not None:
+            sides = None if interface == ALL else interface
+            found[key] = measured = interface_score(structure, sides, predictor=predictor, **options)
+            return [{**measured.row(), **here}]
+        found[key] = scored = score_structure(structure, predictor=predictor, **options)
+        table.add(here, scored)
+        return [{**scored.row(), **part, **here} for part in (scored.chains() if per_chain else [{}])]
 
     def work(item: Item, structure: Structure) -> list[Row]:
         here = {"name": item.name, "file": item.path}
-        if interface is not None:
-            sides = None if interface == ALL else interface
-            found[item.name] = measured = interface_score(structure, sides, predictor=predictor, **options)
-            return [{**measured.row(), **here}]
-        found[item.name] = scored = score_structure(structure, predictor=predictor, **options)
-        return [{**scored.row(), **part, **here} for part in (scored.chains() if per_chain else [{}])]
+        if given is None:
+            return one(here, structure)
+        rows: list[Row] = []
+        for label, target in structures_of(structure, given.of(item.name, structure)).items():
+            try:
+                if isinstance(target, ValueError):
+                    raise target
+                rows += [{**row, "sequence": text_of(target)} for row in one({**here, "label": label}, target)]
+            except Exception as error:  # one sequence that does not fit never stops the others
+                rows.append({**failed(item, explain(error)), "label": label})
+        return with_differences(rows)
 
     def failed(item: Item, error: str) -> Row:
         return {**failure(item, error), "mode": mode.value, "seed": seed, **Provenance.of(predictor).row()}
 
-    columns, shown, of_residues = TABLES[kind]
+    columns, shown, of_residues = with_labels(*TABLES[kind]) if sequences is not None else TABLES[kind]
     made = run_of("score", predictor, **options, table=kind, interface=interface)
+    made |= {} if sequences is None else {"sequences": str(sequences)}
     earlier = earlier_rows(
-        sharding, output, columns, made, {"--json": as_json, "--records": records, "--ensemble": ensemble}
+        sharding,
+        output,
+        columns,
+        made,
+        {"--json": as_json, "--records": records, "--ensemble": ensemble, "--log-probs": log_probs},
     )
     rows = run(batch, reading, work, failed, earlier)
     if ensemble:
         rows = [over_models(item, rows, found, failed) for item in batch]
-    records_made = [record(row, found.get(name), kind) for name, row in first_of_each(rows).items()]
+    records_made = [record(row, found.get(key), kind) for key, row in first_of_each(rows).items()]
     rows, records_made = (rows, records_made) if seconds else (untimed(rows), untimed(records_made))
+    if log_probs is not None:
+        table.write(log_probs, {**made, "table": "log_probs"})
     if records is not None:
         write_json(records, records_made)
         write_description(records, tuple(dict.fromkeys((*columns, *of_residues))), made)
     deliver(rows, columns, output, as_json, shown_columns=shown, run=made, failed=sharding.failed)
 
 
-def over_models(item: Item, rows: Sequence[Row], found: dict[str, Result], failed: Callable[[Item, str], Row]) -> Row:
+def over_models(item: Item, rows: Sequence[Row], found: dict[Key, Result], failed: Callable[[Item, str], Row]) -> Row:
     """One row for the models of a file; a model that could not be scored, or is of another sequence, fails them all."""
     from protein_enn.scoring.ensemble import ensemble_of
 
@@ -192,17 +239,18 @@ def over_models(item: Item, rows: Sequence[Row], found: dict[str, Result], faile
         if row["error"]:
             return failed(item, row["error"] if row["name"] == item.name else f"{row['name']}: {row['error']}")
     try:
-        found[item.name] = ensemble = ensemble_of([cast("DesignScore", found[row["name"]]) for row in models])
+        parts = [cast("DesignScore", found[row["name"], None]) for row in models]
+        found[item.name, None] = ensemble = ensemble_of(parts)
     except ValueError as error:
         return failed(item, explain(error))
     return {**models[0], **ensemble.row(), "name": item.name, "file": item.path}
 
 
-def first_of_each(rows: Sequence[Row]) -> dict[str, Row]:
-    """The first row of each name, in order."""
-    found: dict[str, Row] = {}
+def first_of_each(rows: Sequence[Row]) -> dict[Key, Row]:
+    """The first row of each name and label, in order."""
+    found: dict[Key, Row] = {}
     for row in rows:
-        found.setdefault(row["name"], row)
+        found.setdefault((row["name"], row.get("label")), row)
     return found
 
 

@@ -19,10 +19,8 @@ from protein_enn.structure import Structure
 from protein_enn.structure.audit import EXAMPLES, Finding
 from protein_enn.structure.new_sequence import with_sequence
 from protein_enn.structure.selection import select
+from protein_enn.structure.sequence_text import residues_of_text
 from protein_enn.version import __version__
-
-SEPARATORS = "/:"
-"""What may stand between the chains of a sequence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,15 +167,7 @@ def _with_sequence(structure: Structure, sequence: str | None) -> Structure:
     """The structure with this sequence; ValueError where it does not fit."""
     if sequence is None:
         return structure
-    letters = "".join(sequence.split()).upper()
-    for separator in SEPARATORS:
-        letters = letters.replace(separator, "")
-    if len(letters) != len(structure):
-        raise ValueError(f"{structure.name}: a sequence of {len(letters)} for a structure of {len(structure)} residues")
-    for i, (new, old) in enumerate(zip(letters, structure.sequence, strict=True)):
-        if new not in chemistry.AMINO_ACIDS and new != old:
-            raise ValueError(f"{structure.name}: {new!r} for residue {structure.residue_id(i)} is no amino acid")
-    residues = torch.tensor([chemistry.LETTERS.index(letter) for letter in letters])
+    residues = residues_of_text(structure, sequence)
     changed = residues != structure.residues
     linked, whole = linked_side_chains(structure), structure.has_backbone
     for i in changed.nonzero()[:, 0].tolist():

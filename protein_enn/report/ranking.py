@@ -1,14 +1,16 @@
 """Designs in the order of their scores, what separates neighbors in it, and a page that shows it.
 
-A difference counts as real (`separated`) where it exceeds twice the standard errors of both, added in quadrature:
-these come from the choice of decoding orders alone. A mode without orders has no such error.
+A difference counts as real (`separated`) where it exceeds twice its error: over decoding orders, and over backbones
+noised by 0.1 Å. It is not known where that was not estimated, or where the backbones are of different targets.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 from protein_enn import chemistry
@@ -21,14 +23,16 @@ from protein_enn.report.html import Markup, element, join, number, show
 from protein_enn.report.records import scored
 from protein_enn.report.scored_design import CHART_LIMIT, score_details
 from protein_enn.scoring.columns import COLUMNS
+from protein_enn.scoring.property_columns import CONFIDENCE, INTERFACE, SEQUENCE, SHAPE
 from protein_enn.structure import Structure
 
 Row = dict[str, Any]
-HIDDEN = frozenset({"audit", "per_residue", "kind"})
+HIDDEN = frozenset({"audit", "per_residue", "kind", "noised"})
 """What a row may hold that is no column."""
 FIRST = (
-    "rank", "name", "log_likelihood", "standard_error", "difference_to_next", "separated", "perplexity", "recovery",
-    "identity", "same_sequence_as",
+    "rank", "name", "target", "target_rank", "log_likelihood", "standard_error", "noise_error", "difference_to_next",
+    "difference_error", "separated", "interface_score", "interface_standard_error", "perplexity", "recovery",
+    "identity", "same_sequence_as", *INTERFACE, *SHAPE, *SEQUENCE, *CONFIDENCE,
 )  # fmt: skip
 SHOWN_ONCE = ("mode", "orders", "seed", "weights", "weights_sha256", "condition")
 """Columns that tell how the run was made: on the page they stand above the table where all rows agree."""
@@ -37,31 +41,73 @@ SHOWN_ONCE = ("mode", "orders", "seed", "weights", "weights_sha256", "condition"
 def rank_designs(rows: Sequence[Row]) -> list[Row]:
     """The rows best first, with rank, distance to the next one and duplicates; failures last, in their order.
 
-    `same_sequence_as` names the best design with the same chains, in any order.
+    `same_sequence_as` names the best design with the same chains, in any order. A row may have a `target`, and in
+    `noised` its scores on noised backbones.
     """
     best = sorted((row for row in rows if scored(row)), key=lambda row: -row["log_likelihood"])
     best_of: dict[tuple[str, ...], str] = {}
+    of_target: Counter[str] = Counter()
     result: list[Row] = []
     for place, row in enumerate(best):
         after = best[place + 1] if place + 1 < len(best) else None
-        gap = None if after is None else row["log_likelihood"] - after["log_likelihood"]
-        error = None if after is None else _error_of_difference(row, after)
         first = best_of.setdefault(tuple(sorted(row["sequence"].split("/"))), row["name"])
+        target = row.get("target")
+        of_target[target or ""] += 1
         result.append({
             "rank": place + 1,
             **row,
-            "difference_to_next": gap,
-            "separated": None if gap is None or error is None else gap > 2 * error,
+            **({} if target is None else {"target_rank": of_target[target]}),
+            **({"noise_error": stdev(row["noised"])} if len(row.get("noised") or ()) > 1 else {}),
+            **_distance(row, after),
             "same_sequence_as": first if first != row["name"] else None,
         })  # fmt: skip
     return result + [row for row in rows if not scored(row)]
 
 
-def _error_of_difference(a: Row, b: Row) -> float | None:
+def several_targets(rows: Sequence[Row]) -> str | None:
+    """A note where designs of different backbones are in one ranking."""
+    names = list(dict.fromkeys(row["target"] for row in rows if scored(row) and row.get("target") is not None))
+    if len(names) < 2:
+        return None
+    some = ", ".join([*names[:5], *(["..."] if len(names) > 5 else [])])
+    return (
+        f"{len(names)} different backbones are in this ranking: {some}. "
+        "Scores of different backbones differ for reasons other than the sequence: go by target_rank, the place among "
+        "designs of the same backbone"
+    )
+
+
+def _distance(row: Row, after: Row | None) -> Row:
+    """What separates a design from the next one."""
+    if after is None:
+        return {"difference_to_next": None, "difference_error": None, "separated": None}
+    gap = row["log_likelihood"] - after["log_likelihood"]
+    orders, noise = _error_over_orders(row, after), _error_over_noise(row, after)
+    error = None if orders is None else math.hypot(orders, noise or 0.0)
+    separated = None if error is None else gap > 2 * error
+    if (noise is None and separated) or row.get("target") != after.get("target"):
+        separated = None  # beyond one of the errors alone, or between what does not compare
+    return {"difference_to_next": gap, "difference_error": error, "separated": separated}
+
+
+def _error_over_orders(a: Row, b: Row) -> float | None:
     """Standard errors of two scores in quadrature; None where one was not estimated."""
     errors = [0.0 if row["mode"] != "conditional" else number(row["standard_error"]) for row in (a, b)]
     estimated = [error for error in errors if error is not None]
     return math.hypot(*estimated) if len(estimated) == 2 else None
+
+
+def _error_over_noise(a: Row, b: Row) -> float | None:
+    """Standard deviation of the difference of two scores over noised backbones; None where that was not estimated.
+
+    Designs with as many residues have the same noise, so that the difference is known for each.
+    """
+    x, y = (row.get("noised") or () for row in (a, b))
+    if len(x) < 2 or len(y) < 2:
+        return None
+    if len(x) == len(y) and a.get("residues") == b.get("residues"):
+        return stdev(one - two for one, two in zip(x, y, strict=True))
+    return math.hypot(stdev(x), stdev(y))
 
 
 def identity(structure: Structure, reference: Structure) -> float:
@@ -133,7 +179,9 @@ def _ranking(rows: Sequence[Row]) -> Markup:
         names.remove("error")
     body = [[_cell(name, row) for name in names] for row in rows]
     caption = "Best first; the log-likelihood of a sequence given its backbone, not a measure of stability."
+    note = several_targets(rows)
     return join((
+        element("p", note, class_="note") if note else "",
         element("p", join(made, " · "), class_="note residues"),
         tables.sortable(
             [n.replace("_", " ") for n in names], body, caption, "designs", [tables.meaning(n) for n in names], names,

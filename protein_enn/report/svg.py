@@ -190,9 +190,9 @@ def ramachandran(
 
 
 def score_chart(rows: Sequence[dict]) -> Markup:
-    """Ranked log-likelihoods, each a dot with a bar of one standard error either side."""
+    """Ranked log-likelihoods, each a dot with a bar of one standard error (over orders and noise) either side."""
     values = [number(row.get("log_likelihood")) or 0.0 for row in rows]
-    errors = [number(row.get("standard_error")) or 0.0 for row in rows]
+    errors = [math.hypot(*(number(row.get(name)) or 0.0 for name in ("standard_error", "noise_error"))) for row in rows]
     low = min(v - e for v, e in zip(values, errors, strict=True))
     high = max(v + e for v, e in zip(values, errors, strict=True))
     margin = max((high - low) * 0.06, 0.02)
@@ -206,7 +206,7 @@ def score_chart(rows: Sequence[dict]) -> Markup:
         label = show(row.get("name"))
         parts.append(text(left - 10, y + 4, label if len(label) <= 34 else f"{label[:33]}…", "end"))
         parts.append(line(axis(value - error), y, axis(value + error), y, "error"))
-        title = element("title", f"{label}: {show(value)} ± {show(row.get('standard_error'))} nat")
+        title = element("title", f"{label}: {show(value)} ± {show(error)} nat")
         parts.append(element("circle", title, cx=f"{axis(value):.1f}", cy=f"{y:.1f}", r="4.5", class_="score"))
     parts.append(text((left + RIGHT) / 2, bottom + 36, LABEL, class_="label"))
     description = f"{len(rows)} designs, best first, with standard errors"

@@ -36,6 +36,7 @@ class Constraints:
     groups: Int[Tensor, "n"]  # row of the first residue of its tied group; its own where it is not tied
     weights: Float[Tensor, "n"]  # of its logits in the group; 1 where it is not tied
     linked: Bool[Tensor, "n"]  # kept only because a covalent link or a metal needs its side chain
+    profile: Float[Tensor, "n 20"] | None = None  # weight times probability of each amino acid, mixed in at sampling
 
     @staticmethod
     def of(
@@ -52,6 +53,7 @@ class Constraints:
         omit: str = "",
         omit_at: Mapping[str, str] | None = None,
         free_links: bool = False,
+        profile: Float[Tensor, "n 20"] | None = None,
     ) -> Constraints:
         """Options as `design` explains them; ValueError names what the structure does not have or cannot keep to.
 
@@ -77,7 +79,7 @@ class Constraints:
                 values[chosen, chemistry.AMINO_ACIDS.index(letter)] = -torch.inf
         _check_left(structure, free, groups, values)
         total = torch.zeros(len(structure)).index_add(0, groups, weights.abs())
-        return Constraints(free, values, groups, weights / total[groups], linked)
+        return Constraints(free, values, groups, weights / total[groups], linked, profile)
 
 
 def _free(

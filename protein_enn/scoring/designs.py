@@ -152,6 +152,7 @@ def design(
     omit: str = "",
     omit_at: Mapping[str, str] | None = None,
     free_links: bool = False,
+    profile: Float[Tensor, "n 20"] | None = None,
     device: str = "auto",
 ) -> list[Design]:
     """Sample sequences for the backbone of a structure, each decoded in a random order of its own.
@@ -197,6 +198,9 @@ def design(
         The same for some residues: {"A:5": "CW"}.
     free_links
         Design residues too whose side chain is in a covalent link or binds a metal.
+    profile
+        Probabilities of amino acids at each residue times their weight (0 to 1), as of a PSSM, to be mixed into those
+        of the network.
     device
         Where the shipped weights are loaded; a given predictor stays where it is.
 
@@ -229,6 +233,7 @@ def design(
     constraints = Constraints.of(
         structure, usable(structure, predictor), fixed=fixed, only=only, chains=chains, ties=ties,
         tie_chains=tie_chains, bias=bias, bias_at=bias_at, omit=omit, omit_at=omit_at, free_links=free_links,
+        profile=profile,
     )  # fmt: skip
     backbone = Backbone(with_oxygen(structure), predictor, constraints.free)
     problem, decoder = problem_of(backbone, constraints), backbone.decoder()
@@ -275,6 +280,7 @@ def problem_of(backbone: Backbone, constraints: Constraints) -> Problem:
         constraints.bias[rows],
         torch.where(free, groups, torch.arange(len(rows))),
         constraints.weights[rows],
+        None if constraints.profile is None else constraints.profile[rows],
     )
 
 

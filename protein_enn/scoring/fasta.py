@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 
+from torch import Tensor
+
+from protein_enn.predictor import Predictor
 from protein_enn.scoring.designs import Design, chain_sequences
+from protein_enn.scoring.likelihood import score
+from protein_enn.structure import Structure
 
 
 def fasta(name: str, designs: Sequence[Design], *, joined: bool = False) -> str:
@@ -27,6 +33,44 @@ def fasta(name: str, designs: Sequence[Design], *, joined: bool = False) -> str:
         )
         records += _records(name, f"sample{one.sample}", one.chains, properties, joined)
     return "".join(records)
+
+
+def proteinmpnn_fasta(name: str, designs: Sequence[Design], predictor: Predictor) -> str:
+    """The same with the headers of ProteinMPNN, whose scores are negative: lower is better.
+
+    `score` is of the designed residues, `global_score` of all, in two decoding orders. Of chains in which nothing is
+    designed there is no sequence. Chains are sorted by name. Residues that the structure does not have are no X.
+    """
+    if not designs:
+        return ""
+    one = designs[0]
+    structure = one.structure
+    inside = {structure.chain_ids[k] for k in structure.chains[one.designed].tolist()}
+    chains = sorted(inside)
+    others = [chain for chain in chain_sequences(structure, structure.residues) if chain not in inside]
+
+    def mean(of: Structure, designed: Tensor | None = None) -> str:
+        try:
+            found = score(of, predictor=predictor, orders=2, seed=one.seed, designed=designed).mean
+        except ValueError:  # no residue of it is known
+            found = math.nan
+        return _number(-found)
+
+    own = chain_sequences(structure, structure.residues)
+    records = [
+        f">{_no_spaces(name)}, score={mean(structure, one.designed)}, global_score={mean(structure)}, "
+        f"fixed_chains={others}, designed_chains={chains}, model_name={_no_spaces(one.weights)}, "
+        f"git_hash={one.sha256[:12]}, seed={one.seed}\n" + "/".join(own[chain] for chain in chains)
+    ]
+    count: Counter[float] = Counter()
+    for design in designs:
+        count[design.temperature] += 1
+        records.append(
+            f">T={design.temperature:g}, sample={count[design.temperature]}, score={_number(-design.log_likelihood)}, "
+            f"global_score={mean(design.with_sequence())}, seq_recovery={_number(design.recovery)}\n"
+            + "/".join(design.chains[chain] for chain in chains)
+        )
+    return "\n".join(records) + "\n"
 
 
 def _records(name: str, label: str, chains: dict[str, str], properties: str, joined: bool) -> list[str]:

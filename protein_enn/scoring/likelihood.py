@@ -62,6 +62,10 @@ class DesignScore(SequenceScore):
         "perplexity": Column(None, LOWER, "exp(-log_likelihood): 1 is certainty, 20 a guess"),
         "entropy": Column("nats", None, "of the distribution over amino acids: 0 is certainty, ln 20 = 3.0 a guess"),
         "best": Column(None, None, "the most probable amino acid, three letters"),
+        **{
+            f"log_prob_{letter}": Column("nats", None, f"natural-log probability of {letter} here, mean over orders")
+            for letter in chemistry.AMINO_ACIDS
+        },
     }
 
     log_probs: Float[Tensor, "n 20"]  # mean over orders of the natural-log probability of each amino acid

@@ -19,24 +19,18 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.predictor import Predictor
+from protein_enn.scoring.column import HIGHER, LOWER, NATS, Column
+from protein_enn.scoring.property_columns import PROPERTIES
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import Audit
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-NATS = "nats per residue"
-HIGHER, LOWER = "higher is better", "lower is better"
-
-
-@dataclass(frozen=True)
-class Column:
-    """The meaning of one column of a table."""
-
-    unit: str | None  # None: a name, a count or a fraction without one
-    sign: str | None  # HIGHER, LOWER, or None where neither is better
-    meaning: str
-
+__all__ = [
+    "COLUMNS", "COUNTS", "HIGHER", "LOWER", "NATS", "ORIGIN", "PROVENANCE", "SOURCE", "Column", "Provenance", "Result",
+    "SequenceScore", "number", "residue_names", "standard_error",
+]  # fmt: skip
 
 COLUMNS: dict[str, Column] = {
     # what was scored
@@ -60,15 +54,20 @@ COLUMNS: dict[str, Column] = {
     "recovery": Column(None, HIGHER, "fraction of scored residues that are the most probable (sampled: unchanged) one"),
     "id": Column(None, None, "author chain, number and insertion code: A:52B"),
     "residue": Column(None, None, "amino acid in the structure, three letters"),
+    # of several sequences on one backbone
+    "label": Column(None, None, "input is the sequence of the structure, other labels are those of the FASTA file"),
+    "difference_to_input": Column(
+        NATS, None, "log_likelihood minus that of the structure's own sequence, in the same decoding orders"
+    ),
     # of a ranking and of an evaluation
     "rank": Column(None, LOWER, "place by log_likelihood, 1 is the best; empty where there is no score"),
     "difference_to_next": Column(NATS, None, "log_likelihood minus that of the next in rank"),
     "separated": Column(
-        None, None, "whether difference_to_next exceeds twice the standard errors of both, added in quadrature"
+        None, None, "whether difference_to_next exceeds twice difference_error; empty where that is not known"
     ),
     "same_sequence_as": Column(None, None, "name of the best design that has the same chains, where it is another"),
     "identity": Column(None, None, "fraction of residues with the amino acid of the reference"),
-    "target": Column(None, None, "name of the structure whose backbone it was designed for"),
+    "target": Column(None, None, "name of the structure whose backbone it was designed for, or that is first with it"),
     "target_rank": Column(None, LOWER, "place among the designs of the same target, 1 is the best"),
     "confidence_after": Column(None, HIGHER, "predicted lDDT after refinement, mean over residues, 0 to 1"),
     "clashes_after": Column("atom pairs", LOWER, "overlaps of heavy atoms after refinement"),
@@ -83,6 +82,7 @@ COLUMNS: dict[str, Column] = {
     "output": Column(None, None, "path of the structure that was written, empty where none was"),
     "packing_weights": Column(None, None, "name of the weights that packed its side chains, empty where none did"),
     "packing_weights_sha256": Column(None, None, "sha256 of their file"),
+    **PROPERTIES,
     # of the run and of the input
     "seconds": Column("s", None, "time taken on the machine at hand, reading not included"),
     "audit_severity": Column(None, LOWER, "worst finding about the input: note, warning or error; empty without any"),

@@ -33,6 +33,7 @@ class Problem:
     bias: Float[Tensor, "g 20"]
     groups: Int[Tensor, "g"]
     weights: Float[Tensor, "g"]
+    profile: Float[Tensor, "g 20"] | None = None  # weight times probability, to be mixed into those of the network
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,9 @@ class Draw:
 def sample(decoder: Decoder, problem: Problem, temperature: float, seed: int, samples: int) -> Iterator[Draw]:
     """Draw argmax_a (l(a) + b(a) + T G_a) group by group, G from Gumbel(0, 1): exactly softmax((l + b) / T).
 
-    At T = 0 this is the most probable identity. The first samples of a seed are the same however many follow.
+    At T = 0 this is the most probable identity. With a profile of weight w and probabilities q it is argmax_a (ln p'(a)
+    + G_a), p' = (1 - w) softmax((l + b) / T) + w q, as in ProteinMPNN; of a group, w and w q are means. The first
+    samples of a seed are the same however many follow.
     """
     generator = torch.Generator().manual_seed(seed)
     linked = links(problem)
@@ -56,7 +59,7 @@ def sample(decoder: Decoder, problem: Problem, temperature: float, seed: int, sa
         count = min(together, samples - start)
         plans = [_plan(problem, linked, generator) for _ in range(count)]
         order, noise = (torch.stack(parts) for parts in zip(*plans, strict=True))
-        yield from _decode(decoder, problem, order, temperature * noise)
+        yield from _decode(decoder, problem, order, noise, temperature)
 
 
 def _plan(
@@ -72,8 +75,8 @@ def _plan(
 
 
 def _decode(
-    decoder: Decoder, problem: Problem, order: Int[Tensor, "s g"], noise: Float[Tensor, "s g 20"]
-) -> Iterator[Draw]:
+    decoder: Decoder, problem: Problem, order: Int[Tensor, "s g"], noise: Float[Tensor, "s g 20"], temperature: float
+) -> list[Draw]:
     """Draw the residues of one step of all samples together, step by step."""
     samples, g = order.shape
     sampled = decoder.start(problem.sequence, ~problem.free, problem.mask, samples)
@@ -84,11 +87,30 @@ def _decode(
         groups, group = (s * g + problem.groups[rows]).unique(return_inverse=True)
         weights = problem.weights[rows, None].double()
         weighted = weights * logits + weights.abs() * problem.bias[rows]
-        drawn = (noise.view(-1, 20)[groups].index_add(0, group, weighted)).argmax(-1)[group]
+        own = noise.view(-1, 20)[groups]
+        if problem.profile is None:
+            drawn = (temperature * own).index_add(0, group, weighted).argmax(-1)[group]
+        else:
+            wanted = torch.zeros_like(own).index_add(0, group, weighted)
+            drawn = (_mixed(wanted, problem.profile[rows], group, temperature).log() + own).argmax(-1)[group]
         sampled.place(drawn)
         sequence[s, rows] = drawn
         log_probs[s, rows] = logits.log_softmax(-1).gather(1, drawn[:, None])[:, 0]
-    yield from (Draw(*parts) for parts in zip(sequence, log_probs, order, strict=True))
+    return [Draw(*parts) for parts in zip(sequence, log_probs, order, strict=True)]
+
+
+def _mixed(
+    logits: Float[Tensor, "k 20"], profile: Float[Tensor, "r 20"], group: Int[Tensor, "r"], temperature: float
+) -> Float[Tensor, "k 20"]:
+    """Probabilities of groups with those of a profile mixed in, means over its residues; what is omitted has none."""
+    if temperature > 0:
+        probabilities = (logits / temperature).softmax(-1)
+    else:
+        probabilities = torch.nn.functional.one_hot(logits.argmax(-1), 20).double()
+    size = group.bincount(minlength=len(logits))[:, None]
+    mean = torch.zeros_like(probabilities).index_add(0, group, profile.double()) / size
+    mixed = (1 - mean.sum(-1, keepdim=True)) * probabilities + mean
+    return torch.where(logits.isneginf(), 0.0, mixed)
 
 
 def links(problem: Problem) -> list[set[int]]:

@@ -201,3 +201,49 @@ def test_no_sequence_no_fasta(run: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "bad.pdb").write_text("no structure\n")
     assert run(tmp_path / "bad.pdb", "--fasta", tmp_path / "x.fa").exit_code == 1
     assert not (tmp_path / "x.fa").exists()
+
+
+def test_files_of_proteinmpnn_say_what_is_designed(run: Callable[..., Any], dimer: Path, tmp_path: Path) -> None:
+    files = {
+        "--chains-file": {"dimer": [["B"], ["A"]]},
+        "--fixed-file": {"dimer": {"A": [], "B": [1, 2]}},
+        "--tie-file": {"dimer": [{"B": [5, 7]}]},
+        "--omit-file": {"dimer": {"B": [[[3, 4], "ACDEFGHIKLMNPQRSTVY"]]}},
+        "--bias-file": {"G": -50.0},
+    }
+    options: list[object] = []
+    for option, entry in files.items():
+        path = tmp_path / f"{option[2:]}.jsonl"
+        path.write_text(json.dumps(entry) + "\n")
+        options += [option, path]
+    result = run(dimer, *options, "--fasta", tmp_path / "x.fa", "--proteinmpnn-headers", "--json")
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)
+    (one,) = row["designs"]
+    chain = one["chains"]["B"]
+    assert one["chains"]["A"] == "MAELKVGSAWIK" and chain[:4] == "MAWW" and chain[4] == chain[6]
+    assert "G" not in chain and one["designed"] == 10
+    native, sample = records(tmp_path / "x.fa")
+    assert native.id == "dimer," and str(sample.seq) == chain and sample.id == "T=0.1,"
+
+
+def test_a_resfile_and_a_list_of_ligandmpnn(run: Callable[..., Any], dimer: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.resfile").write_text("NATRO\nSTART\n2 - 3 A PIKAA W\n12 B PIKAA FY\n")
+    result = run(dimer, "--resfile", tmp_path / "x.resfile", "--fixed", "A3 B12", "--json")
+    assert result.exit_code == 0, result.output
+    (one,) = json.loads(result.stdout)[0]["designs"]
+    assert one["chains"] == {"A": "MWELKVGSAWIK", "B": "MAELKVGSAWIK"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--proteinmpnn-headers"], "--fasta"),
+        (["--pssm-weight", "0.5"], "--pssm FILE"),
+        (["--pssm", __file__], "give --pssm-weight or --pssm-threshold"),
+        (["--tie-file", __file__], "no JSON"),
+    ],
+)
+def test_files_that_cannot_be_meant(run: Callable[..., Any], dimer: Path, options: list[str], message: str) -> None:
+    result = run(dimer, *options)
+    assert result.exit_code == 2 and message in " ".join(result.output.replace("│", " ").split())

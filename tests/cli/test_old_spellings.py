@@ -29,6 +29,7 @@ TEXTS = (
 )
 REQUIRED = {
     "refine": ["x.pdb", "-o", "out"],
+    "rank": ["x.pdb", "-o", "x.csv"],
     "certify": [],
     "fetch": ["1abc", "-o", "out"],
     "embed": ["x.pdb", "-o", "out"],
@@ -50,13 +51,14 @@ EXPLAINED_APART = {
         "--split",
         "--residues",
         "--fixed",
+        "--omit",
         "--records",
         "--weights",
         "--language-weights",
         "--condition",
     ),
     *("--format", "--idealize", "--plot", "--samples", "--structures", "--temperature"),
-    *("--orders", "--steps", "--processes", "--valid-fraction"),
+    *("--orders", "--details", "--steps", "--processes", "--valid-fraction"),
 }
 """Options of several commands whose help differs, for it says what the command does with the thing.
 

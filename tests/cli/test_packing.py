@@ -101,11 +101,13 @@ def test_sequences_come_from_an_option_or_a_file(run: Run, folder: Path, tmp_pat
     assert result.exit_code == 1
     first, second, bad = rows(tmp_path) if rows(tmp_path)[0]["label"] else [*rows(tmp_path)[1:], rows(tmp_path)[0]]
     assert (first["name"], first["label"], first["error"]) == ("good_sample1", "sample1", "")
-    assert second["name"] == "good_sample2" and "a sequence of 5 for a structure of 12 residues" in second["error"]
+    assert second["name"] == "good_sample2" and "a sequence of 5 for a chain of 12 residues" in second["error"]
     assert bad["name"] == "bad" and bad["error"]
     assert read_structure(tmp_path / "out" / "good_sample1.pdb").sequence == new
     fasta.write_text(f">other\n{LETTERS}\n>another\n{LETTERS}\n")
-    assert "no sequence of this name" in run(good, "--sequences", fasta).output
+    assert run(good, "--sequences", fasta).exit_code == 0, "all sequences are for the one structure"
+    assert {row["name"] for row in rows(tmp_path)} == {"good_other", "good_another"}
+    assert "no sequence of this name" in run(good, folder / "bad.pdb", "--sequences", fasta).output
 
 
 def test_residues_that_cannot_be_packed_are_counted(run: Run, folder: Path, tmp_path: Path) -> None:

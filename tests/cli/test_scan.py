@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -165,5 +166,68 @@ def test_structures_of_named_mutants_and_of_the_best(folder: Path, weights: dict
 def test_options_of_structures_need_them(
     options: list[str], message: str, folder: Path, weights: dict[str, str]
 ) -> None:
+    result = RUNNER.invoke(app, asked(folder, weights, *options))
+    assert result.exit_code == 2 and message in " ".join(result.output.replace("│", " ").split())
+
+
+def test_residues_amino_acids_and_the_best_are_chosen(folder: Path, weights: dict[str, str], tmp_path: Path) -> None:
+    whole, part, wide = tmp_path / "whole.csv", tmp_path / "part.csv", tmp_path / "wide.csv"
+    assert RUNNER.invoke(app, asked(folder, weights, "-o", str(whole))).exit_code == 0
+    chosen = ["--residues", "A:2-4", "--residues", "A:9", "--omit", "cW"]
+    assert RUNNER.invoke(app, asked(folder, weights, "-o", str(part), *chosen)).exit_code == 0
+    expected = [row for row in table(whole) if row["number"] in ("2", "3", "4", "9") and row["mutant"] not in "CW"]
+    assert table(part) == expected and len(expected) == 4 * 17
+    assert expected[0]["mutations"] == f"A:A2{expected[0]['mutant']}"
+    assert RUNNER.invoke(app, asked(folder, weights, "-o", str(part), *chosen, "--top", "3")).exit_code == 0
+    scores = sorted((float(row["score"]) for row in expected), reverse=True)
+    assert [float(row["score"]) for row in table(part)] == scores[:3]
+    assert RUNNER.invoke(app, asked(folder, weights, "-o", str(wide), *chosen, "--matrix")).exit_code == 0
+    assert [row["number"] for row in table(wide)] == ["2", "3", "4", "9"] and {row["W"] for row in table(wide)} == {""}
+    absent = RUNNER.invoke(app, asked(folder, weights, "--residues", "A:99"))
+    assert absent.exit_code == 1 and "no such residue" in absent.output
+
+
+def test_a_scan_is_a_list_of_mutants_for_its_own_structure(
+    folder: Path, weights: dict[str, str], tmp_path: Path
+) -> None:
+    (folder / "bad.pdb").unlink()
+    (folder / "other.pdb").write_text((folder / "good.pdb").read_text())
+    scanned, again = tmp_path / "scan.csv", tmp_path / "again.csv"
+    command = ["scan", str(folder), "--weights", weights["design"]]
+    assert RUNNER.invoke(app, [*command, "--top", "2", "-o", str(scanned)]).exit_code == 0
+    assert RUNNER.invoke(app, [*command, "--mutant-file", str(scanned), "-o", str(again)]).exit_code == 0
+    both = [[(row["name"], row["mutations"]) for row in table(path)] for path in (scanned, again)]
+    assert both[0] == both[1] and len(both[0]) == 4
+    assert [float(row["score"]) for row in table(again)] == [
+        pytest.approx(float(row["score"])) for row in table(scanned)
+    ]
+
+
+def test_the_best_mutations_are_combined(folder: Path, weights: dict[str, str], tmp_path: Path) -> None:
+    out, single = tmp_path / "out.csv", tmp_path / "single.csv"
+    assert RUNNER.invoke(app, asked(folder, weights, "-o", str(out), "--combine", "3", "--omit", "P")).exit_code == 0
+    assert RUNNER.invoke(app, asked(folder, weights, "-o", str(single), "--omit", "P", "--top", "228")).exit_code == 0
+    best: dict[str, str] = {}
+    for row in table(single):
+        best.setdefault(row["number"], row["mutations"])
+    names = list(best.values())[:3]
+    rows = table(out)
+    assert len(rows) == 7 and {tuple(row["mutations"].split(",")) for row in rows} == {
+        tuple(part) for size in (1, 2, 3) for part in combinations(names, size)
+    }
+    scores = [float(row["score"]) for row in rows]
+    assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--mutant", "A:M1G", "--top", "3"], "leave out --mutant"),
+        (["--matrix", "--combine", "2"], "--matrix has all"),
+        (["--omit", "B"], "no amino acid 'B'"),
+        (["--combine", "9"], "--combine"),
+    ],
+)
+def test_choices_that_contradict(folder: Path, weights: dict[str, str], options: list[str], message: str) -> None:
     result = RUNNER.invoke(app, asked(folder, weights, *options))
     assert result.exit_code == 2 and message in " ".join(result.output.replace("│", " ").split())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -118,3 +120,70 @@ def test_a_place_that_cannot_be_written_is_one_line(
     if place.startswith("file"):
         assert result.output.splitlines() == [line], "reported before anything is computed"
     assert (tmp_path / "file").read_text() == "kept"
+
+
+LETTERS = "MAELKVGSAWIK"
+
+
+def test_sequences_are_scored_on_the_backbone_after_its_own(
+    tmp_path: Path, helix: Helix, sequence: tuple[str, ...], weights: dict[str, str]
+) -> None:
+    """What a sequence gets is what a file with it gets."""
+    (tmp_path / "bb.pdb").write_text(helix(sequence))
+    (tmp_path / "other.pdb").write_text(helix(("TRP", *sequence[1:])))
+    fasta, table = tmp_path / "x.fasta", tmp_path / "x.csv"
+    fasta.write_text(f">same\n{LETTERS}\n>other\nW{LETTERS[1:]}\n>short\n{LETTERS[1:]}\n")
+    given = ("--sequences", str(fasta), "-o", str(table))
+    found = rows(weights, str(tmp_path / "bb.pdb"), *given, status=1)
+    assert [row["label"] for row in found] == ["input", "same", "other", "short"]
+    assert [row["error"] is None for row in found] == [True, True, True, False]
+    assert "a sequence of 11 for a chain of 12 residues, A" in found[3]["error"]
+    (alone,) = rows(weights, str(tmp_path / "other.pdb"))
+    assert found[0]["log_likelihood"] == found[1]["log_likelihood"] != found[2]["log_likelihood"]
+    assert found[2]["log_likelihood"] == pytest.approx(alone["log_likelihood"], abs=1e-6)
+    assert found[2]["difference_to_input"] == pytest.approx(alone["log_likelihood"] - found[0]["log_likelihood"])
+    assert found[2]["sequence"] == f"W{LETTERS[1:]}"
+    assert "label" in json.loads((tmp_path / "x.columns.json").read_text())["columns"]
+
+
+def test_sequences_of_two_chains_have_an_interface(pair: Path, weights: dict[str, str], tmp_path: Path) -> None:
+    fasta = tmp_path / "x.fasta"
+    fasta.write_text(f">one_A\nW{LETTERS[1:]}\n>one_B\n{LETTERS}\n")
+    native, one = rows(weights, str(pair), "--sequences", str(fasta), "--interface", "all")
+    assert (native["label"], one["label"]) == ("input", "one") and native["interface_score"] != one["interface_score"]
+    chains = rows(weights, str(pair), "--sequences", str(fasta), "--per-chain")
+    assert [(row["label"], row["chain"]) for row in chains] == [(name, c) for name in ("input", "one") for c in "AB"]
+    assert chains[2]["difference_to_input"] == chains[2]["log_likelihood"] - chains[0]["log_likelihood"]
+
+
+def test_all_log_probabilities_as_arrays_and_as_a_table(pair: Path, weights: dict[str, str], tmp_path: Path) -> None:
+    arrays, table = tmp_path / "p.npz", tmp_path / "p.csv"
+    for path in (arrays, table):
+        (row,) = rows(weights, str(pair), "--log-probs", str(path), "--mode", "single")
+    with np.load(arrays) as file:
+        found = dict(file)
+    letters = list(found["amino_acids"])
+    assert found["log_probs"].shape == (24, 20) and sorted(letters) == list("ACDEFGHIKLMNPQRSTVWY")
+    np.testing.assert_allclose(np.exp(found["log_probs"]).sum(1), 1, rtol=1e-5)
+    own = found["log_probs"][np.arange(24), [letters.index(a) for a in LETTERS * 2]]
+    assert own.mean() == pytest.approx(row["log_likelihood"], abs=1e-5)
+    cells = list(csv.DictReader(table.read_text().splitlines()))
+    assert cells[13]["id"] == found["id"][13] == "B:2" and cells[13]["name"] == "pair"
+    assert float(cells[13]["log_prob_W"]) == pytest.approx(float(found["log_probs"][13, letters.index("W")]), abs=1e-6)
+    assert "log_prob_W" in json.loads((tmp_path / "p.columns.json").read_text())["columns"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--log-probs", "x.txt"], "ends in .npz or .csv"),
+        (["--log-probs", "x.csv", "--interface", "all"], "leave out --interface"),
+        (["--log-probs", "x.csv", "--ensemble"], "leave out --ensemble"),
+        (["--log-probs", "x.csv", "-o", "x.csv"], "are one file"),
+    ],
+)
+def test_options_of_log_probabilities_that_contradict(
+    pair: Path, weights: dict[str, str], options: list[str], message: str
+) -> None:
+    result = RUNNER.invoke(app, ["score", str(pair), "--weights", weights["design"], *options])
+    assert result.exit_code == 2 and message in " ".join(result.output.replace("│", " ").split())

@@ -98,7 +98,7 @@ def test_a_sequence_is_put_on_a_backbone_of_glycines(native: Structure) -> None:
 
 
 def test_bad_input_is_refused_in_words(native: Structure) -> None:
-    with pytest.raises(ValueError, match="a sequence of 3 for a structure of 60"):
+    with pytest.raises(ValueError, match="a sequence of 3 for a chain of 60 residues, A"):
         pack(native, "AAA", predictor=PREDICTOR)
     with pytest.raises(ValueError, match="'B' for residue A:57"):
         pack(native, "B" + native.sequence[1:], predictor=PREDICTOR)

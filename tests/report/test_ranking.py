@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from protein_enn import chemistry
-from protein_enn.report.ranking import columns_of, identity, rank_designs, write_plot, write_ranking
+from protein_enn.report.ranking import columns_of, identity, rank_designs, several_targets, write_plot, write_ranking
 from protein_enn.scoring.columns import COLUMNS
 from protein_enn.testing import random_structure
 
@@ -38,20 +38,61 @@ def test_best_first_and_failures_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gap", "errors", "mode", "separated"),
+    ("gap", "errors", "mode", "noise", "separated"),
     [
-        (0.11, (0.03, 0.04), "conditional", True),  # twice the errors in quadrature: 0.10
-        (0.09, (0.03, 0.04), "conditional", False),
-        (0.09, (0.03, None), "conditional", None),
-        (1e-6, (None, None), "single", True),  # no order, no error
-        (0.0, (None, None), "single", False),
+        (0.11, (0.03, 0.04), "conditional", 0.0, True),  # twice the errors in quadrature: 0.10
+        (0.09, (0.03, 0.04), "conditional", 0.0, False),
+        (0.11, (0.03, 0.04), "conditional", 0.05, False),  # 0.14
+        (0.15, (0.03, 0.04), "conditional", 0.05, True),
+        (0.09, (0.03, None), "conditional", 0.0, None),
+        (0.11, (0.03, 0.04), "conditional", None, None),  # beyond the error over orders, and no more is known
+        (0.09, (0.03, 0.04), "conditional", None, False),
+        (1e-6, (None, None), "single", 0.0, True),  # no order, no error
+        (1e-6, (None, None), "single", None, None),
+        (0.0, (None, None), "single", None, False),
     ],
 )
 def test_a_difference_counts_beyond_twice_the_errors(
-    gap: float, errors: tuple[float | None, float | None], mode: str, separated: bool | None
+    gap: float,
+    errors: tuple[float | None, float | None],
+    mode: str,
+    noise: float | None,
+    separated: bool | None,
 ) -> None:
-    rows = [design("a", -1.0, errors[0], mode=mode), design("b", -1.0 - gap, errors[1], mode=mode)]
+    """Over orders, and over noised backbones: here that of the difference, as both have as many residues."""
+    half = None if noise is None else noise / math.sqrt(2)  # its standard deviation of two values is the noise
+    noised = [
+        {} if half is None else {"noised": one} for one in ([-1.2 + (half or 0), -1.2 - (half or 0)], [-1.3, -1.3])
+    ]
+    rows = [design("a", -1.0, errors[0], mode=mode, residues=9, **noised[0]),
+            design("b", -1.0 - gap, errors[1], mode=mode, residues=9, **noised[1])]  # fmt: skip
     assert [row["separated"] for row in rank_designs(rows)] == [separated, None]
+
+
+def test_noise_that_both_share_does_not_count() -> None:
+    rows = [design("a", -1.0, 0.0, residues=9, noised=[-1.5, -1.1, -1.3]),
+            design("b", -1.1, 0.0, residues=9, noised=[-1.6, -1.2, -1.4])]  # fmt: skip
+    found = rank_designs(rows)[0]
+    assert (
+        found["difference_error"] == pytest.approx(0)
+        and found["separated"]
+        and found["noise_error"] == pytest.approx(0.2)
+    )
+    rows[1]["residues"] = 10  # other noise
+    assert rank_designs(rows)[0]["difference_error"] == pytest.approx(0.2 * math.sqrt(2))
+
+
+def test_designs_of_different_backbones_are_ranked_with_a_note(tmp_path: Path) -> None:
+    rows = rank_designs([
+        design(name, value, target=target, noised=[-1.0, -1.0], residues=9)
+        for name, value, target in (("a", -1.0, "x"), ("b", -2.0, "y"), ("c", -3.0, "y"))
+    ])  # fmt: skip
+    assert [(row["target_rank"], row["separated"]) for row in rows] == [(1, None), (1, True), (2, None)]
+    note = several_targets(rows)
+    assert note is not None and "2 different backbones are in this ranking: x, y." in note
+    write_ranking(tmp_path / "r.html", rows, "t")
+    assert "go by target_rank" in (tmp_path / "r.html").read_text()
+    assert several_targets(rows[1:]) is None
 
 
 def test_the_same_chains_in_another_order_are_the_same_sequence() -> None:

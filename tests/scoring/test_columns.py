@@ -10,7 +10,7 @@ import pytest
 from rank_results import FIRST
 from typer.testing import CliRunner
 
-from protein_enn.cli import app, designing, evaluation, scanning, scoring
+from protein_enn.cli import app, designing, evaluation, log_probs, scanning, scoring
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.report import ranking
 from protein_enn.scoring.columns import COLUMNS, HIGHER, LOWER, description, run_of, sidecar
@@ -21,7 +21,7 @@ RUNNER = CliRunner()
 
 def tables() -> dict[str, tuple[str, ...]]:
     """The columns of each table, by module and name."""
-    modules = (scoring, scanning, designing)
+    modules = (scoring, scanning, designing, log_probs)
     found = {
         f"{module.__name__}.{name}": tuple(value)
         for module in modules
@@ -30,6 +30,7 @@ def tables() -> dict[str, tuple[str, ...]]:
     }
     found["evaluation"] = evaluation.CASE_COLUMNS
     found["rank_results"] = (*FIRST, "stage")  # that of a failure
+    found["sequences"] = ("label", "difference_to_input")  # of `score --sequences`
     return {**found, "report.ranking": ranking.FIRST}  # and those of `score`, before them
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 
+import pytest
 from Bio import SeqIO
 
 from protein_enn.predictor import Predictor
-from protein_enn.scoring import design
-from protein_enn.scoring.fasta import fasta
+from protein_enn.scoring import design, score
+from protein_enn.scoring.fasta import fasta, proteinmpnn_fasta
 from protein_enn.structure import Structure
 
 
@@ -44,3 +46,20 @@ def test_a_record_per_design(bundle: Structure, predictor: Predictor) -> None:
 
 def test_no_designs_no_records() -> None:
     assert fasta("x", []) == ""
+
+
+def test_headers_of_proteinmpnn(bundle: Structure, predictor: Predictor) -> None:
+    """Its scripts split headers at commas; scores are negative log-likelihoods of the designed residues."""
+    found = design(bundle, predictor=predictor, samples=2, seed=3, chains="B", temperature=[0.5, 1.0])
+    records = list(SeqIO.parse(io.StringIO(proteinmpnn_fasta("my bundle", found, predictor)), "fasta"))
+    assert [str(r.seq) for r in records] == [bundle.sequence[32:], *(one.chains["B"] for one in found)]
+    native = dict(re.findall(r"(\w+)=(\[.*?\]|[^,]+)", records[0].description))
+    assert records[0].description.startswith("my_bundle, score=")
+    assert (native["fixed_chains"], native["designed_chains"], native["seed"]) == ("['A']", "['B']", "3")
+    own = score(bundle, predictor=predictor, orders=2, seed=3)
+    assert float(native["global_score"]) == pytest.approx(-own.mean, abs=1e-4)
+    told = [dict(part.split("=") for part in r.description.split(", ")) for r in records[1:]]
+    assert [(one["T"], one["sample"]) for one in told] == [("0.5", "1"), ("0.5", "2"), ("1", "1"), ("1", "2")]
+    assert [one["score"] for one in told] == [f"{-one.log_likelihood:.4f}" for one in found]
+    assert [one["seq_recovery"] for one in told] == [f"{one.recovery:.4f}" for one in found]
+    assert proteinmpnn_fasta("x", [], predictor) == ""

@@ -21,7 +21,8 @@ DESIGNED = ("temperature", *COMPOSITION)
 """Columns taken from the table of designs."""
 STAGES = ("design", "pack", "refine", "score")
 """Stages that a structure of the ranking goes through."""
-FIRST = ("rank", "name", "target", "target_rank", "log_likelihood", "standard_error", "difference_to_next", "separated",
+FIRST = ("rank", "name", "target", "target_rank", "log_likelihood", "standard_error", "difference_to_next",
+         "difference_error", "separated",
          "perplexity", "recovery", "same_sequence_as", *REFINED, *DESIGNED, "sequence")  # fmt: skip
 
 
@@ -38,7 +39,7 @@ def ranking(
         row |= {key: refinement_of.get(record["name"], {}).get(key) for key in REFINED}
         row |= {"target": design.get("name"), **{key: design.get(key) for key in DESIGNED}}
         rows.append({**row, "sequence": sequence_of(record["per_residue"])})
-    return _ranked_by_target(rank_designs(rows)) + _failures(failed)
+    return rank_designs(rows) + _failures(failed)
 
 
 def sequence_of(residues: Mapping[str, Sequence[str]]) -> str:
@@ -54,15 +55,6 @@ def sequence_of(residues: Mapping[str, Sequence[str]]) -> str:
         chain = identifier.rsplit(":", 1)[0]
         chains[chain] = chains.get(chain, "") + chemistry.LETTERS[chemistry.RESIDUES.index(residue)]
     return "/".join(chains.values())
-
-
-def _ranked_by_target(rows: Sequence[Row]) -> list[Row]:
-    """Ranked rows with the place of each among the designs of its target."""
-    count: dict[str, int] = {}
-    for row in rows:
-        if (target := row["target"]) is not None:
-            row["target_rank"] = count[target] = count.get(target, 0) + 1
-    return list(rows)
 
 
 def _failures(failed: Iterable[Mapping[str, str]]) -> list[Row]:

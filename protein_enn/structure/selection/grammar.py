@@ -17,6 +17,7 @@ from protein_enn.structure.selection.tokens import SelectionError, Token, sugges
 DEEPEST = 50
 """Most nested levels of parentheses, `not` and `within`."""
 NUMBER = re.compile(r"-?(?:[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})")
+LISTED = re.compile(r"([A-Za-z])(-?[0-9]{1,9}[A-Za-z]?)")
 COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 SEPARATORS = ("and", "or", "of", "(", ")", ",", *COMPARE)
 ANGSTROM = ("å", "a", "angstrom", "angstroms")
@@ -30,6 +31,7 @@ def select(structure: Structure, selection: str) -> Bool[Tensor, "n"]:
 
         all, none, protein                  every residue, or no residue
         A:45   A:52B   A:-3--1   A:45-60    author numbers, ends included; a range takes insertion codes along
+        A45 A52B B7                         the same residues as LigandMPNN lists them, chains of one letter
         A:     chain A B                    whole chains, by author id; quote odd ids: "a (b)":45
         residue 45-60 101                   in all chains
         resname HIS MSE                     names as in the file
@@ -120,6 +122,8 @@ class _Parser:
 
     def parse_term(self) -> Choice:
         structure, empty = self.structure, choice.empty(self.structure)
+        if LISTED.fullmatch(self.token.text) and not self.token.quoted:
+            return self.parse_list()
         if self.token.chain is None and self.token.key not in FIRST_KEYWORDS:
             raise self.token.error("a selection is expected here" + self.hint())
         token = self.take()
@@ -154,6 +158,13 @@ class _Parser:
             case "within":
                 return self.within()
         return self.note_others(choice.kind(structure, token))
+
+    def parse_list(self) -> Choice:
+        """Residues as LigandMPNN lists them: chain and number without a colon, `A12 A13B`."""
+        chosen = choice.empty(self.structure)
+        while (match := LISTED.fullmatch(self.token.text)) and not self.token.quoted:
+            chosen = chosen | self.note_others(choice.residue_span(self.structure, self.take(), match[1], match[2]))
+        return chosen
 
     def note_others(self, chosen: Choice) -> Choice:
         self.names_hetero |= bool(chosen.hetero.any())
