@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.confidence.plddt import plddt_columns
 from protein_enn.geometry.dihedrals import chi_angles
+from protein_enn.kd_tree import kd_tree
 from protein_enn.metrics import stereochemistry
 from protein_enn.metrics.clashes import clashes
 from protein_enn.metrics.dihedral_density import ramachandran_log_density
@@ -133,7 +133,7 @@ def _contacts(structure: Structure) -> dict[str, Tensor]:
 
 def _pairs(points: Float[Tensor, "n 3"], radius: float) -> Int[Tensor, "2 p"]:
     """Both directions of all pairs within a radius."""
-    found = cKDTree(points.double().numpy()).query_pairs(radius, output_type="ndarray")
+    found = kd_tree(points.double().numpy()).query_pairs(radius, output_type="ndarray")
     pairs = torch.as_tensor(found, dtype=torch.long).reshape(-1, 2).T
     return torch.cat([pairs, pairs.flip(0)], 1)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Bool, Float
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.kd_tree import kd_tree
 from protein_enn.structure import Structure
 
 CONTACT_RADIUS = 10.0
@@ -95,6 +95,6 @@ def _one_value_a_residue(values: Float[Tensor, "n 37"], present: Bool[Tensor, "n
 def _agreement(structure: Structure, known: Bool[Tensor, "n"]) -> float:
     """Correlation of the column at CA with the number of residues around; 0 where one of them does not vary."""
     ca = structure.ca[known].double().numpy()
-    around = cKDTree(ca).query_ball_point(ca, CONTACT_RADIUS, return_length=True)
+    around = kd_tree(ca).query_ball_point(ca, CONTACT_RADIUS, return_length=True)
     pair = torch.stack([structure.b_factors[known, chemistry.CA].double(), torch.as_tensor(around).double()])
     return float(torch.corrcoef(pair)[0, 1].nan_to_num(0.0))

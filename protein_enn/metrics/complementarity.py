@@ -3,8 +3,8 @@
     S(A -> B) = median over the points of A's surface in the interface of (n_A . -n_B) exp(-w d^2)
 
 n_B and d are the normal of, and the distance to, the nearest point of B's surface; Sc is the mean of both directions.
-The surface is sampled: points of atoms that a probe touches, and of the probe where it touches two of them. Values
-agree with those of other programs to about 0.05.
+The surface is sampled: points of atoms that a probe touches, and of the probe where it touches two of them. No other
+program was at hand to compare values with: use them to rank interfaces, not against published ones.
 """
 
 from __future__ import annotations
@@ -98,9 +98,9 @@ def _interface(centers: Points, radii: Points, near: Points, other: tuple[Points
         around = [j for j in tree.query_ball_point(centers[i], radii[i] + largest) if j != i]
         probes = centers[i] + (radii[i] + PROBE) * sphere
         gaps = _gaps(probes, centers[around], radii[around])
-        free: Points = (gaps > -1e-9).all(1)
+        free = np.asarray((gaps > -1e-9).all(1))
         across = other_tree.query_ball_point(centers[i], radii[i] + largest)
-        hidden: Points = (_gaps(probes[free], other[0][across], other_radii[across]) < 0).any(1)
+        hidden = np.asarray((_gaps(probes[free], other[0][across], other_radii[across]) < 0).any(1))
         points.append(centers[i] + radii[i] * sphere[free])
         normals.append(sphere[free])
         buried.append(hidden)
