@@ -41,7 +41,7 @@ class MutationResult(Result):
         "estimator": Column(None, None, f"what a mutation's score is: {', '.join(_NAMES[:-1])} or {_NAMES[-1]}"),
         "calibration": Column(None, None, "where the slope from score to ddg_like is from, or why there is none"),
         "training": Column(
-            None, None, "chains in the training of the weights, or like one that is: by measured mutations, by structure"
+            None, None, "chains in the training of the weights or like one of it: by measured mutations, by structure"
         ),
         "score": Column(
             "nats", HIGHER, "natural-log odds of the mutant over the amino acid that is there, by `estimator`"

@@ -25,7 +25,7 @@ from protein_enn.structure import Structure
 FEW = 5
 """Training mutations of the same kind at the same burial below which a mutation is noted."""
 MEASURED = "ddg "
-"""How names of clusters of proteins with measured mutations start in a fingerprint; the fold follows, if there is one."""
+"""How names of clusters of proteins with measured mutations start in a fingerprint; a fold may follow."""
 BURIAL = ("exposed", "half buried", "buried")
 NOT_RECORDED, NONE_FOUND = "not recorded", "none found"
 

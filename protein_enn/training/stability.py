@@ -1,7 +1,7 @@
 """Training of one stability head on the cached sites of proteins.
 
-Loss of a batch: Huber on -ddG (kcal/mol), proteins weighted by the root of how many measurements they have; ranking, the
-mean over pairs of one protein of softplus(-2 (s_i - s_j)) where y_i - y_j > 0.5 kcal/mol; and Huber on melting points.
+Loss of a batch: Huber on -ddG (kcal/mol), proteins weighted by the root of how many measurements they have; ranking,
+the mean over pairs of one protein of softplus(-2 (s_i - s_j)) where y_i - y_j > 0.5 kcal/mol; Huber on melting points.
 """
 
 from __future__ import annotations
