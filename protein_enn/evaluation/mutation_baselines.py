@@ -19,7 +19,7 @@ from protein_enn.evaluation.ranking import paired, spearman
 from protein_enn.scoring.estimators import DDG_LIKE
 
 if TYPE_CHECKING:
-    from protein_enn.evaluation.mutations import ScoredProtein
+    from protein_enn.evaluation.mutation_scores import ScoredProtein
 
 RIDGES = ("ridge_amino_acids", "ridge_with_terms")
 _PENALTY = 10.0

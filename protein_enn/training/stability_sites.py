@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.data.batches import seeded_generator
 from protein_enn.io import read_structure
 from protein_enn.models.stability import TERMS
 from protein_enn.predictor import Predictor
@@ -24,6 +25,8 @@ Rows = Mapping[str, Sequence[tuple[Sequence[Substitution], float]]]
 """Of each structure file its mutants and a measurement, positive where they destabilize."""
 Merged = dict[str, dict[Substitution, float]]
 """Of each structure file its single mutations, and one value, positive where they stabilize."""
+UNMEASURED = 64
+"""Residues of a structure that are taken besides those measured, at random, for what is known of any mutation."""
 REPEAT = 1.0
 """Difference between measurements of one mutation that is counted, in units of an output."""
 
@@ -94,13 +97,14 @@ class Measurements:
 
 @dataclass(frozen=True, eq=False)
 class MeasuredSites:
-    """The r residues of a protein that are mutated in a measurement, as a frozen model and their surroundings are."""
+    """The r residues of a protein that are mutated in a measurement, and some others, as a frozen model has them."""
 
     file: str
     sequence: str  # of the chain
     nodes: Float[Tensor, "r d"]
     sites: Float[Tensor, "r s"]
     terms: Float[Tensor, "r 20 t"]
+    native: Int[Tensor, "r"]  # their amino acids
     measured: tuple[Measurements, ...]  # by output
 
 
@@ -123,22 +127,26 @@ def measured_sites(
                 skipped += 1
                 continue
             usable[-1].append((row, chemistry.AMINO_ACIDS.index(change.mutant), value))
-    rows = sorted({row for table in usable for row, _, _ in table})
-    if not rows:
+    mutated = {row for table in usable for row, _, _ in table}
+    if not mutated:
         return None, skipped
     with torch.inference_mode():
         backbone = Backbone(structure, predictor)
         given = backbone.conditionals
         terms = torch.stack([getattr(given, name) for name in TERMS], -1).cpu()
+    others = backbone.rows[backbone.scored]
+    drawn = torch.randperm(len(others), generator=seeded_generator(f"unmeasured {file}"))[:UNMEASURED]
+    rows = sorted(mutated | set(others[drawn].tolist()))
     chosen = torch.searchsorted(backbone.rows, torch.tensor(rows))
     place = {row: i for i, row in enumerate(rows)}
-    chain = structure.take(structure.chains == structure.chains[rows[0]])
+    chain = structure.take(structure.chains == structure.chains[min(mutated)])
     return MeasuredSites(
         file,
         chain.sequence,
         backbone.encoding.nodes.cpu()[chosen].clone(),
         site_features(structure)[rows],
         terms[chosen].clone(),
+        structure.residues[rows],
         tuple(_measurements(table, place, structure.residues) for table in usable),
     ), skipped
 
