@@ -8,7 +8,7 @@ additive around cycles by construction, as the site does not depend on the amino
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import silu
@@ -68,16 +68,22 @@ class StabilityHead(nn.Module):
             self.exit.weight.mul_(0.1)
 
     def forward(
-        self, nodes: Float[Tensor, "n d"], sites: Float[Tensor, "n s"], terms: Float[Tensor, "n 20 t"]
-    ) -> Float[Tensor, "n 20 o"]:
-        """Of every amino acid at each site; `sites` are standardized."""
-        kinds = torch.cat([self.properties, self.identity.weight], 1)
+        self,
+        nodes: Float[Tensor, "n d"],
+        sites: Float[Tensor, "n s"],
+        terms: Float[Tensor, "n a t"],
+        chosen: Int[Tensor, "n a"] | None = None,
+    ) -> Float[Tensor, "n a o"]:
+        """Of every amino acid at each site, or of some with their terms; `sites` are standardized."""
+        every = torch.arange(len(self.properties), device=nodes.device).expand(len(nodes), -1)
+        chosen = every if chosen is None else chosen
+        kinds = torch.cat([self.properties, self.identity.weight], 1)[chosen]
         site = self.site(torch.cat([self.dropout(self.reduce(nodes)), sites], 1))
-        kind = self.kind(torch.cat([kinds.expand(len(nodes), -1, -1), terms / 3], 2))
+        kind = self.kind(torch.cat([kinds, terms / 3], 2))
         # One mask for all amino acids of a site: noise that differed would not cancel between them.
         first = silu(site[:, None] + kind) * self._mask(site)
         second = silu(self.deeper(first)) * self._mask(site)
-        return self.exit(second) + self.terms(terms) + self.own
+        return self.exit(second) + self.terms(terms) + self.own[chosen]
 
     def _mask(self, site: Float[Tensor, "n h"]) -> Float[Tensor, "n 1 h"]:
         return self.dropout(torch.ones_like(site))[:, None]

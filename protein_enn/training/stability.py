@@ -67,11 +67,16 @@ class SiteTable:
 
     def scores(self, head: StabilityHead, rows: Int[Tensor, "b"]) -> Float[Tensor, "b o"]:
         """f(mutant) - f(wild type) of some measurements, for each output."""
-        at = self.site[rows]
-        of_all = head(self.nodes[at], self.sites[at], self.terms[at])
-        each = torch.arange(len(rows))
-        difference: Tensor = of_all[each, self.mutant[rows]] - of_all[each, self.wild_type[rows]]
-        return difference
+        return self.differences(head, self.site[rows], self.wild_type[rows], self.mutant[rows])
+
+    def differences(
+        self, head: StabilityHead, sites: Int[Tensor, "b"], before: Int[Tensor, "b"], after: Int[Tensor, "b"]
+    ) -> Float[Tensor, "b o"]:
+        """f(after) - f(before) at some sites, for each output."""
+        chosen = torch.stack([before, after], 1)
+        terms = self.terms[sites[:, None], chosen]
+        of_both: Tensor = head(self.nodes[sites], self.sites[sites], terms, chosen)
+        return of_both[:, 1] - of_both[:, 0]
 
 
 def site_table(proteins: Sequence[MeasuredSites], heads: StabilityHeads, output: str) -> SiteTable:
@@ -111,7 +116,10 @@ def train_head(
                 loss = loss + experiment.melting_weight * melting
             if experiment.prior:
                 some = torch.randint(len(ddg.native), (experiment.prior_batch,), generator=generator)
-                loss = loss + experiment.prior * _prior(head, ddg, some, experiment.prior_limit)
+                other = ddg.native[some] + torch.randint(1, 20, (len(some),), generator=generator)
+                unmeasured = ddg.differences(head, some, ddg.native[some], other % 20)[:, 0]
+                excess = (unmeasured - experiment.prior_limit).clamp(min=0)
+                loss = loss + experiment.prior * excess.pow(2).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -148,14 +156,6 @@ def _loss(
         of_pair = weight[:, None].expand_as(better)[better]
         loss = loss + ranking * (of_pair * softplus(-2 * (scores[:, None] - scores)[better])).sum() / of_pair.sum()
     return loss
-
-
-def _prior(head: StabilityHead, table: SiteTable, sites: Int[Tensor, "b"], limit: float) -> Float[Tensor, ""]:
-    """Mean square of what all mutations of some sites score above a limit, kcal/mol."""
-    of_all = head(table.nodes[sites], table.sites[sites], table.terms[sites])[..., 0]
-    scores = of_all - of_all.gather(1, table.native[sites][:, None])
-    excess: Tensor = (scores - limit).clamp(min=0) * (scores != 0)
-    return excess.pow(2).sum() / (len(sites) * (scores.shape[1] - 1))
 
 
 class _Batches:
