@@ -20,12 +20,14 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import huber_loss, softplus
 
+from protein_enn.chemistry import AMINO_ACIDS
 from protein_enn.models.stability import OUTPUTS, StabilityHead, StabilityHeads
 from protein_enn.settings import Settings
 from protein_enn.training.stability_sites import MeasuredSites
 
 RANKED_DIFFERENCE = 0.5
 """kcal/mol by which two measurements differ that are ranked: about the error of a measurement."""
+_POLAR, _HYDROPHOBIC = "DEKRNQSTHG", "VILMFWYC"
 _CHUNK = 64
 """Measurements of one protein that go into a batch together."""
 
@@ -46,9 +48,13 @@ class StabilityExperiment(Settings):
     ranking: float = 0.3
     melting_weight: float = 0.3
     melting_batch: int = 96
-    prior: float = 1.0
-    prior_limit: float = -0.5  # kcal/mol
+    prior: float = 0.3
+    prior_limit: float = 0.0  # kcal/mol
     prior_batch: int = 256
+    greasy: float = Field(
+        default=1.0, ge=0
+    )  # weight, in the prior, of mutations from polar residues to hydrophobic ones
+    greasy_limit: float = 0.0  # kcal/mol, of these
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +105,7 @@ def train_head(
 ) -> StabilityHead:
     """Trains a head on measurements; its dropout draws from torch's own generator, which is restored."""
     weight = _protein_weights(ddg)
+    polar, hydrophobic = (torch.tensor([a in kind for a in AMINO_ACIDS]) for kind in (_POLAR, _HYDROPHOBIC))
     steps = max(1, round(experiment.epochs * len(ddg.value) / experiment.batch))
     optimizer = torch.optim.AdamW(head.parameters(), experiment.learning_rate, weight_decay=experiment.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_rate, steps=steps))
@@ -118,8 +125,10 @@ def train_head(
                 some = torch.randint(len(ddg.native), (experiment.prior_batch,), generator=generator)
                 other = ddg.native[some] + torch.randint(1, 20, (len(some),), generator=generator)
                 unmeasured = ddg.differences(head, some, ddg.native[some], other % 20)[:, 0]
-                excess = (unmeasured - experiment.prior_limit).clamp(min=0)
-                loss = loss + experiment.prior * excess.pow(2).mean()
+                special = polar[ddg.native[some]] & hydrophobic[other % 20]
+                limit = torch.where(special, experiment.hydrophobic_limit, experiment.prior_limit)
+                cost = torch.where(special, experiment.hydrophobic, 1.0) * (unmeasured - limit).clamp(min=0).pow(2)
+                loss = loss + experiment.prior * cost.mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -136,7 +136,7 @@ def test_training_again_gives_the_same_weights(trained: tuple[Path, TrainedHeads
         ]
         for i in range(3)
     }
-    short = EXPERIMENT.model_copy(update={"epochs": 2, "prior": 1.0})
+    short = EXPERIMENT.model_copy(update={"epochs": 2, "prior": 1.0, "hydrophobic": 3.0})
     options = {"base": str(folder / "base.safetensors"), "cluster_by": "words"}
     runs = [
         finetune_stability(short, [few], [], folder, tmp_path / name, log=lambda line: None, **options) for name in "ab"
