@@ -51,10 +51,8 @@ class StabilityExperiment(Settings):
     prior: float = 0.3
     prior_limit: float = 0.0  # kcal/mol
     prior_batch: int = 256
-    greasy: float = Field(
-        default=1.0, ge=0
-    )  # weight, in the prior, of mutations from polar residues to hydrophobic ones
-    greasy_limit: float = 0.0  # kcal/mol, of these
+    hydrophobic: float = Field(default=1.0, ge=0)  # weight in the prior of mutations from polar to hydrophobic ones
+    hydrophobic_limit: float = 0.0  # kcal/mol, of these
 
 
 @dataclass(frozen=True, eq=False)
