@@ -47,6 +47,7 @@ class Predictor:
     language: LanguageModel | None = None  # for a model that takes features of one
     requested_condition: str = ""  # empty: the default
     use: str = ""  # the command it is used for, which may have a default condition of its own
+    origin: str = ""  # shipped name or path that it was loaded from
 
     def __repr__(self) -> str:
         count = sum(parameter.numel() for parameter in self.model.parameters())
@@ -178,7 +179,8 @@ def load_predictor(
         data = (folder / f"{name}.safetensors").read_bytes()
         text = (folder / f"{name}.json").read_bytes()
     predictor = _assemble(name, data, read_info(text, f"{name}.json"), chosen_device)
-    return _with_language(_with_condition(predictor, condition), language)
+    origin = str(path) if path.suffix == ".safetensors" else name
+    return replace(_with_language(_with_condition(predictor, condition), language), origin=origin)
 
 
 def _with_condition(predictor: Predictor, condition: str | None) -> Predictor:

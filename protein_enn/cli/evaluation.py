@@ -174,6 +174,16 @@ def mutations(
     split: Annotated[str, typer.Option(help="Name of a table in mutations/ without .csv, or all.")],
     output: Output = None,
     limit: Limit = None,
+    baselines: Annotated[
+        str | None,
+        typer.Option(metavar="TABLE", help="Also measure two ridge regressions, fitted on it without relatives."),
+    ] = None,
+    against: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Compare with the scores in this column. Repeatable.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Leave out files with this in their name. Repeatable.")
+    ] = None,
     weights: Weights = None,
     condition: Condition = None,
     device: DeviceOption = Device.auto,
@@ -187,7 +197,10 @@ def mutations(
 
     predictor = predictor_for("design", weights, device, threads, condition=condition, use="evaluate")
     with explained(), Progress() as progress:
-        measured = evaluate_mutations(data, split, predictor, limit=limit, seed=seed, progress=progress.show)
+        measured = evaluate_mutations(
+            data, split, predictor, limit=limit, baselines=baselines, against=against or (), exclude=exclude or (),
+            seed=seed, progress=progress.show,
+        )  # fmt: skip
     show(written(measured, output, seconds), as_json)
 
 

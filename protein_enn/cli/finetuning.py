@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,9 @@ from protein_enn.cli.options import (
     Threads,
 )
 from protein_enn.cli.output import Progress, explained, show_json, show_rows
+
+if TYPE_CHECKING:
+    from protein_enn.training.finetune_stability import TrainedHeads
 
 MEASURED = "Measured mutations"
 """Panel of the help."""
@@ -66,16 +69,27 @@ def finetune(
     epochs: Annotated[
         int, typer.Option(min=1, rich_help_panel=MEASURED, help="Stop after so many passes over the proteins.")
     ] = 8,
+    heads: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, rich_help_panel=MEASURED, metavar="FILE.yaml",
+            help="Train stability heads on the base, which stays as it is, by this experiment file. Its tables are in "
+            "--ddg-folder, by default the folder of the file.",
+        ),
+    ] = None,
     device: DeviceOption = Device.auto,
     threads: Threads = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Fine-tune weights on structures or on measured mutations. They stay as they were if that does not help."""
-    if (ddg is None) == (not inputs):
-        raise typer.BadParameter("give structures (IN...) or a table of measured mutations (--ddg), one of the two")
-    if ddg_folder is not None and ddg is None:
-        raise typer.BadParameter("--ddg-folder needs --ddg")
+    if sum((ddg is not None, bool(inputs), heads is not None)) != 1:
+        raise typer.BadParameter(
+            "give structures (IN...), a table of measured mutations (--ddg) or an experiment of stability heads "
+            "(--heads), one of them"
+        )
+    if ddg_folder is not None and ddg is None and heads is None:
+        raise typer.BadParameter("--ddg-folder needs --ddg or --heads")
 
     def say(line: str) -> None:
         typer.echo(line, err=True)
@@ -84,7 +98,12 @@ def finetune(
     from protein_enn.training import finetune_ddg as on_ddg
 
     with explained():
-        if ddg is not None:
+        if heads is not None:
+            facts = asdict(
+                _heads(heads, ddg_folder or heads.parent, output, positive_stabilizes, threads,
+                       {"base": base, "cluster_by": cluster.value, "identity": identity, "seed": seed, "log": say})
+            )  # fmt: skip
+        elif ddg is not None:
             from protein_enn.evaluation.measurements import measurements
 
             table = {
@@ -112,5 +131,24 @@ def finetune(
         show_json({**facts, "notes": notes})
         return
     show_rows([{"metric": key, "value": value} for key, value in facts.items()], ("metric", "value"))
-    if facts["kept"] == "base":
+    if facts.get("kept") == "base":
         say(f"fine-tuning did not help on what was held out: {facts['weights']} are the weights of {base}")
+
+
+def _heads(
+    path: Path, folder: Path, output: Path, positive_stabilizes: bool, threads: int | None, options: dict[str, Any]
+) -> TrainedHeads:
+    """Trains stability heads by an experiment file, on tables in a folder."""
+    from protein_enn.cli.options import use_threads
+    from protein_enn.evaluation.measurements import measurements
+    from protein_enn.training.finetune_stability import finetune_stability, read_stability_experiment
+
+    use_threads(threads)
+    experiment = read_stability_experiment(path)
+
+    def table(name: str, column: str) -> dict[str, list[tuple[Any, float]]]:
+        read = measurements(folder / name, positive_stabilizes, column=column)
+        return {file: [(row.mutations, row.ddg) for row in rows] for file, rows in read.items()}
+
+    ddg, melting = [table(name, "ddg") for name in experiment.ddg], [table(name, "dtm") for name in experiment.melting]
+    return finetune_stability(experiment, ddg, melting, folder, output, **options)

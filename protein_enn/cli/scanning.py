@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 
 PLACE = ("chain", "number", "icode", "wt")
 SURROUNDINGS = ("burial", "contacts")
-MUTATION = (*PLACE, "mutant", "score", "ddg_like", *SURROUNDINGS, "notes")
+MUTATION = (*PLACE, "mutant", "score", "ddg_like", "ddg_error", *SURROUNDINGS, "notes")
 MATRIX = (*PLACE, *"ACDEFGHIKLMNPQRSTVWY", *SURROUNDINGS)
-MUTANT = ("mutations", "score", "ddg_like", "additive", "interaction", "orders", "seed", "notes")
+MUTANT = ("mutations", "score", "ddg_like", "ddg_error", "additive", "interaction", "orders", "seed", "notes")
 SOURCE = ("name", "file")
-OF_WEIGHTS = ("estimator", "calibration", "weights", "weights_sha256", "condition")
+OF_WEIGHTS = ("estimator", "calibration", "training", "weights", "weights_sha256", "condition")
 MATRIX_RUN = (*OF_WEIGHTS, *AUDIT_COLUMNS, "error")
 RUN = (*OF_WEIGHTS, "output", *PACKER_COLUMNS, *AUDIT_COLUMNS, "error")
 SCAN_COLUMNS = (*SOURCE, "mutations", *MUTATION, *RUN)
@@ -54,7 +54,7 @@ SCAN_SHOWN = ("name", "mutations", *MUTATION[len(PLACE) + 1 :], "audit_severity"
 MATRIX_COLUMNS = (*SOURCE, *MATRIX, *MATRIX_RUN)
 MATRIX_SHOWN = ("name", *MATRIX, "error")
 MUTANT_COLUMNS = (*SOURCE, *MUTANT, *RUN)
-MUTANT_SHOWN = ("name", *MUTANT[:5], "notes", "audit_severity", "error")
+MUTANT_SHOWN = ("name", *MUTANT[:6], "notes", "audit_severity", "error")
 BEST = 10
 """Mutations of a scan that are shown for each file."""
 
@@ -117,7 +117,9 @@ def scan(
     """Score every single mutation, or only named mutants: log-odds of the new residue over the present one.
 
     `score` is in nats; higher is better. For calibrated weights `ddg_like` is -ddG in kcal/mol; it is positive if the
-    mutation stabilizes. A whole scan prints the best mutations and writes all.
+    mutation stabilizes. A whole scan prints the best mutations and writes all. With --weights stability `ddg_error` is
+    the expected error, notes tell where training had few mutations like it, and `training` whether the protein or a
+    relative was in it.
     --structures writes those that are printed; for others name them by --mutant or --mutant-file.
     """
     from protein_enn.scoring.columns import run_of, sidecar
@@ -180,8 +182,9 @@ def _all(structure: Structure, predictor: Predictor, estimator: str, matrix: boo
     from protein_enn.scoring import scan as scan_structure
 
     result = scan_structure(structure, predictor=predictor, estimator=estimator)
+    found = {"calibration": result.calibration, "training": result.training}
     rows = result.matrix() if matrix else list(map(named_row, result.rows()))
-    return [{**row, "calibration": result.calibration} for row in rows]
+    return [{**row, **found} for row in rows]
 
 
 def _named(structure: Structure, named: list[str], predictor: Predictor, estimator: str, seed: int) -> list[Row]:
@@ -203,7 +206,7 @@ def _named(structure: Structure, named: list[str], predictor: Predictor, estimat
         wanted = [mutant for _, mutant in good]
         result = score_mutants(structure, wanted, predictor=predictor, estimator=estimator, seed=seed)
         for (row, _), found in zip(good, result.rows(), strict=True):
-            row.update(found, calibration=result.calibration)
+            row.update(found, calibration=result.calibration, training=result.training)
     return rows
 
 

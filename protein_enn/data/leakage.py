@@ -10,7 +10,7 @@ the fraction of relatives that this finds, by identity: nearly all from 60 %, fe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -86,6 +86,11 @@ class Fingerprint:
     def union(self, other: Fingerprint) -> Fingerprint:
         """Clusters of both: those of a fine-tuned model's training, and of its base."""
         return Fingerprint((*self.names, *other.names), (*self.sketches, *other.sketches))
+
+    def part(self, keep: Callable[[str], bool]) -> Fingerprint:
+        """The clusters whose names are to be kept."""
+        kept = [i for i, name in enumerate(self.names) if keep(name)]
+        return Fingerprint(tuple(self.names[i] for i in kept), tuple(self.sketches[i] for i in kept))
 
     @cached_property
     def _index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

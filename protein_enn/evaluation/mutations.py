@@ -5,130 +5,31 @@ interaction (`scoring.interactions`), `additive` is `ddg_like` without it. Where
 complex, `binding` is the log-odds (`single`) in the complex less that in the mutated partner alone. ddG (kcal/mol) is
 positive where a mutation destabilizes or weakens binding, so scores are compared with -ddG; `ddg_median` shows whether
 a table has this sign: most mutations destabilize. Choose between estimators, and calibrate, on one table (`s2648`);
-report on others. Weights with conditions use that of `scan` unless one is given.
+report on others. Weights with conditions use that of `scan` unless one is given. A protein that stability heads were
+trained on is scored by the one head that left it out; one of no fold by their mean.
 """
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from protein_enn import chemistry
 from protein_enn.evaluation.datasets import ALL, DataError
 from protein_enn.evaluation.design import Progress
-from protein_enn.evaluation.measurements import Measurement, chains_of, measurements
+from protein_enn.evaluation.measurements import measurements
+from protein_enn.evaluation.mutation_baselines import RIDGES, add_ridges, comparisons, error_calibration
+from protein_enn.evaluation.mutation_scores import ADDITIVE, ScoredProtein, score_measurements
 from protein_enn.evaluation.provenance import provenance, subset
 from protein_enn.evaluation.ranking import LEAST, Columns, ranking
 from protein_enn.io import read_structure
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone
 from protein_enn.scoring.calibration import Calibration, calibration_of, fit
-from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
-from protein_enn.scoring.interactions import interactions, ways_back
-from protein_enn.scoring.multimutants import Mutant
-from protein_enn.scoring.mutations import log_odds
-from protein_enn.structure import Structure
-from protein_enn.structure.substitutions import places, residue_index
+from protein_enn.scoring.estimators import DDG_LIKE
 
-ADDITIVE, BINDING = "additive", "binding"
 Metrics = dict[str, float | int | str | None]
-
-
-@dataclass
-class ScoredProtein:
-    """Measurements of one protein and their scores, nats, by estimator; higher is better."""
-
-    minus_ddg: list[float] = field(default_factory=list)
-    scores: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    asymmetry: list[float] = field(default_factory=list)  # of sums of singles, to the mutant and back, nats
-    skipped: int = 0
-
-
-Sums = dict[str, list[float]]
-
-
-def _scored(
-    structure: Structure, predictor: Predictor, mutants: Sequence[Mutant], estimators: Collection[str] = ESTIMATORS
-) -> tuple[Sums, list[float], list[float]]:
-    """Of one encoding: sums of single scores by estimator, interactions, and sums of singles back to the wild type.
-
-    ValueError as `places` has it.
-    """
-    index = residue_index(structure)
-    where = [places(structure, mutant, index) for mutant in mutants]
-    become = [[chemistry.AMINO_ACIDS.index(change.mutant) for change in mutant] for mutant in mutants]
-    backbone = Backbone(structure, predictor)
-    singles = log_odds(backbone, {*estimators, "single"})
-    sums = {
-        name: [float(values[at, to].double().sum()) for at, to in zip(where, become, strict=True)]
-        for name, values in singles.items()
-    }
-    back = ways_back(backbone, where, become) if estimators else []
-    return sums, interactions(backbone, singles["single"], where, become), back
-
-
-def score_measurements(structure: Structure, measured: Sequence[Measurement], predictor: Predictor) -> ScoredProtein:
-    """Scores from one encoding of the structure, and one of each partner.
-
-    Parameters
-    ----------
-    structure
-        With all chains.
-    measured
-        Its measurements. Those whose residue is missing, has another wild type or no backbone, and those whose
-        partners are missing, are counted as skipped.
-    predictor
-        For design.
-    """
-    good = [measurement for measurement in measured if _can_be_scored(structure, measurement)]
-    scored = ScoredProtein(skipped=len(measured) - len(good))
-    if not good:
-        return scored
-    sums, together, back = _scored(structure, predictor, [measurement.mutations for measurement in good])
-    scored.minus_ddg = [-measurement.ddg for measurement in good]
-    for name, estimator in ESTIMATORS.items():
-        extra = together if estimator.interacts else [0.0] * len(good)
-        scored.scores[name] = [a + b for a, b in zip(sums[name], extra, strict=True)]
-    scored.scores[ADDITIVE] = sums[DDG_LIKE]
-    if good[0].partners:
-        unbound = _unbound(structure, good, predictor)
-        joint = zip(sums["single"], together, unbound, strict=True)
-        scored.scores[BINDING] = [single + extra - alone for single, extra, alone in joint]
-    several = (i for i, measurement in enumerate(good) if len(measurement.mutations) > 1)
-    scored.asymmetry = [abs(sums["single"][i] + back[i]) for i in several]
-    return scored
-
-
-def _can_be_scored(structure: Structure, measurement: Measurement) -> bool:
-    """Whether its residues have scores, and its partners exist."""
-    try:
-        places(structure, measurement.mutations)
-    except ValueError:
-        return False
-    return {chain for partner in measurement.partners for chain in chains_of(structure, partner)} <= set(
-        structure.chain_ids
-    )
-
-
-def _unbound(structure: Structure, measured: Sequence[Measurement], predictor: Predictor) -> list[float]:
-    """Joint log-odds of each mutant in its partner alone, the sum of both where both carry mutations."""
-    total = [0.0] * len(measured)
-    for partner in sorted({partner for measurement in measured for partner in measurement.partners}):
-        chains = chains_of(structure, partner)
-        changes = [[c for c in m.mutations if c.chain in chains] if partner in m.partners else [] for m in measured]
-        own = [i for i, mutant in enumerate(changes) if mutant]
-        if own:
-            alone = structure.take(torch.stack([structure.in_chain(chain) for chain in chains]).any(0))
-            sums, together, _ = _scored(alone, predictor, [changes[i] for i in own], ())
-            for i, single, extra in zip(own, sums["single"], together, strict=True):
-                total[i] += single + extra
-    return total
 
 
 def evaluate_mutations(
@@ -137,6 +38,9 @@ def evaluate_mutations(
     predictor: Predictor,
     *,
     limit: int | None = None,
+    baselines: str | None = None,
+    against: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Metrics:
@@ -152,6 +56,12 @@ def evaluate_mutations(
         For design.
     limit
         Only that many structures of each table.
+    baselines
+        Also the two ridge regressions, fitted on this table without relatives of the protein that is predicted.
+    against
+        Columns of the table with other scores, higher where a mutant is better, to compare with.
+    exclude
+        Leave out structures whose file names contain one of these.
     seed
         Of the bootstrap.
     progress
@@ -169,9 +79,13 @@ def evaluate_mutations(
         raise DataError(f"{folder} holds no mutation table")
     result: Metrics = {}
     start = time.perf_counter()
+    fitted_on = [] if baselines is None else _score_table(folder / f"{baselines}.csv", predictor, None, progress)[0]
     for path in paths:
-        proteins, failed, unreadable = _score_table(path, predictor, limit, progress)
-        summary = summarize(proteins, seed, calibration_of(predictor, DDG_LIKE)[0])
+        proteins, failed, unreadable = _score_table(path, predictor, limit, progress, against, exclude)
+        if baselines is not None:
+            add_ridges(proteins, fitted_on)
+        compared = [*against, *(RIDGES if baselines is not None else ())]
+        summary = summarize(proteins, seed, calibration_of(predictor, DDG_LIKE)[0], compared)
         skipped = int(summary["skipped"] or 0) + unreadable
         summary |= {"skipped": skipped, "failed": failed, "unreadable": unreadable}
         result |= {f"{path.stem}_{name}": value for name, value in summary.items()}
@@ -209,13 +123,20 @@ def calibrate_mutations(
 
 
 def _score_table(
-    path: Path, predictor: Predictor, limit: int | None, progress: Progress | None
+    path: Path,
+    predictor: Predictor,
+    limit: int | None,
+    progress: Progress | None,
+    against: Sequence[str] = (),
+    exclude: Sequence[str] = (),
 ) -> tuple[list[ScoredProtein], int, int]:
     """Scores of each protein of a table, how many structures could not be scored, and how many rows not be read."""
     if predictor.task != "design":
         raise ValueError(f"{predictor.name} is a {predictor.task} predictor; this evaluation needs one for design")
     unreadable: list[str] = []
-    tables = subset(list(measurements(path, unreadable=unreadable).items()), limit)
+    every = measurements(path, unreadable=unreadable)
+    chosen = [(file, rows) for file, rows in every.items() if not any(part in Path(file).name for part in exclude)]
+    tables = subset(chosen, limit)
     if progress is not None:
         for reason in unreadable:
             progress(0, len(tables), f"{reason}: row left out")
@@ -224,7 +145,7 @@ def _score_table(
     for done, (file, measured) in enumerate(tables, 1):
         line = file
         try:
-            proteins.append(score_measurements(read_structure(path.parent / file), measured, predictor))
+            proteins.append(score_measurements(read_structure(path.parent / file), measured, predictor, against))
         except (ValueError, OSError) as error:
             proteins.append(ScoredProtein(skipped=len(measured)))
             failed, line = failed + 1, f"{file}: {error}"
@@ -233,7 +154,9 @@ def _score_table(
     return proteins, failed, len(unreadable)
 
 
-def summarize(proteins: Sequence[ScoredProtein], seed: int, calibration: Calibration | None) -> Metrics:
+def summarize(
+    proteins: Sequence[ScoredProtein], seed: int, calibration: Calibration | None, compared: Sequence[str] = ()
+) -> Metrics:
     """Metrics of a table.
 
     Parameters
@@ -244,6 +167,8 @@ def summarize(proteins: Sequence[ScoredProtein], seed: int, calibration: Calibra
         Of the bootstrap.
     calibration
         From nats to kcal/mol; without one there are no errors in kcal/mol.
+    compared
+        Scores from which the difference of `ddg_like` is to be given.
 
     Returns
     -------
@@ -269,7 +194,11 @@ def summarize(proteins: Sequence[ScoredProtein], seed: int, calibration: Calibra
         columns = [(np.array(p.scores[name]), np.array(p.minus_ddg)) for p in scored if name in p.scores]
         result |= {f"{name}_{key}": value for key, value in ranking(columns, seed).items()}
         if name == DDG_LIKE:
-            result |= {f"{name}_{key}": value for key, value in _errors(columns, calibration).items()}
+            own = _errors(columns, calibration) | comparisons(scored, compared, seed)
+            own |= {} if calibration is None else error_calibration(scored, calibration.slope)
+            result |= {f"{name}_{key}": value for key, value in own.items()}
+    back = [value for protein in scored for value in protein.reversed]
+    result["reversal"] = max(back) if back else None  # nats: |there + back|, single mutations
     if asymmetry:
         result["additive_asymmetry"] = float(np.mean(asymmetry))  # nats; that of the joint is 0
     return result

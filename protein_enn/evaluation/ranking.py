@@ -56,3 +56,25 @@ def interval(proteins: Sequence[Columns], seed: int) -> tuple[float | None, floa
         return None, None
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
+
+
+def paired(
+    proteins: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], seed: int
+) -> tuple[float | None, float | None, float | None]:
+    """Pooled correlation of one score less that of another, with its 95 % interval from drawing whole proteins.
+
+    Each protein has both scores and the measurements. None where a correlation is not defined.
+    """
+
+    def difference(chosen: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float | None:
+        one, other = (pooled([(row[k], row[2]) for row in chosen]) for k in (0, 1))
+        return None if one is None or other is None else one - other
+
+    value = difference(proteins)
+    if value is None or len(proteins) < 2:
+        return value, None, None
+    generator = np.random.default_rng(seed)
+    draws = (generator.integers(len(proteins), size=len(proteins)) for _ in range(RESAMPLES))
+    values = [found for draw in draws if (found := difference([proteins[i] for i in draw])) is not None]
+    low, high = np.quantile(values, [0.025, 0.975])
+    return value, float(low), float(high)

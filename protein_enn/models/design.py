@@ -22,6 +22,7 @@ from protein_enn.graph.context import CONTEXT_KINDS, CONTEXT_RADIUS
 from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.models.decoding import Sets
 from protein_enn.models.design_decoding import NOT_VISIBLE, IdentityDecoding, last_logits
+from protein_enn.models.stability import StabilityHeads
 from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.nn.edge_messages import summed_messages, supported
 from protein_enn.settings import Settings
@@ -64,6 +65,7 @@ class DesignModel(nn.Module):
         dropout: float = Field(default=0.0, ge=0, lt=1)  # of the decoder, in training
         language: int = Field(default=0, ge=0)  # features of a residue from a language model: its width, 0 for none
         conditions: tuple[str, ...] = ()  # names of teachers; an input selects the one to predict like
+        stability: StabilityHeads.Config | None = None  # heads for measured stabilities, trained on the frozen model
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -86,6 +88,7 @@ class DesignModel(nn.Module):
         )
         self.exit = nn.Sequential(nn.LayerNorm(config.hidden), nn.Linear(config.hidden, len(chemistry.AMINO_ACIDS)))
         self.language = LanguageEmbedding(config.language, language) if language else None
+        self.stability = None if config.stability is None else StabilityHeads(config.stability, config.hidden)
 
     def graph(
         self, structure: Structure, language: Float[Tensor, "n l"] | None = None, condition: str = ""

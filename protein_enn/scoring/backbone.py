@@ -15,10 +15,12 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.embedding import chain_rows, letters
 from protein_enn.models.decoding import SequenceModel, Sets
+from protein_enn.models.stability import StabilityHeads
 from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.scoring.conditionals import Conditionals, graph_alone, known_neighbors
 from protein_enn.scoring.decoding import Decoder
 from protein_enn.scoring.orders import decoding_ranks
+from protein_enn.scoring.sites import site_features
 from protein_enn.structure import Structure
 from protein_enn.structure.selection import SelectionError, select
 
@@ -32,11 +34,17 @@ class Backbone:
     g nodes are the residues that the model sees (with CA, or with all atoms it needs), k their neighbors; results are
     on the CPU for all n residues, nan without node.
     Residues that are not `scored` (all scorable ones are by default) come first in every order, and are what a
-    language model is shown, where the predictor has one.
+    language model is shown, where the predictor has one. Of stability heads only `head` is used, by default all.
     """
 
     @torch.inference_mode()
-    def __init__(self, structure: Structure, predictor: Predictor, scored: Bool[Tensor, "n"] | None = None) -> None:
+    def __init__(
+        self,
+        structure: Structure,
+        predictor: Predictor,
+        scored: Bool[Tensor, "n"] | None = None,
+        head: int | None = None,
+    ) -> None:
         self.structure, self.predictor = structure, predictor
         self.model = sequence_model(predictor)
         self.device, self.n = predictor.device, len(structure)
@@ -50,6 +58,7 @@ class Backbone:
         self.neighbors: Int[Tensor, "g k"] = self.graph.neighbors.cpu()
         self.mask: Bool[Tensor, "g k"] = self.graph.neighbor_mask.cpu()
         self.encoding: Any = self.model.encode(self.graph)
+        self.head = head
 
     def none_visible(self) -> Bool[Tensor, "g k"]:
         """No neighbor's identity: the structure only."""
@@ -86,7 +95,9 @@ class Backbone:
     def conditionals(self) -> Conditionals:
         """Probabilities of the structure's own sequence, as estimators take them; on the device of the model."""
         sequence, visible, rank = (value.to(self.device) for value in (self.sequence, self.all_visible(), self.base))
-        return Conditionals(self.model, self.encoding, sequence, visible, rank, self._graph_alone)
+        heads = stability_heads(self.predictor)
+        sites = None if heads is None else site_features(self.structure)[self.rows].to(self.device)
+        return Conditionals(self.model, self.encoding, sequence, visible, rank, self._graph_alone, sites, self.head)
 
     @torch.inference_mode()
     def certainty(self, sequence: Int[Tensor, "g"]) -> Float[Tensor, "g"]:
@@ -131,6 +142,12 @@ class Backbone:
         if mode == "conditional":
             return torch.stack([self.log_probs(self.earlier_visible(rank)) for rank in ranks])
         return (self.single() if mode == "single" else self.log_probs(self.none_visible()))[None]
+
+
+def stability_heads(predictor: Predictor) -> StabilityHeads | None:
+    """The stability heads of the weights, if there are some and they are of the condition in use."""
+    heads: StabilityHeads | None = getattr(predictor.model, "stability", None)
+    return None if heads is None or heads.config.condition != (predictor.condition or "") else heads
 
 
 def sequence_model(predictor: Predictor) -> SequenceModel:

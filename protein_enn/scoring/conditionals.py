@@ -13,6 +13,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.models.decoding import SequenceModel
+from protein_enn.models.stability import TERMS
 from protein_enn.structure import HeteroAtoms, Structure
 
 
@@ -29,6 +30,8 @@ class Conditionals:
     visible: Bool[Tensor, "g k"]  # neighbors whose identity is shown to a residue
     rank: Int[Tensor, "g"]  # an order of the residues, for a model to which the order of the others matters
     graph_alone: Callable[[bool], Any]  # `graph_alone` of the structure, by `bonded`
+    sites: Float[Tensor, "g s"] | None = None  # surroundings, where the model has stability heads that are to be used
+    head: int | None = None  # the only one to use, for a protein that the others were trained on
 
     @cached_property
     def single(self) -> Float[Tensor, "g 20"]:
@@ -49,6 +52,14 @@ class Conditionals:
     def isolated(self) -> Float[Tensor, "g 20"]:
         """Given N, CA, C and O of the residue, a chain of one, and nothing else."""
         return self._alone(bonded=False)
+
+    @cached_property
+    def stability(self) -> Float[Tensor, "h g 20"]:
+        """Of each head used: the stability with each amino acid, kcal/mol, up to a constant for each residue."""
+        heads: Any = self.model
+        terms = torch.stack([getattr(self, name) for name in TERMS], -1)
+        found: Tensor = heads.stability(self.encoding.nodes, self.sites, terms)[..., 0]
+        return found if self.head is None else found[self.head : self.head + 1]
 
     def _alone(self, bonded: bool) -> Float[Tensor, "g 20"]:
         graph = self.graph_alone(bonded)

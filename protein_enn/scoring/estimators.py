@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 DDG_LIKE = "ddg_like"
 """The estimator that a calibration is for."""
+RT = 0.5925
+"""kcal/mol at 298.15 K: what a nat is worth in an equilibrium."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,18 @@ def ddg_like(given: Conditionals) -> Float[Tensor, "g 20"]:
 
     What is common to a residue wherever it stands does not count as stability: what is left is what its surroundings
     say. It ranks measured mutations best, and is given in kcal/mol as well where the weights carry a calibration.
+    Weights with stability heads (`models.stability`) give the mean of the heads instead, in units of `RT`.
     """
-    return given.single - given.isolated
+    if given.sites is None:
+        return given.single - given.isolated
+    return given.stability.mean(0) / RT
 
 
 ESTIMATORS: dict[str, Estimator] = {
     "single": Estimator(single, "log-odds given all other residues"),
     "unconditional": Estimator(unconditional, "log-odds given the backbone alone", interacts=False),
     "own_backbone": Estimator(own_backbone, "single minus those of the residue with its torsions and bonds"),
-    DDG_LIKE: Estimator(ddg_like, "single minus the log-odds of the residue alone"),
+    DDG_LIKE: Estimator(ddg_like, "single minus the log-odds of the residue alone; by stability heads if there are"),
 }
 
 

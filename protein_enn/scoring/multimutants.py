@@ -20,9 +20,10 @@ from protein_enn.scoring.backbone import Backbone, check_structure, design_predi
 from protein_enn.scoring.calibration import calibration_of
 from protein_enn.scoring.estimators import DDG_LIKE, estimator_named
 from protein_enn.scoring.interactions import interactions, orders_of
-from protein_enn.scoring.mutations import MutationResult, log_odds
+from protein_enn.scoring.mutations import MutationResult, log_odds, stability_scores
 from protein_enn.scoring.notes import MutationNotes
 from protein_enn.scoring.result import HIGHER, ORIGIN, SOURCE, Column, Provenance
+from protein_enn.scoring.stability import interaction_scale, training_overlap
 from protein_enn.structure import Structure
 from protein_enn.structure.substitutions import Substitution, parse_mutant, places, residue_index
 
@@ -38,6 +39,7 @@ class MutantScore:
     interaction: float  # joint log-odds less the sum of single log-odds; 0 for one mutation
     orders: int  # of the mutated residues, averaged
     ddg_like: float | None  # kcal/mol, of the estimator ddg_like with a calibration
+    ddg_error: float | None = None  # kcal/mol, expected, of stability heads
     notes: str = ""  # what its mutations break or make, "A:C3S: breaks the disulfide to A:40"
 
     @property
@@ -47,7 +49,7 @@ class MutantScore:
 
     def row(self) -> dict[str, Any]:
         """One row of a table."""
-        names = ("mutations", "score", "additive", "interaction", DDG_LIKE, "orders", "notes")
+        names = ("mutations", "score", "additive", "interaction", DDG_LIKE, "ddg_error", "orders", "notes")
         return {name: getattr(self, name) for name in names}
 
 
@@ -56,7 +58,7 @@ class MutantScores(MutationResult):
     """Scores of named mutants of one structure, in the order they were asked for."""
 
     kind = "mutants"
-    layout = (*SOURCE, "estimator", "calibration", "seed", *ORIGIN)
+    layout = (*SOURCE, "estimator", "calibration", "training", "seed", *ORIGIN)
     columns: ClassVar = {
         **MutationResult.columns,
         "mutations": Column(None, None, "mutations in author numbering, all made at once: A:H18A,B:T5S"),
@@ -139,20 +141,29 @@ def score_mutants(
     identities = [[chemistry.AMINO_ACIDS.index(change.mutant) for change in mutant] for mutant in parsed]
     interacts = estimator_named(estimator).interacts
     extra = interactions(backbone, scores["single"], where, identities, seed) if interacts else [0.0] * len(where)
+    scale = interaction_scale(predictor, estimator)
     found, notes = [], MutationNotes(structure)
-    for mutant, at, to, interaction in zip(parsed, where, identities, extra, strict=True):
+    stability = stability_scores(backbone, estimator)
+    for mutant, at, to, joint in zip(parsed, where, identities, extra, strict=True):
+        interaction = scale * joint
         additive = float(scores[estimator][at, to].double().sum())
         ddg = None if calibration is None else calibration.slope * (additive + interaction)
         orders = len(orders_of(len(mutant), seed))
         parts = [(change, notes.of(i, change.mutant)) for change, i in zip(mutant, at, strict=True)]
+        error = None
+        if stability is not None:
+            parts += [(change, stability.note(i, change.mutant)) for change, i in zip(mutant, at, strict=True)]
+            error = float(stability.error[at, to].double().norm())
         text = "; ".join(f"{change}: {note}" for change, note in parts if note)
-        found.append(MutantScore(",".join(map(str, mutant)), additive, interaction, orders, ddg, text))
+        found.append(MutantScore(",".join(map(str, mutant)), additive, interaction, orders, ddg, error, text))
     return MutantScores(
         structure=structure,
         provenance=Provenance.of(predictor),
         seconds=time.perf_counter() - start,
         estimator=estimator,
         calibration=reason,
+        training=training_overlap(structure, predictor),
+        stability=stability,
         mutants=tuple(found),
         seed=seed,
     )

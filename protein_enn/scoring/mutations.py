@@ -20,11 +20,12 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.metrics.accessibility import contact_numbers
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor
+from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, stability_heads
 from protein_enn.scoring.calibration import calibration_of
 from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS, estimator_named
 from protein_enn.scoring.notes import MutationNotes
-from protein_enn.scoring.result import HIGHER, ORIGIN, SOURCE, Column, Provenance, Result, number
+from protein_enn.scoring.result import HIGHER, LOWER, ORIGIN, SOURCE, Column, Provenance, Result, number
+from protein_enn.scoring.stability import NOT_RECORDED, StabilityScores, training_overlap
 from protein_enn.structure import Structure
 from protein_enn.structure.substitutions import parse_mutant, places
 
@@ -35,24 +36,32 @@ _NAMES = list(ESTIMATORS)
 class MutationResult(Result):
     """Scores of mutations of one structure under an estimator; `rows` has one for each."""
 
-    layout: ClassVar[tuple[str, ...]] = (*SOURCE, "estimator", "calibration", *ORIGIN)
+    layout: ClassVar[tuple[str, ...]] = (*SOURCE, "estimator", "calibration", "training", *ORIGIN)
     columns: ClassVar = {
         "estimator": Column(None, None, f"what a mutation's score is: {', '.join(_NAMES[:-1])} or {_NAMES[-1]}"),
         "calibration": Column(None, None, "where the slope from score to ddg_like is from, or why there is none"),
+        "training": Column(
+            None, None, "chains in the training of the weights or like one of it: by measured mutations, by structure"
+        ),
         "score": Column(
             "nats", HIGHER, "natural-log odds of the mutant over the amino acid that is there, by `estimator`"
         ),
         DDG_LIKE: Column(
             "kcal/mol", HIGHER, "-ddG: score times the calibrated slope; positive stabilizes; may be empty"
         ),
+        "ddg_error": Column(
+            "kcal/mol", LOWER, "expected error of ddg_like, root mean square; empty without stability heads"
+        ),
         "notes": Column(
             None, None, "what the mutation breaks or makes: disulfide, link, metal, salt bridge, buried polar contact,"
-            " contact with a ligand, glycosylation motif"
+            " contact with a ligand, glycosylation motif; or that training had few like it"
         ),
     }  # fmt: skip
 
     estimator: str
     calibration: str  # where the slope to kcal/mol is from, or why there is none
+    training: str = NOT_RECORDED  # as `training_overlap` has it
+    stability: StabilityScores | None = None  # of weights with stability heads, for the estimator ddg_like
 
     @abstractmethod
     def rows(self) -> list[dict[str, Any]]:
@@ -60,11 +69,16 @@ class MutationResult(Result):
 
     def metrics(self) -> dict[str, Any]:
         """How the mutations were scored."""
-        return {"estimator": self.estimator, "calibration": self.calibration}
+        return {"estimator": self.estimator, "calibration": self.calibration, "training": self.training}
 
     def details(self) -> dict[str, Any]:
         """What was found for each mutation."""
         return {"mutations": self.rows()}
+
+    def noted(self, i: int, mutant: str) -> str:
+        """The notes on one mutation."""
+        few = "" if self.stability is None else self.stability.note(i, mutant)
+        return "; ".join(note for note in (self.notes.of(i, mutant), few) if note)
 
     @cached_property
     def notes(self) -> MutationNotes:
@@ -99,6 +113,11 @@ class MutationScan(MutationResult):
         """-ddG in kcal/mol, positive where the mutation stabilizes; None without a calibration."""
         return None if self.slope is None else self.slope * self.scores
 
+    @property
+    def errors(self) -> Float[Tensor, "n 20"] | None:
+        """Expected error of `ddg_like`, kcal/mol; None without stability heads."""
+        return None if self.stability is None else self.stability.error
+
     def rows(self) -> list[dict[str, Any]]:
         """One row per mutation (19 per scored residue), in the order of the residues."""
         rows = []
@@ -107,8 +126,10 @@ class MutationScan(MutationResult):
             for letter, value in zip(chemistry.AMINO_ACIDS, scores, strict=True):
                 if letter != residue["wt"] and math.isfinite(value):
                     ddg = None if self.slope is None else self.slope * value
-                    scored = {**residue, "mutant": letter, "score": value, DDG_LIKE: ddg}
-                    rows.append({**scored, **self._surroundings(i), "notes": self.notes.of(i, letter)})
+                    scored = {**residue, "mutant": letter, "score": value, DDG_LIKE: ddg, "ddg_error": None}
+                    if self.errors is not None:
+                        scored["ddg_error"] = float(self.errors[i, chemistry.AMINO_ACIDS.index(letter)])
+                    rows.append({**scored, **self._surroundings(i), "notes": self.noted(i, letter)})
         return rows
 
     def matrix(self) -> list[dict[str, Any]]:
@@ -187,7 +208,8 @@ def scan(
     check_structure(structure)
     estimator_named(estimator)
     predictor = design_predictor(predictor, device, "scan")
-    scores = log_odds(Backbone(structure, predictor), [estimator])[estimator]
+    backbone = Backbone(structure, predictor)
+    scores = log_odds(backbone, [estimator])[estimator]
     calibration, reason = calibration_of(predictor, estimator)
     return MutationScan(
         structure=structure,
@@ -195,9 +217,17 @@ def scan(
         seconds=time.perf_counter() - start,
         estimator=estimator,
         calibration=reason,
+        training=training_overlap(structure, predictor),
+        stability=stability_scores(backbone, estimator),
         scores=scores,
         slope=None if calibration is None else calibration.slope,
     )
+
+
+def stability_scores(backbone: Backbone, estimator: str) -> StabilityScores | None:
+    """What comes with kcal/mol of stability heads; None for other weights and estimators."""
+    has_heads = estimator == DDG_LIKE and stability_heads(backbone.predictor) is not None
+    return StabilityScores(backbone) if has_heads else None
 
 
 def log_odds(backbone: Backbone, estimators: Collection[str] = ESTIMATORS) -> dict[str, Float[Tensor, "n 20"]]:

@@ -14,8 +14,10 @@ from protein_enn import chemistry
 from protein_enn.cli import app
 from protein_enn.evaluation import DataError, calibrate_mutations, evaluate_mutations
 from protein_enn.evaluation.measurements import Measurement, measurements
-from protein_enn.evaluation.mutations import ScoredProtein, score_measurements, summarize
-from protein_enn.evaluation.ranking import ranking, spearman
+from protein_enn.evaluation.mutation_baselines import add_ridges
+from protein_enn.evaluation.mutation_scores import ScoredProtein, score_measurements
+from protein_enn.evaluation.mutations import summarize
+from protein_enn.evaluation.ranking import paired, ranking, spearman
 from protein_enn.io import read_structure, write_structure
 from protein_enn.predictor import Predictor, untrained
 from protein_enn.scoring import ESTIMATORS, scan, score_mutants
@@ -224,3 +226,51 @@ def test_real_data_has_what_the_tables_say(data_dir: Path, design: Predictor) ->
     file, measured = next(iter(measurements(folder / "skempi.csv").items()))
     found = score_measurements(read_structure(folder / file), measured[:3], design)
     assert found.skipped == 0 and len(found.scores["binding"]) == 3
+
+
+def protein(pairs: list[tuple[int, int]], values: list[float], sequence: str) -> ScoredProtein:
+    """Single mutations whose two terms are zero."""
+    terms = [[0.0, 0.0] for _ in pairs]
+    scores = {"ddg_like": [0.1 * k for k in range(len(pairs))]}
+    return ScoredProtein(minus_ddg=values, scores=scores, sequence=sequence, pairs=pairs, terms=terms)
+
+
+def test_a_ridge_knows_amino_acids_of_other_proteins_only() -> None:
+    """What a relative measured is left out, even where it is the only one that knows an amino acid."""
+    one, other, third = (random_structure((60,), seed=seed).sequence for seed in (1, 2, 3))
+    pairs = [(0, k) for k in range(1, 9)]
+    values = [float(k % 3) for k in range(8)]
+    fitted = [protein(pairs, values, one), protein(pairs, [9.0] * 8, other)]
+    predicted = [protein(pairs, values, other), protein(pairs, values, third)]
+    add_ridges(predicted, fitted)
+    without, with_all = (np.array(p.scores["ridge_amino_acids"]) for p in predicted)
+    assert np.all(without < 2.1) and np.all(with_all > 2.5), "9.0 is of a relative of the first"
+    assert np.corrcoef(without, values)[0, 1] > 0.99
+    assert predicted[0].scores["ridge_with_terms"] == pytest.approx(without.tolist())
+    with pytest.raises(DataError, match="single mutations"):
+        add_ridges([ScoredProtein(minus_ddg=[1.0], sequence=one)], fitted)
+
+
+def test_a_difference_of_rankings_is_paired() -> None:
+    generator = np.random.default_rng(0)
+    rows = []
+    for _ in range(20):
+        y = generator.normal(size=8)
+        rows.append((y, y + generator.normal(size=8), y))
+    value, low, high = paired(rows, 0)
+    assert value is not None and low is not None and high is not None
+    assert 0 < low < value < high < 1
+    assert paired([(a, a, c) for a, _, c in rows], 0) == (0.0, 0.0, 0.0)
+
+
+def test_other_scores_of_the_table_are_compared_and_structures_left_out(data: Path, design: Predictor) -> None:
+    path = data / "mutations" / "small.csv"
+    header, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([f"{header},other", *(f"{line},{k}" for k, line in enumerate(lines))]) + "\n")
+    metrics = evaluate_mutations(data, "small", design, against=["other"], exclude=["absent"])
+    assert metrics["small_failed"] == 0 and metrics["small_skipped"] == 1
+    own, other = metrics["small_ddg_like_spearman"], metrics["small_other_spearman"]
+    assert metrics["small_ddg_like_over_other"] == pytest.approx(float(own or 0) - float(other or 0))
+    assert metrics["small_reversal"] == 0.0
+    with pytest.raises(DataError, match="fewer than two"):
+        evaluate_mutations(data, "small", design, against=["no column"], exclude=["absent"])

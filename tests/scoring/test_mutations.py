@@ -145,7 +145,19 @@ def test_rows_are_in_author_numbering(bundle: Structure, predictor: Predictor) -
     found = scan(replace(bundle, insertion_codes=tuple(codes), residues=residues), predictor=predictor)
     rows = found.rows()
     assert len(rows) == 47 * 19
-    expected = ["chain", "number", "icode", "wt", "mutant", "score", "ddg_like", "burial", "contacts", "notes"]
+    expected = [
+        "chain",
+        "number",
+        "icode",
+        "wt",
+        "mutant",
+        "score",
+        "ddg_like",
+        "ddg_error",
+        "burial",
+        "contacts",
+        "notes",
+    ]
     assert list(rows[0]) == expected
     second = rows[19]
     assert (second["chain"], second["number"], second["icode"]) == ("A", 2, "A")
