@@ -197,10 +197,8 @@ def mutations(
 
     predictor = predictor_for("design", weights, device, threads, condition=condition, use="evaluate")
     with explained(), Progress() as progress:
-        measured = evaluate_mutations(
-            data, split, predictor, limit=limit, baselines=baselines, against=against or (), exclude=exclude or (),
-            seed=seed, progress=progress.show,
-        )  # fmt: skip
+        chosen: dict[str, Any] = {"baselines": baselines, "against": against or (), "exclude": exclude or ()}
+        measured = evaluate_mutations(data, split, predictor, limit=limit, seed=seed, progress=progress.show, **chosen)
     show(written(measured, output, seconds), as_json)
 
 

@@ -93,7 +93,9 @@ def site_table(proteins: Sequence[MeasuredSites], heads: StabilityHeads, output:
         torch.cat([protein.terms for protein in proteins]),
         torch.cat([protein.native for protein in proteins]),
         torch.cat([one.site + start for one, start in zip(measured, starts, strict=False)]),
-        *(torch.cat([getattr(one, name) for one in measured]) for name in ("wild_type", "mutant", "value")),
+        torch.cat([one.wild_type for one in measured]),
+        torch.cat([one.mutant for one in measured]),
+        torch.cat([one.value for one in measured]),
         torch.cat([torch.full((len(one.site),), i) for i, one in enumerate(measured)]),
     )
 

@@ -69,7 +69,8 @@ class Folds:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             head = StabilityHead(self.heads.config, self.proteins[0].nodes.shape[1])
-        return train_head(head, *(site_table(chosen, self.heads, n) for n in ("ddg", "dtm")), self.experiment, seed)
+        ddg, dtm = (site_table(chosen, self.heads, name) for name in ("ddg", "dtm"))
+        return train_head(head, ddg, dtm, self.experiment, seed)
 
     @torch.no_grad()
     def _scores(self, head: StabilityHead, table: SiteTable, fold: int) -> tuple[Tensor, Float[Tensor, "b o"]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -85,7 +86,8 @@ def test_the_error_grows_with_the_spread_of_the_heads(bundle: Structure, heads: 
 def test_a_mutation_without_counterpart_in_training_is_noted(bundle: Structure) -> None:
     heads = untrained("design", {**SMALL, "stability": {"heads": 2}}, seed=2)
     assert all("few in training: 0 to" in row["notes"] for row in scan(bundle, predictor=heads).rows())
-    heads.model.stability.coverage[:, :, chemistry.AMINO_ACIDS.index("A")] = 5  # type: ignore[union-attr,index]
+    coverage: Any = heads.model.stability.coverage  # type: ignore[union-attr]
+    coverage[:, :, chemistry.AMINO_ACIDS.index("A")] = 5
     noted = {row["mutant"]: "few in training" in row["notes"] for row in scan(bundle, predictor=heads).rows()}
     assert not noted.pop("A") and all(noted.values())
 

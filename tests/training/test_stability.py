@@ -72,7 +72,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainedHead
     for i in range(6):
         structure = replace(random_structure((30,), seed=i), name=f"p{i}")
         write_structure(structure, folder / f"p{i}.cif")
-        rows = []
+        rows: list[tuple[tuple[Substitution, ...], float]] = []
         for k in range(24):
             wild = structure.sequence[k]
             mutant = chemistry.AMINO_ACIDS[(chemistry.AMINO_ACIDS.index(wild) + 1 + (5 * k + i) % 18) % 20]
@@ -80,8 +80,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainedHead
             rows.append(((Substitution("A", wild, str(int(structure.numbers[k])), mutant),), other - one))
         ddg[f"p{i}.cif"] = rows
     melting: Rows = {"p0.cif": [(mutant, 3 * value) for mutant, value in ddg["p0.cif"]]}
-    options = {"base": str(base), "cluster_by": "words"}
-    found = finetune_stability(EXPERIMENT, [ddg], [melting], folder, folder / "run", log=lambda line: None, **options)
+    found = finetune_stability(
+        EXPERIMENT, [ddg], [melting], folder, folder / "run", base=str(base), cluster_by="words", log=lambda line: None
+    )
     return folder, found
 
 
@@ -137,9 +138,12 @@ def test_training_again_gives_the_same_weights(trained: tuple[Path, TrainedHeads
         for i in range(3)
     }
     short = EXPERIMENT.model_copy(update={"epochs": 2, "prior": 1.0, "hydrophobic": 3.0})
-    options = {"base": str(folder / "base.safetensors"), "cluster_by": "words"}
+    base = str(folder / "base.safetensors")
     runs = [
-        finetune_stability(short, [few], [], folder, tmp_path / name, log=lambda line: None, **options) for name in "ab"
+        finetune_stability(
+            short, [few], [], folder, tmp_path / name, base=base, cluster_by="words", log=lambda line: None
+        )
+        for name in "ab"
     ]
     assert runs[0].weights.read_bytes() == runs[1].weights.read_bytes()
     assert len(scan(structure, predictor=load_predictor(runs[0].weights, "cpu")).rows()) == 19 * 30
