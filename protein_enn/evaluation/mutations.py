@@ -61,7 +61,7 @@ def evaluate_mutations(
     against
         Columns of the table with other scores, higher where a mutant is better, to compare with.
     exclude
-        Leave out structures whose file names contain one of these.
+        Leave out structures whose file names contain one of these, in any case.
     seed
         Of the bootstrap.
     progress
@@ -135,7 +135,9 @@ def _score_table(
         raise ValueError(f"{predictor.name} is a {predictor.task} predictor; this evaluation needs one for design")
     unreadable: list[str] = []
     every = measurements(path, unreadable=unreadable)
-    chosen = [(file, rows) for file, rows in every.items() if not any(part in Path(file).name for part in exclude)]
+    left_out = [part.casefold() for part in exclude]
+    kept = [file for file in every if not any(part in Path(file).name.casefold() for part in left_out)]
+    chosen = [(file, every[file]) for file in kept]
     tables = subset(chosen, limit)
     if progress is not None:
         for reason in unreadable:

@@ -267,7 +267,7 @@ def test_other_scores_of_the_table_are_compared_and_structures_left_out(data: Pa
     path = data / "mutations" / "small.csv"
     header, *lines = path.read_text().splitlines()
     path.write_text("\n".join([f"{header},other", *(f"{line},{k}" for k, line in enumerate(lines))]) + "\n")
-    metrics = evaluate_mutations(data, "small", design, against=["other"], exclude=["absent"])
+    metrics = evaluate_mutations(data, "small", design, against=["other"], exclude=["ABSENT"])
     assert metrics["small_failed"] == 0 and metrics["small_skipped"] == 1
     own, other = metrics["small_ddg_like_spearman"], metrics["small_other_spearman"]
     assert metrics["small_ddg_like_over_other"] == pytest.approx(float(own or 0) - float(other or 0))

@@ -204,7 +204,7 @@ def _sides(values: Callable[[dict], object], r: dict) -> tuple[object, object]:
     return values(field(r, "geometry_before")), values(field(r, "geometry_after"))
 
 
-def _outliers(geometry: dict) -> float | None:
+def _outliers(geometry: dict) -> int | float | None:
     """All outliers but clashes, which have a column of their own; None where nothing was counted."""
     counts = [number(geometry.get(kind.count)) for kind in OUTLIERS.values() if kind.in_total]
     return sum(count or 0 for count in counts) if any(count is not None for count in counts) else None
