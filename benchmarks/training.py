@@ -22,6 +22,7 @@ from protein_enn.data.chain import Chain
 from protein_enn.devices import choose_device
 from protein_enn.graph import batch
 from protein_enn.models import build
+from protein_enn.models.confidence import DESCRIPTORS
 from protein_enn.testing import random_structure
 from protein_enn.training.experiment import read_experiment
 from protein_enn.training.memory import reuse_freed_memory
@@ -48,6 +49,7 @@ def step(
     optimizer = module.configure_optimizers()["optimizer"]
     count = max((budget or experiment.budget) // length, 1)
     chains = [Chain.of(random_structure((length,), seed=seed)) for seed in range(count)]
+    chains = [replace(chain, quality=torch.rand(length, 2 + len(DESCRIPTORS))) for chain in chains]  # confidence asks
     item: tuple[Any, Any]
 
     def make(number: int) -> None:

@@ -120,6 +120,11 @@ def shipped() -> list[str]:
     return sorted(name for name in names if "." not in name)  # design.clusters lists the training data of design
 
 
+def predictor_given(given: Predictor | str | Path | None, task: str, device: str) -> Predictor:
+    """A predictor as it is, weights by name or path loaded on a device, or for None the shipped ones of a task."""
+    return given if isinstance(given, Predictor) else load_predictor(task if given is None else given, device=device)
+
+
 def load_predictor(
     name_or_path: str | Path,
     device: str = "auto",

@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -113,4 +114,34 @@ def test_a_predictor_depends_only_on_models() -> None:
     }
     assert {name for name in loaded if name.startswith("protein_enn.io")} == {"protein_enn.io", "protein_enn.io.atomic"}
     assert not {"pytorch_lightning", "gemmi", "Bio", "biotite"} & {*done.stdout.split()}
-    assert len(loaded) <= 93  # 145 when the predictor stood on tasks
+    assert len(loaded) <= 95  # 145 when the predictor stood on tasks
+
+
+def test_weights_are_given_by_name_or_path_where_a_predictor_is_taken(tmp_path: Path) -> None:
+    import protein_enn as pe
+
+    structure = random_structure((12,))
+    path = load_predictor("design", device="cpu").save(tmp_path / "mine.safetensors")
+    expected = pe.score(structure).mean
+    assert pe.score(structure, predictor="design").mean == expected
+    assert pe.score(structure, predictor=path).mean == expected
+    assert pe.scan(structure, predictor="stability").weights == "stability"
+    assert pe.pack(structure, predictor="packing").input is structure
+    with pytest.raises(ValueError, match="designs"):
+        pe.score(structure, predictor="designs")
+    with pytest.raises(ValueError, match="refinement"):
+        pe.score(structure, predictor="refinement")
+
+
+def test_a_path_in_place_of_a_structure_is_refused_in_words() -> None:
+    """In a process of its own, where shapes and types are not checked."""
+    code = """
+import protein_enn as pe
+for call in (pe.score, pe.scan, pe.design, pe.refine, pe.pack):
+    try:
+        call("model.pdb")
+    except TypeError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.count("'model.pdb' is no Structure: give a Structure: pe.read_structure(path)") == 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from protein_enn.confidence.descriptors import Assessors, describe
 from protein_enn.models.confidence import LEAST_ERROR, PLDDT
-from protein_enn.predictor import Predictor, load_predictor
+from protein_enn.predictor import Predictor, predictor_given
 from protein_enn.structure import Structure
 
 
@@ -112,7 +113,7 @@ class ConfidenceEstimator:
 
 
 def predict_confidence(
-    structure: Structure, predictor: Predictor | None = None, *, plddt: bool = True, device: str = "auto"
+    structure: Structure, predictor: Predictor | str | Path | None = None, *, plddt: bool = True, device: str = "auto"
 ) -> Confidence:
     """How good a model is, residue by residue.
 
@@ -137,4 +138,4 @@ def predict_confidence(
     ValueError
         A structure without a single CA, or a predictor of another task.
     """
-    return ConfidenceEstimator(predictor or load_predictor("confidence", device))(structure, plddt=plddt)
+    return ConfidenceEstimator(predictor_given(predictor, "confidence", device))(structure, plddt=plddt)

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
-from scipy.stats import poisson
 
 from protein_enn import chemistry
 from protein_enn.data.store import Store
@@ -112,6 +111,8 @@ class Fingerprint:
         shared = np.bincount(owners[rows], minlength=len(sizes))
         elsewhere = counts[kmers].sum() - shared  # k-mers common in other clusters, and chance collisions of hashes
         expected = elsewhere * sizes / np.maximum(sizes.sum() - sizes, 1) + len(kmers) * sizes / 2**BITS
+        from scipy.stats import poisson  # slow to import, and only this needs it
+
         e_values = poisson.sf(shared - 1, expected) * len(sizes)
         best = int(np.argmin(e_values))
         if e_values[best] >= E_VALUE or shared[best] < 3:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -52,7 +52,8 @@ class Transform(Enum):
 class GeometricGraph:
     """k neighbors for each node, sorted by target; lengths Å. Neighbor j of node i sends a message to i.
 
-    Fields are attributes, also reached by `graph[name]`; `name in graph` tells whether one is set. Every field of
+    Fields are attributes, also reached by `graph[name]`; `name in graph` tells whether one is set, and iteration gives
+    names and tensors. Every field of
     floats is declared in `transforms`, those of a subclass in its own `transforms`. `moved` raises for a field that is
     not declared. `to_data` gives the graph to layers of torch-geometric.
     """
@@ -93,6 +94,9 @@ class GeometricGraph:
 
     def __contains__(self, name: str) -> bool:
         return name in self.__dict__
+
+    def __iter__(self) -> Iterator[tuple[str, Tensor]]:
+        return iter(self.to_dict().items())
 
     def __repr__(self) -> str:
         if not {"scalars", "pseudoscalars", "vectors", "neighbors"} <= self.__dict__.keys():

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from jaxtyping import Bool
 from torch import Tensor
 
 from protein_enn.packing.protocol import Packing, pack
-from protein_enn.predictor import Predictor, load_predictor
+from protein_enn.predictor import Predictor, predictor_given
 from protein_enn.structure import Structure
+from protein_enn.structure.given import check_structure
 from protein_enn.structure.selection.choice import empty, within
 from protein_enn.structure.substitutions import Substitution, parse_mutant, places, residue_index
 
@@ -21,7 +23,7 @@ def pack_mutants(
     repack_within: float | None = None,
     seed: int = 0,
     errors: bool = False,
-    predictor: Predictor | None = None,
+    predictor: Predictor | str | Path | None = None,
 ) -> list[Packing]:
     """The structures of mutants: changed residues get new side chains, all others stay as they are.
 
@@ -59,12 +61,13 @@ def pack_mutants(
     >>> [row["residue"] for row in mutant.rows()]
     ['A:60', 'A:73']
     """
+    check_structure(structure)
     if repack_within is not None and not 0 <= repack_within < float("inf"):
         raise ValueError(f"repack_within={repack_within}: give a distance in Å, 0 or more")
     wanted = [parse_mutant(one) if isinstance(one, str) else tuple(one) for one in mutants]
     index = residue_index(structure)
     rows = [places(structure, one, index) for one in wanted]
-    predictor = load_predictor("packing", device="cpu") if predictor is None else predictor
+    predictor = predictor_given(predictor, "packing", "cpu")
     return [
         pack(
             structure,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,9 +15,10 @@ from protein_enn.bonds import linked_side_chains
 from protein_enn.geometry.frames import ca_volume
 from protein_enn.packing.packer import Packer, Sample
 from protein_enn.packing.rebuild import rebuild
-from protein_enn.predictor import Predictor, load_predictor
+from protein_enn.predictor import Predictor, predictor_given
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import EXAMPLES, Finding
+from protein_enn.structure.given import check_structure
 from protein_enn.structure.new_sequence import with_sequence
 from protein_enn.structure.selection import select
 from protein_enn.structure.sequence_text import residues_of_text
@@ -89,7 +91,7 @@ def pack(
     temperature: float | None = None,
     seed: int = 0,
     errors: bool = False,
-    predictor: Predictor | None = None,
+    predictor: Predictor | str | Path | None = None,
 ) -> Packing:
     """Side chains for a sequence on a backbone.
 
@@ -136,12 +138,13 @@ def pack(
     >>> len(packing.packed)
     10
     """
+    check_structure(structure)
     if samples < 1:
         raise ValueError(f"samples={samples}: at least one is needed")
     heat = (0.0 if samples == 1 else 1.0) if temperature is None else temperature
     if not 0 <= heat < float("inf"):
         raise ValueError(f"temperature={temperature}: 0 or a positive number is needed")
-    predictor = load_predictor("packing", device="cpu") if predictor is None else predictor
+    predictor = predictor_given(predictor, "packing", "cpu")
     packer = Packer(predictor, heat, torch.Generator().manual_seed(seed), errors)
     target, skipped = _stripped(_with_sequence(structure, sequence), structure, region)
     done: list[tuple[Structure, Sample | None]] = []

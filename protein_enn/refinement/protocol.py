@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.deprecated import warn
 from protein_enn.metrics import stereochemistry
-from protein_enn.predictor import Predictor, load_predictor
+from protein_enn.predictor import Predictor, predictor_given
 from protein_enn.refinement.acceptance import Acceptance, AcceptanceCriteria, Decision
 from protein_enn.refinement.assessment import Assessment
 from protein_enn.refinement.options import RefineOptions
@@ -22,6 +23,7 @@ from protein_enn.refinement.preparation import prepare
 from protein_enn.refinement.proposal import Proposal, Quality, jittered, propose
 from protein_enn.refinement.result import Refinement, displacement_of
 from protein_enn.structure import Structure
+from protein_enn.structure.given import check_structure
 from protein_enn.version import __version__
 
 JITTER = 0.15
@@ -34,8 +36,8 @@ may move and so are pulled onto a wrong backbone, the input is kept."""
 def refine(
     structure: Structure,
     *,
-    predictor: Predictor | None = None,
-    packer: Predictor | None = None,
+    predictor: Predictor | str | Path | None = None,
+    packer: Predictor | str | Path | None = None,
     confidence: Predictor | str | None = None,
     device: str = "auto",
     acceptance: AcceptanceCriteria | None = None,
@@ -92,6 +94,7 @@ def refine(
     >>> refinement.geometry_after.clashes < refinement.geometry_before.clashes
     True
     """
+    check_structure(structure)
     begun = time.perf_counter()
     if "gate" in changes:
         warn("refine(gate=...)", "refine(acceptance=...)")
@@ -99,14 +102,11 @@ def refine(
     options = (options or RefineOptions()).changed(changes)
     options.check()
     if not structure.present[:, chemistry.CA].any():
-        raise ValueError(
-            f"{structure.name}: none of its {len(structure)} residues has a CA atom; give a protein structure"
-        )
-    predictor = load_predictor("refinement", device=device) if predictor is None else predictor
+        raise ValueError(f"{structure.name}: no CA atom in its {len(structure)} residues; give a protein structure")
+    predictor = predictor_given(predictor, "refinement", device)
     if predictor.task != "refinement":
         raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: refinement needs one for refinement")
-    if options.rebuild and packer is None:
-        packer = load_predictor("packing", device="cpu")
+    packer = predictor_given(packer, "packing", "cpu") if options.rebuild else None
     assess = Assessment(predictor, confidence)
     return _Protocol(structure, predictor, packer, assess, options, acceptance or AcceptanceCriteria(), begun).run()
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from protein_enn import chemistry
 from protein_enn.embedding import chain_rows, letters
 from protein_enn.models.decoding import SequenceModel, Sets
 from protein_enn.models.stability import StabilityHeads
-from protein_enn.predictor import Predictor, load_predictor
+from protein_enn.predictor import Predictor, predictor_given
 from protein_enn.scoring.conditionals import Conditionals, graph_alone, known_neighbors
 from protein_enn.scoring.decoding import Decoder
 from protein_enn.scoring.orders import decoding_ranks
@@ -182,13 +183,6 @@ def of_sequence(log_probs: Float[Tensor, "o n 20"], structure: Structure) -> Flo
     return log_probs.gather(2, own.expand(len(log_probs), -1)[..., None])[..., 0]
 
 
-def check_structure(*given: object) -> None:
-    """TypeError unless all are structures: most often it is a path that was not read."""
-    for value in given:
-        if not isinstance(value, Structure):
-            raise TypeError(f"{value!r} is no Structure: give a Structure: pe.read_structure(path)")
-
-
 def check_options(mode: str, orders: int) -> None:
     """ValueError for an unknown mode or no order at all."""
     if mode not in MODES:
@@ -232,12 +226,12 @@ def scorable(
     return scored
 
 
-def design_predictor(predictor: Predictor | None, device: str, use: str) -> Predictor:
+def design_predictor(predictor: Predictor | str | Path | None, device: str, use: str) -> Predictor:
     """The given predictor, or the shipped one, for a use that may have a condition of its own.
 
     ValueError if it is of another task or lacks its language model.
     """
-    predictor = load_predictor("design", device=device) if predictor is None else predictor
+    predictor = predictor_given(predictor, "design", device)
     sequence_model(predictor)
     predictor.needed_language()
     return predictor.used_for(use)

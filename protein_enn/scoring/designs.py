@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -16,13 +17,14 @@ from protein_enn import chemistry
 from protein_enn.deprecated import warn
 from protein_enn.packing.rebuild import with_oxygen
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, usable
+from protein_enn.scoring.backbone import Backbone, design_predictor, usable
 from protein_enn.scoring.composition import COMPOSITION, composition
 from protein_enn.scoring.constraints import Constraints
 from protein_enn.scoring.result import Column, Provenance, Result, number
 from protein_enn.scoring.rewriting import rewrite
 from protein_enn.scoring.sampling import Draw, Problem, sample
 from protein_enn.structure import Structure
+from protein_enn.structure.given import check_structure
 from protein_enn.structure.new_sequence import with_sequence
 
 _STREAM = 7919
@@ -137,7 +139,7 @@ def chain_sequences(structure: Structure, residues: Int[Tensor, "n"]) -> dict[st
 def design(
     structure: Structure,
     *,
-    predictor: Predictor | None = None,
+    predictor: Predictor | str | Path | None = None,
     temperature: float | Sequence[float] = 0.1,
     seed: int = 0,
     samples: int = 1,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -16,11 +17,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import check_structure, design_predictor
+from protein_enn.scoring.backbone import design_predictor
 from protein_enn.scoring.likelihood import DesignScore, score
 from protein_enn.scoring.result import HIGHER, NATS, Column, SequenceScore, standard_error
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import SEVERITIES, Audit
+from protein_enn.structure.given import check_structure
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -110,7 +112,7 @@ class EnsembleScore(SequenceScore):
 def score_ensemble(
     structures: Sequence[Structure],
     *,
-    predictor: Predictor | None = None,
+    predictor: Predictor | str | Path | None = None,
     mode: str = "conditional",
     orders: int = 8,
     designed: str | Bool[Tensor, "n"] | None = None,

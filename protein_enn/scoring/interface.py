@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -23,7 +24,6 @@ from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import (
     Backbone,
     check_options,
-    check_structure,
     design_predictor,
     designed_residues,
     of_sequence,
@@ -41,6 +41,7 @@ from protein_enn.scoring.result import (
     standard_error,
 )
 from protein_enn.structure import Structure
+from protein_enn.structure.given import check_structure
 
 REACH = 10.0
 """Å: an interface residue has its CA this near to a CA of another group."""
@@ -131,7 +132,7 @@ def interface_score(
     structure: Structure,
     groups: str | Sequence[Sequence[str]] | None = None,
     *,
-    predictor: Predictor | None = None,
+    predictor: Predictor | str | Path | None = None,
     mode: str = "conditional",
     orders: int = 8,
     designed: str | Bool[Tensor, "n"] | None = None,

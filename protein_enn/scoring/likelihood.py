@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -29,7 +30,6 @@ from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import (
     Backbone,
     check_options,
-    check_structure,
     design_predictor,
     designed_residues,
     of_sequence,
@@ -47,6 +47,7 @@ from protein_enn.scoring.result import (
     standard_error,
 )
 from protein_enn.structure import Structure
+from protein_enn.structure.given import check_structure
 
 LIKELIHOOD = ("log_likelihood", "standard_error", "perplexity", "recovery")
 
@@ -152,7 +153,7 @@ class DesignScore(SequenceScore):
 def score(
     structure: Structure,
     *,
-    predictor: Predictor | None = None,
+    predictor: Predictor | str | Path | None = None,
     mode: str = "conditional",
     orders: int = 8,
     designed: str | Bool[Tensor, "n"] | None = None,

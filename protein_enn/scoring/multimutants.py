@@ -12,11 +12,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from protein_enn import chemistry
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor
+from protein_enn.scoring.backbone import Backbone, design_predictor
 from protein_enn.scoring.calibration import calibration_of
 from protein_enn.scoring.estimators import DDG_LIKE, estimator_named
 from protein_enn.scoring.interactions import interactions, orders_of
@@ -25,6 +26,7 @@ from protein_enn.scoring.notes import MutationNotes
 from protein_enn.scoring.result import HIGHER, ORIGIN, SOURCE, Column, Provenance
 from protein_enn.scoring.stability import interaction_scale, training_overlap
 from protein_enn.structure import Structure
+from protein_enn.structure.given import check_structure
 from protein_enn.structure.substitutions import Substitution, parse_mutant, places, residue_index
 
 Mutant = Sequence[Substitution]
@@ -84,7 +86,7 @@ def score_mutants(
     structure: Structure,
     mutants: str | Sequence[str | Mutant],
     *,
-    predictor: Predictor | None = None,
+    predictor: Predictor | str | Path | None = None,
     estimator: str = DDG_LIKE,
     seed: int = 0,
     device: str = "auto",

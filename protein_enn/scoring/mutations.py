@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -20,13 +21,14 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.metrics.accessibility import contact_numbers
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone, check_structure, design_predictor, stability_heads
+from protein_enn.scoring.backbone import Backbone, design_predictor, stability_heads
 from protein_enn.scoring.calibration import calibration_of
 from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS, estimator_named
 from protein_enn.scoring.notes import MutationNotes
 from protein_enn.scoring.result import HIGHER, LOWER, ORIGIN, SOURCE, Column, Provenance, Result, number
 from protein_enn.scoring.stability import NOT_RECORDED, StabilityScores, training_overlap
 from protein_enn.structure import Structure
+from protein_enn.structure.given import check_structure
 from protein_enn.structure.substitutions import parse_mutant, places
 
 _NAMES = list(ESTIMATORS)
@@ -166,7 +168,7 @@ class MutationScan(MutationResult):
 def scan(
     structure: Structure,
     *,
-    predictor: Predictor | None = None,
+    predictor: Predictor | str | Path | None = None,
     estimator: str = DDG_LIKE,
     seed: int = 0,
     device: str = "auto",

@@ -7,6 +7,7 @@ backbones is what a difference between two designs has to exceed besides the sta
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from jaxtyping import Bool
@@ -26,7 +27,7 @@ def noised_scores(
     structure: Structure,
     *,
     backbones: int,
-    predictor: Predictor | None = None,
+    predictor: Predictor | str | Path | None = None,
     mode: str = "conditional",
     designed: str | Bool[Tensor, "n"] | None = None,
     seed: int = 0,

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 
 from protein_enn import chemistry
-from protein_enn.scoring.backbone import check_structure
 from protein_enn.structure import Structure
+from protein_enn.structure.given import check_structure
 from protein_enn.structure.new_sequence import with_sequence
 from protein_enn.structure.sequence_text import residues_of_text
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.bonds import adjacent_residues, backbone_torsions
 from protein_enn.geometry.frames import ideal_cb, unit
+from protein_enn.kd_tree import kd_tree
 from protein_enn.structure import KINDS, Structure
 
 WIDTHS = (4.0, 6.0, 9.0)
@@ -93,7 +93,7 @@ def _pairs(
     if not len(one) or not len(other):
         empty = torch.zeros(0, dtype=torch.long)
         return empty, empty, torch.zeros(0)
-    trees = (cKDTree(points.double().numpy()) for points in (one, other))
+    trees = (kd_tree(points.double().numpy()) for points in (one, other))
     found = next(trees).sparse_distance_matrix(next(trees), cutoff, output_type="ndarray")
     i, j = torch.from_numpy(found["i"].copy()).long(), torch.from_numpy(found["j"].copy()).long()
     return i, j, (one[i] - other[j]).double().norm(dim=1)

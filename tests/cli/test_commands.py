@@ -122,7 +122,8 @@ def test_scan_and_design_rows(folder: Path, weights: dict[str, str]) -> None:
     assert scan.exit_code == 0, scan.output
     (answer,) = json.loads(scan.stdout)
     assert len(answer["mutations"]) == 19 * RESIDUES and answer["audit"]["atoms"]["protein"] == 4 * RESIDUES
-    expected = {"chain", "number", "icode", "wt", "mutant", "score", "ddg_like", "burial", "contacts", "notes"}
+    expected = {"mutations", "chain", "number", "icode", "wt", "mutant", "score", "ddg_like", "ddg_error", "burial"}
+    expected |= {"contacts", "notes"}
     assert {*answer["mutations"][0]} == expected
     command = ["design", good, "--weights", design, "--samples", "2", "--fixed", "A:1", "--json"]
     (answer,) = json.loads(RUNNER.invoke(app, command).stdout)
