@@ -102,7 +102,7 @@ def refine(
     options = (options or RefineOptions()).changed(changes)
     options.check()
     if not structure.present[:, chemistry.CA].any():
-        raise ValueError(f"{structure.name}: no CA atom in its {len(structure)} residues; give a protein structure")
+        raise ValueError(f"{structure.name}: none of its {len(structure)} residues has a CA atom: give a protein")
     predictor = predictor_given(predictor, "refinement", device)
     if predictor.task != "refinement":
         raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: refinement needs one for refinement")
