@@ -258,7 +258,10 @@ def _assemble(name: str, data: bytes, info: dict[str, Any], device: torch.device
 
 
 def check_trainable(predictor: Predictor) -> None:
-    """ValueError for weights of a published architecture, which are not trained here."""
+    """ValueError for weights of a published architecture, and for those whose heads stand on the network as it is."""
+    if getattr(predictor.model, "stability", None) is not None:
+        name = predictor.name
+        raise ValueError(f"weights {name!r} have stability heads, which hold for this network alone: give design")
     if architecture := predictor.info.get("architecture"):
         raise ValueError(f"weights {predictor.name!r} are published ones of {architecture}, which are not trained here")
 

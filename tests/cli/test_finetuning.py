@@ -35,6 +35,18 @@ def test_a_table_without_a_usable_mutation_is_one_line(
     assert result.exit_code == 1 and "no single mutation of a residue that is there" in result.stderr
 
 
+@pytest.mark.parametrize("kind", ["chains", "ddg", "heads"])
+def test_weights_with_heads_are_no_base(kind: str, tmp_path: Path, helix: Callable[..., str]):
+    (tmp_path / "a.pdb").write_text(helix())
+    table = tmp_path / "ddg.csv"
+    table.write_text("structure,chain,wild_type,position,mutant,ddg\na.pdb,A,K,1,A,1.0\n")
+    experiment = tmp_path / "heads.yaml"
+    experiment.write_text("ddg: [ddg.csv]\nfolds: 2\n")
+    given = {"chains": [str(tmp_path / "a.pdb")], "ddg": ["--ddg", str(table)], "heads": ["--heads", str(experiment)]}
+    result = runner.invoke(app, ["finetune", *given[kind], "--from", "stability", "-o", str(tmp_path / "run")])
+    assert result.exit_code == 1 and "have stability heads" in result.stderr
+
+
 def test_prepare_lists_failures_where_it_is_told_and_then_ends_well(tmp_path: Path, helix: Callable[..., str]):
     (tmp_path / "good.pdb").write_text(helix(("ALA", "GLU", "LYS", "TRP", "VAL") * 6))
     (tmp_path / "bad.pdb").write_text("not a structure\n")
