@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import typer
 from protein_enn.cli.options import Sharding
 from protein_enn.cli.output import Row, json_text
 from protein_enn.io.csv_text import FORMULA_STARTS
+
+TEXTS = ("name", "file", "output", "error")
+"""Columns that hold no numbers, though a file may be called 7 or nan."""
 
 
 def earlier_rows(
@@ -59,7 +63,7 @@ def earlier_rows(
         return []
     with table.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        rows = [{name: _value(cell) for name, cell in row.items()} for row in reader]
+        rows = [{name: (_text if name in TEXTS else _value)(cell) for name, cell in row.items()} for row in reader]
     if tuple(reader.fieldnames or ()) != tuple(columns):
         raise typer.BadParameter(f"--skip-existing: {table} has other columns; write to another file")
     _check_run(table, rows, run)
@@ -84,10 +88,14 @@ def _value(cell: str) -> Any:
     """What a cell was before it was written."""
     for kind in (int, float):
         try:
-            if str(value := kind(cell)) == cell:
+            if str(value := kind(cell)) == cell and math.isfinite(value):
                 return value
         except ValueError:
             pass
+    return _text(cell)
+
+
+def _text(cell: str) -> str | None:
     if len(cell) > 2 and cell[0] == "'" and cell[1] in FORMULA_STARTS:
         return cell[1:]
     return cell or None

@@ -17,7 +17,7 @@ from protein_enn.structure import Structure
 CONTACT_RADIUS = 10.0
 """Å between CA atoms within which residues are counted as being around one."""
 FEW = 10
-"""Fewest residues of a column that is judged by its direction."""
+"""Fewest residues of a column whose direction decides."""
 LOW, HIGH = 20.0, 50.0
 """Means (0 to 100): a column below the first is no pLDDT. One above the second is more likely pLDDT than B factors."""
 OPPOSED, AGREES, CLEAR = -0.1, 0.1, 0.25

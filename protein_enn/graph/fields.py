@@ -53,9 +53,8 @@ class GeometricGraph:
     """k neighbors for each node, sorted by target; lengths Å. Neighbor j of node i sends a message to i.
 
     Fields are attributes, also reached by `graph[name]`; `name in graph` tells whether one is set, and iteration gives
-    names and tensors. Every field of
-    floats is declared in `transforms`, those of a subclass in its own `transforms`. `moved` raises for a field that is
-    not declared. `to_data` gives the graph to layers of torch-geometric.
+    names and tensors. Every field of floats is declared in `transforms`, those of a subclass in its own `transforms`.
+    `moved` raises for a field that is not declared. `to_data` gives the graph to layers of torch-geometric.
     """
 
     pos: Float[Tensor, "n 3"]

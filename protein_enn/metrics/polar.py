@@ -7,6 +7,8 @@ that do not need hydrogens.
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
@@ -130,6 +132,7 @@ def _sharp(structure: Structure, at: Int[Tensor, "b 2"], to: Int[Tensor, "b 2"])
     return ((arms * line[:, None]).sum(-1).gt(0) & bonded).any(1)
 
 
+@cache
 def _bonded() -> Bool[Tensor, "21 37 37"]:
     """Which atoms of each residue type are bonded to each other."""
     mask = torch.zeros(len(chemistry.RESIDUES), len(chemistry.ATOMS), len(chemistry.ATOMS), dtype=torch.bool)

@@ -146,3 +146,8 @@ KINDS = ("AVILMFWYC", "STNQH", "DEKR", "G", "P")
 """Kinds of wild types for which training mutations are counted."""
 BURIAL_CLASSES = 3
 """Classes of burial for which they are counted."""
+
+
+def kinds_of_amino_acids() -> Int[Tensor, "20"]:
+    """Index into `KINDS` of each amino acid, in the order of `chemistry.AMINO_ACIDS`."""
+    return torch.tensor([next(i for i, kind in enumerate(KINDS) if a in kind) for a in chemistry.AMINO_ACIDS])

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 
 from jaxtyping import Float
 from torch import Tensor
 
 from protein_enn.confidence.predict import ConfidenceEstimator
-from protein_enn.predictor import Predictor, load_predictor, shipped
+from protein_enn.predictor import Predictor, load_predictor, predictor_given, shipped
 from protein_enn.refinement.proposal import Proposal, Quality, quality
 from protein_enn.structure import Structure
 
 OWN = "own"
 """In place of a predictor for confidence: the refinement network's own prediction counts."""
+
+
+@lru_cache(maxsize=1)
+def _shipped(device: str) -> ConfidenceEstimator:
+    """Loaded once for many structures, with the networks of its descriptors."""
+    return ConfidenceEstimator(load_predictor("confidence", device))
 
 
 class Assessment:
@@ -24,23 +32,26 @@ class Assessment:
     predictor
         One for refinement.
     confidence
-        One for confidence; by default the shipped weights, and where there are none, or for `OWN`, the refinement
-        network judges itself.
+        One for confidence, or the name or path of its weights; by default the shipped ones, and where there are none,
+        or for `OWN`, the refinement network's own prediction counts.
 
     Raises
     ------
     ValueError
-        A predictor of another task, or another text.
+        There are no such weights, or they are of another task.
     """
 
-    def __init__(self, predictor: Predictor, confidence: Predictor | str | None = None) -> None:
-        if isinstance(confidence, str) and confidence != OWN:
-            raise ValueError(f"confidence is {confidence!r}: give a predictor, {OWN!r}, or nothing")
-        if confidence is None and "confidence" in shipped():
-            confidence = load_predictor("confidence", str(predictor.device))
+    def __init__(self, predictor: Predictor, confidence: Predictor | str | Path | None = None) -> None:
+        device = str(predictor.device)
         self.predictor = predictor
-        self.confidence = confidence if isinstance(confidence, Predictor) else None
-        self.estimator = None if self.confidence is None else ConfidenceEstimator(self.confidence)
+        self.estimator: ConfidenceEstimator | None = None
+        if confidence is None and "confidence" in shipped():
+            self.estimator = _shipped(device)
+        elif confidence is not None and confidence != OWN:
+            try:
+                self.estimator = ConfidenceEstimator(predictor_given(confidence, "confidence", device))
+            except ValueError as error:
+                raise ValueError(f"confidence: {error}, or {OWN!r}") from error
 
     def __call__(self, structure: Structure) -> Quality:
         """The quality of a structure as it is."""
@@ -58,7 +69,7 @@ class Assessment:
 
     def facts(self) -> dict[str, str]:
         """Name and sha256 of the model of confidence, for records; "" where there is none."""
-        weights = self.confidence
+        weights = None if self.estimator is None else self.estimator.predictor
         return {
             "confidence_weights": "" if weights is None else weights.name,
             "confidence_sha256": "" if weights is None else weights.sha256,

@@ -38,7 +38,7 @@ def refine(
     *,
     predictor: Predictor | str | Path | None = None,
     packer: Predictor | str | Path | None = None,
-    confidence: Predictor | str | None = None,
+    confidence: Predictor | str | Path | None = None,
     device: str = "auto",
     acceptance: AcceptanceCriteria | None = None,
     options: RefineOptions | None = None,

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.data.leakage import Fingerprint, fingerprint_path, load_fingerprint
-from protein_enn.models.stability import KINDS
+from protein_enn.models.stability import kinds_of_amino_acids
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone, stability_heads
 from protein_enn.scoring.estimators import DDG_LIKE, RT
@@ -45,14 +45,10 @@ class StabilityScores:
         own = backbone.sequence.clamp(max=len(chemistry.AMINO_ACIDS) - 1)
         each = each - each.gather(2, own.expand(len(each), -1)[..., None])
         spread = each.std(0) if len(each) > 1 else torch.zeros_like(each[0])
-        mean, per_spread = (float(value) for value in heads.error)
-        self.error: Float[Tensor, "n 20"] = backbone.of_residues(
-            ((mean**2 + (per_spread * spread) ** 2).sqrt()).float()
-        )
+        self.error: Float[Tensor, "n 20"] = backbone.of_residues(heads.expected_error(spread).float())
         """Expected error of each mutation, kcal/mol, root mean square; nan without node."""
-        kinds = torch.tensor([next(i for i, kind in enumerate(KINDS) if a in kind) for a in chemistry.AMINO_ACIDS])
         self._burial: Int[Tensor, "g"] = burial_class(sites.cpu())
-        self._counts: Float[Tensor, "g 20"] = heads.coverage.cpu()[self._burial, kinds[own]]
+        self._counts: Float[Tensor, "g 20"] = heads.coverage.cpu()[self._burial, kinds_of_amino_acids()[own]]
         self._node = {row: node for node, row in enumerate(backbone.rows.tolist())}
 
     def note(self, i: int, mutant: str) -> str:

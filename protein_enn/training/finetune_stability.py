@@ -16,12 +16,11 @@ from typing import Any
 import torch
 import yaml
 
-from protein_enn import chemistry
 from protein_enn.data.clusters import choose, cluster
 from protein_enn.data.leakage import Fingerprint, fingerprint_path, load_fingerprint
 from protein_enn.io.atomic import write_text
 from protein_enn.models import build, frozen
-from protein_enn.models.stability import KELVIN, KINDS, StabilityHeads
+from protein_enn.models.stability import KELVIN, StabilityHeads, kinds_of_amino_acids
 from protein_enn.predictor import Predictor, check_trainable, load_predictor
 from protein_enn.scoring.calibration import KEY, Calibration, calibration_of
 from protein_enn.scoring.estimators import DDG_LIKE, RT
@@ -112,7 +111,7 @@ def finetune_stability(
         raise ValueError(f"weights {base} are of task {predictor.task}: stability heads are trained on a design model")
     values, counts = merged(ddg, experiment.largest_ddg)
     points, point_counts = merged(melting, experiment.largest_dtm / KELVIN, KELVIN)
-    notes = [f"ddG: {_said(counts)}", f"melting points: {_said(point_counts)}"]
+    notes = [f"ddG: {_counted(counts)}", f"melting points: {_counted(point_counts)}"]
     proteins, skipped = _read([values, points], folder, predictor, notes)
     clustering = choose(cluster_by, identity)
     clusters = cluster([protein.sequence for protein in proteins], clustering)
@@ -150,7 +149,7 @@ def finetune_stability(
     return found
 
 
-def _said(counts: Any) -> str:
+def _counted(counts: Any) -> str:
     """Counts of merging, for the record."""
     return (
         f"{counts.rows} rows, {counts.same} of them in an earlier table, {counts.several} of several mutations; "
@@ -185,7 +184,7 @@ def _fill(heads: StabilityHeads, table: SiteTable, error: tuple[float, float], i
     heads.interaction.fill_(interaction)
     raw = table.sites * heads.deviation + heads.mean
     burial = burial_class(raw)[table.site]
-    kind_of = torch.tensor([next(i for i, kind in enumerate(KINDS) if a in kind) for a in chemistry.AMINO_ACIDS])
+    kind_of = kinds_of_amino_acids()
     heads.coverage.zero_()
     one = torch.ones(len(burial))
     heads.coverage.index_put_((burial, kind_of[table.wild_type], table.mutant), one, accumulate=True)

@@ -58,7 +58,7 @@ def merged(tables: Iterable[Rows], limit: float, unit: float = 1.0) -> tuple[Mer
     Returns
     -------
     tuple[Merged, MergeCounts]
-        The values, with their sign turned: positive where the mutation stabilizes.
+        The values, of the other sign: positive where the mutation stabilizes.
     """
     found: dict[str, dict[Substitution, list[float]]] = defaultdict(lambda: defaultdict(list))
     counts = MergeCounts()
@@ -69,7 +69,7 @@ def merged(tables: Iterable[Rows], limit: float, unit: float = 1.0) -> tuple[Mer
                 counts.rows += 1
                 if len(mutant) != 1:
                     counts.several += 1
-                elif value in earlier.get((file, mutant[0]), ()):
+                elif value / unit in earlier.get((file, mutant[0]), ()):
                     counts.same += 1
                 else:
                     found[file][mutant[0]].append(value / unit)

@@ -133,3 +133,14 @@ def test_other_commands_go_on_too(command: str, files: list[str], tmp_path: Path
     assert result.exit_code == 0 and "[1/2] b" in result.stderr, result.output
     assert table(path)[: len(first)] == first
     assert {row["name"] for row in table(path)} == {"a", "b", "c"}
+
+
+def test_a_file_called_like_a_number_keeps_its_name(tmp_path: Path) -> None:
+    files = [str(tmp_path / f"{name}.pdb") for name in ("7", "nan")]
+    for file in files:
+        write_structure(random_structure((12,)), Path(file))
+    output = ["-o", str(tmp_path / "scores.csv")]
+    RUNNER.invoke(app, ["score", *files, *output])
+    before = (tmp_path / "scores.csv").read_bytes()
+    result = RUNNER.invoke(app, ["score", *files, *output, "--skip-existing"])
+    assert result.exit_code == 0 and (tmp_path / "scores.csv").read_bytes() == before

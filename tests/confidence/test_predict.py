@@ -91,6 +91,14 @@ def test_a_refinement_asks_the_model_of_confidence(predictor, estimator):
     assert refinement.geometry_after.clashes < refinement.geometry_before.clashes
 
 
+def test_weights_are_given_by_path(predictor, tmp_path, model):
+    path = predictor.save(tmp_path / "mine.safetensors")
+    refiner = untrained("refinement")
+    by_path, as_it_is = Assessment(refiner, path), Assessment(refiner, predictor)
+    torch.testing.assert_close(by_path(model).lddt, as_it_is(model).lddt, equal_nan=True)
+    assert by_path.facts()["confidence_weights"] == "mine"
+
+
 def test_other_texts_are_refused(predictor):
     with pytest.raises(ValueError, match="'own'"):
         Assessment(predictor, "none")

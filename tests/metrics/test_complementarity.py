@@ -41,5 +41,5 @@ def test_it_is_the_same_from_either_side_and_in_any_place(native: Structure) -> 
     value = shape_complementarity(native, side)
     assert shape_complementarity(native, ~side) == pytest.approx(value)
     rotation = random_rotation(torch.Generator().manual_seed(1)).to(native.positions)
-    turned = replace(native, positions=native.positions @ rotation.T * native.present[..., None])
-    assert shape_complementarity(turned, side) == pytest.approx(value, abs=0.04)
+    rotated = replace(native, positions=native.positions @ rotation.T * native.present[..., None])
+    assert shape_complementarity(rotated, side) == pytest.approx(value, abs=0.04)

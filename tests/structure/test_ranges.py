@@ -62,3 +62,10 @@ def test_an_end_that_is_not_there_is_an_error(selection: str) -> None:
 def test_a_code_in_both_cases_is_taken_as_written() -> None:
     both = numbered("1", "1A", "1a", "2")
     assert chosen("H:1a", both) == {"H:1a"} and chosen("H:1A", both) == {"H:1A"}
+
+
+def test_a_list_of_ligandmpnn_is_a_list_of_residues() -> None:
+    assert chosen("H110 H112A", IMGT) == {"H:110", "H:112A"}
+    assert torch.equal(select(IMGT, "not (H110 H112A)"), ~select(IMGT, "H110 H112A"))
+    with pytest.raises(SelectionError, match=r"'H999'.*no such residue"):
+        select(IMGT, "H110 H999")

@@ -291,13 +291,3 @@ def test_whatever_is_written_gives_a_mask_or_its_one_error(selection: str) -> No
     else:
         assert mask.shape == (len(STRUCTURE),)
         assert mask.dtype == torch.bool
-
-
-def test_a_list_of_ligandmpnn_is_a_list_of_residues() -> None:
-    chain = STRUCTURE.chain_ids[0]
-    first, last = (STRUCTURE.residue_id(i) for i in (0, int(STRUCTURE.in_chain(chain).nonzero()[-1])))
-    listed = f"{first} {last}".replace(":", "")
-    assert torch.equal(select(STRUCTURE, listed), select(STRUCTURE, f"{first}, {last}"))
-    assert torch.equal(select(STRUCTURE, f"not ({listed})"), ~select(STRUCTURE, listed))
-    with pytest.raises(SelectionError, match=r"'A999'.*no such residue"):
-        select(STRUCTURE, f"{listed} A999")

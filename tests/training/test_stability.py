@@ -52,6 +52,8 @@ def test_repeats_are_merged_by_their_median_and_limited() -> None:
     )
     kelvin, _ = merged([{"a": [(change("K5A"), 6.0)]}], limit=8.0, unit=3.0)
     assert list(kelvin["a"].values()) == [-2.0]
+    _, counts = merged([{"a": [(change("K5A"), 6.0)]}, {"a": [(change("K5A"), 6.0)]}], limit=8.0, unit=3.0)
+    assert counts.same == 1, "in kelvin too a value that an earlier table has is the same measurement"
 
 
 def test_folds_hold_whole_clusters_and_are_of_like_size() -> None:
