@@ -88,6 +88,8 @@ def rank(
     )
     from protein_enn.scoring.columns import run_of
 
+    if backbones == 1:
+        raise typer.BadParameter("--backbones 1 gives no standard deviation: take 2 or more, or 0 for none")
     if sharding.skip_existing:
         raise typer.BadParameter("--skip-existing cannot be used here: a ranking needs the scores of all files")
     beside = _beside(output)
@@ -110,7 +112,7 @@ def rank(
         per_residue[name], structures[name] = scored.per_residue(), structure
         row = {**scored.row(), "name": name, "file": item.path, "noised": None}
         del row["seconds"]  # the same designs give the same files
-        if backbones > 1:
+        if backbones:
             row["noised"] = noised_scores(structure, backbones=backbones, predictor=predictor, **options)
         groups = None
         if interface is not None:

@@ -90,7 +90,16 @@ def test_part_of_a_design_can_be_ranked(designs: Path, tmp_path: Path, weights: 
     assert (row["designed"], row["standard_error"], row["mode"]) == ("10", "", "single")
 
 
-@pytest.mark.parametrize("wrong", [["--reference", "broken"], ["--mode", "best"], ["--weights", "no-such"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--reference", "broken"],
+        ["--mode", "best"],
+        ["--weights", "no-such"],
+        ["--backbones", "1"],
+        ["--skip-existing"],
+    ],
+)
 def test_what_cannot_be_is_said_in_a_line(designs: Path, tmp_path: Path, weights: str, wrong: list[str]) -> None:
     wrong = [str(designs / "a_broken.pdb") if word == "broken" else word for word in wrong]
     result = ranked(designs, "-o", tmp_path / "r.csv", "--weights", weights, *wrong)
