@@ -33,11 +33,13 @@ from protein_enn.cli.options import (
 from protein_enn.cli.output import deliver
 from protein_enn.cli.scan_choice import ScanChoice, best_first
 from protein_enn.cli.scan_choice import named as named_row
+from protein_enn.cli.scoring import ALL
 from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, packer_for, packer_row
 from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 
 if TYPE_CHECKING:
     from protein_enn.predictor import Predictor
+    from protein_enn.scoring.interface import Groups
     from protein_enn.structure import Structure
 
 PLACE = ("chain", "number", "icode", "wt")
@@ -46,7 +48,7 @@ MUTATION = (*PLACE, "mutant", "score", "ddg_like", "ddg_error", *SURROUNDINGS, "
 MATRIX = (*PLACE, *"ACDEFGHIKLMNPQRSTVWY", *SURROUNDINGS)
 MUTANT = ("mutations", "score", "ddg_like", "ddg_error", "additive", "interaction", "orders", "seed", "notes")
 SOURCE = ("name", "file")
-OF_WEIGHTS = ("estimator", "calibration", "training", "weights", "weights_sha256", "condition")
+OF_WEIGHTS = ("estimator", "groups", "calibration", "training", "weights", "weights_sha256", "condition")
 MATRIX_RUN = (*OF_WEIGHTS, *AUDIT_COLUMNS, "error")
 RUN = (*OF_WEIGHTS, "output", *PACKER_COLUMNS, *AUDIT_COLUMNS, "error")
 SCAN_COLUMNS = (*SOURCE, "mutations", *MUTATION, *RUN)
@@ -91,6 +93,15 @@ def scan(
             + " ".join(f"{name}: {estimator.meaning}." for name, estimator in ESTIMATORS.items())
         ),
     ] = Estimator[DDG_LIKE],
+    interface: Annotated[
+        str | None,
+        typer.Option(
+            "--interface",
+            metavar="SIDES",
+            help="Score what mutations do to binding between the sides of a complex: 'A|B', 'A,B|C', or all (each "
+            "chain is a side). --weights binding gives kcal/mol.",
+        ),
+    ] = None,
     matrix: Annotated[
         bool, typer.Option("--matrix", help="Write a row for each residue and a column for each amino acid.")
     ] = False,
@@ -122,7 +133,9 @@ def scan(
     relative was in it.
     --structures writes those that are printed; for others name them by --mutant or --mutant-file.
     """
+    from protein_enn.models.stability import BINDING
     from protein_enn.scoring.columns import run_of, sidecar
+    from protein_enn.scoring.interface import chain_groups
     from protein_enn.scoring.result import Provenance
 
     if mutant_file is not None and output is not None and _is_one_of(mutant_file, [output, sidecar(output)]):
@@ -137,24 +150,30 @@ def scan(
     if structures is None and (repack_within is not None or packing_weights is not None):
         option = "--packing-weights" if repack_within is None else "--repack-within"
         raise typer.BadParameter(f"{option} is about the files of --structures: give --structures FOLDER as well")
+    if interface is not None and estimator.value != DDG_LIKE:
+        raise typer.BadParameter("--estimator is of a protein by itself: leave it out, or --interface")
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="scan")
     packer = None if structures is None else packer_for(packing_weights, threads)
     batch = items(inputs, sharding, writes=[output])
     writer = None
     if packer is not None and structures is not None:
         writer = MutantWriter(packer, structures, batch, reading, repack_within, seed)
-    run_columns = {"estimator": estimator.value, **Provenance.of(predictor).row(), **packer_row(packer)}
+    scored_by = estimator.value if interface is None else BINDING
+    run_columns = {"estimator": scored_by, "groups": interface, **Provenance.of(predictor).row(), **packer_row(packer)}
 
     def work(item: Item, structure: Structure) -> list[Row]:
         where = {"name": item.name, "file": item.path, **run_columns, "error": None}
+        groups = None
+        if interface is not None:
+            groups = chain_groups(structure, None if interface == ALL else interface)
         if asked:
             of_file = [text for name, text in asked if name in (None, item.name)]
-            found = _named(structure, of_file, predictor, estimator.value, seed)
+            found = _named(structure, of_file, predictor, estimator.value, groups, seed)
         else:
-            found = choice.kept(structure, _all(structure, predictor, estimator.value, matrix))
+            found = choice.kept(structure, _all(structure, predictor, estimator.value, groups, matrix))
         if choice.combine is not None:
             mutants = choice.combinations(found)
-            found = best_first(_named(structure, mutants, predictor, estimator.value, seed))
+            found = best_first(_named(structure, mutants, predictor, estimator.value, groups, seed))
         if writer is not None:
             writer.write(item, structure, found if asked else best_first(found)[: choice.top or BEST])
         return [{**where, **row} for row in found]
@@ -162,7 +181,7 @@ def scan(
     def failed(item: Item, error: str) -> Row:
         return {**failure(item, error), **run_columns}
 
-    made = run_of("scan", predictor, estimator=estimator.value, **({"seed": seed} if named else {}))
+    made = run_of("scan", predictor, estimator=scored_by, interface=interface, **({"seed": seed} if named else {}))
     made |= {key: value for key, value in vars(choice).items() if value}
     columns = MUTANT_COLUMNS if named else MATRIX_COLUMNS if matrix else SCAN_COLUMNS
     earlier = earlier_rows(sharding, output, columns, made, {"--json": as_json})
@@ -177,17 +196,19 @@ def scan(
         finish(SCAN_COLUMNS, shown=_best(rows, choice.top or BEST), shown_columns=SCAN_SHOWN, answer=answer)
 
 
-def _all(structure: Structure, predictor: Predictor, estimator: str, matrix: bool) -> list[Row]:
+def _all(structure: Structure, predictor: Predictor, estimator: str, groups: Groups | None, matrix: bool) -> list[Row]:
     """Every single mutation: a row each, or one for each residue."""
     from protein_enn.scoring import scan as scan_structure
 
-    result = scan_structure(structure, predictor=predictor, estimator=estimator)
+    result = scan_structure(structure, groups=groups, predictor=predictor, estimator=estimator)
     found = {"calibration": result.calibration, "training": result.training}
     rows = result.matrix() if matrix else list(map(named_row, result.rows()))
     return [{**row, **found} for row in rows]
 
 
-def _named(structure: Structure, named: list[str], predictor: Predictor, estimator: str, seed: int) -> list[Row]:
+def _named(
+    structure: Structure, named: list[str], predictor: Predictor, estimator: str, groups: Groups | None, seed: int
+) -> list[Row]:
     """A row for each mutant in its place; one that cannot be scored has its error, and the others go on."""
     from protein_enn.scoring import score_mutants
     from protein_enn.structure.substitutions import parse_mutant, places, residue_index
@@ -204,7 +225,7 @@ def _named(structure: Structure, named: list[str], predictor: Predictor, estimat
             row["error"] = explain(error)
     if good:
         wanted = [mutant for _, mutant in good]
-        result = score_mutants(structure, wanted, predictor=predictor, estimator=estimator, seed=seed)
+        result = score_mutants(structure, wanted, groups=groups, predictor=predictor, estimator=estimator, seed=seed)
         for (row, _), found in zip(good, result.rows(), strict=True):
             row.update(found, calibration=result.calibration, training=result.training)
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -10,18 +11,20 @@ import torch
 
 from protein_enn import chemistry
 from protein_enn.evaluation.measurements import Measurement, chains_of
+from protein_enn.models.stability import BINDING
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone
+from protein_enn.scoring.binding import Complex
 from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 from protein_enn.scoring.interactions import interactions, ways_back
+from protein_enn.scoring.log_odds import log_odds, stability_scores
 from protein_enn.scoring.multimutants import Mutant
-from protein_enn.scoring.mutations import log_odds, stability_scores
 from protein_enn.scoring.stability import head_without, interaction_scale
 from protein_enn.structure import Structure
 from protein_enn.structure.new_sequence import with_sequence
 from protein_enn.structure.substitutions import Substitution, places, residue_index
 
-ADDITIVE, BINDING = "additive", "binding"
+ADDITIVE = "additive"
 
 
 @dataclass
@@ -106,9 +109,7 @@ def score_measurements(
     for name in against:
         scored.scores[name] = [_number(measurement, name) for measurement in good]
     if good[0].partners:
-        unbound = _unbound(structure, good, predictor)
-        joint = zip(sums["single"], together, unbound, strict=True)
-        scored.scores[BINDING] = [single + extra - alone for single, extra, alone in joint]
+        scored.scores[BINDING] = _binding(structure, good, predictor)
     several = (i for i, measurement in enumerate(good) if len(measurement.mutations) > 1)
     scored.asymmetry = [abs(sums["single"][i] + back[i]) for i in several]
     return scored
@@ -134,19 +135,24 @@ def _can_be_scored(structure: Structure, measurement: Measurement) -> bool:
     )
 
 
-def _unbound(structure: Structure, measured: Sequence[Measurement], predictor: Predictor) -> list[float]:
-    """Joint log-odds of each mutant in its partner alone, the sum of both where both carry mutations."""
-    total = [0.0] * len(measured)
-    for partner in sorted({partner for measurement in measured for partner in measurement.partners}):
-        chains = chains_of(structure, partner)
-        changes = [[c for c in m.mutations if c.chain in chains] if partner in m.partners else [] for m in measured]
-        own = [i for i, mutant in enumerate(changes) if mutant]
-        if own:
-            alone = structure.take(torch.stack([structure.in_chain(chain) for chain in chains]).any(0))
-            sums, together, _ = _scored(Backbone(alone, predictor), [changes[i] for i in own], ())
-            for i, single, extra in zip(own, sums["single"], together, strict=True):
-                total[i] += single + extra
-    return total
+def _binding(structure: Structure, measured: Sequence[Measurement], predictor: Predictor) -> list[float]:
+    """What each mutant does to binding between its partners; nan where a partner has nothing to score."""
+    result = [math.nan] * len(measured)
+    for partners in sorted({measurement.partners for measurement in measured}):
+        groups = tuple(tuple(chains_of(structure, partner)) for partner in partners)
+        head = head_without(structure, predictor, [chain for group in groups for chain in group])
+        try:
+            whole = Complex(structure, groups, predictor, head)
+        except ValueError:
+            continue
+        own = [i for i, measurement in enumerate(measured) if measurement.partners == partners]
+        index, odds = residue_index(whole.structure), whole.log_odds().double()
+        where = [places(whole.structure, measured[i].mutations, index) for i in own]
+        become = [[chemistry.AMINO_ACIDS.index(c.mutant) for c in measured[i].mutations] for i in own]
+        extra = whole.interactions(where, become)
+        for i, at, to, joint in zip(own, where, become, extra, strict=True):
+            result[i] = float(odds[at, to].sum()) + joint
+    return result
 
 
 def _back(backbone: Backbone, change: Substitution) -> float:

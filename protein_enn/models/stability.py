@@ -7,6 +7,8 @@ additive around cycles by construction, as the site does not depend on the amino
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float, Int
 from pydantic import Field
@@ -22,6 +24,8 @@ OUTPUTS = ("ddg", "dtm")
 """kcal/mol of stability, and `KELVIN` of the melting point."""
 KELVIN = 3.0
 """K of the melting point for an output of 1: about what 1 kcal/mol makes."""
+STABILITY, BINDING = "stability", "binding"
+"""What heads were trained on: one protein's measurements, or how f differs between a complex and its sides alone."""
 LARGEST = 4.0
 """Standard deviations at which features of the surroundings are cut."""
 
@@ -109,6 +113,7 @@ class StabilityHeads(nn.Module):
 
     class Config(Settings):
         heads: int = Field(default=5, ge=1)
+        target: Literal["stability", "binding"] = "stability"
         condition: str = ""  # of the design model, in which they were trained
         sites: int = 39  # features of the surroundings, `scoring.sites`
         reduced: int = 16  # features of the encoded site that are used

@@ -16,7 +16,7 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.embedding import chain_rows, letters
 from protein_enn.models.decoding import SequenceModel, Sets
-from protein_enn.models.stability import StabilityHeads
+from protein_enn.models.stability import STABILITY, StabilityHeads
 from protein_enn.predictor import Predictor, predictor_given
 from protein_enn.scoring.conditionals import Conditionals, graph_alone, known_neighbors
 from protein_enn.scoring.decoding import Decoder
@@ -145,10 +145,16 @@ class Backbone:
         return (self.single() if mode == "single" else self.log_probs(self.none_visible()))[None]
 
 
-def stability_heads(predictor: Predictor) -> StabilityHeads | None:
-    """The stability heads of the weights, if there are some and they are of the condition in use."""
+def measured_heads(predictor: Predictor) -> StabilityHeads | None:
+    """The heads for measured mutations of the weights, if there are some and they are of the condition in use."""
     heads: StabilityHeads | None = getattr(predictor.model, "stability", None)
     return None if heads is None or heads.config.condition != (predictor.condition or "") else heads
+
+
+def stability_heads(predictor: Predictor) -> StabilityHeads | None:
+    """Those heads, where they were trained on stabilities: heads for binding say nothing of a protein alone."""
+    heads = measured_heads(predictor)
+    return None if heads is None or heads.config.target != STABILITY else heads
 
 
 def sequence_model(predictor: Predictor) -> SequenceModel:

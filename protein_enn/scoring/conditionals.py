@@ -54,11 +54,15 @@ class Conditionals:
         return self._alone(bonded=False)
 
     @cached_property
+    def terms(self) -> Float[Tensor, "g 20 t"]:
+        """All of these, as heads for measured mutations see them."""
+        return torch.stack([getattr(self, name) for name in TERMS], -1)
+
+    @cached_property
     def stability(self) -> Float[Tensor, "h g 20"]:
         """Of each head used: the stability with each amino acid, kcal/mol, up to a constant for each residue."""
         heads: Any = self.model
-        terms = torch.stack([getattr(self, name) for name in TERMS], -1)
-        found: Tensor = heads.stability(self.encoding.nodes, self.sites, terms)[..., 0]
+        found: Tensor = heads.stability(self.encoding.nodes, self.sites, self.terms)[..., 0]
         return found if self.head is None else found[self.head : self.head + 1]
 
     def _alone(self, bonded: bool) -> Float[Tensor, "g 20"]:

@@ -61,7 +61,6 @@ class InterfaceScore(SequenceScore):
         "interface_standard_error", "interface_score_per_residue", "log_likelihood", "seed", *ORIGIN,
     )  # fmt: skip
     columns: ClassVar = {
-        "groups": Column(None, None, "sides of the interface, chains joined by commas"),
         "interface_residues": Column("residues", None, f"scored, with CA within {REACH:g} Å of a CA of another side"),
         "interface_score": Column(
             "nats", HIGHER, "log-likelihood in the complex minus in each side alone, sum of residues"

@@ -18,13 +18,13 @@ from typing import Any, ClassVar
 from protein_enn import chemistry
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone, design_predictor
-from protein_enn.scoring.calibration import calibration_of
-from protein_enn.scoring.estimators import DDG_LIKE, estimator_named
-from protein_enn.scoring.interactions import interactions, orders_of
-from protein_enn.scoring.mutations import MutationResult, log_odds, stability_scores
+from protein_enn.scoring.estimators import DDG_LIKE
+from protein_enn.scoring.interactions import orders_of
+from protein_enn.scoring.log_odds import ScoredMutations
+from protein_enn.scoring.mutations import MutationResult
 from protein_enn.scoring.notes import MutationNotes
 from protein_enn.scoring.result import HIGHER, ORIGIN, SOURCE, Column, Provenance
-from protein_enn.scoring.stability import interaction_scale, training_overlap
+from protein_enn.scoring.stability import training_overlap
 from protein_enn.structure import Structure
 from protein_enn.structure.given import check_structure
 from protein_enn.structure.substitutions import Substitution, parse_mutant, places, residue_index
@@ -60,7 +60,7 @@ class MutantScores(MutationResult):
     """Scores of named mutants of one structure, in the order they were asked for."""
 
     kind = "mutants"
-    layout = (*SOURCE, "estimator", "calibration", "training", "seed", *ORIGIN)
+    layout = (*SOURCE, "estimator", "groups", "calibration", "training", "seed", *ORIGIN)
     columns: ClassVar = {
         **MutationResult.columns,
         "mutations": Column(None, None, "mutations in author numbering, all made at once: A:H18A,B:T5S"),
@@ -86,6 +86,7 @@ def score_mutants(
     structure: Structure,
     mutants: str | Sequence[str | Mutant],
     *,
+    groups: str | Sequence[Sequence[str]] | None = None,
     predictor: Predictor | str | Path | None = None,
     estimator: str = DDG_LIKE,
     seed: int = 0,
@@ -99,6 +100,8 @@ def score_mutants(
         The backbone and its sequence.
     mutants
         Such as "A:H18A" or "A:H18A,B:T5S". A text is one mutant, a list has one in each entry.
+    groups
+        The sides of a complex, as for `scan`: scores are then of binding.
     predictor
         A design predictor; the shipped one by default.
     estimator
@@ -128,52 +131,46 @@ def score_mutants(
     """
     start = time.perf_counter()
     check_structure(structure)
-    estimator_named(estimator)
     if not mutants:
         raise ValueError("no mutant is named: give such as A:H18A,B:T5S")
     mutants = [mutants] if isinstance(mutants, str) else mutants
     parsed = [parse_mutant(mutant) if isinstance(mutant, str) else tuple(mutant) for mutant in mutants]
-    index = residue_index(structure)
-    where = [places(structure, mutant, index) for mutant in parsed]
     predictor = design_predictor(predictor, device, "scan")
-    backbone = Backbone(structure, predictor)
-    _check_nodes(backbone, structure, where)
-    scores = log_odds(backbone, {estimator, "single"})
-    calibration, reason = calibration_of(predictor, estimator)
+    scored = ScoredMutations.of(structure, groups, predictor, estimator)
+    index = residue_index(scored.structure)
+    where = [places(scored.structure, mutant, index) for mutant in parsed]
+    _check_nodes(scored.backbone, where)
     identities = [[chemistry.AMINO_ACIDS.index(change.mutant) for change in mutant] for mutant in parsed]
-    interacts = estimator_named(estimator).interacts
-    extra = interactions(backbone, scores["single"], where, identities, seed) if interacts else [0.0] * len(where)
-    scale = interaction_scale(predictor, estimator)
-    found, notes = [], MutationNotes(structure)
-    stability = stability_scores(backbone, estimator)
-    for mutant, at, to, joint in zip(parsed, where, identities, extra, strict=True):
-        interaction = scale * joint
-        additive = float(scores[estimator][at, to].double().sum())
-        ddg = None if calibration is None else calibration.slope * (additive + interaction)
+    extra = scored.interactions(where, identities, seed)
+    found, notes, expected = [], MutationNotes(scored.structure), scored.expected
+    for mutant, at, to, interaction in zip(parsed, where, identities, extra, strict=True):
+        additive = float(scored.scores[at, to].double().sum())
+        ddg = None if scored.slope is None else scored.slope * (additive + interaction)
         orders = len(orders_of(len(mutant), seed))
         parts = [(change, notes.of(i, change.mutant)) for change, i in zip(mutant, at, strict=True)]
         error = None
-        if stability is not None:
-            parts += [(change, stability.note(i, change.mutant)) for change, i in zip(mutant, at, strict=True)]
-            error = float(stability.error[at, to].double().norm())
+        if expected is not None:
+            parts += [(change, expected.note(i, change.mutant)) for change, i in zip(mutant, at, strict=True)]
+            error = float(expected.error[at, to].double().norm())
         text = "; ".join(f"{change}: {note}" for change, note in parts if note)
         found.append(MutantScore(",".join(map(str, mutant)), additive, interaction, orders, ddg, error, text))
     return MutantScores(
-        structure=structure,
+        structure=scored.structure,
         provenance=Provenance.of(predictor),
         seconds=time.perf_counter() - start,
-        estimator=estimator,
-        calibration=reason,
-        training=training_overlap(structure, predictor),
-        stability=stability,
+        estimator=scored.estimator,
+        groups=scored.groups,
+        calibration=scored.calibration,
+        training=training_overlap(scored.structure, predictor),
+        stability=expected,
         mutants=tuple(found),
         seed=seed,
     )
 
 
-def _check_nodes(backbone: Backbone, structure: Structure, where: Sequence[Sequence[int]]) -> None:
+def _check_nodes(backbone: Backbone, where: Sequence[Sequence[int]]) -> None:
     """ValueError for a residue that lacks an atom which this predictor needs beyond N, CA and C."""
-    nodes = set(backbone.rows.tolist())
+    structure, nodes = backbone.structure, set(backbone.rows.tolist())
     for i in (row for rows in where for row in rows):
         if i not in nodes:
             raise ValueError(

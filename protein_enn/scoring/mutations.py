@@ -8,25 +8,26 @@ from __future__ import annotations
 import math
 import time
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.metrics.accessibility import contact_numbers
+from protein_enn.models.stability import BINDING
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone, design_predictor, stability_heads
-from protein_enn.scoring.calibration import calibration_of
-from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS, estimator_named
+from protein_enn.scoring.backbone import design_predictor
+from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
+from protein_enn.scoring.interface import Groups
+from protein_enn.scoring.log_odds import Expected, ScoredMutations
 from protein_enn.scoring.notes import MutationNotes
 from protein_enn.scoring.result import HIGHER, LOWER, ORIGIN, SOURCE, Column, Provenance, Result, number
-from protein_enn.scoring.stability import NOT_RECORDED, StabilityScores, training_overlap
+from protein_enn.scoring.stability import NOT_RECORDED, training_overlap
 from protein_enn.structure import Structure
 from protein_enn.structure.given import check_structure
 from protein_enn.structure.substitutions import parse_mutant, places
@@ -38,9 +39,9 @@ _NAMES = list(ESTIMATORS)
 class MutationResult(Result):
     """Scores of mutations of one structure under an estimator; `rows` has one for each."""
 
-    layout: ClassVar[tuple[str, ...]] = (*SOURCE, "estimator", "calibration", "training", *ORIGIN)
+    layout: ClassVar[tuple[str, ...]] = (*SOURCE, "estimator", "groups", "calibration", "training", *ORIGIN)
     columns: ClassVar = {
-        "estimator": Column(None, None, f"what a mutation's score is: {', '.join(_NAMES[:-1])} or {_NAMES[-1]}"),
+        "estimator": Column(None, None, f"what a mutation's score is: {', '.join(_NAMES)}, or {BINDING} of a complex"),
         "calibration": Column(None, None, "where the slope from score to ddg_like is from, or why there is none"),
         "training": Column(
             None, None, "chains in the training of the weights or like one of it: by measured mutations, by structure"
@@ -49,10 +50,10 @@ class MutationResult(Result):
             "nats", HIGHER, "natural-log odds of the mutant over the amino acid that is there, by `estimator`"
         ),
         DDG_LIKE: Column(
-            "kcal/mol", HIGHER, "-ddG: score times the calibrated slope; positive stabilizes; may be empty"
+            "kcal/mol", HIGHER, "-ddG of folding, or of binding: score times a slope; positive stabilizes; may be empty"
         ),
         "ddg_error": Column(
-            "kcal/mol", LOWER, "expected error of ddg_like, root mean square; empty without stability heads"
+            "kcal/mol", LOWER, "expected error of ddg_like, root mean square; empty without heads for it"
         ),
         "notes": Column(
             None, None, "what the mutation breaks or makes: disulfide, link, metal, salt bridge, buried polar contact,"
@@ -62,8 +63,9 @@ class MutationResult(Result):
 
     estimator: str
     calibration: str  # where the slope to kcal/mol is from, or why there is none
+    groups: Groups = ()  # sides of the complex, where scores are of binding
     training: str = NOT_RECORDED  # as `training_overlap` has it
-    stability: StabilityScores | None = None  # of weights with stability heads, for the estimator ddg_like
+    stability: Expected | None = None  # of weights with heads for what is scored
 
     @abstractmethod
     def rows(self) -> list[dict[str, Any]]:
@@ -71,7 +73,10 @@ class MutationResult(Result):
 
     def metrics(self) -> dict[str, Any]:
         """How the mutations were scored."""
-        return {"estimator": self.estimator, "calibration": self.calibration, "training": self.training}
+        groups = "|".join(",".join(group) for group in self.groups)
+        return {
+            "estimator": self.estimator, "groups": groups, "calibration": self.calibration, "training": self.training
+        }  # fmt: skip
 
     def details(self) -> dict[str, Any]:
         """What was found for each mutation."""
@@ -168,6 +173,7 @@ class MutationScan(MutationResult):
 def scan(
     structure: Structure,
     *,
+    groups: str | Sequence[Sequence[str]] | None = None,
     predictor: Predictor | str | Path | None = None,
     estimator: str = DDG_LIKE,
     seed: int = 0,
@@ -179,10 +185,13 @@ def scan(
     ----------
     structure
         The backbone and its sequence.
+    groups
+        The sides of a complex, "A,B|C" or [["A", "B"], ["C"]]: scores are then what mutations do to binding
+        (`scoring.binding`), and other chains are left out.
     predictor
         A design predictor; the shipped one by default.
     estimator
-        What a score is: a name in `ESTIMATORS`.
+        What a score is: a name in `ESTIMATORS`; not used with `groups`.
     seed
         Accepted as all functions of scoring take one: nothing here is random.
     device
@@ -196,7 +205,8 @@ def scan(
     Raises
     ------
     ValueError
-        An unknown estimator, a predictor of another task, or a structure with nothing to score.
+        An unknown estimator, a predictor of another task, a structure with nothing to score, or groups that are no
+        sides of an interface.
 
     Examples
     --------
@@ -208,38 +218,17 @@ def scan(
     del seed
     start = time.perf_counter()
     check_structure(structure)
-    estimator_named(estimator)
     predictor = design_predictor(predictor, device, "scan")
-    backbone = Backbone(structure, predictor)
-    scores = log_odds(backbone, [estimator])[estimator]
-    calibration, reason = calibration_of(predictor, estimator)
+    scored = ScoredMutations.of(structure, groups, predictor, estimator)
     return MutationScan(
-        structure=structure,
+        structure=scored.structure,
         provenance=Provenance.of(predictor),
         seconds=time.perf_counter() - start,
-        estimator=estimator,
-        calibration=reason,
-        training=training_overlap(structure, predictor),
-        stability=stability_scores(backbone, estimator),
-        scores=scores,
-        slope=None if calibration is None else calibration.slope,
+        estimator=scored.estimator,
+        groups=scored.groups,
+        calibration=scored.calibration,
+        training=training_overlap(scored.structure, predictor),
+        stability=scored.expected,
+        scores=scored.scores,
+        slope=scored.slope,
     )
-
-
-def stability_scores(backbone: Backbone, estimator: str) -> StabilityScores | None:
-    """What comes with kcal/mol of stability heads; None for other weights and estimators."""
-    has_heads = estimator == DDG_LIKE and stability_heads(backbone.predictor) is not None
-    return StabilityScores(backbone) if has_heads else None
-
-
-def log_odds(backbone: Backbone, estimators: Collection[str] = ESTIMATORS) -> dict[str, Float[Tensor, "n 20"]]:
-    """Scores by estimator, nats: 0 for the wild type, nan where a residue is not scored."""
-    with torch.inference_mode():
-        values = {name: estimator_named(name)(backbone.conditionals) for name in estimators}
-    wild_type = backbone.sequence.clamp(max=len(chemistry.AMINO_ACIDS) - 1)[:, None]
-    found: dict[str, Tensor] = {}
-    for name, preference in values.items():
-        preference = preference.cpu()
-        odds = preference - preference.gather(1, wild_type)
-        found[name] = backbone.of_residues(torch.where(backbone.scored[:, None], odds, math.nan))
-    return found

@@ -42,6 +42,7 @@ COLUMNS: dict[str, Column] = {
     "scored": Column("residues", None, "of them, those that count: known amino acid with N, CA and C"),
     # how
     "mode": Column(None, None, "what a residue sees: conditional, single or unconditional"),
+    "groups": Column(None, None, "sides of the interface, A,B|C; empty where a mutation's score is not of binding"),
     "orders": Column("decoding orders", None, "decoding orders averaged; 1 where the mode has none"),
     "seed": Column(None, None, "seed of every random choice"),
     "weights": Column(None, None, "name of the weights"),

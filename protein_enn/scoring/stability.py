@@ -17,7 +17,7 @@ from protein_enn import chemistry
 from protein_enn.data.leakage import Fingerprint, fingerprint_path, load_fingerprint
 from protein_enn.models.stability import kinds_of_amino_acids
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone, stability_heads
+from protein_enn.scoring.backbone import Backbone, measured_heads, stability_heads
 from protein_enn.scoring.estimators import DDG_LIKE, RT
 from protein_enn.scoring.sites import burial_class
 from protein_enn.structure import Structure
@@ -104,8 +104,8 @@ def training_overlap(structure: Structure, predictor: Predictor) -> str:
 
 
 def head_without(structure: Structure, predictor: Predictor, chains: Sequence[str]) -> int | None:
-    """The stability head that was trained without these chains; None where all were, or there are no such heads."""
-    heads, found = stability_heads(predictor), _fingerprints(predictor.origin)
+    """The head that was trained without these chains; None where all were, or there are no heads."""
+    heads, found = measured_heads(predictor), _fingerprints(predictor.origin)
     if heads is None or found is None:
         return None
     for name in chains:

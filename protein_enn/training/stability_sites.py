@@ -15,7 +15,6 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.data.batches import seeded_generator
 from protein_enn.io import read_structure
-from protein_enn.models.stability import TERMS
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone
 from protein_enn.scoring.sites import site_features
@@ -132,8 +131,7 @@ def measured_sites(
         return None, skipped
     with torch.inference_mode():
         backbone = Backbone(structure, predictor)
-        given = backbone.conditionals
-        terms = torch.stack([getattr(given, name) for name in TERMS], -1).cpu()
+        terms = backbone.conditionals.terms.cpu()
     others = backbone.rows[backbone.scored]
     drawn = torch.randperm(len(others), generator=seeded_generator(f"unmeasured {file}"))[:UNMEASURED]
     rows = sorted(mutated | set(others[drawn].tolist()))

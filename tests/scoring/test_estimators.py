@@ -17,7 +17,7 @@ from protein_enn.predictor import Predictor
 from protein_enn.scoring import ESTIMATORS, Estimator, scan, score_mutants
 from protein_enn.scoring.backbone import Backbone
 from protein_enn.scoring.conditionals import Conditionals
-from protein_enn.scoring.mutations import log_odds
+from protein_enn.scoring.log_odds import log_odds
 from protein_enn.structure import Structure
 from protein_enn.training.tasks.ddg import DdgTask, MeasuredProtein, MutationGraphs
 

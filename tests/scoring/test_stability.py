@@ -15,7 +15,7 @@ from protein_enn.predictor import Predictor, load_predictor, untrained
 from protein_enn.scoring import scan, score_mutants
 from protein_enn.scoring.backbone import Backbone
 from protein_enn.scoring.estimators import DDG_LIKE, RT
-from protein_enn.scoring.mutations import log_odds
+from protein_enn.scoring.log_odds import log_odds
 from protein_enn.scoring.stability import NONE_FOUND, NOT_RECORDED, head_without, training_overlap
 from protein_enn.structure import Structure
 from protein_enn.structure.new_sequence import with_sequence
