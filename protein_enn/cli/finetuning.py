@@ -24,7 +24,7 @@ from protein_enn.cli.options import (
 from protein_enn.cli.output import Progress, explained, show_json, show_rows
 
 if TYPE_CHECKING:
-    from protein_enn.training.finetune_stability import TrainedHeads
+    from protein_enn.training.heads import TrainedHeads
 
 MEASURED = "Measured mutations"
 """Panel of the help."""
@@ -73,8 +73,8 @@ def finetune(
         Path | None,
         typer.Option(
             exists=True, dir_okay=False, rich_help_panel=MEASURED, metavar="FILE.yaml",
-            help="Train stability heads on the base, which stays as it is, by this experiment file. Its tables are in "
-            "--ddg-folder, by default the folder of the file.",
+            help="Train heads for stability or binding on the base, which stays as it is, by this experiment file. Its "
+            "tables are in --ddg-folder, by default the folder of the file.",
         ),
     ] = None,
     device: DeviceOption = Device.auto,
@@ -138,13 +138,22 @@ def finetune(
 def _heads(
     path: Path, folder: Path, output: Path, positive_stabilizes: bool, threads: int | None, options: dict[str, Any]
 ) -> TrainedHeads:
-    """Trains stability heads by an experiment file, on tables in a folder."""
+    """Trains heads by an experiment file, on tables in a folder."""
     from protein_enn.cli.options import use_threads
     from protein_enn.evaluation.measurements import measurements
+    from protein_enn.models.stability import BINDING
+    from protein_enn.training.finetune_binding import finetune_binding
     from protein_enn.training.finetune_stability import finetune_stability, read_stability_experiment
 
     use_threads(threads)
     experiment = read_stability_experiment(path)
+
+    if experiment.target == BINDING:
+        affinities: dict[str, list[tuple[Any, tuple[str, ...], float]]] = {}
+        for name in experiment.ddg:
+            for file, rows in measurements(folder / name, positive_stabilizes).items():
+                affinities.setdefault(file, []).extend((row.mutations, row.partners, row.ddg) for row in rows)
+        return finetune_binding(experiment, affinities, folder, output, **options)
 
     def table(name: str, column: str) -> dict[str, list[tuple[Any, float]]]:
         read = measurements(folder / name, positive_stabilizes, column=column)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,6 @@ from pathlib import Path
 
 from protein_enn.evaluation.datasets import DataError, read_table
 from protein_enn.scoring.multimutants import Mutant
-from protein_enn.structure import Structure
 from protein_enn.structure.substitutions import parse_mutant
 
 
@@ -77,11 +75,3 @@ def _measurement(row: Mapping[str, str | None], sign: float, column: str) -> Mea
         raise ValueError(f"{error.args[0]} is blank or missing") from None
     partners = tuple(text.strip() for side in ("receptor", "ligand") if (text := row.get(side)))
     return Measurement(parse_mutant(named or ""), sign * ddg, partners, row)
-
-
-def chains_of(structure: Structure, partner: str) -> list[str]:
-    """Chain ids of one partner: divided by blanks or commas, one id as a whole, else one of each letter."""
-    parts = re.split(r"[\s,;|]+", partner)
-    if len(parts) > 1 or partner in structure.chain_ids:
-        return [part for part in parts if part]
-    return list(partner)

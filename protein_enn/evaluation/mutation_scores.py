@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 import torch
 
 from protein_enn import chemistry
-from protein_enn.evaluation.measurements import Measurement, chains_of
+from protein_enn.evaluation.measurements import Measurement
 from protein_enn.models.stability import BINDING
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone
 from protein_enn.scoring.binding import Complex
 from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 from protein_enn.scoring.interactions import interactions, ways_back
+from protein_enn.scoring.interface import chains_named
 from protein_enn.scoring.log_odds import log_odds, stability_scores
 from protein_enn.scoring.multimutants import Mutant
 from protein_enn.scoring.stability import head_without, interaction_scale
@@ -130,7 +131,7 @@ def _can_be_scored(structure: Structure, measurement: Measurement) -> bool:
         places(structure, measurement.mutations)
     except ValueError:
         return False
-    return {chain for partner in measurement.partners for chain in chains_of(structure, partner)} <= set(
+    return {chain for partner in measurement.partners for chain in chains_named(structure, partner)} <= set(
         structure.chain_ids
     )
 
@@ -139,7 +140,7 @@ def _binding(structure: Structure, measured: Sequence[Measurement], predictor: P
     """What each mutant does to binding between its partners; nan where a partner has nothing to score."""
     result = [math.nan] * len(measured)
     for partners in sorted({measurement.partners for measurement in measured}):
-        groups = tuple(tuple(chains_of(structure, partner)) for partner in partners)
+        groups = tuple(tuple(chains_named(structure, partner)) for partner in partners)
         head = head_without(structure, predictor, [chain for group in groups for chain in group])
         try:
             whole = Complex(structure, groups, predictor, head)

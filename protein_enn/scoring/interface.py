@@ -8,6 +8,7 @@ positive when the sequence fits the bound backbones better than the free ones. T
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -218,6 +219,14 @@ def chain_groups(structure: Structure, groups: str | Sequence[Sequence[str]] | N
     if repeated := [chain for chain in present if chains.count(chain) > 1]:
         raise ValueError(f"{structure.name}: chain {repeated[0]} is named more than once; a chain stands on one side")
     return partners
+
+
+def chains_named(structure: Structure, partner: str) -> list[str]:
+    """Chain ids of one partner: divided by blanks or commas, one id as a whole, else one of each letter."""
+    parts = re.split(r"[\s,;|]+", partner)
+    if len(parts) > 1 or partner in structure.chain_ids:
+        return [part for part in parts if part]
+    return list(partner)
 
 
 def near_another(structure: Structure, group: Tensor) -> Bool[Tensor, "n"]:

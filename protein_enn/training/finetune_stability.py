@@ -6,50 +6,19 @@ The expected error is fitted on heads trained without two folds, so that no head
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from protein_enn.data.clusters import choose, cluster
-from protein_enn.data.leakage import Fingerprint, fingerprint_path, load_fingerprint
-from protein_enn.io.atomic import write_text
-from protein_enn.models import build, frozen
-from protein_enn.models.stability import KELVIN, StabilityHeads, kinds_of_amino_acids
-from protein_enn.predictor import Predictor, check_trainable, load_predictor
-from protein_enn.scoring.calibration import KEY, Calibration, calibration_of
-from protein_enn.scoring.estimators import DDG_LIKE, RT
-from protein_enn.scoring.sites import burial_class
-from protein_enn.scoring.stability import MEASURED
+from protein_enn.models.stability import KELVIN
+from protein_enn.predictor import Predictor
 from protein_enn.training.experiment import PlainLoader
-from protein_enn.training.stability import SiteTable, StabilityExperiment
-from protein_enn.training.stability_folds import Folds, folds_of
+from protein_enn.training.heads import HeadsData, TrainedHeads, base_of_heads, train_heads
+from protein_enn.training.stability import StabilityExperiment, site_tables
 from protein_enn.training.stability_sites import MeasuredSites, Rows, measured_sites, merged
-
-
-@dataclass(frozen=True)
-class TrainedHeads:
-    """What the heads score on proteins that they were not trained on."""
-
-    weights: Path
-    mutations: int
-    melting_points: int
-    proteins: int
-    clusters: int
-    skipped: int  # of no residue that can be scored
-    held_out_spearman: float
-    held_out_per_protein: float
-    held_out_mae: float  # kcal/mol
-    held_out_dtm_spearman: float
-    error_alone: float  # kcal/mol, of heads that agree
-    error_per_spread: float
-    cpu_seconds: float
-    notes: tuple[str, ...]
 
 
 def read_stability_experiment(path: Path) -> StabilityExperiment:
@@ -104,49 +73,17 @@ def finetune_stability(
     ValueError
         The base is of another task, or there are fewer clusters than folds.
     """
-    started, out = time.process_time(), Path(out)
-    predictor = load_predictor(base, "cpu").used_for("scan")
-    check_trainable(predictor)
-    if predictor.task != "design":
-        raise ValueError(f"weights {base} are of task {predictor.task}: stability heads are trained on a design model")
+    predictor = base_of_heads(base)
     values, counts = merged(ddg, experiment.largest_ddg)
     points, point_counts = merged(melting, experiment.largest_dtm / KELVIN, KELVIN)
     notes = [f"ddG: {_counted(counts)}", f"melting points: {_counted(point_counts)}"]
     proteins, skipped = _read([values, points], folder, predictor, notes)
     clustering = choose(cluster_by, identity)
     clusters = cluster([protein.sequence for protein in proteins], clustering)
-    folds = folds_of(clusters, [len(protein.measured[0].value) for protein in proteins], experiment.folds)
     notes.append(f"{clustering}: {len(set(clusters))} of {len(proteins)} structures, in {experiment.folds} folds")
-    for note in notes:
-        log(note)
-    config = {**experiment.heads, "heads": experiment.folds, "condition": predictor.condition or ""}
-    info = {key: value for key, value in predictor.info.items() if key not in (KEY, "finetuning", "metrics")}
-    info["config"] = {**predictor.info["config"], "stability": config}
-    model = build("design", info["config"])
-    heads: StabilityHeads = model.stability
-    trainer = Folds(experiment, proteins, folds, heads, seed, log)
-    held_out = trainer.train()
-    error = trainer.expected_error()
-    zero_shot, _ = calibration_of(predictor, DDG_LIKE)  # tables of ddG hold no multi-mutants to learn this from
-    _fill(heads, trainer.ddg, error, RT if zero_shot is None else zero_shot.slope)
-    kept = {key: value for key, value in model.state_dict().items() if key.startswith("stability.")}
-    base_tensors = {key: value for key, value in predictor.model.state_dict().items() if key[:10] != "stability."}
-    model.load_state_dict({**base_tensors, **kept})
-    found = TrainedHeads(
-        out / "best.safetensors", len(trainer.ddg.value), len(trainer.dtm.value), len(proteins), len(set(clusters)),
-        skipped, *held_out, *error, time.process_time() - started, tuple(notes),
-    )  # fmt: skip
-    facts = {key: value for key, value in asdict(found).items() if key != "weights"}
-    facts |= {"base": base, "base_sha256": predictor.sha256, "experiment": experiment.model_dump(), "seed": seed}
-    info |= {"metrics": {}, "finetuning": facts}
-    saved = Predictor("design", frozen(model), "best", "", info, torch.device("cpu")).save(found.weights)
-    _calibrate(saved, found, predictor.condition, experiment)
-    members = [
-        (f"{MEASURED}{fold} {c}", protein.sequence) for fold, c, protein in zip(folds, clusters, proteins, strict=True)
-    ]
-    own, of_base = Fingerprint.of(members), load_fingerprint(fingerprint_path(base))
-    (own if of_base is None else of_base.union(own)).save(fingerprint_path(saved))
-    return found
+    sequences = [[protein.sequence] for protein in proteins]
+    of_heads = HeadsData(proteins, clusters, sequences, site_tables, skipped, notes)
+    return train_heads(experiment, of_heads, predictor, base, Path(out), seed, log)
 
 
 def _counted(counts: Any) -> str:
@@ -176,26 +113,3 @@ def _read(
     if not proteins:
         raise ValueError("no single mutation of a residue that is there; check files, chains and numbering")
     return proteins, skipped
-
-
-def _fill(heads: StabilityHeads, table: SiteTable, error: tuple[float, float], interaction: float) -> None:
-    """Counts of training mutations by burial, kind of the wild type and mutant, expected error, and interaction."""
-    heads.error.copy_(torch.tensor(error))
-    heads.interaction.fill_(interaction)
-    raw = table.sites * heads.deviation + heads.mean
-    burial = burial_class(raw)[table.site]
-    kind_of = kinds_of_amino_acids()
-    heads.coverage.zero_()
-    one = torch.ones(len(burial))
-    heads.coverage.index_put_((burial, kind_of[table.wild_type], table.mutant), one, accumulate=True)
-
-
-def _calibrate(saved: Path, found: TrainedHeads, condition: str | None, experiment: StabilityExperiment) -> None:
-    """Notes in the JSON that scores are in units of RT."""
-    sidecar = saved.with_suffix(".json")
-    info = json.loads(sidecar.read_text(encoding="utf-8"))
-    names = " and ".join(Path(name).stem for name in experiment.ddg)
-    calibration = Calibration(
-        DDG_LIKE, RT, 0.0, found.mutations, found.proteins, names, info["sha256"], condition
-    )  # heads give kcal/mol
-    write_text(sidecar, json.dumps({**info, KEY: calibration.to_dict()}, indent=1) + "\n")

@@ -9,10 +9,11 @@ Most measured mutations are from large to small. Without the prior their reverse
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -35,6 +36,7 @@ _CHUNK = 64
 class StabilityExperiment(Settings):
     """Training of stability heads. YAML files hold only what differs from these defaults."""
 
+    target: Literal["stability", "binding"] = "stability"  # of proteins, or of complexes: ddG of binding, no melting
     ddg: tuple[str, ...] = Field(min_length=1)  # tables in the folder of the data, the first for what both have
     melting: tuple[str, ...] = ()
     folds: int = Field(default=5, ge=2)  # by cluster of proteins; a head is trained without each
@@ -55,8 +57,26 @@ class StabilityExperiment(Settings):
     hydrophobic_limit: float = 0.0  # kcal/mol, of these
 
 
+class MeasurementTable(ABC):
+    """Measurements of proteins or complexes, and how a head scores them."""
+
+    native: Int[Tensor, "r"]
+    value: Float[Tensor, "m"]
+    protein: Int[Tensor, "m"]
+
+    @abstractmethod
+    def scores(self, head: StabilityHead, rows: Int[Tensor, "b"]) -> Float[Tensor, "b o"]:
+        """Of some measurements, for each output."""
+
+    @abstractmethod
+    def differences(
+        self, head: StabilityHead, sites: Int[Tensor, "b"], before: Int[Tensor, "b"], after: Int[Tensor, "b"]
+    ) -> Float[Tensor, "b o"]:
+        """Of mutations of some sites, for each output."""
+
+
 @dataclass(frozen=True, eq=False)
-class SiteTable:
+class SiteTable(MeasurementTable):
     """All sites of some proteins together, and their measurements of one output."""
 
     nodes: Float[Tensor, "r d"]
@@ -100,8 +120,14 @@ def site_table(proteins: Sequence[MeasuredSites], heads: StabilityHeads, output:
     )
 
 
+def site_tables(proteins: Sequence[MeasuredSites], heads: StabilityHeads) -> tuple[SiteTable, SiteTable]:
+    """The tables of both outputs."""
+    ddg, dtm = (site_table(proteins, heads, name) for name in OUTPUTS)
+    return ddg, dtm
+
+
 def train_head(
-    head: StabilityHead, ddg: SiteTable, dtm: SiteTable, experiment: StabilityExperiment, seed: int
+    head: StabilityHead, ddg: MeasurementTable, dtm: MeasurementTable, experiment: StabilityExperiment, seed: int
 ) -> StabilityHead:
     """Trains a head on measurements; its dropout draws from torch's own generator, which is restored."""
     weight = _protein_weights(ddg)
@@ -144,7 +170,7 @@ def _rate(step: int, steps: int) -> float:
     return 0.5 + 0.5 * math.cos(math.pi * (step - warmup) / max(1, steps - warmup))
 
 
-def _protein_weights(table: SiteTable) -> Float[Tensor, "m"]:
+def _protein_weights(table: MeasurementTable) -> Float[Tensor, "m"]:
     """1 / sqrt(measurements of the protein), 1 on average."""
     count = torch.bincount(table.protein)[table.protein].float()
     return count.rsqrt() / count.rsqrt().mean()
@@ -152,7 +178,7 @@ def _protein_weights(table: SiteTable) -> Float[Tensor, "m"]:
 
 def _loss(
     scores: Float[Tensor, "b"],
-    table: SiteTable,
+    table: MeasurementTable,
     rows: Int[Tensor, "b"],
     weight: Float[Tensor, "b"],
     ranking: float,
@@ -170,7 +196,7 @@ def _loss(
 class _Batches:
     """Batches of measurements in which those of one protein come in chunks, so that there are pairs to rank."""
 
-    def __init__(self, table: SiteTable, size: int, generator: torch.Generator) -> None:
+    def __init__(self, table: MeasurementTable, size: int, generator: torch.Generator) -> None:
         self.table, self.size, self.generator = table, size, generator
         self.proteins = [(table.protein == i).nonzero()[:, 0] for i in table.protein.unique()]
         self.waiting: list[Tensor] = []

@@ -14,8 +14,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from protein_enn.models.stability import StabilityHead, StabilityHeads
-from protein_enn.training.stability import SiteTable, StabilityExperiment, site_table, train_head
-from protein_enn.training.stability_sites import MeasuredSites
+from protein_enn.training.stability import StabilityExperiment, train_head
 
 LEAST = 5
 """Measurements that a protein must have for a rank correlation of its own."""
@@ -43,24 +42,29 @@ def folds_of(clusters: Sequence[int], sizes: Sequence[int], folds: int) -> list[
     return [fold[one] for one in clusters]
 
 
+Tables = Callable[[Sequence[Any], StabilityHeads], tuple[Any, Any]]
+"""Of proteins and the heads that scale their sites: tables of ddG, and of melting points, which may be empty."""
+
+
 class Folds:
     """Heads trained without one fold, or without two."""
 
     def __init__(
         self,
         experiment: StabilityExperiment,
-        proteins: Sequence[MeasuredSites],
+        proteins: Sequence[Any],
         folds: Sequence[int],
         heads: StabilityHeads,
+        tables: Tables,
         seed: int,
         log: Callable[[str], None],
     ) -> None:
         self.experiment, self.proteins, self.folds = experiment, proteins, torch.tensor(folds)
-        self.heads, self.seed, self.log = heads, seed, log
+        self.heads, self.tables, self.seed, self.log = heads, tables, seed, log
         sites = torch.cat([protein.sites for protein in proteins])
         heads.mean.copy_(sites.mean(0))
         heads.deviation.copy_(sites.std(0).clamp(min=0.1))
-        self.ddg, self.dtm = (site_table(proteins, heads, name) for name in ("ddg", "dtm"))
+        self.ddg, self.dtm = tables(proteins, heads)
 
     def _trained(self, without: tuple[int, ...]) -> StabilityHead:
         """A new head of the proteins that are in none of some folds."""
@@ -69,16 +73,15 @@ class Folds:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             head = StabilityHead(self.heads.config, self.proteins[0].nodes.shape[1])
-        ddg, dtm = (site_table(chosen, self.heads, name) for name in ("ddg", "dtm"))
-        return train_head(head, ddg, dtm, self.experiment, seed)
+        return train_head(head, *self.tables(chosen, self.heads), self.experiment, seed)
 
     @torch.no_grad()
-    def _scores(self, head: StabilityHead, table: SiteTable, fold: int) -> tuple[Tensor, Float[Tensor, "b o"]]:
+    def _scores(self, head: StabilityHead, table: Any, fold: int) -> tuple[Tensor, Float[Tensor, "b o"]]:
         """Rows of the measurements of a fold, and their scores."""
         rows = (self.folds[table.protein] == fold).nonzero()[:, 0]
         return rows, table.scores(head, rows)
 
-    def train(self) -> tuple[float, float, float, float]:
+    def train(self) -> tuple[float, float, float, float | None]:
         """Trains the heads. Held out: Spearman pooled and per protein, MAE (kcal/mol), Spearman of melting points."""
         ddg, dtm = torch.zeros(len(self.ddg.value)), torch.zeros(len(self.dtm.value))
         for fold in range(self.experiment.folds):
@@ -93,7 +96,8 @@ class Folds:
         each = [_spearman(a, b) for a, b in pairs if len(a) >= LEAST and len(a.unique()) > 1 < len(b.unique())]
         mae = float((ddg - self.ddg.value).abs().mean())
         mean = sum(each) / len(each) if each else float("nan")
-        return _spearman(ddg, self.ddg.value), mean, mae, _spearman(dtm, self.dtm.value)
+        melting = _spearman(dtm, self.dtm.value) if len(dtm) else None
+        return _spearman(ddg, self.ddg.value), mean, mae, melting
 
     def _of_protein(self, protein: Tensor) -> Tensor:
         return self.ddg.protein == protein

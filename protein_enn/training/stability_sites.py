@@ -106,6 +106,11 @@ class MeasuredSites:
     native: Int[Tensor, "r"]  # their amino acids
     measured: tuple[Measurements, ...]  # by output
 
+    @property
+    def count(self) -> int:
+        """Measurements of ddG."""
+        return len(self.measured[0].value)
+
 
 def measured_sites(
     folder: Path, file: str, tables: Sequence[Mapping[Substitution, float]], predictor: Predictor
