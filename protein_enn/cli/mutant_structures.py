@@ -62,7 +62,7 @@ class MutantWriter:
                 continue
             named = None if "mutant" in row else row["mutations"]
             if named:
-                mutant = parse_mutant(named)
+                mutant = parse_mutant(named, structure)
             else:
                 mutant = (Substitution(row["chain"], row["wt"], f"{row['number']}{row['icode']}", row["mutant"]),)
             try:

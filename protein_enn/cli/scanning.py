@@ -73,7 +73,8 @@ def scan(
         list[str] | None,
         typer.Option(
             metavar="MUTATIONS",
-            help="Score only this mutant: A:H18A, or with several mutations A:H18A,A:T5S. May be repeated.",
+            help="Score only this mutant: A:H18A (H18A where there is one chain), or with several mutations "
+            "A:H18A,A:T5S. May be repeated.",
         ),
     ] = None,
     mutant_file: Annotated[
@@ -197,7 +198,7 @@ def _named(structure: Structure, named: list[str], predictor: Predictor, estimat
     good = []
     for row in rows:
         try:
-            mutant = parse_mutant(row["mutations"])
+            mutant = parse_mutant(row["mutations"], structure)
             places(structure, mutant, index)
             good.append((row, mutant))
         except ValueError as error:

@@ -98,7 +98,8 @@ def score_mutants(
     structure
         The backbone and its sequence.
     mutants
-        Such as "A:H18A" or "A:H18A,B:T5S". A text is one mutant, a list has one in each entry.
+        Such as "A:H18A" or "A:H18A,B:T5S", and "H18A" where the structure has one chain. A text is one mutant, a list
+        has one in each entry.
     predictor
         A design predictor; the shipped one by default.
     estimator
@@ -132,7 +133,7 @@ def score_mutants(
     if not mutants:
         raise ValueError("no mutant is named: give such as A:H18A,B:T5S")
     mutants = [mutants] if isinstance(mutants, str) else mutants
-    parsed = [parse_mutant(mutant) if isinstance(mutant, str) else tuple(mutant) for mutant in mutants]
+    parsed = [parse_mutant(mutant, structure) if isinstance(mutant, str) else tuple(mutant) for mutant in mutants]
     index = residue_index(structure)
     where = [places(structure, mutant, index) for mutant in parsed]
     predictor = design_predictor(predictor, device, "scan")
