@@ -26,7 +26,7 @@ from protein_enn.scoring.notes import MutationNotes
 from protein_enn.scoring.result import HIGHER, ORIGIN, SOURCE, Column, Provenance
 from protein_enn.scoring.stability import interaction_scale, training_overlap
 from protein_enn.structure import Structure
-from protein_enn.structure.given import check_structure
+from protein_enn.structure.given import atoms_advice, check_structure
 from protein_enn.structure.substitutions import Substitution, parse_mutant, places, residue_index
 
 Mutant = Sequence[Substitution]
@@ -179,5 +179,5 @@ def _check_nodes(backbone: Backbone, structure: Structure, where: Sequence[Seque
         if i not in nodes:
             raise ValueError(
                 f"{structure.name}: residue {structure.residue_id(i)} lacks one of {', '.join(backbone.model.atoms)} "
-                "and cannot be scored with these weights; rebuild it first"
+                f"and cannot be scored with these weights; {atoms_advice(structure, backbone.model.atoms)}"
             )

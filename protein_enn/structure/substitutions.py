@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from protein_enn import chemistry
 from protein_enn.structure import Structure
+from protein_enn.structure.given import atoms_advice
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def places(structure: Structure, mutant: Sequence[Substitution], index: dict[str
             )
         if not structure.has_backbone[i]:
             raise ValueError(
-                f"{structure.name}: residue {where} lacks N, CA or C and cannot be changed; rebuild it first"
+                f"{structure.name}: residue {where} lacks N, CA or C and cannot be changed; {atoms_advice(structure)}"
             )
         if i in rows:
             raise ValueError(f"{structure.name}: residue {where} is mutated twice in one mutant; name it once")
