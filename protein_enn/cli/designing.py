@@ -22,6 +22,7 @@ from protein_enn.cli.batch import (
     run,
 )
 from protein_enn.cli.continuing import earlier_rows
+from protein_enn.cli.folders import Force, check_free
 from protein_enn.cli.options import (
     Condition,
     Device,
@@ -151,6 +152,7 @@ def design(
             help="Write each design to this folder as NAME_sampleN, its designed residues with packed side chains.",
         ),
     ] = None,
+    force: Force = False,
     backbone_only: Annotated[
         bool,
         typer.Option(
@@ -194,6 +196,8 @@ def design(
     wishes |= {"tie_chains": tie_chains or [], "samples": samples, "rewrites": rewrites, "seed": seed}
     wishes |= {"free_links": free_links}
     batch = items(inputs, sharding, writes=[output, fasta], reads=files.paths)
+    if structures is not None:
+        check_free("--structures", structures, batch, reading, sharding, force, endings=["_sample1"])
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="design")
     packer = None if structures is None or backbone_only else packer_for(packing_weights, threads)
     source = {"seed": seed, **Provenance.of(predictor).row(), **packer_row(packer)}

@@ -38,6 +38,8 @@ class MutantWriter:
         Å; see `packing.pack_mutants`.
     seed
         Of all draws.
+    keep
+        Whether a file of an earlier run stays, and is an error.
     """
 
     packer: Predictor
@@ -46,6 +48,7 @@ class MutantWriter:
     reading: Reading
     repack_within: float | None
     seed: int
+    keep: bool
 
     def write(self, item: Item, structure: Structure, rows: list[Row]) -> None:
         """Write the mutant of each row that has no error, and put into its `output` where.
@@ -81,6 +84,8 @@ class MutantWriter:
         target = self.folder / f"{item.name}_{safe_name(mutant_name(mutant))}{suffix}"
         if replaced := overwrites(self.batch, [target]):
             raise ValueError(f"the input {replaced} would be overwritten; write to another folder")
+        if self.keep and target.exists():
+            raise ValueError(f"{target} is there from an earlier run; choose another folder or write over it (--force)")
         (packing,) = pack_mutants(
             structure, [mutant], repack_within=self.repack_within, seed=self.seed, predictor=self.packer
         )

@@ -14,6 +14,7 @@ import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, by_input, explain, failure, in_shard, items, run
 from protein_enn.cli.continuing import earlier_rows
+from protein_enn.cli.folders import Force
 from protein_enn.cli.mutant_structures import MutantWriter
 from protein_enn.cli.options import (
     Condition,
@@ -102,6 +103,7 @@ def scan(
             help=f"Write mutants to this folder, as NAME_A-H18A, side chains packed: of a whole scan the {BEST} best.",
         ),
     ] = None,
+    force: Force = False,
     repack_within: Annotated[
         float | None,
         typer.Option(min=0.0, help="In --structures, pack side chains too that are so near (Å) to a mutated residue."),
@@ -143,7 +145,9 @@ def scan(
     batch = items(inputs, sharding, writes=[output])
     writer = None
     if packer is not None and structures is not None:
-        writer = MutantWriter(packer, structures, batch, reading, repack_within, seed)
+        writer = MutantWriter(
+            packer, structures, batch, reading, repack_within, seed, keep=not (force or sharding.skip_existing)
+        )
     run_columns = {"estimator": estimator.value, **Provenance.of(predictor).row(), **packer_row(packer)}
 
     def work(item: Item, structure: Structure) -> list[Row]:

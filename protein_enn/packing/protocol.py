@@ -18,7 +18,7 @@ from protein_enn.packing.rebuild import rebuild
 from protein_enn.predictor import Predictor, predictor_given
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import EXAMPLES, Finding
-from protein_enn.structure.given import check_atoms, check_structure
+from protein_enn.structure.given import check_structure
 from protein_enn.structure.new_sequence import with_sequence
 from protein_enn.structure.selection import select
 from protein_enn.structure.sequence_text import residues_of_text
@@ -128,8 +128,8 @@ def pack(
     Raises
     ------
     ValueError
-        No residue has N, CA and C, the sequence does not fit the structure, a changed residue is in a link or lacks N,
-        CA or C, the selection is wrong, or the predictor is for another task.
+        The sequence does not fit the structure, a changed residue is in a link or lacks N, CA or C, the selection is
+        wrong, or the predictor is for another task.
 
     Examples
     --------
@@ -139,7 +139,6 @@ def pack(
     10
     """
     check_structure(structure)
-    check_atoms(structure)
     if samples < 1:
         raise ValueError(f"samples={samples}: at least one is needed")
     heat = (0.0 if samples == 1 else 1.0) if temperature is None else temperature
