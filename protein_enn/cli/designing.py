@@ -9,18 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.batch import (
-    AUDIT_COLUMNS,
-    EVERYTHING,
-    Item,
-    Row,
-    by_input,
-    failure,
-    in_shard,
-    items,
-    overwrites,
-    run,
-)
+from protein_enn.cli.batch import AUDIT_COLUMNS, EVERYTHING, Row, by_input, failure, in_shard, items, overwrites, run
 from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.folders import Force, check_free
 from protein_enn.cli.options import (
@@ -43,6 +32,7 @@ from protein_enn.cli.output import check_outputs, deliver, write_text, writing
 from protein_enn.cli.position_files import PositionFiles
 from protein_enn.cli.refinement import output_suffix
 from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, check_structure_options, packer_for, packer_row
+from protein_enn.io.batch import Item
 
 if TYPE_CHECKING:
     from protein_enn.predictor import Predictor

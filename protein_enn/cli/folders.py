@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from protein_enn.cli.batch import STDIN, Item, in_shard, stem
+from protein_enn.cli.batch import in_shard
 from protein_enn.cli.options import Reading, Sharding
+from protein_enn.io.batch import STDIN, Item, stem
 from protein_enn.io.formats.table import is_structure_name
 
 Force = Annotated[

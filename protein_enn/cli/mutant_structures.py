@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from protein_enn.cli.batch import Item, Row, explain, overwrites, safe_name
+from protein_enn.cli.batch import Row, overwrites
 from protein_enn.cli.options import Reading
 from protein_enn.cli.refinement import output_suffix
+from protein_enn.io.batch import Item, explain, safe_name
 from protein_enn.io.csv_text import printable
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, explain, failure, in_shard, items, run
+from protein_enn.cli.batch import AUDIT_COLUMNS, Row, failure, in_shard, items, run
 from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.fetching import Format
 from protein_enn.cli.folders import Force, check_free
@@ -34,6 +34,7 @@ from protein_enn.cli.packed_files import PackedFiles
 from protein_enn.cli.refinement import output_suffix
 from protein_enn.cli.sequences import SequenceFile, Sequences
 from protein_enn.cli.side_chains import packer_for
+from protein_enn.io.batch import Item, explain
 
 if TYPE_CHECKING:
     from protein_enn.structure import Structure

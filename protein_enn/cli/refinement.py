@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, in_shard, items, overwrites, run
+from protein_enn.cli.batch import AUDIT_COLUMNS, Row, failure, in_shard, items, overwrites, run
 from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.folders import Force, check_free
 from protein_enn.cli.options import (
@@ -28,6 +28,7 @@ from protein_enn.cli.options import (
 from protein_enn.cli.options_from import in_dashes, options_from
 from protein_enn.cli.output import deliver, json_text, untimed
 from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, packer_for
+from protein_enn.io.batch import Item
 from protein_enn.io.formats.table import FORMATS, endings
 from protein_enn.refinement import RefineOptions
 

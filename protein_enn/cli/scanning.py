@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, by_input, explain, failure, in_shard, items, run
+from protein_enn.cli.batch import AUDIT_COLUMNS, Row, by_input, failure, in_shard, items, run
 from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.folders import Force
 from protein_enn.cli.mutant_structures import MutantWriter
@@ -35,6 +35,7 @@ from protein_enn.cli.output import deliver
 from protein_enn.cli.scan_choice import ScanChoice, best_first
 from protein_enn.cli.scan_choice import named as named_row
 from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, packer_for, packer_row
+from protein_enn.io.batch import Item, explain
 from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from protein_enn.data.leakage import Fingerprint, fingerprint_path, load_fingerp
 from protein_enn.io.atomic import write_text
 from protein_enn.models import build, frozen
 from protein_enn.models.stability import KELVIN, StabilityHeads, kinds_of_amino_acids
-from protein_enn.predictor import Predictor, check_trainable, load_predictor
+from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.scoring.calibration import KEY, Calibration, calibration_of
 from protein_enn.scoring.estimators import DDG_LIKE, RT
 from protein_enn.scoring.sites import burial_class
@@ -30,6 +30,7 @@ from protein_enn.training.experiment import PlainLoader
 from protein_enn.training.stability import SiteTable, StabilityExperiment
 from protein_enn.training.stability_folds import Folds, folds_of
 from protein_enn.training.stability_sites import MeasuredSites, Rows, measured_sites, merged
+from protein_enn.training.trainable import check_trainable
 
 
 @dataclass(frozen=True)

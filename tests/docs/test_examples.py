@@ -145,8 +145,14 @@ def agrees(expected: str, printed: str) -> bool:
     return len(found) == len(wanted)
 
 
+@pytest.fixture
+def workplace(made: Path, tmp_path: Path) -> Path:
+    """A copy of what is made, for one page: an earlier page leaves nothing."""
+    return Path(shutil.copytree(made, tmp_path / "workplace"))
+
+
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """examples/, scripts and the workflow, and small stand-ins for the files that the README calls a reader's own."""
     folder = tmp_path_factory.mktemp("workplace")
     for name in ("examples", "scripts", "configs", "workflow"):
@@ -157,8 +163,6 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     small = _renumbered(ROOT / "examples" / "1bhl.pdb", 40)
     (folder / "design.pdb").write_text(small)
     (folder / "backbone.pdb").write_text(small)
-    (folder / "refined").mkdir()
-    shutil.copy(ROOT / "examples" / "1bhl_perturbed.pdb", folder / "refined")
     (folder / "models" / "first.pdb").write_text(small)
     (folder / "designs" / "first.pdb").write_text(small)
     x, y, z = (float(small[i : i + 8]) for i in (30, 38, 46))  # of the first atom
