@@ -65,9 +65,14 @@ def test_work_that_others_cannot_import_is_refused() -> None:
 def test_weights_are_loaded_once_until_their_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = {"encoder": "invariant", "k": 8}
     path = predictors.untrained("design", small, seed=1).save(tmp_path / "mine.safetensors")
-    loaded = []
+    loaded: list[str] = []
     load = predictors.load_predictor
-    monkeypatch.setattr(predictors, "load_predictor", lambda name, device: loaded.append(name) or load(name, device))
+
+    def counted(name: str, device: str) -> predictors.Predictor:
+        loaded.append(name)
+        return load(name, device)
+
+    monkeypatch.setattr(predictors, "load_predictor", counted)
     files = [EXAMPLES / "1bhl.pdb", EXAMPLES / "1bhl_perturbed.pdb"]
     first = [one.value.mean for one in pe.each(files, pe.score, predictor=path, orders=1, device="cpu") if one.value]
     assert len(first) == 2 and loaded == [str(path)]

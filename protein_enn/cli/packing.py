@@ -97,7 +97,8 @@ def pack(
         typer.Option(
             "--errors",
             rich_help_panel=_FILES,
-            help="Predict the error of each side chain (Å, expected RMSD), and write it where its B factors are.",
+            help="Predict the error of each side chain (Å, expected RMSD): written where its B factors are, and as "
+            "predicted_error in the table, which is empty otherwise.",
         ),
     ] = False,
     table: Annotated[

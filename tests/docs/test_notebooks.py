@@ -66,7 +66,8 @@ def test_a_notebook_gives_what_is_stored(path: Path, tmp_path: Path) -> None:
     """In a process of its own: its kernel is one anyway."""
     pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
-    copy = Path(shutil.copy(path, (tmp_path / "notebooks").mkdir() or tmp_path / "notebooks"))
+    (tmp_path / "notebooks").mkdir()
+    copy = Path(shutil.copy(path, tmp_path / "notebooks"))
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     made = subprocess.run(
         [sys.executable, ROOT / "docs" / "hooks" / "notebook_pages.py", copy],
