@@ -28,6 +28,7 @@ from protein_enn.version import __version__
 sys.meta_path.append(OldModules())
 
 if TYPE_CHECKING:
+    from protein_enn.batch import FileResult, each
     from protein_enn.confidence import Confidence, predict_confidence
     from protein_enn.evaluation.equivariance import Certificate, certify
     from protein_enn.io import StructureError, read_models, read_structure, write_structure
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "structure.audit": ("Audit",),
+    "batch": ("FileResult", "each"),
     "confidence": ("Confidence", "predict_confidence"),
     "evaluation.equivariance": ("Certificate", "certify"),
     "io": ("StructureError", "read_models", "read_structure", "write_structure"),
@@ -86,6 +88,7 @@ __all__ = [
     "Design",
     "DesignScore",
     "EnsembleScore",
+    "FileResult",
     "InterfaceScore",
     "MutantScores",
     "MutationScan",
@@ -99,6 +102,7 @@ __all__ = [
     "__version__",
     "certify",
     "design",
+    "each",
     "interface_score",
     "load_predictor",
     "pack",

@@ -13,6 +13,7 @@ import json
 import os
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -121,8 +122,19 @@ def shipped() -> list[str]:
 
 
 def predictor_given(given: Predictor | str | Path | None, task: str, device: str) -> Predictor:
-    """A predictor as it is, weights by name or path loaded on a device, or for None the shipped ones of a task."""
-    return given if isinstance(given, Predictor) else load_predictor(task if given is None else given, device=device)
+    """A predictor as it is, or weights by name or path, for None those of the task; loaded once by a process."""
+    if isinstance(given, Predictor):
+        return given
+    name = task if given is None else str(given)
+    states = [path.stat() for path in (Path(name), Path(name).with_suffix(".json")) if path.is_file()]
+    written = [(state.st_ino, state.st_mtime_ns, state.st_size) for state in states]
+    return _loaded(name, device, (os.environ.get(LANGUAGE_VARIABLE), *written))
+
+
+@lru_cache(maxsize=8)
+def _loaded(name: str, device: str, state: tuple[object, ...]) -> Predictor:
+    """The predictor; `state` changes with its files."""
+    return load_predictor(name, device=device)
 
 
 def load_predictor(
@@ -255,15 +267,6 @@ def _assemble(name: str, data: bytes, info: dict[str, Any], device: torch.device
     except RuntimeError as error:  # the message of torch lists every tensor
         raise ManifestError(f"weights {name!r}: the tensors do not fit the settings in the JSON") from error
     return Predictor(info["task"], frozen(model).to(device), name, digest, info, device)
-
-
-def check_trainable(predictor: Predictor) -> None:
-    """ValueError for weights of a published architecture, and for those whose heads stand on the network as it is."""
-    if getattr(predictor.model, "stability", None) is not None:
-        name = predictor.name
-        raise ValueError(f"weights {name!r} have stability heads, which hold for this network alone: give design")
-    if architecture := predictor.info.get("architecture"):
-        raise ValueError(f"weights {predictor.name!r} are published ones of {architecture}, which are not trained here")
 
 
 def untrained(

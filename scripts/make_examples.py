@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from protein_enn.io import read_structure, write_structure
-from protein_enn.structure import HeteroAtoms, Structure
+from protein_enn.structure import HeteroAtoms, Links, Structure
 
 
 def package_file(package: str, relative: str) -> Path:
@@ -25,7 +25,17 @@ def package_file(package: str, relative: str) -> Path:
 
 def alone(structure: Structure, name: str) -> Structure:
     """The residues of a structure without context atoms and without the document it was read from."""
-    return Structure(**{**vars(structure), "name": name, "hetero": HeteroAtoms.empty(), "audit": (), "source": None})
+    nothing = {"hetero": HeteroAtoms.empty(), "links": Links.empty(), "audit": (), "source": None}
+    return Structure(**{**vars(structure), "name": name, **nothing})
+
+
+def chains(structure: Structure, names: str) -> Structure:
+    """The residues of these chains, which keep their names."""
+    places = torch.tensor([structure.chain_ids.index(name) for name in names])
+    part = structure.take(torch.isin(structure.chains, places))
+    numbers = (part.chains[:, None] == places).long().argmax(1)
+    ids = tuple(names)
+    return Structure(**{**vars(part), "chain_ids": ids, "label_chain_ids": ids, "chains": numbers})
 
 
 def main(folder: Path) -> None:
@@ -34,10 +44,10 @@ def main(folder: Path) -> None:
     noise = torch.randn(entry.positions.shape, generator=torch.Generator().manual_seed(0))
     write_structure(entry.with_positions(entry.positions + 0.5 * noise), folder / "1bhl_perturbed.pdb")
 
-    globin = read_structure(package_file("tmtools", "data/2gtl.cif")).chain("A")
-    globin = Structure(**{**vars(globin), "chain_ids": ("A",), "label_chain_ids": ("A",), "chains": globin.chains * 0})
+    erythrocruorin = read_structure(package_file("tmtools", "data/2gtl.cif"))
     for suffix in (".cif", ".bcif"):
-        write_structure(alone(globin, "2gtl_chain_a"), folder / f"2gtl_chain_a{suffix}")
+        write_structure(alone(chains(erythrocruorin, "A"), "2gtl_chain_a"), folder / f"2gtl_chain_a{suffix}")
+    write_structure(alone(chains(erythrocruorin, "AD"), "2gtl_chains_ad"), folder / "2gtl_chains_ad.cif.gz")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ OUT = "ranking.csv"
 EXAMPLES = (
     "protein-enn score examples/1bhl.pdb examples/1bhl_perturbed.pdb",
     'protein-enn score examples/1bhl.pdb --mode single --residues "A:60-69"',
+    'protein-enn score examples/2gtl_chains_ad.cif.gz --interface "A|D"',
     "protein-enn scan examples/1bhl.pdb --estimator single",
     "protein-enn scan examples/1bhl.pdb --combine 2 --omit CP",
     "protein-enn scan examples/1bhl.pdb --mutant A:H185F --mutant A:H185F,A:W131A",

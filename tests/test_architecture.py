@@ -20,7 +20,7 @@ LAYERS = {
     **dict.fromkeys(("io", "embedding", "metrics"), 3),
     **dict.fromkeys(("graph", "workflow"), 4),
     **dict.fromkeys(("encoders", "data"), 5),
-    "models": 6,
+    **dict.fromkeys(("models", "batch"), 6),
     "predictor": 7,
     "packing": 8,
     "confidence": 9,
@@ -57,7 +57,7 @@ IO_LAYERS = {
     **dict.fromkeys(("formats", "checks"), 3),
     **dict.fromkeys(("convert", "inputs"), 4),
     "read": 5,
-    **dict.fromkeys(("write", "fetch"), 6),
+    **dict.fromkeys(("write", "fetch", "batch"), 6),
 }
 """The layers of io, by the first part after io. Other folders are only held to have no circle."""
 

@@ -1,6 +1,6 @@
-"""A notebook as Markdown: its cells and, if it is run, what they give.
+"""A notebook as Markdown: its cells and what they gave, as stored in the file.
 
-python docs/hooks/notebook_pages.py notebooks/refinement.ipynb    runs it and prints the page
+python docs/hooks/notebook_pages.py notebooks/*.ipynb    runs them and stores what their cells give
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ from pathlib import Path
 from typing import Any
 
 
-def markdown(path: Path, *, run: bool) -> str:
-    """The page. A notebook is run in its own folder, in this environment; an error in a cell is an error here."""
+def markdown(path: Path) -> str:
+    """The page, with the stored outputs."""
     import nbformat
 
-    notebook = nbformat.read(path, as_version=4)
-    if run:
-        execute(notebook, path.parent)
     parts = []
-    for cell in notebook.cells:
+    for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "markdown":
             parts.append(cell.source)
         elif cell.cell_type == "code":
@@ -30,19 +27,29 @@ def markdown(path: Path, *, run: bool) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def execute(notebook: Any, folder: Path) -> None:
-    """Fill in the outputs of all cells, in place."""
+def store(path: Path) -> None:
+    """Run a notebook in its own folder, in this environment, and write it with its outputs; an error in a cell is one.
+
+    Neither times nor complaints of a cell nor the version of Python are stored: they differ from machine to machine.
+    """
+    import nbformat
     from nbclient import NotebookClient
 
-    NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    ).execute()
+    notebook = nbformat.read(path, as_version=4)
+    metadata = dict(notebook.metadata)
+    place = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=120, kernel_name="python3", record_timing=False, resources=place).execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    notebook.metadata = nbformat.from_dict(metadata)
+    nbformat.write(notebook, path)
 
 
 def shown(output: Any) -> str:
-    """One output: HTML as it is, anything else as text; complaints of a cell are not part of the page."""
+    """One output: HTML as it is, anything else as text."""
     if output.output_type == "stream":
-        return f"```text\n{output.text.rstrip()}\n```" if output.name == "stdout" else ""
+        return f"```text\n{output.text.rstrip()}\n```"
     data = output.get("data", {})
     if "text/html" in data:
         body = " ".join(line for line in data["text/html"].splitlines() if line.strip())
@@ -53,4 +60,5 @@ def shown(output: Any) -> str:
 
 
 if __name__ == "__main__":
-    print(markdown(Path(sys.argv[1]), run=True))
+    for name in sys.argv[1:]:
+        store(Path(name))

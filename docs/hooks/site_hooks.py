@@ -39,10 +39,9 @@ FENCE = re.compile(r" *(```|~~~)")
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """The pages that are not in docs/."""
-    run = bool(config.extra.get("run_notebooks", True))
     for page, source in ELSEWHERE.items():
         if source.endswith(".ipynb"):
-            content = notebook_pages.markdown(ROOT / source, run=run)
+            content = notebook_pages.markdown(ROOT / source)
         else:
             content = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=content))

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from protein_enn.cli.audit_summary import show_summaries
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, in_shard, items, run
+from protein_enn.cli.batch import AUDIT_COLUMNS, Row, failure, in_shard, items, run
 from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.options import Inputs, Json, Reading, Sharding, Table, joined_selection, residues_option
 from protein_enn.cli.output import done, finish, list_failures, show_json, show_rows, write_rows
+from protein_enn.io.batch import Item
 from protein_enn.structure.audit import SEVERITIES
 
 if TYPE_CHECKING:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,26 +14,14 @@ import typer
 
 from protein_enn.cli.options import Reading, Sharding
 from protein_enn.cli.output import INTERRUPTED, Progress, check_writable
-from protein_enn.io.csv_text import printable
-from protein_enn.io.formats.table import suffixes
+from protein_enn.io.batch import STDIN, Item, explain, find_items, models
 
 if TYPE_CHECKING:
     from protein_enn.structure import Structure
 
 Row = dict[str, Any]
-SUFFIXES = (".gz", ".pdbx", *suffixes())
-STDIN = "-"
 EVERYTHING = Sharding()
 AUDIT_COLUMNS = ("audit_severity", "audit_findings")
-
-
-@dataclass(frozen=True)
-class Item:
-    """A file to work on and its name, unique in the batch; or an input that led to no file, and why."""
-
-    path: str  # "-" is standard input
-    name: str  # fit to be the name of a file
-    error: str | None = None
 
 
 def items(
@@ -52,29 +38,10 @@ def items(
     be shared; a file in `writes`, to which the list of failures is added, is one of the inputs, of what else the
     command `reads`, or written twice. The command stops where a file in `writes` cannot be written.
     """
-    from protein_enn.io import find_structures
-
-    found: dict[object, tuple[str, str | None]] = {}
-    for given in _listed(inputs):
-        if given == STDIN:
-            if given in found:
-                raise typer.BadParameter("- is standard input, which can be read once only")
-            if sharding.shard is not None:
-                raise typer.BadParameter(
-                    "- is standard input, which has no name to choose a shard by: leave out --shard"
-                )
-            if sys.stdin is None or sys.stdin.isatty():
-                raise typer.BadParameter("- reads a structure from standard input, which is a terminal: pipe a file in")
-            found[given] = (STDIN, None)
-            continue
-        try:
-            for path in find_structures([given]):
-                # A file that is really called "-" must not be mistaken for standard input.
-                found.setdefault(path.resolve(), (str(path) if str(path) != STDIN else str(path.absolute()), None))
-        except (ValueError, OSError, RuntimeError) as error:  # RuntimeError: a circle of symbolic links
-            found.setdefault(("nothing at", given), (given, explain(error)))
-    names = unique_names([Path("stdin" if path == STDIN else path) for path, _ in found.values()])
-    batch = [Item(path, name, error) for (path, error), name in zip(found.values(), names, strict=True)]
+    given = list(_listed(inputs))
+    if STDIN in given:
+        _check_stdin(given, sharding)
+    batch = find_items(given, stdin=True)
     targets = [path for path in (*writes, sharding.failed) if path is not None]
     if sharding.failed is not None and [path.resolve() for path in targets].count(sharding.failed.resolve()) > 1:
         raise typer.BadParameter(f"--failed {sharding.failed}: another output has this name; write to another file")
@@ -84,6 +51,16 @@ def items(
     for target in targets:
         check_writable(target)
     return batch
+
+
+def _check_stdin(given: Sequence[str], sharding: Sharding) -> None:
+    """typer.BadParameter where standard input cannot be one of the inputs."""
+    if given.count(STDIN) > 1:
+        raise typer.BadParameter("- is standard input, which can be read once only")
+    if sharding.shard is not None:
+        raise typer.BadParameter("- is standard input, which has no name to choose a shard by: leave out --shard")
+    if sys.stdin is None or sys.stdin.isatty():
+        raise typer.BadParameter("- reads a structure from standard input, which is a terminal: pipe a file in")
 
 
 def _listed(inputs: Sequence[str]) -> Iterator[str]:
@@ -112,42 +89,6 @@ def in_shard(batch: Sequence[Item], sharding: Sharding) -> list[Item]:
     if batch and not chosen:
         typer.echo(f"none of {len(batch)} files falls into shard {sharding.shard}", err=True)
     return chosen
-
-
-def stem(path: Path) -> str:
-    """File name without the suffixes of structure formats: `1abc.cif.gz` -> `1abc`."""
-    name = path.name
-    while (cut := Path(name)).suffix.lower() in SUFFIXES and cut.stem:
-        name = cut.stem
-    return name
-
-
-def safe_name(text: str) -> str:
-    """The text as the start of a file name that stays in its folder: no separator, control character, leading dot."""
-    name = printable(text).replace("\\", "_").replace("/", "_")
-    return name if name and not name.startswith(".") else f"_{name}"
-
-
-def unique_names(paths: Sequence[Path]) -> list[str]:
-    """A name for each file: its stem, and where stems agree (in any case) `-2`, `-3`, ... for the later ones.
-
-    `x_model2` counts as agreeing with `x`, whose second model has that name.
-    """
-    stems = [safe_name(stem(path)) for path in paths]
-    given = {name.casefold() for name in stems}
-    taken = set(given)
-    seen: set[str] = set()
-    names = []
-    for base in stems:
-        name, count = base, 1
-        if base.casefold() in seen or re.sub(r"_model\d+$", "", base.casefold()) in given - {base.casefold()}:
-            while name.casefold() in taken:
-                count += 1
-                name = f"{base}-{count}"
-        seen.add(base.casefold())
-        taken.add(name.casefold())
-        names.append(name)
-    return names
 
 
 def run(
@@ -220,24 +161,9 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def models(item: Item, structures: Sequence[Structure]) -> list[tuple[Item, Structure]]:
-    """Each structure of a file with an item of its own: several are `NAME_model1`, `NAME_model2`, ..."""
-    if not structures:
-        raise ValueError(f"{item.path}: no model in this file")
-    if len(structures) == 1:
-        return [(item, structures[0])]
-    return [(replace(item, name=f"{item.name}_model{i}"), structure) for i, structure in enumerate(structures, 1)]
-
-
 def failure(item: Item, error: str) -> Row:
     """The row of a file that could not be done."""
     return {"name": item.name, "file": item.path, "audit": None, "error": error}
-
-
-def explain(error: Exception) -> str:
-    """One line; errors that do not speak to users are named by their type."""
-    text = " ".join(str(error).split())
-    return text if text and isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {text}"
 
 
 def overwrites(batch: Sequence[Item], targets: Sequence[Path]) -> str | None:

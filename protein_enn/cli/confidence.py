@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from protein_enn.cli.batch import explain
 from protein_enn.cli.evaluation import Data, Limit, Markdown, Output, show, written
 from protein_enn.cli.options import Device, DeviceOption, Json, Seed, Threads, Weights, predictor_for
 from protein_enn.cli.output import Progress, check_writable, explained, show_json, stop, writing
+from protein_enn.io.batch import explain
 
 
 def decoys(

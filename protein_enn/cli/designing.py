@@ -9,19 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.batch import (
-    AUDIT_COLUMNS,
-    EVERYTHING,
-    Item,
-    Row,
-    by_input,
-    failure,
-    in_shard,
-    items,
-    overwrites,
-    run,
-)
+from protein_enn.cli.batch import AUDIT_COLUMNS, EVERYTHING, Row, by_input, failure, in_shard, items, overwrites, run
 from protein_enn.cli.continuing import earlier_rows
+from protein_enn.cli.folders import Force, check_free
 from protein_enn.cli.options import (
     Condition,
     Device,
@@ -42,6 +32,7 @@ from protein_enn.cli.output import check_outputs, deliver, write_text, writing
 from protein_enn.cli.position_files import PositionFiles
 from protein_enn.cli.refinement import output_suffix
 from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, check_structure_options, packer_for, packer_row
+from protein_enn.io.batch import Item
 
 if TYPE_CHECKING:
     from protein_enn.predictor import Predictor
@@ -151,6 +142,7 @@ def design(
             help="Write each design to this folder as NAME_sampleN, its designed residues with packed side chains.",
         ),
     ] = None,
+    force: Force = False,
     backbone_only: Annotated[
         bool,
         typer.Option(
@@ -194,6 +186,8 @@ def design(
     wishes |= {"tie_chains": tie_chains or [], "samples": samples, "rewrites": rewrites, "seed": seed}
     wishes |= {"free_links": free_links}
     batch = items(inputs, sharding, writes=[output, fasta], reads=files.paths)
+    if structures is not None:
+        check_free("--structures", structures, batch, reading, sharding, force, endings=["_sample1"])
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="design")
     packer = None if structures is None or backbone_only else packer_for(packing_weights, threads)
     source = {"seed": seed, **Provenance.of(predictor).row(), **packer_row(packer)}

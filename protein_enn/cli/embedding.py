@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from protein_enn.cli.batch import explain
 from protein_enn.cli.options import Device, DeviceOption, Failed, Json, Threads, use_threads
 from protein_enn.cli.output import Progress, check_writable, list_failures, show_json, show_rows, stop, writing
+from protein_enn.io.batch import explain
 
 Failures = list[dict[str, str]]
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from protein_enn.cli.batch import explain
 from protein_enn.cli.options import Json, Seed
 from protein_enn.cli.output import Progress, check_writable, show_json, show_rows, stop, writing
+from protein_enn.io.batch import explain
 
 
 def label(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from protein_enn.cli.batch import Item, Row, explain, overwrites, safe_name
+from protein_enn.cli.batch import Row, overwrites
 from protein_enn.cli.options import Reading
 from protein_enn.cli.refinement import output_suffix
+from protein_enn.io.batch import Item, explain, safe_name
 from protein_enn.io.csv_text import printable
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class MutantWriter:
         Å; see `packing.pack_mutants`.
     seed
         Of all draws.
+    keep
+        Whether a file of an earlier run stays, and is an error.
     """
 
     packer: Predictor
@@ -46,6 +49,7 @@ class MutantWriter:
     reading: Reading
     repack_within: float | None
     seed: int
+    keep: bool
 
     def write(self, item: Item, structure: Structure, rows: list[Row]) -> None:
         """Write the mutant of each row that has no error, and put into its `output` where.
@@ -62,7 +66,7 @@ class MutantWriter:
                 continue
             named = None if "mutant" in row else row["mutations"]
             if named:
-                mutant = parse_mutant(named)
+                mutant = parse_mutant(named, structure)
             else:
                 mutant = (Substitution(row["chain"], row["wt"], f"{row['number']}{row['icode']}", row["mutant"]),)
             try:
@@ -81,6 +85,8 @@ class MutantWriter:
         target = self.folder / f"{item.name}_{safe_name(mutant_name(mutant))}{suffix}"
         if replaced := overwrites(self.batch, [target]):
             raise ValueError(f"the input {replaced} would be overwritten; write to another folder")
+        if self.keep and target.exists():
+            raise ValueError(f"{target} is there from an earlier run; choose another folder or write over it (--force)")
         (packing,) = pack_mutants(
             structure, [mutant], repack_within=self.repack_within, seed=self.seed, predictor=self.packer
         )

@@ -7,8 +7,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from protein_enn.cli.batch import Item, Row, overwrites
+from protein_enn.cli.batch import Row, overwrites
 from protein_enn.cli.output import json_text, untimed
+from protein_enn.io.batch import Item
 
 if TYPE_CHECKING:
     from protein_enn.metrics import Stereochemistry

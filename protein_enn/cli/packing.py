@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, explain, failure, in_shard, items, run
+from protein_enn.cli.batch import AUDIT_COLUMNS, Row, failure, in_shard, items, run
 from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.fetching import Format
+from protein_enn.cli.folders import Force, check_free
 from protein_enn.cli.options import (
     Device,
     DeviceOption,
@@ -33,6 +34,7 @@ from protein_enn.cli.packed_files import PackedFiles
 from protein_enn.cli.refinement import output_suffix
 from protein_enn.cli.sequences import SequenceFile, Sequences
 from protein_enn.cli.side_chains import packer_for
+from protein_enn.io.batch import Item, explain
 
 if TYPE_CHECKING:
     from protein_enn.structure import Structure
@@ -95,7 +97,8 @@ def pack(
         typer.Option(
             "--errors",
             rich_help_panel=_FILES,
-            help="Predict the error of each side chain (Å, expected RMSD), and write it where its B factors are.",
+            help="Predict the error of each side chain (Å, expected RMSD): written where its B factors are, and as "
+            "predicted_error in the table, which is empty otherwise.",
         ),
     ] = False,
     table: Annotated[
@@ -111,6 +114,7 @@ def pack(
         Format | None,
         typer.Option(rich_help_panel=_FILES, help="Format of the structures.", show_default="that of the input"),
     ] = None,
+    force: Force = False,
     weights: Weights = None,
     refinement_weights: Annotated[
         str | None, typer.Option(help="Refinement weights of --idealize. By default the shipped ones.")
@@ -128,6 +132,8 @@ def pack(
     """
     batch = items(inputs, sharding, writes=[output / TABLE, table], reads=[sequences])
     _check(batch, sequence, sequences, temperature, refinement_weights if not idealize else None)
+    many = sequences is not None
+    check_free("-o", output, batch, reading, sharding, force, endings=["", "_packing1"], any_ending=many)
     given = None if sequences is None else SequenceFile(sequences, len(batch) == 1)
     packer = packer_for(weights, threads)
     refiner = predictor_for("refinement", refinement_weights, device, threads) if idealize else None
@@ -146,7 +152,11 @@ def pack(
 
     def work(item: Item, structure: Structure) -> list[Row]:
         from protein_enn.packing import pack as pack_structure
+        from protein_enn.structure.given import atoms_advice
 
+        if not structure.has_backbone.any():
+            advice = atoms_advice(structure)
+            typer.echo(f"{item.name}: no residue has N, CA and C, so no side chain is packed; {advice}", err=True)
         if structure.audit.models > 1 and (reading.all_models or reading.model > 1):
             structure = replace(structure, source=None)  # in a copy of the document other models would stand unpacked
         suffix = output_suffix(structure, reading, item.path) if format is None else f".{format.value}"

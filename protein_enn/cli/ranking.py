@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.batch import SUFFIXES, Item, Row, explain, failure, in_shard, items, run
+from protein_enn.cli.batch import Row, failure, in_shard, items, run
 from protein_enn.cli.options import (
     Condition,
     Device,
@@ -27,6 +27,7 @@ from protein_enn.cli.options import (
 from protein_enn.cli.output import deliver, writing
 from protein_enn.cli.scoring import ALL, InterfaceOption, Mode, ModeOption
 from protein_enn.cli.sequences import SequenceFile, Sequences, text_of
+from protein_enn.io.batch import SUFFIXES, Item, explain
 
 if TYPE_CHECKING:
     from protein_enn.structure import Structure

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, in_shard, items, overwrites, run
+from protein_enn.cli.batch import AUDIT_COLUMNS, Row, failure, in_shard, items, overwrites, run
 from protein_enn.cli.continuing import earlier_rows
+from protein_enn.cli.folders import Force, check_free
 from protein_enn.cli.options import (
     Device,
     DeviceOption,
@@ -27,6 +28,7 @@ from protein_enn.cli.options import (
 from protein_enn.cli.options_from import in_dashes, options_from
 from protein_enn.cli.output import deliver, json_text, untimed
 from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, packer_for
+from protein_enn.io.batch import Item
 from protein_enn.io.formats.table import FORMATS, endings
 from protein_enn.refinement import RefineOptions
 
@@ -59,6 +61,7 @@ def refine(
     confidence_in_b: Annotated[
         bool, typer.Option("--confidence-in-b", help="Write 100 x the predicted lDDT where B factors are.")
     ] = False,
+    force: Force = False,
     weights: Weights = None,
     packing_weights: PackingWeights = None,
     device: DeviceOption = Device.auto,
@@ -74,6 +77,7 @@ def refine(
     _check_targets(batch, options, output, reading)
     if packing_weights is not None and not options.rebuild:
         raise typer.BadParameter("--packing-weights are those of --rebuild: give --rebuild as well")
+    check_free("-o", output, batch, reading, sharding, force)
     predictor = predictor_for("refinement", weights, device, threads)
     packer = packer_for(packing_weights, threads) if options.rebuild else None
     run_with = {"controls": options.summary(), "weights": predictor.name, "weights_sha256": predictor.sha256}

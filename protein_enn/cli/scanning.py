@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, by_input, explain, failure, in_shard, items, run
+from protein_enn.cli.batch import AUDIT_COLUMNS, Row, by_input, failure, in_shard, items, run
 from protein_enn.cli.continuing import earlier_rows
+from protein_enn.cli.folders import Force
 from protein_enn.cli.mutant_structures import MutantWriter
 from protein_enn.cli.options import (
     Condition,
@@ -35,6 +36,7 @@ from protein_enn.cli.scan_choice import ScanChoice, best_first
 from protein_enn.cli.scan_choice import named as named_row
 from protein_enn.cli.scoring import ALL
 from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, packer_for, packer_row
+from protein_enn.io.batch import Item, explain
 from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 
 if TYPE_CHECKING:
@@ -75,7 +77,8 @@ def scan(
         list[str] | None,
         typer.Option(
             metavar="MUTATIONS",
-            help="Score only this mutant: A:H18A, or with several mutations A:H18A,A:T5S. May be repeated.",
+            help="Score only this mutant: A:H18A (H18A where there is one chain), or with several mutations "
+            "A:H18A,A:T5S. May be repeated.",
         ),
     ] = None,
     mutant_file: Annotated[
@@ -112,6 +115,7 @@ def scan(
             help=f"Write mutants to this folder, as NAME_A-H18A, side chains packed: of a whole scan the {BEST} best.",
         ),
     ] = None,
+    force: Force = False,
     repack_within: Annotated[
         float | None,
         typer.Option(min=0.0, help="In --structures, pack side chains too that are so near (Å) to a mutated residue."),
@@ -157,7 +161,9 @@ def scan(
     batch = items(inputs, sharding, writes=[output])
     writer = None
     if packer is not None and structures is not None:
-        writer = MutantWriter(packer, structures, batch, reading, repack_within, seed)
+        writer = MutantWriter(
+            packer, structures, batch, reading, repack_within, seed, keep=not (force or sharding.skip_existing)
+        )
     scored_by = estimator.value if interface is None else BINDING
     run_columns = {"estimator": scored_by, "groups": interface, **Provenance.of(predictor).row(), **packer_row(packer)}
 
@@ -218,7 +224,7 @@ def _named(
     good = []
     for row in rows:
         try:
-            mutant = parse_mutant(row["mutations"])
+            mutant = parse_mutant(row["mutations"], structure)
             places(structure, mutant, index)
             good.append((row, mutant))
         except ValueError as error:

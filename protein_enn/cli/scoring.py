@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, explain, failure, in_shard, items, run
+from protein_enn.cli.batch import AUDIT_COLUMNS, Row, failure, in_shard, items, run
 from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.log_probs import LogProbs, check_log_probs
 from protein_enn.cli.options import (
@@ -33,6 +33,7 @@ from protein_enn.cli.options import (
 )
 from protein_enn.cli.output import check_outputs, deliver, untimed, write_description, write_json
 from protein_enn.cli.sequences import SequenceFile, Sequences, text_of, with_differences, with_labels
+from protein_enn.io.batch import Item, explain
 
 if TYPE_CHECKING:
     from protein_enn.scoring import DesignScore, EnsembleScore, InterfaceScore

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from protein_enn.cli.batch import AUDIT_COLUMNS, Item, Row, failure, in_shard, items, run
+from protein_enn.cli.batch import AUDIT_COLUMNS, Row, failure, in_shard, items, run
 from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.options import Inputs, Json, Reading, Sharding, Table, Threads, use_threads
 from protein_enn.cli.output import deliver, write_json, write_rows
+from protein_enn.io.batch import Item
 from protein_enn.io.csv_text import printable
 
 if TYPE_CHECKING:

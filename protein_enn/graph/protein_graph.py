@@ -28,6 +28,7 @@ from protein_enn.graph.features import (
 )
 from protein_enn.graph.fields import GeometricGraph, GraphT, Transform, Widths
 from protein_enn.structure import Structure
+from protein_enn.structure.given import check_atoms
 
 BACKBONE_WIDTHS = Widths(scalars=8, pseudoscalars=3, vectors=6, edge_types=EDGE_TYPES, frame=4)
 
@@ -103,8 +104,7 @@ def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGra
     ((12, 4), (12, 6, 3))
     """
     rows = structure.present[:, chemistry.CA].nonzero()[:, 0]
-    if len(rows) == 0:
-        raise ValueError(f"{structure.name}: no residue with a CA atom; the residue graph needs one at least")
+    check_atoms(structure, ("CA",))
     # Atoms are taken relative to the center first: far from the origin float32 is not accurate enough.
     center = structure.ca[rows].double().mean(0)
     context = None

@@ -19,6 +19,7 @@ from protein_enn.graph.all_atoms import ALL_ATOM_WIDTHS
 from protein_enn.graph.protein_graph import graph_of_atoms
 from protein_enn.settings import Settings
 from protein_enn.structure import Structure
+from protein_enn.structure.given import check_atoms
 
 PLDDT = ("plddt_known", "plddt_ca", "plddt_mean", "plddt_least")
 """Descriptors from the file, which come first; all 0 where it has no pLDDT."""
@@ -113,8 +114,7 @@ class ConfidenceModel(nn.Module):
             No residue has a CA.
         """
         rows = structure.present[:, chemistry.CA].nonzero()[:, 0]
-        if len(rows) == 0:
-            raise ValueError(f"{structure.name}: no residue with a CA atom; a confidence needs one at least")
+        check_atoms(structure, ("CA",))
         residues, chains = structure.residues[rows], structure.chains[rows]
         atom14, mask = to_atom14(structure.positions[rows], structure.present[rows], residues)
         graph = described_graph(atom14, mask, residues, chains, descriptors[rows], self.config.k)

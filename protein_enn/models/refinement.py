@@ -23,6 +23,7 @@ from protein_enn.graph.context import CONTEXT_KINDS, CONTEXT_RADIUS, context_of
 from protein_enn.graph.protein_graph import closures_of, graph_of_atoms, node_features
 from protein_enn.settings import Settings
 from protein_enn.structure import Structure
+from protein_enn.structure.given import check_atoms
 
 LEAST_ERROR = 0.02
 """Å: errors below it are trained on and predicted as this."""
@@ -74,8 +75,7 @@ class RefinementModel(nn.Module):
         ValueError if no residue has a CA.
         """
         rows = structure.present[:, chemistry.CA].nonzero()[:, 0]
-        if len(rows) == 0:
-            raise ValueError(f"{structure.name}: no residue with a CA atom; refinement needs one at least")
+        check_atoms(structure, ("CA",))
         atom14, mask = to_atom14(structure.positions[rows], structure.present[rows], structure.residues[rows])
         state = ProteinGraph(
             mask=mask,

@@ -34,7 +34,8 @@ def pack_mutants(
     structure
         The wild type.
     mutants
-        Each in author numbering such as ``"A:H18A"``, several substitutions joined by commas: ``"A:H18A,B:T5S"``.
+        Each in author numbering such as ``"A:H18A"``, several substitutions joined by commas: ``"A:H18A,B:T5S"``. A
+        structure of one chain needs no chain in the name: ``"H18A"``.
     repack_within
         Å; residues with an atom this near to a changed residue of the wild type are packed anew too.
     seed
@@ -64,7 +65,7 @@ def pack_mutants(
     check_structure(structure)
     if repack_within is not None and not 0 <= repack_within < float("inf"):
         raise ValueError(f"repack_within={repack_within}: give a distance in Å, 0 or more")
-    wanted = [parse_mutant(one) if isinstance(one, str) else tuple(one) for one in mutants]
+    wanted = [parse_mutant(one, structure) if isinstance(one, str) else tuple(one) for one in mutants]
     index = residue_index(structure)
     rows = [places(structure, one, index) for one in wanted]
     predictor = predictor_given(predictor, "packing", "cpu")

@@ -19,6 +19,7 @@ from protein_enn.refinement.symmetry.base import made_symmetric
 from protein_enn.refinement.symmetry.choice import symmetry_of
 from protein_enn.refinement.symmetry.copies import read_operators, with_copies
 from protein_enn.structure import Structure
+from protein_enn.structure.given import atoms_advice
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,8 @@ def prepare(structure: Structure, options: RefineOptions, contact: float, packer
     base, rebuilt = _rebuilt(structure, packer, options.seed) if options.rebuild else (structure, [])
     symmetry = None if which is None else symmetry_of(base, which)
     base, notes = (base, ()) if symmetry is None else made_symmetric(base, symmetry)
+    if not base.has_backbone.any():
+        notes = (*notes, f"no residue has N, CA and C, so nothing can move; {atoms_advice(base)}")
     may_move = mobility(
         base,
         touches_hetero(base, contact) | bound_to_hetero(base),

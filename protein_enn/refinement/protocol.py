@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from protein_enn import chemistry
 from protein_enn.deprecated import warn
 from protein_enn.metrics import stereochemistry
 from protein_enn.predictor import Predictor, predictor_given
@@ -23,7 +22,7 @@ from protein_enn.refinement.preparation import prepare
 from protein_enn.refinement.proposal import Proposal, Quality, jittered, propose
 from protein_enn.refinement.result import Refinement, displacement_of
 from protein_enn.structure import Structure
-from protein_enn.structure.given import check_structure
+from protein_enn.structure.given import check_atoms, check_structure
 from protein_enn.version import __version__
 
 JITTER = 0.15
@@ -101,8 +100,7 @@ def refine(
         acceptance = changes.pop("gate")
     options = (options or RefineOptions()).changed(changes)
     options.check()
-    if not structure.present[:, chemistry.CA].any():
-        raise ValueError(f"{structure.name}: none of its {len(structure)} residues has a CA atom: give a protein")
+    check_atoms(structure, ("CA",))
     predictor = predictor_given(predictor, "refinement", device)
     if predictor.task != "refinement":
         raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: refinement needs one for refinement")

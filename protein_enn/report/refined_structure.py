@@ -104,7 +104,7 @@ def controls_table(record: dict) -> Markup:
         if value not in (None, False, "") and (key, value) != ("candidates", 1)
     }
     rows: list[tuple[str, object]] = [(label, record.get(key)) for key, label in CONTROLS.items() if record.get(key)]
-    rows += [(f"asked: {show(key).replace('_', ' ')}", show(value)) for key, value in asked.items()]
+    rows += [(f"option: {show(key).replace('_', ' ')}", show(value)) for key, value in asked.items()]
     notes = record.get("notes")
     rows += [("note", note) for note in (notes if isinstance(notes, list) else [])]
     for key, label in (("rebuilt", "residues rebuilt"), ("candidates", "candidates")):

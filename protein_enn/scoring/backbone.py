@@ -23,6 +23,7 @@ from protein_enn.scoring.decoding import Decoder
 from protein_enn.scoring.orders import decoding_ranks
 from protein_enn.scoring.sites import site_features
 from protein_enn.structure import Structure
+from protein_enn.structure.given import check_atoms, having
 from protein_enn.structure.selection import SelectionError, select
 
 MODES = ("conditional", "single", "unconditional")
@@ -213,7 +214,7 @@ def designed_residues(structure: Structure, designed: str | Bool[Tensor, "m"] | 
 
 def usable(structure: Structure, predictor: Predictor) -> Bool[Tensor, "n"]:
     """Residues with the atoms that the predictor needs: N, CA and C, and O as well for some."""
-    return structure.present[:, [chemistry.ATOM_INDEX[name] for name in sequence_model(predictor).atoms]].all(1)
+    return having(structure, sequence_model(predictor).atoms)
 
 
 def scorable(
@@ -223,11 +224,13 @@ def scorable(
     asked = torch.ones(len(structure), dtype=torch.bool) if designed is None else designed
     scored = asked & usable(structure, predictor) & (structure.residues != chemistry.UNKNOWN)
     if not scored.any():
+        atoms = sequence_model(predictor).atoms
+        check_atoms(structure, atoms)
         which = f"{len(structure)} residues" if asked.all() else f"{int(asked.sum())} designed residues"
-        *names, name = sequence_model(predictor).atoms
+        *names, name = atoms
         raise ValueError(
             f"{structure.name}: none of its {which} is a known amino acid with {', '.join(names)} and {name}; "
-            "give a structure with a protein backbone (rebuild it first if only CA is there)"
+            f"{'choose other residues' if not asked.all() else 'design gives such a backbone a sequence'}"
         )
     return scored
 

@@ -20,6 +20,7 @@ from protein_enn.scoring.parsing import (
     split_list,
 )
 from protein_enn.structure import Structure
+from protein_enn.structure.given import check_atoms
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +103,7 @@ def _check_free(structure: Structure, free: Tensor, linked: Tensor) -> None:
             f"{structure.residue_id(int(linked.nonzero()[0, 0]))} first; let it go with free_links (--free-links)"
         )
     if not free.any():
+        check_atoms(structure)
         raise ValueError(
             f"{structure.name}: every residue is fixed, outside of what is to be designed, or lacks N, CA or C (or O,"
             " where the weights need it); free some of them"

@@ -26,7 +26,7 @@ from protein_enn.scoring.notes import MutationNotes
 from protein_enn.scoring.result import HIGHER, ORIGIN, SOURCE, Column, Provenance
 from protein_enn.scoring.stability import training_overlap
 from protein_enn.structure import Structure
-from protein_enn.structure.given import check_structure
+from protein_enn.structure.given import atoms_advice, check_structure
 from protein_enn.structure.substitutions import Substitution, parse_mutant, places, residue_index
 
 Mutant = Sequence[Substitution]
@@ -99,7 +99,8 @@ def score_mutants(
     structure
         The backbone and its sequence.
     mutants
-        Such as "A:H18A" or "A:H18A,B:T5S". A text is one mutant, a list has one in each entry.
+        Such as "A:H18A" or "A:H18A,B:T5S", and "H18A" where the structure has one chain. A text is one mutant, a list
+        has one in each entry.
     groups
         The sides of a complex, as for `scan`: scores are then of binding.
     predictor
@@ -134,7 +135,7 @@ def score_mutants(
     if not mutants:
         raise ValueError("no mutant is named: give such as A:H18A,B:T5S")
     mutants = [mutants] if isinstance(mutants, str) else mutants
-    parsed = [parse_mutant(mutant) if isinstance(mutant, str) else tuple(mutant) for mutant in mutants]
+    parsed = [parse_mutant(mutant, structure) if isinstance(mutant, str) else tuple(mutant) for mutant in mutants]
     predictor = design_predictor(predictor, device, "scan")
     scored = ScoredMutations.of(structure, groups, predictor, estimator)
     index = residue_index(scored.structure)
@@ -175,5 +176,5 @@ def _check_nodes(backbone: Backbone, where: Sequence[Sequence[int]]) -> None:
         if i not in nodes:
             raise ValueError(
                 f"{structure.name}: residue {structure.residue_id(i)} lacks one of {', '.join(backbone.model.atoms)} "
-                "and cannot be scored with these weights; rebuild it first"
+                f"and cannot be scored with these weights; {atoms_advice(structure, backbone.model.atoms)}"
             )

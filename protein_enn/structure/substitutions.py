@@ -2,7 +2,7 @@
 
 Several mutations at once are joined by commas or semicolons: `A:H18A,B:T5S`. The wild type is part of the name and is
 checked: a numbering that is off by one is an error, not a number. Where no residue has an insertion code, it is looked
-for in the other case: `A:P52bG` is 52B.
+for in the other case: `A:P52bG` is 52B. A structure of one chain needs no chain in the name: `H18A`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from protein_enn import chemistry
 from protein_enn.structure import Structure
+from protein_enn.structure.given import atoms_advice
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,20 @@ class Substitution:
 
 
 _FORM = re.compile(
-    rf"(?P<chain>[^:,;\s]+):(?P<wt>[{chemistry.AMINO_ACIDS}])(?P<at>-?\d+\w?)(?P<to>[{chemistry.AMINO_ACIDS}])"
+    rf"(?:(?P<chain>[^:,;\s]+):)?(?P<wt>[{chemistry.AMINO_ACIDS}])(?P<at>-?\d+\w?)(?P<to>[{chemistry.AMINO_ACIDS}])"
 )
 
 
-def parse_mutant(text: str) -> tuple[Substitution, ...]:
-    """The substitutions of `A:H18A,B:T5S`; ValueError if one does not parse, or none is named."""
+def parse_mutant(text: str, structure: Structure | None = None) -> tuple[Substitution, ...]:
+    """The substitutions of `A:H18A,B:T5S`, by the structure also of `H18A`, which takes the chain if there is one.
+
+    ValueError if one does not parse, none is named, or one leaves out its chain and there is not exactly one.
+
+    Examples
+    --------
+    >>> [str(change) for change in parse_mutant("A:H18A,B:T5S")]
+    ['A:H18A', 'B:T5S']
+    """
     parts = [part.strip() for part in re.split("[,;]", text) if part.strip()]
     if not parts:
         raise ValueError("no mutation is named: give such as A:H18A, several at once joined by commas")
@@ -48,8 +57,21 @@ def parse_mutant(text: str) -> tuple[Substitution, ...]:
         match = _FORM.fullmatch(part)
         if match is None:
             raise ValueError(f"{part!r} is no mutation like A:H18A: chain, wild type, author number, mutant")
-        changes.append(Substitution(match["chain"], match["wt"], match["at"], match["to"]))
+        changes.append(Substitution(match["chain"] or _only_chain(part, structure), *match.group("wt", "at", "to")))
     return tuple(changes)
+
+
+def _only_chain(part: str, structure: Structure | None) -> str:
+    """The chain of a mutation that names none; ValueError unless the structure has exactly one."""
+    if structure is None:
+        raise ValueError(f"{part!r} names no chain: give it, such as A:{part}")
+    chains = [structure.chain_ids[chain] for chain in dict.fromkeys(structure.chains.tolist())]
+    if len(chains) != 1:
+        named = " or ".join(f"{chain}:{part}" for chain in chains[:2])
+        raise ValueError(
+            f"{part!r} names no chain, and {structure.name} has chains {', '.join(chains)}: give it, such as {named}"
+        )
+    return chains[0]
 
 
 def residue_index(structure: Structure) -> dict[str, int]:
@@ -84,7 +106,7 @@ def places(structure: Structure, mutant: Sequence[Substitution], index: dict[str
             )
         if not structure.has_backbone[i]:
             raise ValueError(
-                f"{structure.name}: residue {where} lacks N, CA or C and cannot be changed; rebuild it first"
+                f"{structure.name}: residue {where} lacks N, CA or C and cannot be changed; {atoms_advice(structure)}"
             )
         if i in rows:
             raise ValueError(f"{structure.name}: residue {where} is mutated twice in one mutant; name it once")

@@ -18,10 +18,11 @@ from protein_enn.data.batches import seeded_generator
 from protein_enn.data.leakage import fingerprint_path, load_fingerprint
 from protein_enn.graph import batch
 from protein_enn.io.atomic import write_bytes, write_text
-from protein_enn.predictor import Predictor, check_trainable, load_predictor
+from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.training import train
 from protein_enn.training.experiment import Experiment
 from protein_enn.training.tasks import TASKS
+from protein_enn.training.trainable import check_trainable
 
 MAX_STEPS, LEARNING_RATE, VALIDATIONS = 300, 3e-4, 6
 LONGEST = 1_000

@@ -25,13 +25,14 @@ from protein_enn.io import read_structure
 from protein_enn.io.atomic import write_text
 from protein_enn.models import frozen
 from protein_enn.models.design import DesignModel
-from protein_enn.predictor import Predictor, check_trainable, load_predictor
+from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.scoring.calibration import Calibration, calibration_of, fit, store
 from protein_enn.scoring.estimators import DDG_LIKE
 from protein_enn.structure import Structure
 from protein_enn.structure.substitutions import Substitution, places
 from protein_enn.training.epochs import Ranking, train_epochs
 from protein_enn.training.tasks.ddg import DdgTarget, DdgTask, MeasuredProtein, MutationGraphs
+from protein_enn.training.trainable import check_trainable
 
 Table = Mapping[str, Sequence[tuple[Sequence[Substitution], float]]]
 """Of each structure file its mutants and their ddG, kcal/mol, positive where they destabilize."""

@@ -15,13 +15,14 @@ from protein_enn.data.leakage import Fingerprint, fingerprint_path, load_fingerp
 from protein_enn.io.atomic import write_text
 from protein_enn.models import build, frozen
 from protein_enn.models.stability import BINDING, StabilityHeads, kinds_of_amino_acids
-from protein_enn.predictor import Predictor, check_trainable, load_predictor
+from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.scoring.calibration import KEY, Calibration, calibration_of
 from protein_enn.scoring.estimators import DDG_LIKE, RT
 from protein_enn.scoring.sites import burial_class
 from protein_enn.scoring.stability import MEASURED
 from protein_enn.training.stability import SiteTable, StabilityExperiment
 from protein_enn.training.stability_folds import Folds, Tables, folds_of
+from protein_enn.training.trainable import check_trainable
 
 
 @dataclass(frozen=True)

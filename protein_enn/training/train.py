@@ -17,7 +17,7 @@ from protein_enn.data.labels import LabelSet
 from protein_enn.data.leakage import Fingerprint, fingerprint_path, load_fingerprint
 from protein_enn.data.quality import Quality
 from protein_enn.models import build
-from protein_enn.predictor import check_trainable, load_predictor
+from protein_enn.predictor import load_predictor
 from protein_enn.training import checkpoints
 from protein_enn.training.callbacks import KeepBest
 from protein_enn.training.confidence_fit import fit_confidence
@@ -27,6 +27,7 @@ from protein_enn.training.loaders import loaders, validation_batches
 from protein_enn.training.memory import no_denormals, reuse_freed_memory
 from protein_enn.training.module import TrainingModule
 from protein_enn.training.tasks import TASKS
+from protein_enn.training.trainable import check_trainable
 from protein_enn.version import __version__
 
 

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from protein_enn.cli import app
-from protein_enn.cli.batch import unique_names
+from protein_enn.io.batch import unique_names
 
 RUNNER = CliRunner()
 RESIDUES = 12  # of the helix

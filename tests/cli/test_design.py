@@ -75,7 +75,7 @@ def test_the_same_call_gives_the_same_bytes(run: Callable[..., Any], dimer: Path
         folder = tmp_path / name
         outputs = ["-o", folder / "x.csv", "--fasta", folder / "x.fasta", "--joined"]
         outputs += ["--structures", tmp_path / "s", "--backbone-only"]
-        assert run(dimer, "--samples", 2, "--temperature", 1, *outputs).exit_code == 0
+        assert run(dimer, "--samples", 2, "--temperature", 1, *outputs, "--force").exit_code == 0
         return [p.read_bytes() for p in sorted([*folder.iterdir(), *(tmp_path / "s").iterdir()], key=lambda p: p.name)]
 
     assert made("one") == made("two")

@@ -97,7 +97,7 @@ def test_sequences_come_from_an_option_or_a_file(run: Run, folder: Path, tmp_pat
         f">good_sample1_A name=good sample=1 chain=A score=-1\n{new}\n"
         f">good_sample2_A name=good sample=2 chain=A score=-1\n{new[:5]}\n"
     )
-    result = run(good, folder / "bad.pdb", "--sequences", fasta)
+    result = run(good, folder / "bad.pdb", "--sequences", fasta, "--force")
     assert result.exit_code == 1
     first, second, bad = rows(tmp_path) if rows(tmp_path)[0]["label"] else [*rows(tmp_path)[1:], rows(tmp_path)[0]]
     assert (first["name"], first["label"], first["error"]) == ("good_sample1", "sample1", "")
@@ -105,9 +105,9 @@ def test_sequences_come_from_an_option_or_a_file(run: Run, folder: Path, tmp_pat
     assert bad["name"] == "bad" and bad["error"]
     assert read_structure(tmp_path / "out" / "good_sample1.pdb").sequence == new
     fasta.write_text(f">other\n{LETTERS}\n>another\n{LETTERS}\n")
-    assert run(good, "--sequences", fasta).exit_code == 0, "all sequences are for the one structure"
+    assert run(good, "--sequences", fasta, "--force").exit_code == 0, "all sequences are for the one structure"
     assert {row["name"] for row in rows(tmp_path)} == {"good_other", "good_another"}
-    assert "no sequence of this name" in run(good, folder / "bad.pdb", "--sequences", fasta).output
+    assert "no sequence of this name" in run(good, folder / "bad.pdb", "--sequences", fasta, "--force").output
 
 
 def test_residues_that_cannot_be_packed_are_counted(run: Run, folder: Path, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_residues_that_cannot_be_packed_are_counted(run: Run, folder: Path, tmp_
     assert found == [("12", "11", "0", "1"), ("12", "0", "12", "12"), ("12", "10", "1", "1"), ("10", "9", "0", "0")]
     packed = read_structure(tmp_path / "out" / "a_no_o.pdb")
     assert packed.present[:-1, chemistry.O].all() and not packed.present[-1, chemistry.O]
-    wrong = run(made / "c_unknown.pdb", "--sequence", LETTERS[:-1] + "J")
+    wrong = run(made / "c_unknown.pdb", "--sequence", LETTERS[:-1] + "J", "--force")
     assert wrong.exit_code == 1 and "is no amino acid" in rows(tmp_path)[0]["error"]
 
 

@@ -15,8 +15,9 @@ import typer
 from typer.testing import CliRunner
 
 from protein_enn.cli import app
-from protein_enn.cli.batch import items, unique_names
+from protein_enn.cli.batch import items
 from protein_enn.cli.output import printable, write_rows
+from protein_enn.io.batch import unique_names
 
 RUNNER = CliRunner()
 Helix = Callable[..., str]

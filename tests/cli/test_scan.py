@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
@@ -57,8 +58,25 @@ def test_named_mutants_from_options_and_a_file(folder: Path, weights: dict[str, 
     assert float(rows["A:K5E"]["score"]) == pytest.approx(float(single["score"]))
 
 
+def test_a_chain_may_be_left_out_where_a_structure_has_one(
+    folder: Path, weights: dict[str, str], helix: Callable[..., str], tmp_path: Path
+) -> None:
+    out, pair = tmp_path / "out.csv", folder / "pair.pdb"
+    pair.write_text(helix().replace("END\n", "TER\n") + helix(chain="B"))
+    wanted = tmp_path / "mutants.csv"
+    wanted.write_text("mutations\nK5E\n")
+    structures = ["--structures", str(tmp_path / "made"), "--packing-weights", weights["packing"]]
+    command = asked(folder, weights, "-o", str(out), "--mutant", "L4V,A:K5E", "--mutant-file", str(wanted), *structures)
+    assert RUNNER.invoke(app, [*command, str(pair)]).exit_code == 1
+    good, other = (table(out)[:2], table(out)[2:])
+    assert [row["mutations"] for row in good] == ["A:L4V,A:K5E", "A:K5E"] and not any(row["error"] for row in good)
+    assert Path(good[1]["output"]).name == "good_A-K5E.pdb"
+    message = "'K5E' names no chain, and pair has chains A, B: give it, such as A:K5E or B:K5E"
+    assert other[1]["error"] == message and other[0]["error"].startswith("'L4V' names no chain")
+
+
 def test_a_wrong_mutant_is_a_row_that_says_what_is_there(folder: Path, weights: dict[str, str]) -> None:
-    wanted = [part for text in ("A:H1G", "A:M1G", "A:M99G", "M1G") for part in ("--mutant", text)]
+    wanted = [part for text in ("A:H1G", "A:M1G", "A:M99G", "M1-G") for part in ("--mutant", text)]
     result = RUNNER.invoke(app, asked(folder, weights, *wanted, "--json"))
     assert result.exit_code == 1
     wrong, good, absent, unread = json.loads(result.stdout)

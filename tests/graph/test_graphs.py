@@ -101,7 +101,7 @@ def test_residues_without_ca_are_no_nodes_and_other_chains_have_their_own_type()
     assert graph.rows.tolist() == [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11]
     across = (graph.rows[graph.neighbors] >= 6) != (graph.rows[:, None] >= 6)
     assert torch.equal(graph.edge_types == EDGE_TYPES - 1, across & graph.neighbor_mask | across)
-    with pytest.raises(ValueError, match="no residue with a CA"):
+    with pytest.raises(ValueError, match=r"lacks CA|has CA; give a file"):
         protein_graph(replace(structure, present=torch.zeros_like(present)), 6, False)
 
 

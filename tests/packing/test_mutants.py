@@ -58,3 +58,8 @@ def test_a_mutant_that_does_not_fit_is_refused(mutant: str, message: str, native
 
 def test_names_of_mutants_can_be_names_of_files() -> None:
     assert mutant_name(parse_mutant("A:H18A; B:T-5S")) == "A-H18A_B-T-5S"
+
+
+def test_a_structure_of_one_chain_needs_no_chain_in_the_name(wild: Structure, packer: Predictor) -> None:
+    given, short = pack_mutants(wild, [TWO, TWO.replace("A:", "")], predictor=packer)
+    assert torch.equal(given.structure.positions, short.structure.positions)

@@ -139,7 +139,8 @@ def test_ca_only_is_kept_and_no_ca_is_refused(helix: Structure, predictor: Predi
     result = refine(trace, predictor=predictor)
     assert torch.equal(result.structure.positions, trace.positions)
     assert set(result.reason) == {"backbone incomplete"}
-    with pytest.raises(ValueError, match="helix: none of its 20 residues has a CA atom"):
+    assert len(result.notes) == 1 and "nothing can move; give a model with all atoms" in result.notes[0]
+    with pytest.raises(ValueError, match="helix: none of its 20 residues has CA; give a file with a protein chain"):
         refine(replace(helix, present=torch.zeros_like(present)), predictor=predictor)
 
 

@@ -256,7 +256,7 @@ def test_numbers_and_controls_are_in_the_page(tmp_path: Path) -> None:
     assert "predicted error / Å, mean" in shown and "▲ better (−0.5)" in shown
     for told in ("A:1-9", "2: 0.5, 0.625", "1: A:4", "C3", "2e−05", "chain D is outside"):
         assert told in shown, told
-    assert "asked: hold" not in shown and "asked: relax" not in shown and "<img" not in text
+    assert "option: hold" not in shown and "option: relax" not in shown and "<img" not in text
     lanes = re.findall('<path d="([^"]*)" class="lane faulty"', text)
     assert [lane.count("M") for lane in lanes] == [2, 1], "two runs before, one residue after"
 

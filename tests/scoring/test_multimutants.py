@@ -160,3 +160,15 @@ def test_a_text_is_one_mutant(bundle: Structure, predictor: Predictor) -> None:
     text = named(bundle, [10, 11])
     one, listed = (score_mutants(bundle, given, predictor=predictor) for given in (text, [text]))
     assert one.rows() == listed.rows() and len(one.rows()) == 1
+
+
+def test_a_chain_may_be_left_out_where_there_is_one(bundle: Structure, predictor: Predictor) -> None:
+    alone = bundle.chain("A")
+    full = named(alone, [5, 9])
+    short = full.replace("A:", "")
+    (given,), (found,) = (score_mutants(alone, text, predictor=predictor).mutants for text in (full, short))
+    assert found == given and found.mutations == full
+    with pytest.raises(ValueError, match=rf"has chains A, B: give it, such as A:{short.split(',')[0]} or B:"):
+        score_mutants(bundle, short, predictor=predictor)
+    with pytest.raises(ValueError, match="'H18A' names no chain: give it, such as A:H18A"):
+        parse_mutant("H18A")

@@ -51,7 +51,7 @@ def find_incomplete(structure: Structure) -> list[Finding]:
         (
             "no-side-chains",
             without_side_chains,
-            "no side chains: scoring and design work, refinement needs them; rebuild them first",
+            "no side chains: scoring and design work, refinement needs them; the command pack adds them",
         ),
     ):
         ids = tuple(dict.fromkeys(structure.chain_ids[i] for i in chosen.nonzero()[:, 0].tolist()))
@@ -62,7 +62,7 @@ def find_incomplete(structure: Structure) -> list[Finding]:
     expected = int(whole[:, 4:].sum())
     missing = expected - int(whole[:, :4].sum())
     if 5 * missing > expected:
-        text = f"{missing} of {expected} heavy atoms are missing: rebuild them before refinement"
+        text = f"{missing} of {expected} heavy atoms are missing: add side chains by the command pack before refinement"
         findings.append(Finding("atoms-missing", "warning", text, missing))
     return findings
 

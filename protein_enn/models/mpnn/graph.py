@@ -13,6 +13,7 @@ from protein_enn.geometry.neighbors import nearest_neighbors
 from protein_enn.graph.features import bonded_to_next
 from protein_enn.graph.fields import GeometricGraph, Transform
 from protein_enn.structure import Structure
+from protein_enn.structure.given import check_atoms
 
 MAX_OFFSET = 32
 OTHER_CHAIN = 2 * MAX_OFFSET + 1
@@ -35,15 +36,12 @@ class BackboneGraph(GeometricGraph):
 def backbone_graph(structure: Structure, k: int) -> BackboneGraph:
     """The graph of a structure with `k` - 1 neighbors per node; ValueError if no residue has N, CA, C and O."""
     rows = structure.present[:, chemistry.CA].nonzero()[:, 0]
-    if not len(rows):
-        raise ValueError(f"{structure.name}: no residue with a CA atom; the residue graph needs one at least")
+    check_atoms(structure, ("N", "CA", "C", "O"))
     center = structure.ca[rows].double().mean(0)
     backbone = torch.tensor(chemistry.BACKBONE)
     mask = structure.present[rows[:, None], backbone]
     positions = (structure.positions[rows[:, None], backbone].double() - center).to(structure.positions.dtype)
     graph = graph_of_backbone(positions * mask[..., None], mask, structure.chains[rows], structure.numbers[rows], k)
-    if not len(graph.rows):
-        raise ValueError(f"{structure.name}: no residue with N, CA, C and O, which ProteinMPNN needs; rebuild it first")
     graph.rows = rows[graph.rows]
     own = structure.positions[graph.rows[:, None], backbone]  # not relative to the center, which would be rounded
     graph.pos, graph.vectors = own[:, 1], own[:, [0, 2, 3]] - own[:, 1:2]

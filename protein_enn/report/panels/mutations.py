@@ -21,6 +21,11 @@ LONG = ("chain", "number", "wt", "mutant", "score")
 """Columns of a table with a row for each mutation."""
 MATRIX = ("chain", "number", "wt", *AMINO_ACIDS)
 """Columns of a table with a row for each residue."""
+MADE = {
+    "estimator": "estimator", "calibration": "calibration", "weights": "weights",
+    "weights_sha256": "sha256 of the weights", "condition": "condition", "file": "file",
+}  # fmt: skip
+"""What a scan was made by, as it is called below its heat map."""
 SOURCE = ("name", "file", "estimator", "calibration", "weights", "weights_sha256", "condition")
 """What must agree for rows to be of one scan."""
 BEST = 15
@@ -155,8 +160,8 @@ def _scan(scan: Scan, identifier: str, opened: bool) -> Markup:
         class_="mutations", tabindex="0", data_scan=f"{identifier}-data", data_grid=json.dumps(grid),
         role="group", aria_label=f"Heat map of {show(scan.name)}: arrow keys read its cells",
     )  # fmt: skip
-    made = ("estimator", "calibration", "weights", "weights_sha256", "condition", "file")
-    source = [join((element("b", f"{key} "), show(scan.source[key]))) for key in made if scan.source.get(key)]
+    present = {label: scan.source[key] for key, label in MADE.items() if scan.source.get(key)}
+    named = [join((element("b", f"{label} "), show(value))) for label, value in present.items()]
     better = sum(v is not None and v > 0 for row in scan.scores for v in row)
     return element(
         "details",
@@ -167,7 +172,7 @@ def _scan(scan: Scan, identifier: str, opened: bool) -> Markup:
         ),
         element("script", embed_json(data), type="application/json", id=f"{identifier}-data"),
         figure,
-        element("p", join(source, " · "), class_="note residues"),
+        element("p", join(named, " · "), class_="note residues"),
         _best(scan),
         id=identifier,
         open=opened,

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from protein_enn.cli.batch import unique_names
 from protein_enn.cli.output import write_rows
 from protein_enn.data.store import VERSION, Store
 from protein_enn.io import UnreadableFileError, find_structures, read_structure
+from protein_enn.io.batch import unique_names
 from protein_enn.predictor import load_predictor, untrained
 from protein_enn.report import write_report
 from protein_enn.training.experiment import read_experiment
