@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pkgutil import resolve_name
 from types import ModuleType
@@ -265,8 +264,11 @@ def _find(module: str, name: str) -> Any:
     return resolve_name(f"{PACKAGE}.{NAMES[old]}")
 
 
-class OldModules(MetaPathFinder, Loader):
-    """Finds a module under its old name: an empty one, whose names are those of the new one."""
+class OldModules:
+    """Finds a module under its old name: an empty one, whose names are those of the new one.
+
+    A finder and loader without the classes of importlib.abc, which take long to import.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
