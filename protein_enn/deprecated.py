@@ -16,7 +16,10 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec
 from pkgutil import resolve_name
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
 
 PACKAGE = "protein_enn"
 
@@ -277,7 +280,7 @@ class OldModules:
         package, _, name = fullname.partition(".")
         if package != PACKAGE or name not in MODULES:
             return None
-        return ModuleSpec(fullname, self, is_package=any(old.startswith(f"{name}.") for old in MODULES))
+        return ModuleSpec(fullname, cast("Loader", self), is_package=any(old.startswith(f"{name}.") for old in MODULES))
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """An empty module."""
