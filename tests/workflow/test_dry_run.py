@@ -121,7 +121,7 @@ def test_the_symmetry_study_has_a_job_for_each_cell_and_step(tmp_path: Path, run
 def test_the_example_uses_the_shipped_weights(tmp_path: Path, run: Run) -> None:
     for name in ("examples", "configs"):
         (tmp_path / name).symlink_to(ROOT / name)
-    status, output = run(None, "-n", "-p", "--quiet", "progress")
+    status, output = run(None, "-n", "-p")
     assert status == 0, output
     assert jobs(output) == {"list_files": 2, "audit": 1, "weights": 2, "refine": 1, "score": 1, **ALWAYS}
     assert "--properties --backbones 4" in output, "for the columns of the ranking"
