@@ -13,11 +13,13 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pkgutil import resolve_name
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
 
 PACKAGE = "protein_enn"
 
@@ -265,8 +267,11 @@ def _find(module: str, name: str) -> Any:
     return resolve_name(f"{PACKAGE}.{NAMES[old]}")
 
 
-class OldModules(MetaPathFinder, Loader):
-    """Finds a module under its old name: an empty one, whose names are those of the new one."""
+class OldModules:
+    """Finds a module under its old name: an empty one, whose names are those of the new one.
+
+    A finder and loader without the classes of importlib.abc, which take long to import.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -275,7 +280,7 @@ class OldModules(MetaPathFinder, Loader):
         package, _, name = fullname.partition(".")
         if package != PACKAGE or name not in MODULES:
             return None
-        return ModuleSpec(fullname, self, is_package=any(old.startswith(f"{name}.") for old in MODULES))
+        return ModuleSpec(fullname, cast("Loader", self), is_package=any(old.startswith(f"{name}.") for old in MODULES))
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """An empty module."""

@@ -29,6 +29,7 @@ LAYERS = {
     **dict.fromkeys(("report", "evaluation"), 12),
     **dict.fromkeys(("cli", "__init__"), 13),
     "testing": 14,  # a tool of tests and extensions: sees everything, and nothing in the package sees it
+    "__main__": 14,
 }
 
 ALLOWED = {

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from protein_enn.cli.batch import Row, failure, in_shard, items, run
+from protein_enn.cli.design_columns import (
+    BACKBONES,
+    Backbones,
+    InterfaceOption,
+    check_backbones,
+    noise_columns,
+    property_columns,
+    sides_of,
+)
 from protein_enn.cli.options import (
     Condition,
     Device,
@@ -25,7 +34,7 @@ from protein_enn.cli.options import (
     residues_option,
 )
 from protein_enn.cli.output import deliver, writing
-from protein_enn.cli.scoring import ALL, InterfaceOption, Mode, ModeOption
+from protein_enn.cli.scoring import Mode, ModeOption
 from protein_enn.cli.sequences import SequenceFile, Sequences, text_of
 from protein_enn.io.batch import SUFFIXES, Item, explain
 
@@ -51,12 +60,7 @@ def rank(
     sequences: Sequences = None,
     mode: ModeOption = Mode.conditional,
     orders: Annotated[int, typer.Option(min=1, help="Average over so many decoding orders in conditional mode.")] = 8,
-    backbones: Annotated[
-        int,
-        typer.Option(
-            min=0, help="Score so many backbones noised by 0.1 Å as well, for the error of a difference. 0: none."
-        ),
-    ] = 4,
+    backbones: Backbones = BACKBONES,
     residues: Annotated[
         list[str] | None, residues_option("Score only these residues, given the sequence of all others")
     ] = None,
@@ -89,8 +93,7 @@ def rank(
     )
     from protein_enn.scoring.columns import run_of
 
-    if backbones == 1:
-        raise typer.BadParameter("--backbones 1 gives no standard deviation: take 2 or more, or 0 for none")
+    check_backbones(backbones)
     if sharding.skip_existing:
         raise typer.BadParameter("--skip-existing cannot be used here: a ranking needs the scores of all files")
     beside = _beside(output)
@@ -105,22 +108,16 @@ def rank(
 
     def one(item: Item, name: str, structure: Structure) -> Row:
         from protein_enn.scoring import interface_score, score
-        from protein_enn.scoring.interface import chain_groups
-        from protein_enn.scoring.noise import noised_scores
-        from protein_enn.scoring.properties import properties
 
         scored = score(structure, predictor=predictor, orders=orders, **options)
         per_residue[name], structures[name] = scored.per_residue(), structure
-        row = {**scored.row(), "name": name, "file": item.path, "noised": None}
+        row = {**scored.row(), "name": name, "file": item.path}
         del row["seconds"]  # the same designs give the same files
-        if backbones:
-            row["noised"] = noised_scores(structure, backbones=backbones, predictor=predictor, **options)
-        groups = None
-        if interface is not None:
-            groups = chain_groups(structure, None if interface == ALL else interface)
+        row |= noise_columns(structure, backbones, predictor, **options)
+        if (groups := sides_of(structure, interface)) is not None:
             across = interface_score(structure, groups, predictor=predictor, orders=orders, **options)
             row |= {"interface_score": across.total, "interface_standard_error": across.standard_error}
-        row |= {**properties(structure, groups), **_confidence(item, structure, groups)}
+        row |= property_columns(item.path, structure, groups)
         if native is not None:
             row["identity"] = identity(structure, native)
         return {**row, "sequence": text_of(structure)}
@@ -181,25 +178,3 @@ def _reference(path: Path) -> Structure:
         return read_structure(path)
     except (ValueError, OSError) as error:
         raise typer.BadParameter(f"--reference: {error}") from error
-
-
-def _confidence(item: Item, structure: Structure, groups: tuple[tuple[str, ...], ...] | None) -> Row:
-    """The columns of what the program that predicted a model says of it; of a file that cannot be read, a note."""
-    from protein_enn.io.confidence import Confidence, confidence_of
-
-    try:
-        found = confidence_of(item.path)
-    except ValueError as error:
-        typer.echo(f"note: {explain(error)}", err=True)
-        found = Confidence()
-    plddt = found.plddt
-    if plddt is None and structure.predicted and bool(structure.present.any()):
-        plddt = float(structure.b_factors[structure.present].double().mean())
-    row: Row = {"plddt": plddt, "ptm": found.ptm, "iptm": found.iptm, "pae": None, "interface_pae": None}
-    if found.pae is not None:
-        row["pae"] = float(found.pae.double().mean())
-        if groups is not None and len(found.pae) == len(structure):
-            side_of = {chain: k for k, group in enumerate(groups) for chain in group}
-            sides = [side_of.get(structure.chain_ids[k], -1) for k in structure.chains.tolist()]
-            row["interface_pae"] = found.across(sides)
-    return {**row, "confidence_files": " ".join(found.files) or None}

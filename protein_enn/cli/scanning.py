@@ -14,6 +14,7 @@ import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Row, by_input, failure, in_shard, items, run
 from protein_enn.cli.continuing import earlier_rows
+from protein_enn.cli.design_columns import sides_of
 from protein_enn.cli.folders import Force
 from protein_enn.cli.mutant_structures import MutantWriter
 from protein_enn.cli.options import (
@@ -34,7 +35,6 @@ from protein_enn.cli.options import (
 from protein_enn.cli.output import deliver
 from protein_enn.cli.scan_choice import ScanChoice, best_first
 from protein_enn.cli.scan_choice import named as named_row
-from protein_enn.cli.scoring import ALL
 from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, packer_for, packer_row
 from protein_enn.io.batch import Item, explain
 from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
@@ -139,7 +139,6 @@ def scan(
     """
     from protein_enn.models.stability import BINDING
     from protein_enn.scoring.columns import run_of, sidecar
-    from protein_enn.scoring.interface import chain_groups
     from protein_enn.scoring.result import Provenance
 
     if mutant_file is not None and output is not None and _is_one_of(mutant_file, [output, sidecar(output)]):
@@ -169,9 +168,7 @@ def scan(
 
     def work(item: Item, structure: Structure) -> list[Row]:
         where = {"name": item.name, "file": item.path, **run_columns, "error": None}
-        groups = None
-        if interface is not None:
-            groups = chain_groups(structure, None if interface == ALL else interface)
+        groups = sides_of(structure, interface)
         if asked:
             of_file = [text for name, text in asked if name in (None, item.name)]
             found = _named(structure, of_file, predictor, estimator.value, groups, seed)

@@ -12,6 +12,15 @@ import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Row, failure, in_shard, items, run
 from protein_enn.cli.continuing import earlier_rows
+from protein_enn.cli.design_columns import (
+    Backbones,
+    InterfaceOption,
+    check_backbones,
+    noise_columns,
+    property_columns,
+    sides_of,
+    with_columns,
+)
 from protein_enn.cli.log_probs import LogProbs, check_log_probs
 from protein_enn.cli.options import (
     Condition,
@@ -43,7 +52,6 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str | None]
 """Of a result: the name of the structure, and the label of the sequence where several are scored on it."""
-ALL = "all"
 _COUNTS = ("residues", "designed", "scored")
 _ORIGIN = ("seed", "weights", "weights_sha256", "condition", "seconds", *AUDIT_COLUMNS, "error")
 _LIKELIHOOD = ("log_likelihood", "standard_error", "perplexity", "recovery")
@@ -88,15 +96,6 @@ ModeOption = Annotated[
         "orders; the sum is the joint log-likelihood. single: all others (decode last). unconditional: none."
     ),
 ]
-InterfaceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--interface",
-        metavar="SIDES",
-        help="Score of the complex minus the scores of its sides alone, in nats: 'A|B', 'A,B|C', or all (each "
-        "chain is a side). It is positive if the complex makes the sequence more likely.",
-    ),
-]
 
 
 def score(
@@ -129,6 +128,13 @@ def score(
         bool, typer.Option("--per-chain", help="Write a row for each chain, not for each file.")
     ] = False,
     interface: InterfaceOption = None,
+    properties: Annotated[
+        bool,
+        typer.Option(
+            "--properties", help="Also surface, patches, charge, clashes and confidences: the columns of `rank`."
+        ),
+    ] = False,
+    backbones: Backbones = 0,
     ensemble: Annotated[
         bool,
         typer.Option(
@@ -165,6 +171,9 @@ def score(
     if ensemble and (sequences is not None or log_probs is not None):
         option = "--log-probs" if sequences is None else "--sequences"
         raise typer.BadParameter(f"{option} is for single structures: leave out --ensemble")
+    if ensemble and (properties or backbones):
+        raise typer.BadParameter("--properties and --backbones are for single structures: leave out --ensemble")
+    check_backbones(backbones)
     check_outputs({"--output": output, "--records": records, "--log-probs": log_probs})
     check_log_probs(log_probs, interface)
     reading = replace(reading, all_models=True) if ensemble else reading
@@ -182,14 +191,17 @@ def score(
     table = LogProbs()
 
     def one(here: Row, structure: Structure) -> list[Row]:
-        key = here["name"], here.get("label")
-        if interface is not None:
-            sides = None if interface == ALL else interface
+        key, sides = (here["name"], here.get("label")), sides_of(structure, interface)
+        more = property_columns(here["file"], structure, sides) if properties else {}
+        if backbones:
+            without_orders = {name: value for name, value in options.items() if name != "orders"}
+            more |= noise_columns(structure, backbones, predictor, **without_orders)
+        if sides is not None:
             found[key] = measured = interface_score(structure, sides, predictor=predictor, **options)
-            return [{**measured.row(), **here}]
+            return [{**measured.row(), **more, **here}]
         found[key] = scored = score_structure(structure, predictor=predictor, **options)
         table.add(here, scored)
-        return [{**scored.row(), **part, **here} for part in (scored.chains() if per_chain else [{}])]
+        return [{**scored.row(), **part, **more, **here} for part in (scored.chains() if per_chain else [{}])]
 
     def work(item: Item, structure: Structure) -> list[Row]:
         here = {"name": item.name, "file": item.path}
@@ -210,6 +222,9 @@ def score(
 
     columns, shown, of_residues = with_labels(*TABLES[kind]) if sequences is not None else TABLES[kind]
     made = run_of("score", predictor, **options, table=kind, interface=interface)
+    columns = with_columns(columns, properties=properties, noise=bool(backbones), interface=interface is not None)
+    made |= {"properties": True} if properties else {}
+    made |= {"backbones": backbones} if backbones else {}
     made |= {} if sequences is None else {"sequences": str(sequences)}
     earlier = earlier_rows(
         sharding,

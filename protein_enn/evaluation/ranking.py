@@ -9,14 +9,20 @@ from scipy.stats import rankdata
 
 LEAST = 5
 """Measurements a protein must have for a rank correlation of its own."""
+MANY = 10
+"""Those that it has in published figures per structure of SKEMPI."""
 RESAMPLES = 500
 Columns = tuple[np.ndarray, np.ndarray]
 """Scores and measurements of one protein, both better when higher."""
 
 
 def ranking(proteins: Sequence[Columns], seed: int) -> dict[str, float | None]:
-    """Pooled rank correlation with its 95 % bootstrap interval over proteins, mean and median of the proteins' own."""
-    each = [value for a, b in proteins if len(a) >= LEAST and (value := spearman(a, b)) is not None]
+    """Pooled rank correlation with its 95 % bootstrap interval over proteins, mean and median of the proteins' own.
+
+    `spearman_per_protein_of_10` is the mean over proteins with `MANY` measurements or more.
+    """
+    own = [(len(a), value) for a, b in proteins if len(a) >= LEAST and (value := spearman(a, b)) is not None]
+    each, many = [value for _, value in own], [value for n, value in own if n >= MANY]
     low, high = interval(proteins, seed)
     return {
         "spearman": pooled(proteins),
@@ -24,6 +30,7 @@ def ranking(proteins: Sequence[Columns], seed: int) -> dict[str, float | None]:
         "spearman_high": high,
         "spearman_per_protein": float(np.mean(each)) if each else None,
         "spearman_per_protein_median": float(np.median(each)) if each else None,
+        "spearman_per_protein_of_10": float(np.mean(many)) if many else None,
     }
 
 

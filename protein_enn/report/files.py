@@ -20,7 +20,7 @@ from protein_enn.report.contents import Contents
 INTEGERS = frozenset({"residues", "scored", "orders", "seed", "steps", "moved", "kept", "reverted", "model", "models",
                       "chains", "atoms", "others", "dropped", "gaps", "error_count", "warning_count",
                       "note_count", "sample", "rank", "target_rank", "net_charge", "cysteines", "glycosylation_motifs",
-                      "new_glycosylation_motifs", "clashes_after", "outliers_after"})  # fmt: skip
+                      "new_glycosylation_motifs", "clashes", "clashes_after", "outliers_after"})  # fmt: skip
 TEXTS = frozenset(
     {"name", "file", "output", "mode", "weights", "weights_sha256", "condition", "audit_severity", "audit_findings",
      "error", "chain", "icode", "wt", "mutant", "mutations", "number", "reason", "stage", "notes", "estimator",

@@ -71,7 +71,6 @@ COLUMNS: dict[str, Column] = {
     "target": Column(None, None, "name of the structure whose backbone it was designed for, or that is first with it"),
     "target_rank": Column(None, LOWER, "place among the designs of the same target, 1 is the best"),
     "confidence_after": Column(None, HIGHER, "predicted lDDT after refinement, mean over residues, 0 to 1"),
-    "clashes_after": Column("atom pairs", LOWER, "overlaps of heavy atoms after refinement"),
     "outliers_after": Column(
         None, LOWER, "outliers after: bonds, angles, planes, Ramachandran, rotamers, omega, chirality"
     ),

@@ -12,15 +12,17 @@ from protein_enn.lazy import lazy
 if TYPE_CHECKING:
     from protein_enn.workflow.jobs import Plan, plan
     from protein_enn.workflow.lock import one_run
+    from protein_enn.workflow.prefix import job_prefix
     from protein_enn.workflow.settings import Workflow, WorkflowSettingsError, schema
 
-__all__ = ["Plan", "Workflow", "WorkflowSettingsError", "one_run", "plan", "schema"]
+__all__ = ["Plan", "Workflow", "WorkflowSettingsError", "job_prefix", "one_run", "plan", "schema"]
 
 __getattr__ = lazy(
     __name__,
     {
         "lock": ("one_run",),
         "jobs": ("Plan", "plan"),
+        "prefix": ("job_prefix",),
         "settings": ("Workflow", "WorkflowSettingsError", "schema"),
     },
 )

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,41 @@ def test_an_interface(pair: Path, weights: dict[str, str]) -> None:
     assert named["interface_score"] == every["interface_score"] != 0
     (failed,) = rows(weights, str(pair), "--interface", "A|Z", status=1)
     assert "'Z'" in failed["error"] and "chains A, B" in failed["error"]
+
+
+def test_properties_and_noise_are_those_of_a_ranking(examples: Path, weights: dict[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "scores.csv"
+    options = ("--properties", "--backbones", "2", "-o", str(out))
+    (model,) = rows(weights, str(examples / "1bhl.pdb"), *options)
+    assert model["clashes"] == 4 and model["net_charge"] == 2 and model["sasa"] > 1000
+    assert len(model["noised"]) == 2 and model["noise_error"] == pytest.approx(stdev(model["noised"]))
+    (row,) = csv.DictReader(out.read_text().splitlines())
+    assert row["clashes"] == "4" and float(row["noise_error"]) == model["noise_error"] and "noised" not in row
+    assert "buried_area" not in row and list(row)[-1] == "error"
+    run = json.loads((tmp_path / "scores.columns.json").read_text())["run"]
+    assert run["properties"] and run["backbones"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--ensemble", "--properties"), "leave out --ensemble"),
+        (("--ensemble", "--backbones", "2"), "leave out --ensemble"),
+        (("--backbones", "1"), "gives no standard deviation"),
+    ],
+)
+def test_properties_and_noise_that_cannot_be(
+    pair: Path, weights: dict[str, str], options: tuple[str, ...], message: str
+) -> None:
+    result = RUNNER.invoke(app, ["score", str(pair), "--weights", weights["design"], *options])
+    assert result.exit_code == 2 and message in " ".join(result.output.replace("│", " ").split())
+
+
+def test_an_interface_has_its_properties(pair: Path, weights: dict[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "scores.csv"
+    rows(weights, str(pair), "--interface", "A|B", "--properties", "-o", str(out))
+    (row,) = csv.DictReader(out.read_text().splitlines())
+    assert row["groups"] == "A|B" and "buried_area" in row and row["sasa"] == "", "of backbones there is no surface"
 
 
 def test_designed_residues(pair: Path, weights: dict[str, str]) -> None:

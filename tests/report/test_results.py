@@ -80,13 +80,13 @@ def test_a_row_of_a_ranking_and_the_record_of_the_score_are_one(tmp_path: Path) 
     residues = {key: ["x"] for key in ("id", "residue", "log_likelihood", "entropy", "best")}
     record = {"name": "d", "file": "d.pdb", "log_likelihood": -1.5, "error": None, "per_residue": residues}
     (tmp_path / "ranking.csv").write_text(
-        "rank,name,target_rank,log_likelihood,clashes_after,net_charge,file,stage,error\n"
+        "rank,name,target_rank,log_likelihood,clashes,net_charge,file,stage,error\n"
         "1,d,1,-1.5,2,-3,d.pdb,,\n,bad,,,,,bad.pdb,design,no atoms\n"
     )
     (tmp_path / "designs.scores.json").write_text(json.dumps([record]))
     results = load_results(tmp_path)
     one, failed = sorted(results.scores, key=lambda row: row["name"], reverse=True)
-    assert one["per_residue"] == residues and (one["clashes_after"], one["net_charge"]) == (2, -3)
+    assert one["per_residue"] == residues and (one["clashes"], one["net_charge"]) == (2, -3)
     assert failed["stage"] == "design"
     write_report(tmp_path / "r.html", **{"scores": results.scores})
     page = (tmp_path / "r.html").read_text()

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from rank_results import FIRST
+from rank_results import DESIGNED, REFINED
 from typer.testing import CliRunner
 
 from protein_enn.cli import app, designing, evaluation, log_probs, scanning, scoring
@@ -29,7 +29,7 @@ def tables() -> dict[str, tuple[str, ...]]:
         if name.endswith("COLUMNS") and isinstance(value, tuple)
     }
     found["evaluation"] = evaluation.CASE_COLUMNS
-    found["rank_results"] = (*FIRST, "stage")  # that of a failure
+    found["rank_results"] = (*REFINED, *DESIGNED, "stage")  # that of a failure
     found["sequences"] = ("label", "difference_to_input")  # of `score --sequences`
     return {**found, "report.ranking": ranking.FIRST}  # and those of `score`, before them
 

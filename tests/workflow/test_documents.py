@@ -22,7 +22,8 @@ def test_schema_and_table_are_current() -> None:
 
 def test_the_schema_accepts_the_example_and_refuses_unknown_keys() -> None:
     checker = jsonschema.Draft202012Validator(schema())
-    assert checker.is_valid(yaml.safe_load((ROOT / "configs/workflow.yaml").read_text()))
+    for name in ("workflow", "training"):
+        assert checker.is_valid(yaml.safe_load((ROOT / f"configs/{name}.yaml").read_text()))
     assert not checker.is_valid({"train": {"design": {"experiments": "x"}}})
     assert not checker.is_valid({"shards": 0})
 

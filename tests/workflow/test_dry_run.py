@@ -118,10 +118,19 @@ def test_the_symmetry_study_has_a_job_for_each_cell_and_step(tmp_path: Path, run
     assert status == 1 and "bad.yaml: no task 'folding'; there are design, displacement, refinement" in output
 
 
-def test_the_example_trains_and_evaluates(tmp_path: Path, run: Run) -> None:
+def test_the_example_uses_the_shipped_weights(tmp_path: Path, run: Run) -> None:
     for name in ("examples", "configs"):
         (tmp_path / name).symlink_to(ROOT / name)
-    status, output = run(None, "-n", "--quiet", "rules")
+    status, output = run(None, "-n", "-p")
+    assert status == 0, output
+    assert jobs(output) == {"list_files": 2, "audit": 1, "weights": 2, "refine": 1, "score": 1, **ALWAYS}
+    assert "--properties --backbones 4" in output, "for the columns of the ranking"
+
+
+def test_the_example_with_training_trains_and_evaluates(tmp_path: Path, run: Run) -> None:
+    for name in ("examples", "configs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    status, output = run(None, "-n", "--quiet", "rules", "--configfile", "configs/training.yaml")
     assert status == 0, output
     assert {"prepare": 1, "train": 2, "evaluate": 1}.items() <= jobs(output).items()
 
@@ -139,10 +148,11 @@ def test_a_calibration_stands_between_training_and_scores(inputs: Path, run: Run
 
 
 def test_a_bad_configuration_ends_in_a_few_lines(inputs: Path, run: Run) -> None:
-    status, output = run({"targets": ["in"], "train": {"desing": {}}, "shard": 2}, "-n")
+    status, output = run({"targets": ["in"], "train": {"desing": {}}, "shard": 2, "threads": "2"}, "-n")
     assert status == 1 and "Traceback" not in output
     assert "train.desing: unknown setting; did you mean train.design?" in output
     assert "shard: unknown setting; did you mean shards?" in output
+    assert "threads: input should be a valid integer, not '2'" in output
     assert len(output.splitlines()) < 10
 
 

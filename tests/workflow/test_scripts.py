@@ -13,12 +13,17 @@ from copy_curves import without_times
 from copy_weights import copy_weights
 from gather_results import gather_failures, gather_records, gather_tables
 from list_structures import list_files
-from rank_results import ranking
+from rank_results import ranking, targets_of
 from record_provenance import inputs, record
+from typer.testing import CliRunner
 
 from protein_enn import chemistry
-from protein_enn.predictor import load_predictor
+from protein_enn.cli import app
+from protein_enn.predictor import load_predictor, untrained
+from protein_enn.report.files import read_table
+from protein_enn.report.ranking import columns_of
 from protein_enn.scoring.columns import COLUMNS
+from tests.workflow.conftest import ROOT
 
 
 def test_a_list_has_what_was_fetched_and_is_still_asked_for(tmp_path: Path) -> None:
@@ -85,8 +90,8 @@ def score(name: str, value: float | None, letters: str = "AG") -> dict[str, Any]
 
 def test_designs_are_ranked_with_what_other_tables_hold_and_failures_stay() -> None:
     records = [score("x_sample1", -2.0), score("y_sample1", -1.5, "WG"), score("x_sample2_packing1", -1.0, "GA")]
-    refined = [{"name": "x_sample1", "confidence_after": 0.9, "clashes_after": 2, "outliers_after": 0}]
-    designs = [{"name": name, "sample": sample, "temperature": 0.1, "net_charge": -3, "error": None}
+    refined = [{"name": "x_sample1", "confidence_after": 0.9, "clashes_after": 2, "outliers_after": 1}]
+    designs = [{"name": name, "sample": sample, "temperature": 0.1, "new_glycosylation_motifs": 2, "error": None}
                for name, sample in (("x", 1), ("x", 2), ("y", 1))]  # fmt: skip
     designs.append({"name": "broken", "sample": None, "error": "no atoms"})
     failed = [
@@ -95,16 +100,47 @@ def test_designs_are_ranked_with_what_other_tables_hold_and_failures_stay() -> N
         for name in ("broken.pdb", "learned_from.pdb")
         if stage == "audit" or name == "broken.pdb"
     ]
-    rows = ranking(records, refined, designs, failed)
+    rows = ranking(records, refined, designs, failed, {})
     assert [(row.get("rank"), row["name"], row.get("target"), row.get("target_rank")) for row in rows] == [
         (1, "x_sample2_packing1", "x", 1), (2, "y_sample1", "y", 1), (3, "x_sample1", "x", 2),
         (None, "broken", None, None),
     ]  # fmt: skip
     assert [row.get("sequence") for row in rows] == ["G/A", "W/G", "A/G", None]
     assert rows[0]["same_sequence_as"] is None and rows[2]["same_sequence_as"] == "x_sample2_packing1"
-    assert rows[2]["clashes_after"] == 2 and rows[0]["clashes_after"] is None and rows[0]["net_charge"] == -3
+    assert rows[2]["outliers_after"] == 1 and rows[0]["outliers_after"] is None and "clashes_after" not in rows[2]
+    assert rows[0]["new_glycosylation_motifs"] == 2 and rows[0]["temperature"] == 0.1
     assert rows[3] == {"name": "broken", "file": "in/broken.pdb", "stage": "design", "error": "no atoms"}
-    assert set(rows[0]) <= set(COLUMNS) and "seconds" not in rows[0]
+    assert set(columns_of(rows)) <= set(COLUMNS) and "seconds" not in rows[0]
+
+
+def test_models_of_one_backbone_have_one_target_and_a_distance_with_its_error() -> None:
+    names = ("1bhl", "1bhl_perturbed", "2gtl_chain_a")
+    files = [next((ROOT / "examples").glob(f"{name}.[pb]*")) for name in names]
+    records = [{**score(name, -value), "file": str(file), "noised": [-value, -value - 0.01], "residues": 2}
+               for name, file, value in zip(names, files, (1.0, 1.5, 2.0), strict=True)]  # fmt: skip
+    rows = ranking(records, [], [], [], targets_of(map(str, files)))
+    assert [(row["target"], row["target_rank"]) for row in rows] == [("1bhl", 1), ("1bhl", 2), ("2gtl_chain_a", 1)]
+    assert [row["separated"] for row in rows] == [True, None, None] and rows[0]["noise_error"] > 0
+
+
+def test_the_ranking_has_the_columns_of_the_command(tmp_path: Path) -> None:
+    predictor = untrained("design", {"k": 8, "decoder_layers": 1, "hidden": 16}, seed=1)
+    weights = str(predictor.save(tmp_path / "small.safetensors"))
+    given = [str(ROOT / "examples" / "1bhl.pdb"), "--weights", weights, "--orders", "2", "--backbones", "2"]
+    made, records = tmp_path / "ranking.csv", tmp_path / "a.scores.json"
+    assert CliRunner().invoke(app, ["rank", *given, "-o", str(made)]).exit_code == 0
+    options = ["-o", str(tmp_path / "a.csv"), "--records", str(records), "--no-seconds", "--properties"]
+    result = CliRunner().invoke(app, ["score", *given, *options])
+    assert result.exit_code == 0, result.output
+    scores = json.loads(records.read_text())
+    (row,) = ranking(scores, [], [], [], targets_of(record["file"] for record in scores))
+    (ranked,) = read_table(made)
+    assert columns_of([{**row, "error": None}])[: len(ranked) - 1] == list(ranked)[:-1]
+    assert {*columns_of([row])} - {*ranked} == {"confidence_after", "outliers_after"}
+    for column in ("log_likelihood", "noise_error", "sasa", "clashes", "isoelectric_point", "target", "sequence"):
+        assert row[column] == pytest.approx(ranked[column]) and ranked[column] is not None, column
+    (listed,) = read_table(tmp_path / "a.csv")
+    assert listed["sasa"] == ranked["sasa"] and listed["noise_error"] == ranked["noise_error"]
 
 
 def test_provenance_names_bytes_versions_and_settings_but_no_time_or_place(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 try:
-    from protein_enn.workflow import WorkflowSettingsError, one_run, plan
+    from protein_enn.workflow import WorkflowSettingsError, job_prefix, one_run, plan
 except ImportError as error:
-    raise WorkflowError(f"{error}; Snakemake and protein_enn must be in one environment: pip install '.[workflow]'")
+    raise WorkflowError(f"{error}; Snakemake and protein_enn must be in one environment: "
+                        "pip install 'protein-enn[workflow]'") from None  # fmt: skip
 
 try:
     PLAN = plan(config)
@@ -20,8 +21,7 @@ SETTINGS = PLAN.settings
 RESULTS = SETTINGS.results
 GPU = int(SETTINGS.device == "cuda")
 
-# Each job holds this file for sharing while it works, also where the Snakemake that started it was killed.
-shell.prefix(f"exec 9>>'{RESULTS}/.jobs'; if command -v flock > /dev/null; then flock -s 9; fi; ")
+shell.prefix(job_prefix(RESULTS, deployed=bool(workflow.deployment_settings.deployment_method)))
 
 
 wildcard_constraints:

@@ -119,4 +119,4 @@ rule score:
     shell:
         "protein-enn score {input.refined:q} -o {output.table:q} --records {output.records:q} "
         "--weights {input.weights:q} --failed {output.failed:q} --device {params.device} --threads {threads} "
-        "--no-seconds {params.options} > {log:q} 2>&1"
+        "--no-seconds --properties --backbones 4 {params.options} > {log:q} 2>&1"

@@ -1,4 +1,4 @@
-"""Snakemake rule rank: what was refined and scored, best first, with what the other tables hold of it."""
+"""Snakemake rule rank: what was refined and scored, ranked by the functions of `protein-enn rank`."""
 
 import json
 import re
@@ -8,38 +8,52 @@ from typing import Any
 
 from protein_enn import chemistry
 from protein_enn.cli.output import write_rows
+from protein_enn.io import read_structure
+from protein_enn.metrics.backbones import targets
 from protein_enn.report.files import read_table
 from protein_enn.report.ranking import columns_of, rank_designs
 from protein_enn.report.records import scored
-from protein_enn.scoring.composition import COMPOSITION
 
 Row = dict[str, Any]
 
-REFINED = ("confidence_after", "clashes_after", "outliers_after")
+REFINED = ("confidence_after", "outliers_after")
 """Columns taken from the table of refinement."""
-DESIGNED = ("temperature", *COMPOSITION)
+DESIGNED = ("temperature", "new_glycosylation_motifs")
 """Columns taken from the table of designs."""
 STAGES = ("design", "pack", "refine", "score")
 """Stages that a structure of the ranking goes through."""
-FIRST = ("rank", "name", "target", "target_rank", "log_likelihood", "standard_error", "difference_to_next",
-         "difference_error", "separated",
-         "perplexity", "recovery", "same_sequence_as", *REFINED, *DESIGNED, "sequence")  # fmt: skip
+ALWAYS = ("rank", "name", "file", "log_likelihood")
+"""Columns of a table in which nothing was scored."""
 
 
 def ranking(
-    records: Iterable[Row], refined: Iterable[Row], designs: Iterable[Row], failed: Iterable[Mapping[str, str]]
+    records: Iterable[Row],
+    refined: Iterable[Row],
+    designs: Iterable[Row],
+    failed: Iterable[Mapping[str, str]],
+    target_of: Mapping[str, str],
 ) -> list[Row]:
-    """Records of scores as rows, best first; then a row for each file that failed, with the first stage that did."""
+    """Records of scores as `protein-enn rank` has them; then a row for each file that failed, with its first failure.
+
+    The target of a design is the structure that it was designed for, of others what `target_of` says of their file.
+    """
     refinement_of = {row["name"]: row for row in refined}
     design_of = {f"{row['name']}_sample{row['sample']}": row for row in designs if not row["error"]}
     rows = []
     for record in filter(scored, records):
         design = design_of.get(re.sub(r"_packing\d+\Z", "", record["name"]), {})
         row = {key: value for key, value in record.items() if not isinstance(value, dict | list) and key != "seconds"}
+        row |= {"noised": record.get("noised"), "target": design.get("name", target_of.get(record["file"]))}
+        row |= {"sequence": sequence_of(record["per_residue"])}
         row |= {key: refinement_of.get(record["name"], {}).get(key) for key in REFINED}
-        row |= {"target": design.get("name"), **{key: design.get(key) for key in DESIGNED}}
-        rows.append({**row, "sequence": sequence_of(record["per_residue"])})
+        rows.append({**row, **{key: design[key] for key in DESIGNED if key in design}})
     return rank_designs(rows) + _failures(failed)
+
+
+def targets_of(files: Iterable[str]) -> dict[str, str]:
+    """The first structure of the same backbone for each file, by name."""
+    structures = {file: read_structure(file) for file in dict.fromkeys(files)}
+    return {file: structures[first].name for file, first in targets(structures).items()}
 
 
 def sequence_of(residues: Mapping[str, Sequence[str]]) -> str:
@@ -71,13 +85,15 @@ if __name__ == "__main__":
     snakemake: Any  # Snakemake puts it here
 
     parts, made = snakemake.input, snakemake.output
+    records = json.loads(Path(parts.records).read_text(encoding="utf-8"))
+    designs = read_table(Path(parts.designs)) if parts.designs else []
     rows = ranking(
-        json.loads(Path(parts.records).read_text(encoding="utf-8")),
+        records,
         read_table(Path(parts.refined)),
-        read_table(Path(parts.designs)) if parts.designs else [],
+        designs,
         read_table(Path(parts.failed)),
+        {} if designs else targets_of(record["file"] for record in records if scored(record)),
     )
-    names = [name for name in columns_of(rows) if name not in FIRST]
     run = json.loads(Path(parts.columns).read_text(encoding="utf-8"))["run"]
-    write_rows(Path(made.table), rows, [*FIRST, *names], {**run, "command": "rank"})
+    write_rows(Path(made.table), rows, columns_of([dict.fromkeys(ALWAYS), *rows]), {**run, "command": "rank"})
     Path(snakemake.log[0]).write_text(f"{sum(map(scored, rows))} ranked, {len(rows)} rows\n", encoding="utf-8")

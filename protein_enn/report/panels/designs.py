@@ -23,7 +23,7 @@ OTHER_RECORDS = ("interface", "ensemble")
 SHOWN = {
     "name": "name", "log_likelihood": "log-likelihood / nat per residue", "standard_error": "standard error / nat",
     "target_rank": "rank on its backbone", "perplexity": "perplexity", "recovery": "recovery",
-    "confidence_after": "predicted lDDT", "clashes_after": "clashes", "outliers_after": "outliers",
+    "confidence_after": "predicted lDDT", "clashes": "clashes", "outliers_after": "outliers",
     "residues": "residues", "scored": "scored", "orders": "orders", "seed": "seed", "seconds": "time / s",
     "audit_severity": "audit", "audit_findings": "findings", "sequence": "sequence", "file": "file",
 }  # fmt: skip
