@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protein_enn.io.table import text_columns
+
 
 @dataclass(frozen=True, eq=False)
 class Labels:
@@ -33,6 +35,19 @@ class Labels:
         if distinct.dtype.kind == "u":
             distinct = distinct.view(f"S{distinct.dtype.itemsize}")
         return Labels(tuple(_decode(v) for v in distinct.tolist()), codes)
+
+    @staticmethod
+    def of_cells(
+        text: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64], *, stripped: bool = True
+    ) -> Labels | None:
+        """From pieces of a text, without the blanks at their ends where `stripped`; None without compiled loops."""
+        coded = text_columns.codes(text_columns.column(text, starts, lengths), stripped=stripped)
+        if coded is None:
+            return None
+        codes, first = coded
+        spans = zip(starts[first].tolist(), lengths[first].tolist(), strict=True)
+        values = (text[a : a + n].tobytes() for a, n in spans)
+        return Labels(tuple(_decode(value.strip(b" \0") if stripped else value) for value in values), codes)
 
     @staticmethod
     def of_strings(texts: Iterable[str]) -> Labels:
@@ -68,10 +83,14 @@ class Labels:
         """The column with `function` applied to each text; texts that become equal get one code."""
         codes_of_texts: dict[str, int] = {}
         code = [codes_of_texts.setdefault(function(v), len(codes_of_texts)) for v in self.values]
+        if len(codes_of_texts) == len(code):
+            return Labels(tuple(codes_of_texts), self.codes)
         return Labels(tuple(codes_of_texts), np.array(code, dtype=np.int64)[self.codes])
 
     def are(self, *values: str) -> NDArray[np.bool_]:
         """Which rows have one of these texts."""
+        if not any(value in self.values for value in values):
+            return np.zeros(len(self), dtype=bool)
         return self.map(values.__contains__, bool)
 
 
