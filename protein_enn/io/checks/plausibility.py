@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.bonds.near import WORK
 from protein_enn.geometry.dihedrals import dihedral
 from protein_enn.geometry.frames import ca_volume
+from protein_enn.geometry.neighbors import compiled
 from protein_enn.io.checks.completeness import find_incomplete, find_unlikely_columns
 from protein_enn.io.table.coincident import limit_coincident
 from protein_enn.kd_tree import kd_tree
@@ -160,7 +162,11 @@ def _find_stacked_chains(structure: Structure) -> list[Finding]:
     rows = structure.present[:, CA].nonzero()[:, 0]
     if k < 2 or len(rows) < 2:
         return []
-    ca = structure.ca[rows].double().numpy()
+    exact = structure.ca[rows].double()
+    near = compiled.near_pairs(exact, exact, CLASH, NEAREST * len(rows), WORK)
+    if near is not None and not (chains[rows[near[0]]] != chains[rows[near[1]]]).any():
+        return []
+    ca = exact.numpy()
     compared = limit_coincident(ca, NEAREST + 1)
     distances, partners = kd_tree(ca[compared]).query(ca, k=NEAREST, distance_upper_bound=CLASH)
     near, rank = np.nonzero(np.isfinite(distances))  # neighbors in the chain are farther
