@@ -1,8 +1,8 @@
 """Exact neighbor search in float64, from ten points to millions: chooses one of four searches with equal results.
 
 All distances for few points, by compiled loops where they were built; for many a k-d tree on the CPU and a cell list on
-a GPU. The times that set the limits are in docs/benchmarks/neighbors.md. `torch.cdist` in its default mode is never used: its matrix products have errors of
-hundredths of an Å.
+a GPU. The times that set the limits are in docs/benchmarks/neighbors.md. `torch.cdist` in its default mode is never
+used: its matrix products have errors of hundredths of an Å.
 """
 
 from __future__ import annotations

@@ -100,11 +100,12 @@ def _refuse_pieces(block: gemmi.cif.Block, file: str) -> None:
 
 def _compare(columns: dict[str, Tokens], loop: gemmi.cif.Loop, tags: list[str], file: str) -> None:
     for row in np.unique(np.linspace(0, loop.length() - 1, SAMPLED).astype(int)).tolist():
-        for i, tag in enumerate(tags):
-            if columns[tag].text(row) != loop[row, i]:
-                raise FormatError(
-                    f"{file}, {atom_site.PLACE} {row + 1}: two readers disagree about {tag}; correct the quotes here"
-                )
+        texts = [columns[tag].text(row) for tag in tags]
+        if texts != (theirs := [loop[row, i] for i in range(len(tags))]):
+            tag = next(tag for tag, own, other in zip(tags, texts, theirs, strict=True) if own != other)
+            raise FormatError(
+                f"{file}, {atom_site.PLACE} {row + 1}: two readers disagree about {tag}; correct the quotes here"
+            )
 
 
 def _header(block: gemmi.cif.Block, file: str, budget: Budget) -> Header:

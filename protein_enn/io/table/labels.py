@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ class Labels:
 
     def take(self, index: NDArray) -> Labels:
         """The chosen rows."""
-        return replace(self, codes=self.codes[index])
+        return Labels(self.values, self.codes[index])
 
     def tolist(self) -> list[str]:
         """All texts."""
@@ -107,6 +107,15 @@ def ranks(keys: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
     return distinct, np.searchsorted(distinct, keys)
 
 
+def distinct(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct keys in any order, and the place of each key among them."""
+    cells = text_columns.column(
+        np.ascontiguousarray(keys).view(np.uint8), 8 * np.arange(len(keys)), np.broadcast_to(np.int64(8), len(keys))
+    )
+    coded = text_columns.codes(cells, stripped=False)
+    return ranks(keys) if coded is None else (keys[coded[1]], coded[0])
+
+
 def combine(*columns: NDArray[np.int64] | Labels) -> NDArray[np.int64]:
     """One number per row, equal where all columns are equal, and at most the number of rows."""
     result = np.zeros(len(columns[0]), dtype=np.int64)
@@ -118,10 +127,10 @@ def combine(*columns: NDArray[np.int64] | Labels) -> NDArray[np.int64]:
         if low == high:
             continue
         if high - low > len(codes):
-            codes = ranks(codes)[1]
+            codes = distinct(codes)[1]
             low, high = 0, int(codes.max())
         key = result * (high - low + 1) + (codes - low)
-        result = key if int(key.max()) <= len(key) else ranks(key)[1]
+        result = key if int(key.max()) <= len(key) else distinct(key)[1]
     return result
 
 
