@@ -12,6 +12,7 @@ from protein_enn.io.table.labels import Labels
 from protein_enn.io.table.numbers import parse_cells, parse_numbers
 
 WIDTH = 80
+_SIZES = np.arange(WIDTH + 1, dtype=np.int64)
 
 
 class FixedColumns:
@@ -44,7 +45,8 @@ class FixedColumns:
         return self.grid[i, start:end].tobytes().decode("latin-1")
 
     def _widths(self, start: int, end: int) -> NDArray[np.int64]:
-        return np.broadcast_to(np.int64(end - start), len(self.grid))
+        """The same width for each line, without a copy."""
+        return np.ndarray((len(self.grid),), np.int64, _SIZES, 8 * (end - start), (0,))
 
 
 def cut_lines(data: bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> FixedColumns:

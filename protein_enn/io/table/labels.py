@@ -109,9 +109,9 @@ def ranks(keys: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
 
 def distinct(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The distinct keys in any order, and the place of each key among them."""
-    cells = text_columns.column(
-        np.ascontiguousarray(keys).view(np.uint8), 8 * np.arange(len(keys)), np.broadcast_to(np.int64(8), len(keys))
-    )
+    places = np.arange(0, 8 * len(keys), 8)
+    lengths = np.ndarray((len(keys),), np.int64, np.array([8]), 0, (0,))
+    cells = text_columns.column(np.ascontiguousarray(keys).view(np.uint8), places, lengths)
     coded = text_columns.codes(cells, stripped=False)
     return ranks(keys) if coded is None else (keys[coded[1]], coded[0])
 
