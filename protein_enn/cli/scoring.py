@@ -20,6 +20,7 @@ from protein_enn.cli.options import (
     Inputs,
     Json,
     LanguageWeights,
+    Processes,
     Reading,
     Seconds,
     Seed,
@@ -32,6 +33,7 @@ from protein_enn.cli.options import (
     residues_option,
 )
 from protein_enn.cli.output import check_outputs, deliver, untimed, write_description, write_json
+from protein_enn.cli.processes import device_for
 from protein_enn.cli.sequences import SequenceFile, Sequences, text_of, with_differences, with_labels
 
 if TYPE_CHECKING:
@@ -140,6 +142,7 @@ def score(
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
+    processes: Processes = 1,
     seconds: Seconds = True,
     as_json: Json = False,
 ) -> None:
@@ -164,6 +167,8 @@ def score(
     if ensemble and (sequences is not None or log_probs is not None):
         option = "--log-probs" if sequences is None else "--sequences"
         raise typer.BadParameter(f"{option} is for single structures: leave out --ensemble")
+    whole = {"--records": records, "--ensemble": ensemble, "--log-probs": log_probs}
+    device = device_for(processes, device, whole)
     check_outputs({"--output": output, "--records": records, "--log-probs": log_probs})
     check_log_probs(log_probs, interface)
     reading = replace(reading, all_models=True) if ensemble else reading
@@ -215,9 +220,9 @@ def score(
         output,
         columns,
         made,
-        {"--json": as_json, "--records": records, "--ensemble": ensemble, "--log-probs": log_probs},
+        {"--json": as_json, **whole},
     )
-    rows = run(batch, reading, work, failed, earlier)
+    rows = run(batch, reading, work, failed, earlier, processes)
     if ensemble:
         rows = [over_models(item, rows, found, failed) for item in batch]
     records_made = [record(row, found.get(key), kind) for key, row in first_of_each(rows).items()]
