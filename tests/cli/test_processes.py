@@ -42,9 +42,12 @@ def test_the_table_is_that_of_one_process(command: tuple[str, ...], folder: Path
     assert len(tables[0].splitlines()) == 10
 
 
-def test_records_of_residues_and_warnings_come_from_all_processes(folder: Path, tmp_path: Path, helix: Helix) -> None:
+def test_records_of_residues_and_warnings_come_from_all_processes(
+    folder: Path, tmp_path: Path, helix: Helix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("protein_enn.metrics.alignment.match_warning", lambda *_: "few residues match")
     native = tmp_path / "native.pdb"
-    native.write_text(helix()[: 81 * 30] + "END\n")
+    native.write_text(helix())
     outputs = []
     for processes in ("1", "2"):
         path = tmp_path / f"{processes}.csv"
@@ -53,7 +56,7 @@ def test_records_of_residues_and_warnings_come_from_all_processes(folder: Path, 
     assert outputs[0][1] == outputs[1][1]
     assert len(outputs[0][1].splitlines()) == 8 * 12 + 1
     assert outputs[0][0] == outputs[1][0]
-    assert "warning: " in outputs[0][0]
+    assert outputs[0][0].count("few residues match") == 8
 
 
 def test_results_come_in_order_from_other_processes() -> None:

@@ -12,6 +12,7 @@ from protein_enn.io.formats import atom_site
 from protein_enn.io.formats.budget import Budget
 from protein_enn.io.formats.document import Document, Header
 from protein_enn.io.formats.header import read_header
+from protein_enn.io.formats.parsed import parsed
 from protein_enn.io.formats.tokens import Tokens, cut_loop
 
 SAMPLED = 16
@@ -31,16 +32,20 @@ def read(data: bytes, file: str, block: str | None = None, lenient: bool = False
 
 def parse(data: bytes, file: str) -> gemmi.cif.Document:
     """gemmi's document of the text; FormatError with the place where its syntax is broken."""
+    try:
+        return parsed(data, _parse)
+    except (ValueError, RuntimeError, IndexError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise FormatError(f"{file}: broken mmCIF ({reason}); correct this line or fetch the file again") from error
+
+
+def _parse(data: bytes) -> gemmi.cif.Document:
     if not data.isascii():
         try:
             data.decode()
         except UnicodeDecodeError:
             data = data.decode("latin-1").encode()
-    try:
-        return gemmi.cif.read_string(data)
-    except (ValueError, RuntimeError, IndexError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise FormatError(f"{file}: broken mmCIF ({reason}); correct this line or fetch the file again") from error
+    return gemmi.cif.read_string(data)
 
 
 def choose_block(document: gemmi.cif.Document, file: str, name: str | None = None) -> gemmi.cif.Block:

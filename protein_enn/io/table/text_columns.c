@@ -4,7 +4,9 @@
    one element to the next, 0 where all cells have one length. A function returns OUTSIDE for a cell that is not within
    the text, and NO_MEMORY. */
 
+#include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +25,7 @@ enum { OK, ABSENT, BAD };   /* the states of io/table/numbers.py */
 
 static const double POWERS[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
-int64_t protein_enn_columns_version(void) { return 1; }
+int64_t protein_enn_columns_version(void) { return 2; }
 
 static inline const uint8_t *cell(const Column *c, int64_t i, int64_t *length) {
     *length = *(const int64_t *)(c->lengths + i * c->lengths_step);
@@ -182,4 +184,66 @@ int64_t protein_enn_pieces(const uint8_t *text, int64_t start, int64_t size, int
         lengths[i] = place - first;
     }
     return place;
+}
+
+/* Digits behind the point of each number, from `least` to `most`. */
+int64_t protein_enn_decimals(const Column *c, int64_t least, int64_t most, int64_t *decimals) {
+    if (!within(c)) return OUTSIDE;
+    for (int64_t i = 0; i < c->count; i++) {
+        int64_t length, k = 0, point;
+        const uint8_t *text = cell(c, i, &length);
+        while (k < length && text[k] != '.') k++;
+        for (point = k++; k < length && (uint8_t)(text[k] - '0') < 10; k++) {}
+        k -= point + 1;
+        decimals[i] = point >= length || k < least ? least : k > most ? most : k;
+    }
+    return 0;
+}
+
+/* A number that is rounded to `places` digits behind the point, and how many characters it has; 0 where it or the digits
+   are too many for whole numbers to hold it exactly. */
+static int number(char *out, double value, int places) {
+    char reversed[32];
+    int size = 0, written = 0;
+    if (!(fabs(value) < 1e6) || places < 0 || places > 8) return 0;
+    int64_t rest = llrint(fabs(value) * POWERS[places]);
+    for (; rest || size <= places; rest /= 10) reversed[size++] = '0' + rest % 10;
+    if (value < 0) out[written++] = '-';
+    while (size) {
+        out[written++] = reversed[--size];
+        if (size == places && places) out[written++] = '.';
+    }
+    return written;
+}
+
+/* The text with numbers in place of what stands from each start to each end, which are in order and do not overlap. The
+   blanks up to the next value of the line, at `next` (-1: the last one), belong to the number, which then keeps its
+   column where it fits. Returns the size of what is written to `out`; OUTSIDE where it is longer than `capacity`. */
+int64_t protein_enn_replace(const char *text, int64_t size, int64_t count, const int64_t *starts, const int64_t *ends,
+                            const int64_t *next, const int64_t *decimals, const double *values, char *out,
+                            int64_t capacity) {
+    int64_t done = 0, written = 0;
+    for (int64_t i = 0; i <= count; i++) {
+        int64_t start = i < count ? starts[i] : size, end = i < count ? ends[i] : size;
+        if (start < done || end < start || end > size || start - done > capacity - written) return OUTSIDE;
+        memcpy(out + written, text + done, start - done);
+        written += start - done;
+        done = end;
+        if (i == count) break;
+        int padded = next[i] >= end && next[i] <= size && !memchr(text + end, '\n', next[i] - end);
+        int width = padded ? (int)(next[i] - start - 1) : 0, places = (int)decimals[i];
+        int64_t room = capacity - written;
+        int added = room > 32 ? number(out + written, values[i], places) : 0;
+        if (added) {
+            if (padded && width - added + 1 >= room - added) return OUTSIDE;
+            for (; padded && added < width; added++) out[written + added] = ' ';
+            if (padded) out[written + added++] = ' ';
+        } else {
+            added = snprintf(out + written, room, padded ? "%-*.*f " : "%*.*f", width, places, values[i]);
+            if (added < 0 || added >= room) return OUTSIDE;
+        }
+        written += added;
+        if (padded) done = next[i];
+    }
+    return written;
 }

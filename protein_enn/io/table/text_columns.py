@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from protein_enn.shared_library import load
 
-_VERSION = 1  # of text_columns.c
+_VERSION = 2  # of text_columns.c
+WIDEST_NUMBER = 400
+"""Characters of a number: float64 has 309 digits before the point."""
 Integers = NDArray[np.int64]
 States = NDArray[np.uint8]
 
@@ -25,7 +27,7 @@ def library() -> ctypes.CDLL | None:
     loops = load(Path(__file__).parent, "_text_columns*", "protein_enn_columns_version", _VERSION)
     if loops is None:
         return None
-    for name in ("codes", "numbers", "integers", "pieces"):
+    for name in ("codes", "numbers", "integers", "pieces", "decimals", "replace"):
         getattr(loops, f"protein_enn_{name}").restype = ctypes.c_int64
     loops.protein_enn_lines.restype = None
     return loops
@@ -119,6 +121,46 @@ def pieces(data: bytes, start: int, count: int) -> tuple[Integers, Integers, int
     sizes = (ctypes.c_int64(size) for size in (start, len(data), count))
     end = loops.protein_enn_pieces(ctypes.c_char_p(data), *sizes, _pointer(starts), _pointer(lengths))
     return None if end < 0 else (starts, lengths, end)
+
+
+def decimals(cells: Column, least: int, most: int) -> Integers | None:
+    """Digits behind the point of each number, from `least` to `most`."""
+    if (loops := library()) is None:
+        return None
+    found = np.empty(cells.count, dtype=np.int64)
+    limits = ctypes.c_int64(least), ctypes.c_int64(most)
+    _checked(loops.protein_enn_decimals(ctypes.byref(cells), *limits, _pointer(found)))
+    return found
+
+
+def replace_numbers(
+    data: bytes, starts: Integers, ends: Integers, following: Integers, digits: Integers, values: NDArray[np.float64]
+) -> bytes | None:
+    """The text with new numbers in place of others.
+
+    Parameters
+    ----------
+    data
+        The text.
+    starts, ends
+        Of each old number, in order.
+    following
+        Start of the next value of the row, -1 for the last one. On the same line it keeps its column where possible.
+    digits
+        Behind the point of each new number.
+    values
+        The new numbers.
+    """
+    if (loops := library()) is None:
+        return None
+    out = np.empty(len(data) + WIDEST_NUMBER * len(starts) + 1, dtype=np.uint8)
+    parts = [np.ascontiguousarray(part, dtype=np.int64) for part in (starts, ends, following, digits)]
+    parts.append(np.ascontiguousarray(values, dtype=np.float64))
+    sizes = ctypes.c_int64(len(data)), ctypes.c_int64(len(starts))
+    size = loops.protein_enn_replace(
+        ctypes.c_char_p(data), *sizes, *map(_pointer, parts), _pointer(out), ctypes.c_int64(len(out))
+    )
+    return out[: _checked(size)].tobytes()
 
 
 def _checked(count: int) -> int:
