@@ -136,7 +136,7 @@ def test_files_are_read_and_written_as_without_loops(name: str, examples: Path) 
     def work() -> tuple[dict[str, Any], bytes]:
         structure = read_structure(examples / name)
         assert structure.source is not None
-        moved = structure.with_positions(structure.positions + torch.tensor([1.0, 100.0, -1000.0]))
+        moved = structure.with_positions(structure.positions + torch.tensor([1.0, 100.0, -500.0]))
         return values(structure), structure_bytes(moved, format=structure.source.format)
 
     ours = work()
@@ -145,9 +145,9 @@ def test_files_are_read_and_written_as_without_loops(name: str, examples: Path) 
         assert ours == work()
 
 
-@pytest.mark.parametrize(("old", "new"), [(b" 1.00 ", b" 1.x0 "), (b" A ", b" A\t"), (b"ATOM    100 ", b"ATOM")])
+@pytest.mark.parametrize(("old", "new"), [(b" 1.00 ", b" 1.x0 "), (b"SER A ", b"SER A\t"), (b"ATOM    100 ", b"ATOM")])
 def test_errors_are_those_without_loops(old: bytes, new: bytes, examples: Path) -> None:
-    data = (examples / "1bhl.pdb").read_bytes().replace(old, new, 40)
+    data = (examples / "1bhl.pdb").read_bytes().replace(old, new)
     messages = []
     for compiled in (True, False):
         with pytest.MonkeyPatch.context() as patch, pytest.raises(StructureError, match="line") as error:
