@@ -34,16 +34,16 @@ def without_loops(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(text_columns, "library", lambda: None)
 
 
-def pieces_of(texts: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The texts one after the other, where each starts, and its length."""
+def column_of(texts: list[str]) -> text_columns.Column:
+    """The texts one after the other."""
     tokens = Tokens.of(texts)
-    return tokens.buffer, tokens.starts, tokens.lengths
+    return text_columns.column(tokens.buffer, tokens.starts, tokens.lengths)
 
 
 @given(words, st.booleans())
 @settings(deadline=None)
 def test_codes_tell_texts_apart(texts: list[str], stripped: bool) -> None:
-    labels = Labels.of_cells(*pieces_of(texts), stripped=stripped)
+    labels = Labels.of_cells(column_of(texts), stripped=stripped)
     assert labels is not None
     assert labels.tolist() == [text.strip(" ") if stripped else text for text in texts]
     assert len(set(labels.values)) == len(labels.values)
@@ -51,7 +51,7 @@ def test_codes_tell_texts_apart(texts: list[str], stripped: bool) -> None:
 
 def test_many_distinct_texts_have_as_many_codes() -> None:
     texts = [f"{i * 7919 % 5000:x}" for i in range(5000)]
-    labels = Labels.of_cells(*pieces_of(texts))
+    labels = Labels.of_cells(column_of(texts))
     assert labels is not None and labels.tolist() == texts and len(labels.values) == 5000
 
 

@@ -97,7 +97,9 @@ def _columns(data: bytes, block: gemmi.cif.Block, file: str) -> dict[str, Tokens
 def _refuse_pieces(block: gemmi.cif.Block, file: str) -> None:
     parts = 0
     for item in block:
-        tags = item.loop.tags if item.loop is not None else [item.pair[0]] if item.pair is not None else []
+        pair = item.pair
+        loop = item.loop if pair is None else None
+        tags = [pair[0]] if pair is not None else loop.tags if loop is not None else []
         parts += any(tag.lower().startswith("_atom_site.") for tag in tags)
     if parts > 1:
         raise FormatError(f"{file}: atom_site is in {parts} pieces, not in one loop; join them or keep one")
@@ -105,12 +107,21 @@ def _refuse_pieces(block: gemmi.cif.Block, file: str) -> None:
 
 def _compare(columns: dict[str, Tokens], loop: gemmi.cif.Loop, tags: list[str], file: str) -> None:
     for row in np.unique(np.linspace(0, loop.length() - 1, SAMPLED).astype(int)).tolist():
+        theirs = [loop[row, i] for i in range(len(tags))]
+        if _row(columns[tags[0]], columns[tags[-1]], row) == theirs:
+            continue
         texts = [columns[tag].text(row) for tag in tags]
-        if texts != (theirs := [loop[row, i] for i in range(len(tags))]):
+        if texts != theirs:
             tag = next(tag for tag, own, other in zip(tags, texts, theirs, strict=True) if own != other)
             raise FormatError(
                 f"{file}, {atom_site.PLACE} {row + 1}: two readers disagree about {tag}; correct the quotes here"
             )
+
+
+def _row(first: Tokens, last: Tokens, row: int) -> list[str]:
+    """The values of a row, from its first to its last, divided at blanks: faster than one by one."""
+    start, end = int(first.starts[row]), int(last.starts[row] + last.lengths[row])
+    return first.buffer[start:end].tobytes().decode("utf-8", "replace").split()
 
 
 def _header(block: gemmi.cif.Block, file: str, budget: Budget) -> Header:

@@ -12,7 +12,6 @@ from protein_enn.io.table.labels import Labels
 from protein_enn.io.table.numbers import parse_cells, parse_numbers
 
 WIDTH = 80
-_SIZES = np.arange(WIDTH + 1, dtype=np.int64)
 
 
 class FixedColumns:
@@ -20,11 +19,11 @@ class FixedColumns:
 
     def __init__(self, grid: NDArray[np.uint8]) -> None:
         self.grid = grid
-        self._text, self._starts = grid.reshape(-1), WIDTH * np.arange(len(grid))
+        self._cells = text_columns.FixedWidth(grid)
 
     def texts(self, start: int, end: int, *, stripped: bool = True) -> Labels:
         """Columns start to end as text, without the blanks at either side where `stripped`."""
-        labels = Labels.of_cells(self._text, self._starts + start, self._widths(start, end), stripped=stripped)
+        labels = Labels.of_cells(self._cells.column(start, end), stripped=stripped)
         if labels is None:
             cells = np.ascontiguousarray(self.grid[:, start:end])
             labels = Labels.of(cells.view(f"S{end - start}")[:, 0])
@@ -32,21 +31,17 @@ class FixedColumns:
 
     def numbers(self, start: int, end: int) -> Numbers:
         """Columns start to end as numbers, and their states, see `numbers.parse_numbers`."""
-        read = parse_cells(self._text, self._starts + start, self._widths(start, end), end - start)
+        read = parse_cells(self._cells.column(start, end), end - start)
         return parse_numbers(self.grid[:, start:end]) if read is None else read
 
     def whole_numbers(self, start: int, end: int) -> NDArray[np.int64] | None:
         """Columns start to end as decimal numbers; None where one is not, or without compiled loops."""
-        read = text_columns.integers(text_columns.column(self._text, self._starts + start, self._widths(start, end)))
+        read = text_columns.integers(self._cells.column(start, end))
         return None if read is None or read[1].any() else read[0]
 
     def text(self, i: int, start: int, end: int) -> str:
         """Columns start to end of one line."""
         return self.grid[i, start:end].tobytes().decode("latin-1")
-
-    def _widths(self, start: int, end: int) -> NDArray[np.int64]:
-        """The same width for each line, without a copy."""
-        return np.ndarray((len(self.grid),), np.int64, _SIZES, 8 * (end - start), (0,))
 
 
 def cut_lines(data: bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> FixedColumns:

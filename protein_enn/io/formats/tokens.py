@@ -59,7 +59,7 @@ class Tokens:
 
     def labels(self) -> Labels:
         """The values without quotes, "" where they are null."""
-        if (coded := Labels.of_cells(self.buffer, self.starts, self.lengths)) is not None:
+        if (coded := Labels.of_cells(self._column())) is not None:
             return coded.renamed(_plain)
         if int(self.lengths.max(initial=0)) > WIDEST:
             raw = Labels.of_strings(self.text(i) for i in range(len(self)))
@@ -70,7 +70,7 @@ class Tokens:
 
     def numbers(self) -> Numbers:
         """Values and states, see `numbers.parse_numbers`."""
-        if (read := parse_cells(self.buffer, self.starts, self.lengths, WIDEST)) is not None:
+        if (read := parse_cells(self._column(), WIDEST)) is not None:
             return read
         if self.grid is not None:
             return self._trim().numbers()
@@ -82,7 +82,7 @@ class Tokens:
 
     def integers(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Whole numbers of at most nine digits and their states."""
-        if (read := text_columns.integers(text_columns.column(self.buffer, self.starts, self.lengths))) is not None:
+        if (read := text_columns.integers(self._column())) is not None:
             values, states, bad = read
             for i in np.flatnonzero(states == BAD).tolist() if bad else ():
                 values[i], states[i] = _integer(_plain(self.text(i)))
@@ -91,6 +91,9 @@ class Tokens:
         read = [_integer(value) for value in labels.values]
         values = np.array([value for value, _ in read], dtype=np.int64)
         return values[labels.codes], np.array([state for _, state in read], dtype=np.uint8)[labels.codes]
+
+    def _column(self) -> text_columns.Column:
+        return text_columns.column(self.buffer, self.starts, self.lengths)
 
     def _trim(self) -> Tokens:
         """Without the blanks that follow the values."""

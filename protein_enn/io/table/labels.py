@@ -37,16 +37,13 @@ class Labels:
         return Labels(tuple(_decode(v) for v in distinct.tolist()), codes)
 
     @staticmethod
-    def of_cells(
-        text: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64], *, stripped: bool = True
-    ) -> Labels | None:
-        """From pieces of a text, without the blanks at their ends where `stripped`; None without compiled loops."""
-        coded = text_columns.codes(text_columns.column(text, starts, lengths), stripped=stripped)
+    def of_cells(cells: text_columns.Column, *, stripped: bool = True) -> Labels | None:
+        """From the cells of a text, without the blanks at their ends where `stripped`; None without compiled loops."""
+        coded = text_columns.codes(cells, stripped=stripped)
         if coded is None:
             return None
         codes, first = coded
-        spans = zip(starts[first].tolist(), lengths[first].tolist(), strict=True)
-        values = (text[a : a + n].tobytes() for a, n in spans)
+        values = map(cells.piece, first.tolist())
         return Labels(tuple(_decode(value.strip(b" \0") if stripped else value) for value in values), codes)
 
     @staticmethod
@@ -109,9 +106,8 @@ def ranks(keys: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
 
 def distinct(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The distinct keys in any order, and the place of each key among them."""
-    places = np.arange(0, 8 * len(keys), 8)
-    lengths = np.ndarray((len(keys),), np.int64, np.array([8]), 0, (0,))
-    cells = text_columns.column(np.ascontiguousarray(keys).view(np.uint8), places, lengths)
+    rows = np.ascontiguousarray(keys).view(np.uint8).reshape(-1, 8)
+    cells = text_columns.FixedWidth(rows).column(0, 8)
     coded = text_columns.codes(cells, stripped=False)
     return ranks(keys) if coded is None else (keys[coded[1]], coded[0])
 

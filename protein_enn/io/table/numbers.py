@@ -17,18 +17,15 @@ _EXACT_DIGITS = 15
 _WIDEST = 24
 
 
-def parse_cells(
-    text: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64], widest: int
-) -> tuple[NDArray[np.float64], NDArray[np.uint8]] | None:
-    """The same as `parse_numbers` of pieces of a text; None without compiled loops. Those beyond `widest` are BAD."""
-    read = text_columns.numbers(text_columns.column(text, starts, lengths))
+def parse_cells(cells: text_columns.Column, widest: int) -> tuple[NDArray[np.float64], NDArray[np.uint8]] | None:
+    """As `parse_numbers`, of the cells of a text; None without compiled loops. Those beyond `widest` are BAD."""
+    read = text_columns.numbers(cells)
     if read is None:
         return None
     values, states, bad = read
     for i in np.flatnonzero(states == BAD).tolist() if bad else ():
-        start, length = int(starts[i]), int(lengths[i])
-        if length <= widest:
-            values[i], states[i] = _read_once(text[start : start + length].tobytes().decode("latin-1"))
+        if len(text := cells.piece(i)) <= widest:
+            values[i], states[i] = _read_once(text.decode("latin-1"))
     return values, states
 
 

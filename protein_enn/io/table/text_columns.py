@@ -47,9 +47,14 @@ class Column(ctypes.Structure):
     )
     arrays: tuple[NDArray, ...]
 
+    def piece(self, i: int) -> bytes:
+        """Cell i."""
+        starts, lengths = self.arrays[1:]
+        return ctypes.string_at(self.text + int(starts[i]), int(lengths[i if self.lengths_step else 0]))
+
 
 def column(text: NDArray[np.uint8], starts: Integers, lengths: Integers) -> Column:
-    """The column of these cells.
+    """The column of these cells, which may be of one length.
 
     Parameters
     ----------
@@ -62,6 +67,23 @@ def column(text: NDArray[np.uint8], starts: Integers, lengths: Integers) -> Colu
     cells = Column(_address(text), len(text), _address(starts), steps[0], _address(lengths), steps[1], len(starts))
     cells.arrays = text, starts, lengths  # which it only points to
     return cells
+
+
+class FixedWidth:
+    """Columns of a rectangle of text, (m, width)."""
+
+    def __init__(self, grid: NDArray[np.uint8]) -> None:
+        self._grid = np.ascontiguousarray(grid)
+        self._count, self._width = grid.shape
+        self._starts = np.arange(0, grid.size, self._width)
+        self._text, self._rows = _address(self._grid), _address(self._starts)
+
+    def column(self, start: int, end: int) -> Column:
+        """Columns start to end."""
+        lengths = np.array([end - start])
+        cells = Column(self._text + start, self._grid.size - start, self._rows, 8, _address(lengths), 0, self._count)
+        cells.arrays = self._grid, self._starts, lengths
+        return cells
 
 
 def codes(cells: Column, *, stripped: bool) -> tuple[Integers, Integers] | None:
