@@ -34,6 +34,7 @@ int64_t protein_enn_nearest(const double *x, const double *y, const double *z, i
             farthest *= farthest * (1 + 1e-9);
             if (farthest < 1e300) memcpy(&bound, &farthest, sizeof bound), bound += 2 * (low + 1);
         }
+    row:
         for (int64_t j = 0; j < n; j++) {
             double dx = x[i] - x[j], dy = y[i] - y[j], dz = z[i] - z[j];
             double square = dx * dx + dy * dy + dz * dz;
@@ -46,6 +47,10 @@ int64_t protein_enn_nearest(const double *x, const double *y, const double *z, i
             int64_t key = keys[j];
             keys[count] = key;
             count += key < bound;
+        }
+        if (count < k) { /* which no rounding of the bound should bring about */
+            bound = LAST, count = 0;
+            goto row;
         }
         for (int64_t p = 0; p <= k; p++) best[p] = LAST;
         for (int64_t j = 0; j < count; j++) {
