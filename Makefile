@@ -21,7 +21,7 @@ docs: .venv/.installed
 	@echo "The documentation is $(CURDIR)/site/index.html: open it in a browser."
 
 # torch goes first and alone: where a CPU-only build is on offer it is taken, and the second line keeps it.
-.venv/.installed: pyproject.toml constraints.txt protein_enn/nn/neighbor_products.c protein_enn/nn/edge_messages.c
+.venv/.installed: pyproject.toml constraints.txt $(wildcard protein_enn/*/*.c protein_enn/*/*/*.c)
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
 	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[esm,test,lint,workflow,docs]"

@@ -1,6 +1,7 @@
 """Files a second of gemmi, biotite, Biopython and this package over the same files, and how reading scales with size.
 
 python benchmarks/reading.py [FOLDER] --repeats 5 --large --json reading.json
+python benchmarks/reading.py FOLDER --write --many 2000 --processes 2
 """
 
 from __future__ import annotations
@@ -8,6 +9,9 @@ from __future__ import annotations
 import argparse
 import gzip
 import io
+import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -15,6 +19,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +34,7 @@ from measurement import answered, fresh_process, machine, peak_megabytes, report
 import protein_enn as pe
 from protein_enn.graph.protein_graph import protein_graph
 from protein_enn.io import StructureError, find_structures, write_structure
+from protein_enn.io.write.write import structure_bytes
 
 EXAMPLES = EXAMPLE.parent
 FORMATS = {"pdb": ".pdb", "mmcif": ".cif", "bcif": ".bcif"}
@@ -107,13 +113,13 @@ def finds_atoms(reader: Reader, path: Path) -> bool:
 
 
 def best_seconds(readers: dict[str, Reader], path: Path, repeats: int) -> dict[str, float]:
-    """The shortest time of each reader; they take turns, so that a busy machine slows all alike."""
+    """The shortest CPU time of each reader; they take turns, so that a busy machine slows all alike."""
     best = dict.fromkeys(readers, float("inf"))
     for _ in range(repeats):
         for name, reader in readers.items():
-            start = time.perf_counter()
+            start = time.process_time()
             found = reader(path)
-            best[name] = min(best[name], time.perf_counter() - start)
+            best[name] = min(best[name], time.process_time() - start)
             del found
     return best
 
@@ -139,6 +145,56 @@ def compare(folder: Path, repeats: int) -> dict[str, Any]:
             for name in ("gemmi", "biotite", "biopython", "read", "read_graph"):
                 total[name] += seconds[name]
     return figures | (rates("", total, figures["files"], figures["mb"], "gemmi") if total else {})
+
+
+def written(structure: pe.Structure, kind: str, _: Path) -> bytes:
+    """The file of a structure."""
+    return structure_bytes(structure, format=kind)
+
+
+def write(folder: Path, repeats: int) -> dict[str, Any]:
+    """CPU seconds to read the files of each format, and to write them with every atom moved into the file read."""
+    figures: dict[str, Any] = {}
+    turn = torch.tensor([[0.96, -0.28, 0.0], [0.28, 0.96, 0.0], [0.0, 0.0, 1.0]])
+    print(f"\n{'format':<8}{'files':>6}{'read s':>9}{'write s':>9}{'ratio':>7}")
+    totals: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0])
+    for path in find_structures([folder]):
+        try:
+            structure = pe.read_structure(path)
+            kind = structure.audit.format
+            moved = structure.moved(turn, torch.tensor([1.0, 2.0, 3.0]))
+            works: dict[str, Reader] = {
+                "read": pe.read_structure,
+                "write": partial(written, moved, kind),
+            }
+            seconds = best_seconds(works, path, repeats)
+        except StructureError:
+            continue
+        for i, value in enumerate((*seconds.values(), 1)):
+            totals[kind][i] += value
+    for kind, (reading, writing, files) in sorted(totals.items()):
+        figures |= {f"{kind}_write_seconds": writing, f"{kind}_write_ratio": writing / reading}
+        print(f"{kind:<8}{files:>6}{reading:>9.2f}{writing:>9.2f}{writing / reading:>7.2f}")
+    return figures
+
+
+def many(folder: Path, count: int, processes: int) -> dict[str, Any]:
+    """Files a minute of `protein-enn audit` over copies of the files of a folder, starting the program included."""
+    paths = [path for path in find_structures([folder]) if finds_atoms(pe.read_structure, path)]
+    with tempfile.TemporaryDirectory() as scratch:
+        for i in range(count):
+            path = paths[i % len(paths)]
+            shutil.copy(path, Path(scratch, f"{i}_{path.name}"))
+        program = [sys.executable, "-c", "from protein_enn.cli import main; main()"]
+        options = ["audit", scratch, "--processes", str(processes), "-o", str(Path(scratch, "audit.csv"))]
+        before, start = os.times(), time.perf_counter()
+        subprocess.run([*program, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        seconds, after = time.perf_counter() - start, os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    figures = {"many_files": count, "many_processes": processes, "many_files_per_minute": 60 * count / seconds}
+    print(f"\naudit of {count} files by {processes} process(es): {60 * count / seconds:.0f} files a minute,", end=" ")
+    print(f"{1e3 * cpu / count:.1f} ms of CPU a file")
+    return figures | {"many_cpu_ms_per_file": 1e3 * cpu / count}
 
 
 def rates(prefix: str, seconds: dict[str, float], files: int, size: float, first: str) -> dict[str, float]:
@@ -216,6 +272,9 @@ def main(arguments: list[str], run: Callable[..., dict[str, Any]] = fresh_proces
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--large", action="store_true", help="also large files, made of copies of an example")
     parser.add_argument("--atoms", type=int, action="append", help="of a large file; may be repeated")
+    parser.add_argument("--write", action="store_true", help="also write each file with its atoms moved")
+    parser.add_argument("--many", type=int, metavar="N", help="also audit N copies of the files by the command")
+    parser.add_argument("--processes", type=int, default=1, help="of the command")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -224,6 +283,10 @@ def main(arguments: list[str], run: Callable[..., dict[str, Any]] = fresh_proces
     show(figures)
     if options.large:
         figures |= grow(options.atoms or list(ATOMS), run)
+    if options.write:
+        figures |= write(options.folder, options.repeats)
+    if options.many:
+        figures |= many(options.folder, options.many, options.processes)
     report(figures, options.json)
     return figures
 

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "protein_enn"  # read, not im
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = {
-    "deprecated": -1,  # names alone
+    **dict.fromkeys(("deprecated", "shared_library"), -1),  # names alone; ctypes alone
     **dict.fromkeys(("chemistry", "settings", "manifest", "version", "nn", "lazy", "devices", "kd_tree"), 0),
     **dict.fromkeys(("structure", "geometry"), 1),
     "bonds": 2,

@@ -6,6 +6,7 @@ more bond, at the length that the bond has, and at angles that bonds have.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -156,29 +157,29 @@ def _kind_to_hetero(structure: Structure, residue: int, slot: int, k: int) -> st
 
 def _has_natural_bonds(structure: Structure, residue: int) -> bool:
     """Whether the bonds inside a residue have about their length: in a poor model nearness says nothing."""
+    x, present = structure.positions.numpy()[residue].tolist(), structure.present.numpy()[residue].tolist()
     for bond in chemistry.BONDS[chemistry.RESIDUES[int(structure.residues[residue])]]:
         a, b = (ATOM_INDEX[atom] for atom in bond)
-        if structure.present[residue, a] and structure.present[residue, b]:
-            length = float((structure.positions[residue, a] - structure.positions[residue, b]).norm())
-            if abs(length - float(_radii()[[a, b]].sum())) > POOR:
-                return False
+        if present[a] and present[b] and abs(math.dist(x[a], x[b]) - float(_radii()[a] + _radii()[b])) > POOR:
+            return False
     return True
 
 
 def _natural_angles(structure: Structure, one: tuple[int, int], two: tuple[int, int] | Float[Tensor, "3"]) -> bool:
     """Whether a link has natural angles with the bonds of the first atom inside its residue."""
     residue, slot = one
-    x = structure.positions
-    end = two if isinstance(two, Tensor) else x[two[0], two[1]]
+    x, present = structure.positions.numpy(), structure.present.numpy()[residue]
+    end = np.asarray(two if isinstance(two, Tensor) else x[two[0], two[1]], dtype=np.float64)
+    u = end - x[residue, slot]
     name = chemistry.RESIDUES[int(structure.residues[residue])]
     for bond in chemistry.BONDS[name]:
         slots = [ATOM_INDEX[atom] for atom in bond]
         if slot in slots:
             near = sum(slots) - slot
-            if structure.present[residue, near]:
-                u, v = (end - x[residue, slot]).double(), (x[residue, near] - x[residue, slot]).double()
-                cosine = float((u @ v) / (u.norm() * v.norm()).clamp_min(1e-6))
-                angle = float(torch.rad2deg(torch.tensor(cosine).clamp(-1, 1).acos()))
+            if present[near]:
+                v = x[residue, near].astype(np.float64) - x[residue, slot]
+                cosine = float(u @ v) / max(math.sqrt(float(u @ u) * float(v @ v)), 1e-6)
+                angle = math.degrees(math.acos(min(max(cosine, -1.0), 1.0)))
                 if not ANGLES[0] < angle < ANGLES[1]:
                     return False
     return True

@@ -10,7 +10,7 @@ import typer
 from protein_enn.cli.audit_summary import show_summaries
 from protein_enn.cli.batch import AUDIT_COLUMNS, Row, failure, in_shard, items, run
 from protein_enn.cli.continuing import earlier_rows
-from protein_enn.cli.options import Inputs, Json, Reading, Sharding, Table, joined_selection, residues_option
+from protein_enn.cli.options import Inputs, Json, Processes, Reading, Sharding, Table, joined_selection, residues_option
 from protein_enn.cli.output import done, finish, list_failures, show_json, show_rows, write_rows
 from protein_enn.io.batch import Item
 from protein_enn.structure.audit import SEVERITIES
@@ -39,6 +39,7 @@ def audit(
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 also for a warning.")] = False,
     residues: Annotated[list[str] | None, residues_option("List these residues")] = None,
+    processes: Processes = 1,
     as_json: Json = False,
 ) -> None:
     """Say what was read, chosen, dropped and found. Exit status 1 if a file is refused or a finding is an error.
@@ -53,7 +54,7 @@ def audit(
 
     batch = in_shard(items(inputs, sharding, writes=[output]), sharding)
     earlier = earlier_rows(sharding, output, COLUMNS, {}, {"--json": as_json})
-    rows = run(batch, reading, work, failure, earlier)
+    rows = run(batch, reading, work, failure, earlier, processes)
     if output is not None:
         write_rows(output, done(rows), COLUMNS)
     if len(done(rows)) < len(rows):

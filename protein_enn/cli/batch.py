@@ -14,6 +14,7 @@ import typer
 
 from protein_enn.cli.options import Reading, Sharding
 from protein_enn.cli.output import INTERRUPTED, Progress, check_writable
+from protein_enn.cli.processes import in_processes
 from protein_enn.io.batch import STDIN, Item, explain, find_items, models
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 EVERYTHING = Sharding()
+ENDED = "the process ended before its time, for want of memory as a rule; use fewer --processes"
 AUDIT_COLUMNS = ("audit_severity", "audit_findings")
 
 
@@ -97,19 +99,30 @@ def run(
     work: Callable[[Item, Structure], list[Row]],
     failed: Callable[[Item, str], Row],
     earlier: Sequence[Row] = (),
+    processes: int = 1,
 ) -> list[Row]:
     """Rows of all items in order, with the audit of what was read; whatever goes wrong with one becomes its row.
 
     Items that have rows in `earlier` (`continuing.earlier_rows`) keep them. Ctrl-C and SIGTERM end the work: the items
-    that are left get rows with the error `INTERRUPTED`, which `deliver` leaves out of tables.
+    that are left get rows with the error `INTERRUPTED`, which `deliver` leaves out of tables. With several `processes`
+    what `work` keeps besides its rows is lost (`in_processes`).
     """
     kept = {name: list(rows) for name, rows in groupby(earlier, lambda row: row["file"])}
     left = [item for item in batch if item.path not in kept]
     made: dict[str, list[Row]] = {}
+
+    def rows_of(item: Item) -> tuple[list[Row], str | None]:
+        return _rows_of(item, reading, work, failed)
+
+    def ended(item: Item) -> tuple[list[Row], str | None]:
+        return [failed(item, ENDED)], ENDED
+
+    if any(item.path == STDIN for item in left):
+        processes = 1  # another process has no standard input
     with Progress(len(left)) as progress, interruptible():
         try:
-            for item in left:
-                made[item.name], problem = _rows_of(item, reading, work, failed)
+            for item, (rows, problem) in zip(left, in_processes(rows_of, left, processes, ended), strict=True):
+                made[item.name] = rows
                 progress.advance(f"{item.name}: {problem}" if problem else item.name)
         except KeyboardInterrupt:
             made |= {item.name: [failure(item, INTERRUPTED)] for item in left if item.name not in made}

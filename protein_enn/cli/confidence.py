@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from protein_enn.cli.evaluation import Data, Limit, Markdown, Output, show, written
-from protein_enn.cli.options import Device, DeviceOption, Json, Seed, Threads, Weights, predictor_for
+from protein_enn.cli.options import Device, DeviceOption, Json, Processes, Seed, Threads, Weights, predictor_for
 from protein_enn.cli.output import Progress, check_writable, explained, show_json, stop, writing
 from protein_enn.io.batch import explain
 
@@ -22,7 +22,7 @@ def decoys(
     output: Annotated[Path, typer.Option("-o", "--output", file_okay=False, help="Folder of the store of decoys.")],
     made: Annotated[int, typer.Option(min=0, help="Make so many models of natives of the store.")] = 2000,
     real: Annotated[int | None, typer.Option(min=1, help="Take so many real models at most.")] = None,
-    processes: Annotated[int, typer.Option(min=1, help="So many processes with a thread each.")] = 1,
+    processes: Processes = 1,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:

@@ -52,6 +52,7 @@ DeviceOption = Annotated[Device, typer.Option(help="Where to run. auto takes a G
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice. It is recorded in the output.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. By default as many as torch chooses.")]
+Processes = Annotated[int, typer.Option(min=1, help="So many processes with a thread each.")]
 Weights = Annotated[
     str | None,
     typer.Option(

@@ -48,6 +48,9 @@ def prepare(
         typer.Option(help="What to do if a table has validation chains that are related to its training chains."),
     ] = Leaks.stop,
     failed: Failed = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="So many processes with a thread each. By default one for each CPU.")
+    ] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -72,6 +75,7 @@ def prepare(
                 cluster=cluster.value,
                 identity=identity,
                 leaks=leaks.value,
+                processes=processes,
                 progress=lambda done, total: progress.show(done, total, "read"),
             )
         except NothingUsableError as error:

@@ -29,6 +29,7 @@ from protein_enn.cli.options import (
     Inputs,
     Json,
     LanguageWeights,
+    Processes,
     Reading,
     Seconds,
     Seed,
@@ -41,6 +42,7 @@ from protein_enn.cli.options import (
     residues_option,
 )
 from protein_enn.cli.output import check_outputs, deliver, untimed, write_description, write_json
+from protein_enn.cli.processes import device_for
 from protein_enn.cli.sequences import SequenceFile, Sequences, text_of, with_differences, with_labels
 from protein_enn.io.batch import Item, explain
 
@@ -147,6 +149,7 @@ def score(
     device: DeviceOption = Device.auto,
     seed: Seed = 0,
     threads: Threads = None,
+    processes: Processes = 1,
     seconds: Seconds = True,
     as_json: Json = False,
 ) -> None:
@@ -174,6 +177,8 @@ def score(
     if ensemble and (properties or backbones):
         raise typer.BadParameter("--properties and --backbones are for single structures: leave out --ensemble")
     check_backbones(backbones)
+    whole = {"--records": records, "--ensemble": ensemble, "--log-probs": log_probs}
+    device = device_for(processes, device, whole)
     check_outputs({"--output": output, "--records": records, "--log-probs": log_probs})
     check_log_probs(log_probs, interface)
     reading = replace(reading, all_models=True) if ensemble else reading
@@ -231,9 +236,9 @@ def score(
         output,
         columns,
         made,
-        {"--json": as_json, "--records": records, "--ensemble": ensemble, "--log-probs": log_probs},
+        {"--json": as_json, **whole},
     )
-    rows = run(batch, reading, work, failed, earlier)
+    rows = run(batch, reading, work, failed, earlier, processes)
     if ensemble:
         rows = [over_models(item, rows, found, failed) for item in batch]
     records_made = [record(row, found.get(key), kind) for key, row in first_of_each(rows).items()]

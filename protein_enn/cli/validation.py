@@ -9,7 +9,7 @@ import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, Row, failure, in_shard, items, run
 from protein_enn.cli.continuing import earlier_rows
-from protein_enn.cli.options import Inputs, Json, Reading, Sharding, Table, Threads, use_threads
+from protein_enn.cli.options import Inputs, Json, Processes, Reading, Sharding, Table, Threads, use_threads
 from protein_enn.cli.output import deliver, write_json, write_rows
 from protein_enn.io.batch import Item
 from protein_enn.io.csv_text import printable
@@ -22,6 +22,9 @@ COMPARISON = (
     "chi1_accuracy", "chi12_accuracy", "chi1_accuracy_40", "chi12_accuracy_40", "side_chain_rmsd", "interfaces",
     "dockq",
 )  # fmt: skip
+
+RESIDUES = "residues of the records"
+"""Key of a row under which its records of residues come with it."""
 
 
 def validate(
@@ -42,6 +45,7 @@ def validate(
     ] = None,
     as_json: Json = False,
     threads: Threads = None,
+    processes: Processes = 1,
 ) -> None:  # fmt: skip
     """Count clashes, covalent, Ramachandran, rotamer and chirality outliers. With --native compare with it as well."""
     from protein_enn.io import StructureError, read_structure
@@ -58,8 +62,6 @@ def validate(
         reference = None if native is None else read_structure(native)
     except (StructureError, OSError) as error:
         raise typer.BadParameter(f"--native: {error}") from error
-    residues: list[Row] = []
-    warnings: list[str] = []
 
     def work(item: Item, structure: Structure) -> list[Row]:
         row: Row = {**geometry(structure, reference), "name": item.name, "file": item.path}
@@ -71,21 +73,23 @@ def validate(
                 merged_chains(structure, reference),
             )
             row["warning"] = "; ".join(filter(None, reasons)) or None
-            warnings.extend(f"{item.name}: {reason}" for reason in filter(None, [row["warning"]]))
         if reference is not None and as_json:
             matched = match_residues(structure, reference, copies=True)
             row["interface_scores"] = [part.to_dict() for part in dockq(structure, reference, matched)]
         if records is not None:
-            residues.extend({"name": item.name, **part} for part in residue_records(structure, reference))
+            row[RESIDUES] = [{"name": item.name, **part} for part in residue_records(structure, reference)]
         return [{**row, "error": "no residue matches the native" if unmatched else None}]
 
     counts = ("residues", *summary_columns())
     columns = ("name", "file", *counts, *COMPARISON, *AUDIT_COLUMNS, "error")
     batch = items(inputs, sharding, writes=[output, records], reads=[native])
     earlier = earlier_rows(sharding, output, columns, {}, {"--json": as_json, "--records": records})
-    rows = run(in_shard(batch, sharding), reading, work, failure, earlier)
-    for line in warnings:
-        typer.echo(f"warning: {printable(line)}", err=True)
+    rows = run(in_shard(batch, sharding), reading, work, failure, earlier, processes)
+    residues: list[Row] = [part for row in rows for part in row.pop(RESIDUES, ())]
+    for row in rows:
+        if row.get("warning"):
+            line = f"{row['name']}: {row['warning']}"
+            typer.echo(f"warning: {printable(line)}", err=True)
     if records is not None:
         write_residues(records, residues, ("name", *residue_columns()))
     shown = ("name", *counts, *(() if native is None else COMPARISON), "audit_severity", "error")

@@ -53,6 +53,7 @@ def prepare(
     identity: float = IDENTITY,
     leaks: str = "stop",
     overlaps: Callable[[str], bool] | None = None,
+    processes: int | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
     """Makes a store from structure files, or from one folder that holds `chains.tsv` (and `decoys.tsv`).
@@ -82,6 +83,8 @@ def prepare(
     overlaps
         Whether an earlier training had sequences like this one: such chains of validation move to train with their
         clusters.
+    processes
+        How many read the files, with a thread each. By default one for each CPU.
     progress
         Called with how many inputs are done, and their number.
 
@@ -112,7 +115,7 @@ def prepare(
     clustering = Clustering("table", identity=identity) if has_table else choose(cluster, identity)
     reader = _Reader(progress)
     # One thread in each worker: those of OpenMP do not survive a fork, and a worker that counts on them waits for ever.
-    with ProcessPoolExecutor(initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(processes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         if has_table and folder is not None:
             jobs = table_jobs(folder)
         else:

@@ -98,20 +98,28 @@ def context_features(
     if context is None or not slots:
         return vectors, kinds
     positions, classes = (values.to(atom14.device) for values in context)
+    low, high = positions.double().aminmax(dim=0)
     origin = atom14[:, 1].double()
+    rows = ((origin > low - CONTEXT_RADIUS) & (origin < high + CONTEXT_RADIUS)).all(1).nonzero()[:, 0]
+    if not len(rows):
+        return vectors, kinds
+    origin = origin[rows]
     count = min(_CANDIDATES, len(positions))
     tree = kd_tree(positions.double().cpu().numpy())
-    nearest = tree.query(origin.cpu().numpy(), k=range(1, count + 1), distance_upper_bound=CONTEXT_RADIUS)[1]
+    nearest = tree.query(origin.detach().cpu().numpy(), k=range(1, count + 1), distance_upper_bound=CONTEXT_RADIUS)[1]
     index = torch.from_numpy(nearest).to(atom14.device)
     exists = index < len(positions)  # where there are no more atoms the tree returns their number
+    some = exists[:, 0]
+    rows, origin, index, exists = rows[some], origin[some], index[some], exists[some]
     index = index.clamp(max=len(positions) - 1)
     offset = positions[index].double() - origin[:, None]
-    n_and_c = unit(atom14[:, 0].double() - origin) + unit(atom14[:, 2].double() - origin)
-    side = -SIDE * unit(n_and_c) * (mask[:, 0] & mask[:, 2])[:, None]
+    n_and_c = unit(atom14[rows, 0].double() - origin) + unit(atom14[rows, 2].double() - origin)
+    side = -SIDE * unit(n_and_c) * (mask[rows, 0] & mask[rows, 2])[:, None]
     distance = (offset - side[:, None]).norm(dim=-1).masked_fill(~exists, torch.inf)
     selected = distance.topk(min(CONTEXT_ATOMS, count), largest=False).indices
     kept = exists.gather(1, selected)
     width = selected.shape[1]
-    vectors[:, :width] = (offset.gather(1, selected[..., None].expand(-1, -1, 3)) * kept[..., None]).to(atom14.dtype)
-    kinds[:, :width] = classes[index.gather(1, selected)] * kept
+    near = offset.gather(1, selected[..., None].expand(-1, -1, 3)) * kept[..., None]
+    vectors[rows, :width] = near.to(atom14.dtype)
+    kinds[rows, :width] = classes[index.gather(1, selected)] * kept
     return vectors, kinds

@@ -114,26 +114,28 @@ def backbone_features(
         after = after.index_fill(0, tail, True)
         before[head] = True
         following[tail], preceding[head] = head, tail
-    backbone, present = atom14[:, :4], mask[:, :4]
+    backbone = atom14[:, :4]
+    has_n, has_c, has_o = mask[:, N], mask[:, C], mask[:, O]
+    n_atom, ca, c_atom, o_atom = backbone.unbind(1)
+    last = backbone.index_select(0, preceding)
     # C of the preceding residue, N, CA, C, then N and CA of the following one: a path with the three dihedrals
-    path = torch.cat([atom14[preceding, C, None], backbone[:, :3], backbone[following, :2]], 1)
+    path = torch.cat([last[:, C, None], backbone[:, :3], backbone.index_select(0, following)[:, :2]], 1)
     vectors = torch.cat(
         [
-            (backbone[:, [N, C, O]] - backbone[:, CA, None]) * present[:, [N, C, O], None],
-            ((path[:, 5] - path[:, 2]) * after[:, None])[:, None],
-            ((atom14[preceding, CA] - path[:, 2]) * before[:, None])[:, None],
+            (torch.stack([n_atom, c_atom, o_atom], 1) - ca[:, None]) * torch.stack([has_n, has_c, has_o], 1)[..., None],
+            ((path[:, 5] - ca) * after[:, None])[:, None],
+            ((last[:, CA] - ca) * before[:, None])[:, None],
         ],
         1,
     )
-    next_n = after & mask[following, N]
-    previous_c = before & mask[preceding, C]
-    junctions = torch.stack([path[:, 4] - path[:, 2], path[:, 0] - path[:, 2]], 1)
+    next_n = after & has_n.index_select(0, following)
+    previous_c = before & has_c.index_select(0, preceding)
+    junctions = torch.stack([path[:, 4] - ca, path[:, 0] - ca], 1)
     junctions = junctions * torch.stack([next_n, previous_c], 1)[..., None]
-    has_n, has_c = present[:, N], present[:, C]
     has_both = has_n & has_c
     defined = torch.stack([has_both & previous_c, has_both & next_n, has_c & next_n], 1)
     cos, sin = _cos_sin(path.diff(dim=1))
-    presence = torch.stack([has_n, has_c, present[:, O], before, after], 1).to(atom14.dtype)
+    presence = torch.stack([has_n, has_c, has_o, before, after], 1).to(atom14.dtype)
     return Backbone(torch.cat([presence, cos * defined], 1), sin * defined, vectors, junctions)
 
 

@@ -7,6 +7,7 @@ here.
 
 from __future__ import annotations
 
+import stat
 import sys
 import zlib
 from pathlib import Path
@@ -34,11 +35,12 @@ def read_bytes(path: str | Path) -> bytes:
         return data
     path = Path(path)
     try:
-        if path.is_dir():
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
             raise UnreadableFileError(f"{path}: is a folder; give a file, or list it with find_structures")
-        if path.exists() and not path.is_file():
+        if not stat.S_ISREG(status.st_mode):
             raise UnreadableFileError(f"{path}: is not an ordinary file; pipe it in and give - (standard input)")
-        size = path.stat().st_size
+        size = status.st_size
         if size > MAX_FILE:
             raise UnreadableFileError(f"{path}: {size} bytes, more than the cap of {MAX_FILE}; split the file")
         return path.read_bytes()

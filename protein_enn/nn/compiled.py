@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+from protein_enn.shared_library import load
+
 _VERSION, _EDGES_VERSION = 2, 2  # of the C sources that this file belongs to
 _enabled: ContextVar[bool] = ContextVar("compiled", default=True)
 
@@ -19,34 +21,18 @@ _enabled: ContextVar[bool] = ContextVar("compiled", default=True)
 @functools.cache
 def library() -> ctypes.CDLL | None:
     """Loops over neighbors; None if they were not built, cannot be loaded or are of another version."""
-    return _load("_neighbor_products*", "protein_enn_version", _VERSION)
+    return load(Path(__file__).parent, "_neighbor_products*", "protein_enn_version", _VERSION)
 
 
 @functools.cache
 def edges_library() -> ctypes.CDLL | None:
     """Loops over edges in bfloat16, as `library`; None also where processor or system do not support AMX."""
-    loops = _load("_edge_messages*", "protein_enn_edges_version", _EDGES_VERSION)
+    loops = load(Path(__file__).parent, "_edge_messages*", "protein_enn_edges_version", _EDGES_VERSION)
     if loops is None:
         return None
     for function in (loops.protein_enn_edges_supported, loops.protein_enn_edges, loops.protein_enn_gaussians):
         function.restype = ctypes.c_int64
     return loops if loops.protein_enn_edges_supported() else None
-
-
-def _load(pattern: str, version_function: str, version: int) -> ctypes.CDLL | None:
-    """The shared library in the folder of this file whose `version_function` returns `version`."""
-    for path in sorted(Path(__file__).parent.glob(pattern)):
-        if path.suffix not in (".so", ".pyd", ".dylib"):
-            continue
-        try:
-            loops = ctypes.CDLL(str(path))
-            get_version = getattr(loops, version_function)
-        except (OSError, AttributeError):
-            continue
-        get_version.restype = ctypes.c_int64
-        if get_version() == version:
-            return loops
-    return None
 
 
 def available() -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from protein_enn.geometry.neighbors import all_pairs as pairs
-from protein_enn.geometry.neighbors import cell_list, tree
+from protein_enn.geometry.neighbors import cell_list, compiled, tree
 from protein_enn.geometry.neighbors import search as searches
 from protein_enn.geometry.neighbors.all_pairs import all_pairs, all_pairs_of_few
 from protein_enn.geometry.neighbors.cell_list import Cells, by_cells
@@ -38,8 +38,15 @@ def in_distinct_positions(search: Search) -> Search:
     return lambda points, rows, k: search_distinct_positions(points, k, search)[rows]
 
 
+def compiled_search(points: Tensor, rows: Tensor, k: int) -> Tensor:
+    """The compiled search, which leaves many neighbors to the others."""
+    found = compiled.nearest(points, k)
+    return (all_pairs_of_few(points, k) if found is None else found)[rows]
+
+
 SEARCHES: dict[str, Search] = {
     "all pairs": in_small_blocks(all_pairs),
+    **({"compiled": compiled_search} if compiled.library() is not None else {}),
     "few": lambda points, rows, k: all_pairs_of_few(points, k)[rows],
     "tree": in_small_blocks(by_tree),
     "cells": in_small_blocks(by_cells),

@@ -1,8 +1,8 @@
-"""Exact neighbor search in float64, from ten points to millions: chooses one of three searches with equal results.
+"""Exact neighbor search in float64, from ten points to millions: chooses one of four searches with equal results.
 
-All distances for few points; for many a k-d tree on the CPU and a cell list on a GPU. The times that set the limits are
-in docs/benchmarks/neighbors.md. `torch.cdist` in its default mode is never used: its matrix products have errors of
-hundredths of an Å.
+All distances for few points, by compiled loops where they were built; for many a k-d tree on the CPU and a cell list on
+a GPU. The times that set the limits are in docs/benchmarks/neighbors.md. `torch.cdist` in its default mode is never
+used: its matrix products have errors of hundredths of an Å.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from protein_enn.geometry.neighbors import compiled
 from protein_enn.geometry.neighbors.all_pairs import all_pairs, all_pairs_of_few
 from protein_enn.geometry.neighbors.cell_list import by_cells
 from protein_enn.geometry.neighbors.tree import by_tree
 
 DENSE_LIMIT = 800
 """Points above which the k-d tree is faster than all distances (one core)."""
+COMPILED_LIMIT = 2048
+"""Points above which the k-d tree is faster than the compiled loops over all distances (one core)."""
 DEVICE_DENSE_LIMIT = 8192
 """Points above which the cell list reads less memory than all distances do, on a GPU."""
 COPIES = 8
@@ -121,6 +124,8 @@ def _check(points: Tensor) -> None:
 def _nearest(points: Tensor, k: int) -> Tensor:
     """The k nearest others of all points (float64, k < n)."""
     n, device = len(points), points.device
+    if n <= COMPILED_LIMIT and device.type == "cpu" and (found := compiled.nearest(points, k)) is not None:
+        return found
     if n <= DENSE_LIMIT and device.type == "cpu":
         return all_pairs_of_few(points, k)
     search = search_for(n, device)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.structure import Structure
@@ -22,13 +20,13 @@ LOW = 50.0
 
 
 @cache
-def _atom_groups() -> tuple[Float[Tensor, "37 4"], Float[Tensor, "residues 4"]]:
+def _atom_groups() -> tuple[Float[np.ndarray, "37 4"], Float[np.ndarray, "residues 4"]]:
     """The group of each atom slot (CA, backbone, CB, beyond CB), and the size of each group per residue type."""
-    group = torch.zeros(len(chemistry.ATOMS), 4)
+    group = np.zeros((len(chemistry.ATOMS), 4), dtype=np.float32)
     group[:, 3] = 1
     for atoms, k in (([CA], 0), ([N, C, O], 1), ([CB], 2), ([chemistry.OXT], None)):
-        group[atoms] = torch.eye(4)[k] if k is not None else 0.0
-    heavy = torch.zeros(len(chemistry.RESIDUES), len(chemistry.ATOMS))
+        group[atoms] = np.eye(4)[k] if k is not None else 0.0
+    heavy = np.zeros((len(chemistry.RESIDUES), len(chemistry.ATOMS)), dtype=np.float32)
     for row, name in enumerate(chemistry.RESIDUES):
         heavy[row, [chemistry.ATOM_INDEX[atom] for atom in chemistry.RESIDUE_ATOMS[name]]] = 1
     heavy[chemistry.UNKNOWN, CB] = 0
@@ -38,10 +36,11 @@ def _atom_groups() -> tuple[Float[Tensor, "37 4"], Float[Tensor, "residues 4"]]:
 def find_incomplete(structure: Structure) -> list[Finding]:
     """Chains of CAs or of backbone only, by name; else very many missing atoms."""
     group, heavy = _atom_groups()
-    expected_counts = heavy[structure.residues]
-    present_counts = torch.minimum(structure.present.float() @ group, expected_counts)
-    k = len(structure.chain_ids)
-    sums = torch.zeros(k, 8).index_add_(0, structure.chains, torch.cat([present_counts, expected_counts], 1))
+    expected_counts = heavy[structure.residues.numpy()]
+    present_counts = np.minimum(structure.present.numpy().astype(np.float32) @ group, expected_counts)
+    counts = np.concatenate([present_counts, expected_counts], axis=1)
+    chains, k = structure.chains.numpy(), len(structure.chain_ids)
+    sums = np.stack([np.bincount(chains, weights=column, minlength=k) for column in counts.T], axis=1)
     has, should = sums[:, :4] > 0, sums[:, 4:] > 0
     trace = should[:, 0] & ~has[:, 1:].any(1)
     without_side_chains = should[:, 3] & ~trace & ~has[:, 3]
@@ -54,7 +53,7 @@ def find_incomplete(structure: Structure) -> list[Finding]:
             "no side chains: scoring and design work, refinement needs them; the command pack adds them",
         ),
     ):
-        ids = tuple(dict.fromkeys(structure.chain_ids[i] for i in chosen.nonzero()[:, 0].tolist()))
+        ids = tuple(dict.fromkeys(structure.chain_ids[i] for i in np.flatnonzero(chosen).tolist()))
         if ids:
             text = f"chain(s) {', '.join(ids[:EXAMPLES])} have {message}"
             findings.append(Finding(code, "warning", text, len(ids), ids[:EXAMPLES]))

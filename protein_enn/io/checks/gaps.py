@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
+import numpy as np
 from jaxtyping import Bool, Float
-from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.io.checks.lengths import lengths
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import Gap
 
@@ -20,8 +20,8 @@ def find_gaps(structure: Structure) -> tuple[Gap, ...]:
     Where neither C-N nor CA-CA can be measured the distance is None.
     """
     distance, peptide, trace = _measure(structure)
-    one_chain = structure.chains[1:] == structure.chains[:-1]
-    rows = (one_chain & ~_are_near(distance, peptide, trace)).nonzero()[:, 0]
+    chains = structure.chains.numpy()
+    rows = np.flatnonzero((chains[1:] == chains[:-1]) & ~_are_near(distance, peptide, trace))
     measurable, distances = (peptide | trace)[rows].tolist(), distance[rows].tolist()
     return tuple(
         Gap(
@@ -34,31 +34,33 @@ def find_gaps(structure: Structure) -> tuple[Gap, ...]:
     )
 
 
-def bonded_to_next(structure: Structure) -> Bool[Tensor, "m"]:
+def bonded_to_next(structure: Structure) -> Bool[np.ndarray, "m"]:
     """Whether each residue but the last is bonded to the next one of its chain.
 
     Bonded means C-N within `chemistry.PEPTIDE_BREAK`; where C or N is missing, CA-CA within CA_BREAK. Where a CA is
     missing too, the residues count as not bonded.
     """
-    return _are_near(*_measure(structure)) & (structure.chains[1:] == structure.chains[:-1])
+    chains = structure.chains.numpy()
+    return _are_near(*_measure(structure)) & (chains[1:] == chains[:-1])
 
 
-def _are_near(distance: Float[Tensor, "m"], peptide: Bool[Tensor, "m"], trace: Bool[Tensor, "m"]) -> Bool[Tensor, "m"]:
-    return torch.where(peptide, distance <= chemistry.PEPTIDE_BREAK, trace & (distance <= CA_BREAK))
+def _are_near(
+    distance: Float[np.ndarray, "m"], peptide: Bool[np.ndarray, "m"], trace: Bool[np.ndarray, "m"]
+) -> Bool[np.ndarray, "m"]:
+    return np.where(peptide, distance <= chemistry.PEPTIDE_BREAK, trace & (distance <= CA_BREAK))
 
 
-def _measure(structure: Structure) -> tuple[Float[Tensor, "m"], Bool[Tensor, "m"], Bool[Tensor, "m"]]:
+def _measure(
+    structure: Structure,
+) -> tuple[Float[np.ndarray, "m"], Bool[np.ndarray, "m"], Bool[np.ndarray, "m"]]:
     """Å to the next residue from C to N, else from CA to CA; whether the first and the second pair is present."""
-    ca, present = chemistry.CA, structure.present
+    ca, present, x = chemistry.CA, structure.present.numpy(), structure.positions.numpy()
     peptide = present[:-1, chemistry.C] & present[1:, chemistry.N]
     trace = present[:-1, ca] & present[1:, ca]
-    peptide_lengths = _next_distances(structure, chemistry.C, chemistry.N)
-    return torch.where(peptide, peptide_lengths, _next_distances(structure, ca, ca)), peptide, trace
-
-
-def _next_distances(structure: Structure, atom: int, following: int) -> Float[Tensor, "m"]:
-    """Å from an atom of each residue to one of the next."""
-    return torch.linalg.vector_norm(structure.positions[1:, following] - structure.positions[:-1, atom], dim=-1)
+    from_atom = x[:-1, chemistry.C], x[:-1, ca]
+    to_atom = x[1:, chemistry.N], x[1:, ca]
+    step = np.where(peptide[:, None], to_atom[0] - from_atom[0], to_atom[1] - from_atom[1])
+    return lengths(step), peptide, trace
 
 
 def _missing_residues(structure: Structure, i: int) -> int | None:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
 from protein_enn import chemistry
+from protein_enn.bonds.near import WORK
 from protein_enn.geometry.dihedrals import dihedral
-from protein_enn.geometry.frames import ca_volume
+from protein_enn.geometry.neighbors import compiled
 from protein_enn.io.checks.completeness import find_incomplete, find_unlikely_columns
+from protein_enn.io.checks.lengths import lengths
 from protein_enn.io.table.coincident import limit_coincident
 from protein_enn.kd_tree import kd_tree
 from protein_enn.structure import Structure
@@ -101,13 +103,18 @@ def _find_collapse(points: NDArray[np.float64], close_pairs: NDArray[np.int64]) 
 
 
 def _find_wrong_scale(structure: Structure) -> list[Finding]:
-    labels, chains = structure.label_numbers, structure.chains
-    present = structure.present[:, CA]
+    labels, chains, present = (
+        structure.label_numbers.numpy(),
+        structure.chains.numpy(),
+        structure.present.numpy()[:, CA],
+    )
     pairs = (chains[1:] == chains[:-1]) & (labels[1:] == labels[:-1] + 1) & present[1:] & present[:-1]
-    distances = torch.linalg.vector_norm(structure.ca[1:] - structure.ca[:-1], dim=-1)[pairs]
+    ca = structure.positions.numpy()[:, CA]
+    distances = lengths(ca[1:] - ca[:-1])[pairs]
     if len(distances) < FEW // 2:
         return []
-    median = float(distances.median())
+    middle = (len(distances) - 1) // 2
+    median = float(np.partition(distances, middle)[middle])
     if CA_CA[0] < median < CA_CA[1]:
         return []
     message = f"CAs of consecutive residues are {median:.3g} Å apart (median), not 3.8: "
@@ -120,17 +127,19 @@ def _find_wrong_scale(structure: Structure) -> list[Finding]:
 
 def _find_mirror_image(structure: Structure) -> list[Finding]:
     """By the chirality of each CA with a CB; else by phi, negative in L-residues; else by the handedness of helices."""
-    position, present = structure.positions, structure.present
-    named = (structure.residues != chemistry.UNKNOWN) & (structure.residues != chemistry.RESIDUE_INDEX["GLY"])
-    chiral = named & present[:, [N, CA, C, CB]].all(1)
-    total = int(chiral.sum())
-    if total >= FEW or 2 * total > int(named.sum()):
-        rows = (chiral & (ca_volume(position, present) < -CHIRAL)).nonzero()[:, 0]
+    residues, atoms = structure.residues.numpy(), structure.present.numpy()
+    has_names = (residues != chemistry.UNKNOWN) & (residues != chemistry.RESIDUE_INDEX["GLY"])
+    chiral = has_names & atoms[:, N] & atoms[:, CA] & atoms[:, C] & atoms[:, CB]
+    total = int(np.count_nonzero(chiral))
+    if total >= FEW or 2 * total > np.count_nonzero(has_names):
+        rows = np.flatnonzero(chiral)
+        rows = rows[_ca_volume(structure.positions.numpy()[rows]) < -CHIRAL]
         wrong = len(rows)
         if wrong > max(total // 2, 2):
             return [_mirror_image(f"{wrong} of {total} residues are D-amino acids by their CB", wrong)]
         message = f"{wrong} of {total} residues have the chirality of D-amino acids but L names: check or rename them"
         return [Finding("d-handed", "warning", message, wrong, _residue_ids(structure, rows))] if wrong else []
+    position, present, named = structure.positions, structure.present, torch.from_numpy(has_names)
     trace = present[:, CA]
     bonded = (structure.chains[1:] == structure.chains[:-1]) & trace[1:] & trace[:-1]
     if int(present[:, [N, CA, C]].all(1).sum()) > len(structure) // 2:
@@ -149,6 +158,12 @@ def _find_mirror_image(structure: Structure) -> list[Finding]:
     return [_mirror_image(f"{left} of {left + right} {what}", left)] if left >= FEW and left > 2 * right else []
 
 
+def _ca_volume(x: Float[np.ndarray, "n 37 3"]) -> Float[np.ndarray, "n"]:
+    """The triple product of N, C and CB from CA, Å^3, as `geometry.frames.ca_volume`."""
+    (a, b, c), (d, e, f), (g, h, i) = ((x[:, slot] - x[:, CA]).T for slot in (N, C, CB))
+    return (b * f - c * e) * g + (c * d - a * f) * h + (a * e - b * d) * i
+
+
 def _mirror_image(reason: str, count: int) -> Finding:
     message = f"{reason}: this is the mirror image of a protein; change the sign of one coordinate"
     return Finding("mirror-image", "error", message, count)
@@ -160,7 +175,11 @@ def _find_stacked_chains(structure: Structure) -> list[Finding]:
     rows = structure.present[:, CA].nonzero()[:, 0]
     if k < 2 or len(rows) < 2:
         return []
-    ca = structure.ca[rows].double().numpy()
+    exact = structure.ca[rows].double()
+    near = compiled.near_pairs(exact, exact, CLASH, NEAREST * len(rows), WORK)
+    if near is not None and not (chains[rows[near[0]]] != chains[rows[near[1]]]).any():
+        return []
+    ca = exact.numpy()
     compared = limit_coincident(ca, NEAREST + 1)
     distances, partners = kd_tree(ca[compared]).query(ca, k=NEAREST, distance_upper_bound=CLASH)
     near, rank = np.nonzero(np.isfinite(distances))  # neighbors in the chain are farther
@@ -197,7 +216,7 @@ def _find_coincident_atoms(
         return []
     a, b = close_pairs.T
     close = (owner[a] != owner[b]) & (((points[a] - points[b]) ** 2).sum(axis=1) < SAME_PLACE**2)
-    rows = torch.from_numpy(np.unique(owner[close_pairs[close]]))
+    rows = np.unique(owner[close_pairs[close]])
     if not len(rows):
         return []
     message = f"{len(rows)} of {len(structure)} residues have atoms at positions of another residue: remove the copies"
@@ -206,16 +225,17 @@ def _find_coincident_atoms(
 
 
 def _find_wrong_bonds(structure: Structure) -> list[Finding]:
-    a, b = [CA, C, O], [N, CA, C]
-    present = structure.present[:, a] & structure.present[:, b]
-    length = torch.linalg.vector_norm(structure.positions[:, a] - structure.positions[:, b], dim=-1)
-    wrong = int(((length - torch.tensor(IDEAL_BONDS)).abs() > BOND_ERROR).logical_and(present).sum())
-    bonds = int(present.sum())
+    x, atoms = structure.positions.numpy(), structure.present.numpy()
+    wrong = bonds = 0
+    for (a, b), ideal in zip(((CA, N), (C, CA), (O, C)), IDEAL_BONDS, strict=True):
+        both = atoms[:, a] & atoms[:, b]
+        bonds += int(np.count_nonzero(both))
+        wrong += int(np.count_nonzero(both & (np.abs(lengths(x[:, a] - x[:, b]) - np.float32(ideal)) > BOND_ERROR)))
     if wrong < FEW or 5 * wrong < bonds:
         return []
     message = f"{wrong} of {bonds} backbone bonds are off by more than {BOND_ERROR} Å: relax or rebuild the model"
     return [Finding("bond-lengths", "warning", message, wrong)]
 
 
-def _residue_ids(structure: Structure, rows: Int[Tensor, "m"]) -> tuple[str, ...]:
+def _residue_ids(structure: Structure, rows: Int[np.ndarray, "m"]) -> tuple[str, ...]:
     return tuple(structure.residue_id(i) for i in rows[:EXAMPLES].tolist())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from protein_enn import chemistry
 from protein_enn.io.components import component
@@ -40,29 +40,29 @@ def _find_renamed(structure: Structure) -> list[Finding]:
 
 
 def _find_incomplete(structure: Structure) -> list[Finding]:
-    present = structure.present
+    present, occupancies = structure.present.numpy(), structure.occupancies.numpy()
     n, ca, c, o = (present[:, i] for i in chemistry.BACKBONE)
     backbone = n & ca & c & o
-    lacking = (_side_chains()[structure.residues] & ~present).any(-1) & backbone
-    unoccupied = (present & (structure.occupancies == 0)).any(-1)
-    above_one = (present & (structure.occupancies > 1)).any(-1)
-    cases: list[tuple[str, Severity, str, Tensor]] = [
+    lacking = (_side_chains()[structure.residues.numpy()] > present).any(-1) & backbone
+    unoccupied = (present & (occupancies == 0)).any(-1)
+    above_one = (occupancies > 1).any(-1)  # 0 where absent
+    cases: list[tuple[str, Severity, str, NDArray[np.bool_]]] = [
         ("incomplete-backbone", "warning", "residues lack N, CA, C or O", ~backbone),
         ("incomplete-side-chain", "note", "residues lack side-chain atoms", lacking),
         ("zero-occupancy", "note", "residues have atoms of occupancy 0", unoccupied),
         ("high-occupancy", "warning", "residues have atoms of an occupancy above 1", above_one),
     ]
     return [
-        _finding(structure, code, severity, description, mask.nonzero()[:, 0].tolist())
+        _finding(structure, code, severity, description, np.flatnonzero(mask).tolist())
         for code, severity, description, mask in cases
         if mask.any()
     ]
 
 
 @cache
-def _side_chains() -> Tensor:
+def _side_chains() -> NDArray[np.bool_]:
     """Which of the 37 atoms the complete side chain of each residue type has; none for an unknown residue."""
-    mask = torch.zeros(len(chemistry.RESIDUES), len(chemistry.ATOMS), dtype=torch.bool)
+    mask = np.zeros((len(chemistry.RESIDUES), len(chemistry.ATOMS)), dtype=bool)
     for i, name in enumerate(chemistry.RESIDUES):
         if i != chemistry.UNKNOWN:
             mask[i, [chemistry.ATOM_INDEX[a] for a in chemistry.SIDE_CHAIN_ATOMS[name]]] = True

@@ -18,7 +18,7 @@ from protein_enn.io.convert.record import Record
 from protein_enn.io.convert.repair import repair_atoms
 from protein_enn.io.errors import EmptyStructureError, FormatError
 from protein_enn.io.table.atoms import AtomTable, check_atoms, check_origin
-from protein_enn.io.table.labels import combine, ranks
+from protein_enn.io.table.labels import combine, distinct
 from protein_enn.structure import Source, Structure
 from protein_enn.structure.audit import Finding
 
@@ -175,7 +175,7 @@ def _fill(
 def _slots(table: AtomTable) -> NDArray[np.int64]:
     """The slot of each atom in a residue of its name; -1 without a slot."""
     names, residues = table.names.values, table.residue_names.values
-    pairs, inverse = ranks(table.residue_names.codes * len(names) + table.names.codes)
+    pairs, inverse = distinct(table.residue_names.codes * len(names) + table.names.codes)
     owners = [component(residue).residue for residue in residues]
     slots = [slot(owners[pair // len(names)], names[pair % len(names)]) for pair in pairs.tolist()]
     return np.array(slots, dtype=np.int64)[inverse]

@@ -16,6 +16,8 @@ from protein_enn.structure import Structure
 
 End = tuple[int, int]
 """An atom as `Links` names it: residue and slot, or -1 and the index of a hetero atom."""
+MOST_SERIAL = 99_999
+"""Largest serial number in five columns."""
 _RECORD = re.compile(rb"^CONECT([^\r\n]{5,25})", re.MULTILINE)
 
 
@@ -31,24 +33,28 @@ def conect_bonds(structure: Structure) -> list[tuple[End, End]]:
     if source is None or source.format != "pdb" or b"CONECT" not in source.data:
         return []
     content = FORMATS["pdb"].content(source.data)  # with the line ends by which rows count
+    if not len(pairs := _pairs(content)):
+        return []
     residue, slot = np.nonzero(source.rows.numpy() >= 0)
     rows = np.concatenate([source.rows.numpy()[residue, slot], source.hetero.numpy()])
     data = np.frombuffer(content, dtype=np.uint8)
     starts = np.concatenate(([0], np.flatnonzero(data == ord("\n")) + 1))
     cells = np.minimum(starts[rows][:, None] + np.arange(6, 11), len(data) - 1)
-    serials, atoms, count = np.unique(_numbers(data[cells]), return_index=True, return_counts=True)
-    atoms[(count > 1) | (serials < 0)] = -1  # of several atoms, or no number
-    pairs = _pairs(content)
-    place = np.minimum(np.searchsorted(serials, pairs), len(serials) - 1)
-    ends = np.where(serials[place] == pairs, atoms[place], -1)
+    numbers = _numbers(data[cells])
+    atom = np.full(MOST_SERIAL + 2, -1)  # by serial number; the last place is for -1
+    atom[numbers] = np.arange(len(numbers))
+    atom[np.flatnonzero(np.bincount(numbers[numbers >= 0], minlength=1) > 1)] = -1  # of several atoms
+    ends = atom[pairs]
     ends = ends[(ends.min(axis=1) >= 0) & (ends.min(axis=1) < len(residue))]
     found = []
     for one, two in ends.tolist():
         first, second = (
             (int(residue[k]), int(slot[k])) if k < len(residue) else (-1, k - len(residue)) for k in (one, two)
         )
+        if first[0] == second[0]:
+            continue
         owners = [structure.residue_id(i) if i >= 0 else structure.hetero.residue_ids[k] for i, k in (first, second)]
-        if first[0] != second[0] and owners[0] != owners[1]:
+        if owners[0] != owners[1]:
             found.append((first, second))
     return found
 
@@ -67,5 +73,8 @@ def _pairs(data: bytes) -> NDArray[np.int64]:
     start = max(data.find(b"\nCONECT"), 0)  # they stand at the end of the file
     records = b"".join(record.ljust(25) for record in _RECORD.findall(data, start))
     numbers = _numbers(np.frombuffer(records, dtype=np.uint8).reshape(-1, 5, 5))
-    pairs = np.stack([np.repeat(numbers[:, :1], 4, axis=1), numbers[:, 1:]], -1).reshape(-1, 2)
-    return np.unique(np.sort(pairs[(pairs >= 0).all(axis=1)], axis=1), axis=0)
+    one, two = np.repeat(numbers[:, 0], 4), numbers[:, 1:].reshape(-1)
+    given = (one >= 0) & (two >= 0)
+    one, two = one[given], two[given]
+    keys = np.unique(np.minimum(one, two) * (MOST_SERIAL + 1) + np.maximum(one, two))
+    return np.stack(np.divmod(keys, MOST_SERIAL + 1), axis=1)

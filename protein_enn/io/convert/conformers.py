@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from protein_enn.io.components import component
 from protein_enn.io.errors import FormatError
 from protein_enn.io.table.atoms import AtomTable
-from protein_enn.io.table.labels import combine, ranks
+from protein_enn.io.table.labels import combine, distinct
 from protein_enn.structure.audit import EXAMPLES, Finding
 
 OTHER_CONFORMER = "other conformer"
@@ -157,7 +157,7 @@ def _highest(
 ) -> NDArray[np.int64]:  # fmt: skip
     """The code of highest mean occupancy in each group, of equals the first in `order`; -1 without any."""
     width = int(codes.max(initial=0)) + 1
-    pairs, inverse = ranks(group[among] * width + codes[among])
+    pairs, inverse = distinct(group[among] * width + codes[among])
     counts = np.bincount(inverse)
     means = np.round(np.bincount(inverse, weights=occupancies[among]) / counts, 4) if len(pairs) else np.zeros(0)
     owner, code = pairs // width, pairs % width

@@ -5,6 +5,7 @@ SSBOND, LINK, CONECT and struct_conn declare links; hydrogen bonds and salt brid
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -206,10 +207,9 @@ def _kind_of_atoms(structure: Structure, bond: Bond) -> str:
 
 
 def _length(structure: Structure, bond: Bond) -> float:
-    points = [
-        structure.positions[e.residue, e.atom] if e.residue >= 0 else structure.hetero.positions[e.atom] for e in bond
-    ]
-    return float((points[0].double() - points[1].double()).norm())
+    x, around = structure.positions.numpy(), structure.hetero.positions.numpy()
+    ends = [x[e.residue, e.atom] if e.residue >= 0 else around[e.atom] for e in bond]
+    return math.dist(ends[0].tolist(), ends[1].tolist())
 
 
 def _reason(connection: gemmi.Connection, first: list[tuple[End, str]], second: list[tuple[End, str]]) -> str:
@@ -232,7 +232,7 @@ def _along_chain(structure: Structure, bond: Bond) -> bool:
     """Whether this is the peptide bond of a residue to the next, which needs no link."""
     (i, c), (j, n) = bond
     bonded = i >= 0 and j == i + 1 and (c, n) == (chemistry.C, chemistry.N)
-    return bonded and bool(structure.chains[i] == structure.chains[j])
+    return bonded and bool(structure.chains.numpy()[i] == structure.chains.numpy()[j])
 
 
 def _links(kinds: dict[Bond, str]) -> Links:

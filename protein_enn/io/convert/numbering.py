@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -18,9 +19,10 @@ def numbers_in_order(structure: Structure) -> Int[Tensor, "n"]:
     """
     if not len(structure):
         return structure.numbers
-    author = structure.numbers.diff()
-    steps = torch.where(bonded_to_next(structure), 1, author.clamp(min=1))
-    total = torch.cat([torch.zeros(1, dtype=torch.long), steps.cumsum(0)])
-    first = torch.cat([torch.ones(1, dtype=torch.bool), structure.chains.diff() != 0])
-    chain = first.cumsum(0) - 1
-    return total - total[first][chain] + structure.numbers[first][chain]
+    numbers, chains = structure.numbers.numpy(), structure.chains.numpy()
+    steps = np.where(bonded_to_next(structure), 1, np.maximum(np.diff(numbers), 1))
+    total = np.concatenate(([0], np.cumsum(steps)))
+    first = np.concatenate(([True], chains[1:] != chains[:-1]))
+    starts = np.flatnonzero(first)
+    offset = numbers[starts] - total[starts]
+    return torch.from_numpy(total + np.repeat(offset, np.diff(starts, append=len(numbers))))

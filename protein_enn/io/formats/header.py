@@ -43,6 +43,7 @@ ITEMS: dict[str, frozenset[str]] = {
 """The items that are read, in lower case, by category."""
 
 Row = dict[str, str]
+_QUOTES = ("'", '"', ";", "")
 
 
 def read_header(block: gemmi.cif.Block, file: str, budget: Budget) -> Header:
@@ -158,4 +159,6 @@ def _rows(block: gemmi.cif.Block, category: str, file: str, budget: Budget) -> I
 
 
 def _plain(value: str) -> str:
-    return "" if value in ("?", ".") else gemmi.cif.as_string(value)
+    if value in ("?", "."):
+        return ""
+    return gemmi.cif.as_string(value) if value[:1] in _QUOTES else value

@@ -12,6 +12,7 @@ from protein_enn.io.formats import atom_site
 from protein_enn.io.formats.budget import Budget
 from protein_enn.io.formats.document import Document, Header
 from protein_enn.io.formats.header import read_header
+from protein_enn.io.formats.parsed import parsed
 from protein_enn.io.formats.tokens import Tokens, cut_loop
 
 SAMPLED = 16
@@ -31,16 +32,20 @@ def read(data: bytes, file: str, block: str | None = None, lenient: bool = False
 
 def parse(data: bytes, file: str) -> gemmi.cif.Document:
     """gemmi's document of the text; FormatError with the place where its syntax is broken."""
+    try:
+        return parsed(data, _parse)
+    except (ValueError, RuntimeError, IndexError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise FormatError(f"{file}: broken mmCIF ({reason}); correct this line or fetch the file again") from error
+
+
+def _parse(data: bytes) -> gemmi.cif.Document:
     if not data.isascii():
         try:
             data.decode()
         except UnicodeDecodeError:
             data = data.decode("latin-1").encode()
-    try:
-        return gemmi.cif.read_string(data)
-    except (ValueError, RuntimeError, IndexError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise FormatError(f"{file}: broken mmCIF ({reason}); correct this line or fetch the file again") from error
+    return gemmi.cif.read_string(data)
 
 
 def choose_block(document: gemmi.cif.Document, file: str, name: str | None = None) -> gemmi.cif.Block:
@@ -92,7 +97,9 @@ def _columns(data: bytes, block: gemmi.cif.Block, file: str) -> dict[str, Tokens
 def _refuse_pieces(block: gemmi.cif.Block, file: str) -> None:
     parts = 0
     for item in block:
-        tags = item.loop.tags if item.loop is not None else [item.pair[0]] if item.pair is not None else []
+        pair = item.pair
+        loop = item.loop if pair is None else None
+        tags = [pair[0]] if pair is not None else loop.tags if loop is not None else []
         parts += any(tag.lower().startswith("_atom_site.") for tag in tags)
     if parts > 1:
         raise FormatError(f"{file}: atom_site is in {parts} pieces, not in one loop; join them or keep one")
@@ -100,11 +107,21 @@ def _refuse_pieces(block: gemmi.cif.Block, file: str) -> None:
 
 def _compare(columns: dict[str, Tokens], loop: gemmi.cif.Loop, tags: list[str], file: str) -> None:
     for row in np.unique(np.linspace(0, loop.length() - 1, SAMPLED).astype(int)).tolist():
-        for i, tag in enumerate(tags):
-            if columns[tag].text(row) != loop[row, i]:
-                raise FormatError(
-                    f"{file}, {atom_site.PLACE} {row + 1}: two readers disagree about {tag}; correct the quotes here"
-                )
+        theirs = [loop[row, i] for i in range(len(tags))]
+        if _row(columns[tags[0]], columns[tags[-1]], row) == theirs:
+            continue
+        texts = [columns[tag].text(row) for tag in tags]
+        if texts != theirs:
+            tag = next(tag for tag, own, other in zip(tags, texts, theirs, strict=True) if own != other)
+            raise FormatError(
+                f"{file}, {atom_site.PLACE} {row + 1}: two readers disagree about {tag}; correct the quotes here"
+            )
+
+
+def _row(first: Tokens, last: Tokens, row: int) -> list[str]:
+    """The values of a row, from its first to its last, divided at blanks: faster than one by one."""
+    start, end = int(first.starts[row]), int(last.starts[row] + last.lengths[row])
+    return first.buffer[start:end].tobytes().decode("utf-8", "replace").split()
 
 
 def _header(block: gemmi.cif.Block, file: str, budget: Budget) -> Header:

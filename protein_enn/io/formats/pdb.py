@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gemmi
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from protein_enn.io.components import elements_of
@@ -17,14 +16,13 @@ from protein_enn.io.errors import EmptyStructureError, FormatError
 from protein_enn.io.formats.budget import Budget
 from protein_enn.io.formats.document import Document, Header
 from protein_enn.io.formats.pdb_chains import label_chains
+from protein_enn.io.formats.pdb_columns import FixedColumns, cut_lines
 from protein_enn.io.formats.pdb_lines import Lines, scan_lines
 from protein_enn.io.formats.pdb_names import residues_and_chains
 from protein_enn.io.table.atoms import AtomTable, Numbers, coordinates, optional
 from protein_enn.io.table.labels import Labels
 from protein_enn.io.table.numbers import BAD, NULL, parse_numbers
 from protein_enn.structure.audit import Finding
-
-WIDTH = 80
 
 
 def read(data: bytes, file: str, block: str | None = None, lenient: bool = False, size: int | None = None) -> Document:
@@ -68,37 +66,35 @@ def _declares_plddt(parsed: gemmi.Structure) -> bool:
 def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> AtomTable:
     chosen = np.flatnonzero(lines.model == model)
     rows = lines.atoms[chosen]
-    grid = _grid(data, lines.starts[rows], lines.lengths[rows])
-
-    def field_of(start: int, end: int) -> NDArray:
-        return np.ascontiguousarray(grid[:, start:end]).view(f"S{end - start}")[:, 0]
-
-    def text(start: int, end: int) -> Labels:
-        return Labels.of(field_of(start, end)).renamed(str.strip)
-
-    values, states = parse_numbers(grid[:, 30:54].reshape(-1, 8))  # x, y, z of an atom one after the other
-    axes = [(values[i::3], states[i::3]) for i in range(3)]
+    columns = cut_lines(data, lines.starts[rows], lines.lengths[rows])
+    grid, text = columns.grid, columns.texts
+    axes = [columns.numbers(start, start + 8) for start in (30, 38, 46)]
     _refuse_shifted(grid, rows, file)
 
     def text_of(i: int, axis: int) -> str:
-        return grid[i, 30 + 8 * axis : 38 + 8 * axis].tobytes().decode("latin-1")
+        return columns.text(i, 30 + 8 * axis, 38 + 8 * axis)
 
     positions, has_position = coordinates(axes, rows, text_of, file=file, place="line", lenient=lenient)
-    occupancies, _ = optional(_occupancies(grid, rows, has_position, file), 1.0)
-    b_factors, absent = optional(parse_numbers(grid[:, 60:66]), 0.0)
-    names = Labels.of(field_of(12, 16))
+    occupancies, _ = optional(_occupancies(columns, rows, has_position, file), 1.0)
+    b_factors, absent = optional(columns.numbers(60, 66), 0.0)
+    names = text(12, 16, stripped=False)
+    bare_names = names.renamed(str.strip)
     residue_names, chains = text(17, 20), text(21, 22)
     if (grid[:, 20] != 32).any():
-        columns = (text(17, 21), residue_names, text(20, 22), chains)
-        residue_names, chains = residues_and_chains(*columns, has_segment=~text(72, 76).are(""))
-    for what, labels in (("atom name", names.renamed(str.strip)), ("residue name", residue_names)):
+        parts = (text(17, 21), residue_names, text(20, 22), chains)
+        residue_names, chains = residues_and_chains(*parts, has_segment=~text(72, 76).are(""))
+    for what, labels in (("atom name", bare_names), ("residue name", residue_names)):
         if (blank := labels.are("")).any():
             row = int(rows[int(np.argmax(blank))]) + 1
             raise FormatError(f"{file}, line {row}: the {what} is blank; correct or remove this atom")
     insertion_codes = text(26, 27)
-    numbers = _residue_numbers(grid[:, 22:26], rows, file)
-    wide = ((grid[:, 22:27] >= 48) & (grid[:, 22:27] < 58)).all(axis=1)
-    if wide.any():  # beyond 9999 many programs use the column of the insertion code too
+    numbers = columns.whole_numbers(22, 26)
+    if numbers is None:
+        numbers = _residue_numbers(grid[:, 22:26], rows, file)
+    wide = insertion_codes.map(str.isdecimal, bool)
+    if (
+        wide.any() and (wide := ((grid[:, 22:27] >= 48) & (grid[:, 22:27] < 58)).all(axis=1)).any()
+    ):  # beyond 9999 many programs use the column of the insertion code too
         numbers[wide] = _residue_numbers(grid[wide, 22:27], rows[wide], file)
         none = len(insertion_codes.values)
         codes = np.where(wide, none, insertion_codes.codes)
@@ -106,7 +102,7 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
     table = AtomTable(
         rows=rows,
         hetero=(grid[:, 0] | 32) == ord("h"),
-        names=names.renamed(str.strip),
+        names=bare_names,
         elements=elements_of(text(76, 78).renamed(str.upper), names, residue_names),
         alternates=text(16, 17),
         residue_names=residue_names,
@@ -141,27 +137,14 @@ def _refuse_shifted(grid: NDArray[np.uint8], rows: NDArray[np.int64], file: str)
         raise FormatError(f"{file}, line {row}: its columns are shifted against those of the other atoms; realign it")
 
 
-def _occupancies(
-    grid: NDArray[np.uint8], rows: NDArray[np.int64], has_position: NDArray[np.bool_], file: str
-) -> Numbers:
-    values, states = parse_numbers(grid[:, 54:60])
+def _occupancies(columns: FixedColumns, rows: NDArray[np.int64], has_position: NDArray[np.bool_], file: str) -> Numbers:
+    values, states = columns.numbers(54, 60)
     states[~has_position] = NULL
     if (states == BAD).any():
         i = int(np.argmax(states == BAD))
-        text = grid[i, 54:60].tobytes().decode("latin-1").strip()
+        text = columns.text(i, 54, 60).strip()
         raise FormatError(f"{file}, line {int(rows[i]) + 1}: occupancy is {text!r}, not a number; correct this atom")
     return values, states
-
-
-def _grid(data: bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """(m, 80) characters, blank beyond the end of a line."""
-    buffer = np.frombuffer(data, np.uint8)
-    if len(starts) and int(starts.max()) + WIDTH > len(buffer):
-        buffer = np.concatenate((buffer, np.full(WIDTH, 32, dtype=np.uint8)))
-    grid = sliding_window_view(buffer, WIDTH)[starts]
-    if (lengths < WIDTH).any():
-        grid[np.arange(WIDTH) >= lengths[:, None]] = 32
-    return grid
 
 
 def _residue_numbers(cells: NDArray[np.uint8], rows: NDArray[np.int64], file: str) -> NDArray[np.int64]:

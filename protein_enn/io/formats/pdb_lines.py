@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from protein_enn.io.errors import FormatError
+from protein_enn.io.table import text_columns
 
 
 def _number(record: bytes) -> int:
@@ -51,11 +52,7 @@ class Lines:
 
 def scan_lines(data: bytes, file: str) -> Lines:
     """Classify the lines; FormatError with the first atom line that is too short, has tabs or is shifted."""
-    buffer = np.frombuffer(data, np.uint8)
-    breaks = np.flatnonzero(buffer == 10)
-    starts = np.concatenate(([0], breaks + 1))
-    lengths = np.concatenate((breaks, [len(data)])) - starts
-    heads = _heads(buffer, starts, lengths)
+    starts, lengths, heads = text_columns.lines(data) or _lines(data)
     marks = np.flatnonzero((heads == _MODEL) | (heads == _ENDMDL) | (heads == _END))
     states, models = _states(file, marks, heads[marks].tolist())
     atoms = np.flatnonzero(((heads & _FOUR) == _ATOM) | (heads == _HETATM))
@@ -68,6 +65,15 @@ def scan_lines(data: bytes, file: str) -> Lines:
     fourth = (heads[ters] >> np.uint64(24)) & np.uint64(255)
     is_name = ((fourth >= 48) & (fourth <= 57)) | ((fourth >= 97) & (fourth <= 122))
     return Lines(starts, lengths, atoms, model, models, ters[~is_name])
+
+
+def _lines(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
+    """Starts, lengths and heads of all lines, as `text_columns.lines`."""
+    buffer = np.frombuffer(data, np.uint8)
+    breaks = np.flatnonzero(buffer == 10)
+    starts = np.concatenate(([0], breaks + 1))
+    lengths = np.concatenate((breaks, [len(data)])) - starts
+    return starts, lengths, _heads(buffer, starts, lengths)
 
 
 def _heads(buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from protein_enn.io.table import text_columns
 from protein_enn.io.table.atoms import Numbers
 from protein_enn.io.table.labels import Labels
-from protein_enn.io.table.numbers import BAD, NULL, OK, parse_numbers
+from protein_enn.io.table.numbers import BAD, NULL, OK, parse_cells, parse_numbers
 
 WIDEST = 64
 """Most bytes of a number or name in a rectangular array."""
@@ -58,6 +59,8 @@ class Tokens:
 
     def labels(self) -> Labels:
         """The values without quotes, "" where they are null."""
+        if (coded := Labels.of_cells(self._column())) is not None:
+            return coded.renamed(_plain)
         if int(self.lengths.max(initial=0)) > WIDEST:
             raw = Labels.of_strings(self.text(i) for i in range(len(self)))
         else:
@@ -67,6 +70,8 @@ class Tokens:
 
     def numbers(self) -> Numbers:
         """Values and states, see `numbers.parse_numbers`."""
+        if (read := parse_cells(self._column(), WIDEST)) is not None:
+            return read
         if self.grid is not None:
             return self._trim().numbers()
         values, states = parse_numbers(self._cells(right=True))
@@ -77,10 +82,18 @@ class Tokens:
 
     def integers(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Whole numbers of at most nine digits and their states."""
+        if (read := text_columns.integers(self._column())) is not None:
+            values, states, bad = read
+            for i in np.flatnonzero(states == BAD).tolist() if bad else ():
+                values[i], states[i] = _integer(_plain(self.text(i)))
+            return values, states
         labels = self.labels()
         read = [_integer(value) for value in labels.values]
         values = np.array([value for value, _ in read], dtype=np.int64)
         return values[labels.codes], np.array([state for _, state in read], dtype=np.uint8)[labels.codes]
+
+    def _column(self) -> text_columns.Column:
+        return text_columns.column(self.buffer, self.starts, self.lengths)
 
     def _trim(self) -> Tokens:
         """Without the blanks that follow the values."""
@@ -130,7 +143,19 @@ def cut_loop(data: bytes, tags: Sequence[str], count: int) -> list[Tokens] | Non
     start += len(last)
     if data.find(last, start) >= 0:  # again, in a text or in another block
         return None
+    if text_columns.library() is not None:
+        return _cut_compiled(data, start, len(tags), count)
     return _cut_columns(data, start, len(tags), count // len(tags)) or _cut_anywhere(data, start, len(tags), count)
+
+
+def _cut_compiled(data: bytes, start: int, width: int, count: int) -> list[Tokens] | None:
+    """The columns of rows in any layout, by compiled loops."""
+    cut = text_columns.pieces(data, start, count)
+    if cut is None or not _ENDS.match(data, cut[2]):
+        return None
+    starts, lengths = (values.reshape(-1, width) for values in cut[:2])
+    text = np.frombuffer(data, np.uint8)
+    return [Tokens(text, starts[:, i], lengths[:, i]) for i in range(width)]
 
 
 def _cut_columns(data: bytes, start: int, width: int, rows: int) -> list[Tokens] | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from protein_enn.io.table import text_columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +37,16 @@ class Labels:
         return Labels(tuple(_decode(v) for v in distinct.tolist()), codes)
 
     @staticmethod
+    def of_cells(cells: text_columns.Column, *, stripped: bool = True) -> Labels | None:
+        """From the cells of a text, without the blanks at their ends where `stripped`; None without compiled loops."""
+        coded = text_columns.codes(cells, stripped=stripped)
+        if coded is None:
+            return None
+        codes, first = coded
+        values = map(cells.piece, first.tolist())
+        return Labels(tuple(_decode(value.strip(b" \0") if stripped else value) for value in values), codes)
+
+    @staticmethod
     def of_strings(texts: Iterable[str]) -> Labels:
         """From strings of any length."""
         codes_of_texts: dict[str, int] = {}
@@ -54,7 +66,7 @@ class Labels:
 
     def take(self, index: NDArray) -> Labels:
         """The chosen rows."""
-        return replace(self, codes=self.codes[index])
+        return Labels(self.values, self.codes[index])
 
     def tolist(self) -> list[str]:
         """All texts."""
@@ -68,10 +80,14 @@ class Labels:
         """The column with `function` applied to each text; texts that become equal get one code."""
         codes_of_texts: dict[str, int] = {}
         code = [codes_of_texts.setdefault(function(v), len(codes_of_texts)) for v in self.values]
+        if len(codes_of_texts) == len(code):
+            return Labels(tuple(codes_of_texts), self.codes)
         return Labels(tuple(codes_of_texts), np.array(code, dtype=np.int64)[self.codes])
 
     def are(self, *values: str) -> NDArray[np.bool_]:
         """Which rows have one of these texts."""
+        if not any(value in self.values for value in values):
+            return np.zeros(len(self), dtype=bool)
         return self.map(values.__contains__, bool)
 
 
@@ -88,6 +104,14 @@ def ranks(keys: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
     return distinct, np.searchsorted(distinct, keys)
 
 
+def distinct(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct keys in any order, and the place of each key among them."""
+    rows = np.ascontiguousarray(keys).view(np.uint8).reshape(-1, 8)
+    cells = text_columns.FixedWidth(rows).column(0, 8)
+    coded = text_columns.codes(cells, stripped=False)
+    return ranks(keys) if coded is None else (keys[coded[1]], coded[0])
+
+
 def combine(*columns: NDArray[np.int64] | Labels) -> NDArray[np.int64]:
     """One number per row, equal where all columns are equal, and at most the number of rows."""
     result = np.zeros(len(columns[0]), dtype=np.int64)
@@ -99,10 +123,10 @@ def combine(*columns: NDArray[np.int64] | Labels) -> NDArray[np.int64]:
         if low == high:
             continue
         if high - low > len(codes):
-            codes = ranks(codes)[1]
+            codes = distinct(codes)[1]
             low, high = 0, int(codes.max())
         key = result * (high - low + 1) + (codes - low)
-        result = key if int(key.max()) <= len(key) else ranks(key)[1]
+        result = key if int(key.max()) <= len(key) else distinct(key)[1]
     return result
 
 

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from protein_enn.io.table import text_columns
 
 OK, NULL, BAD = range(3)
 """What a cell holds: a finite number; nothing (blank, "?" or "."); something else."""
 _EXACT_DIGITS = 15
 """A mantissa of this many digits and a power of ten up to 22 are exact in float64, and so is their rounded quotient."""
 _WIDEST = 24
+
+
+def parse_cells(cells: text_columns.Column, widest: int) -> tuple[NDArray[np.float64], NDArray[np.uint8]] | None:
+    """As `parse_numbers`, of the cells of a text; None without compiled loops. Those beyond `widest` are BAD."""
+    read = text_columns.numbers(cells)
+    if read is None:
+        return None
+    values, states, bad = read
+    for i in np.flatnonzero(states == BAD).tolist() if bad else ():
+        if len(text := cells.piece(i)) <= widest:
+            values[i], states[i] = _read_once(text.decode("latin-1"))
+    return values, states
 
 
 def parse_numbers(cells: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
@@ -95,6 +110,11 @@ def _one_by_one(
     values[rows] = np.array([value for value, _ in read], dtype=np.float64)[inverse]
     states[rows] = np.array([state for _, state in read], dtype=np.uint8)[inverse]
     return values, states
+
+
+@lru_cache(maxsize=1024)
+def _read_once(text: str) -> tuple[float, int]:
+    return read_number(text)
 
 
 def read_number(text: str) -> tuple[float, int]:

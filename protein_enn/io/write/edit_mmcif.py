@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from protein_enn import chemistry
 from protein_enn.io.errors import FormatError, WriteError
 from protein_enn.io.formats.mmcif import choose_block, parse
+from protein_enn.io.table import text_columns
 from protein_enn.io.write.added_atoms import Addition
 from protein_enn.io.write.edits import DECIMALS, Cells, Revision
 
@@ -52,6 +53,8 @@ def rewrite(data: bytes, file: str, revision: Revision, block: str | None = None
     the end, with "?" in rows without a number.
     """
     site = locate(data, file, block)
+    if (new := _rewrite_compiled(data, site, revision)) is not None:
+        return new
     edits = [
         _replace(data, site, site.items.index(item.lower()), cells, DECIMALS[item])
         if item.lower() in site.items
@@ -68,6 +71,35 @@ def rewrite(data: bytes, file: str, revision: Revision, block: str | None = None
         pieces += (data[done:start], texts[k])
         done = end
     return b"".join((*pieces, data[done:]))
+
+
+def _rewrite_compiled(data: bytes, site: AtomSite, revision: Revision) -> bytes | None:
+    """`rewrite` by compiled loops; None without them, and where an item is to be added."""
+    changed = [(item, cells) for item, cells in revision.items() if len(cells.rows)]
+    if text_columns.library() is None or not {item.lower() for item, _ in changed} <= {*site.items}:
+        return None
+    text, last = np.frombuffer(data, np.uint8), site.starts.shape[1] - 1
+    parts = []
+    for item, cells in changed:
+        column = site.items.index(item.lower())
+        starts, ends = site.starts[cells.rows, column], site.ends[cells.rows, column]
+        after = np.full(len(starts), -1) if column == last else site.starts[cells.rows, column + 1]
+        numbers = text_columns.column(text, starts, ends - starts)
+        decimals = text_columns.decimals(numbers, DECIMALS[item], MOST_DECIMALS)
+        assert decimals is not None  # there is a library
+        parts.append((starts, ends, after, decimals, _rounded(cells.values, decimals)))
+    joined = [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+    order = np.argsort(joined[0], kind="stable")
+    return text_columns.replace_numbers(data, *(part[order] for part in joined))
+
+
+def _rounded(values: NDArray[np.float64], decimals: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Each value with so many digits behind the point."""
+    result = values.copy()
+    for d in np.unique(decimals).tolist():
+        chosen = decimals == d
+        result[chosen] = np.round(result[chosen], d) + 0.0  # no -0.000
+    return result
 
 
 def insert(data: bytes, file: str, added: list[Addition], block: str | None = None) -> bytes:
@@ -108,10 +140,7 @@ def _replace(data: bytes, site: AtomSite, column: int, cells: Cells, least: int)
     """Numbers with the blanks up to the next value of the line, which then keeps its column where possible."""
     starts, ends = site.starts[cells.rows, column], site.ends[cells.rows, column]
     decimals = _decimals(data, starts, ends, least)
-    values = cells.values.copy()
-    for d in np.unique(decimals).tolist():
-        chosen = decimals == d
-        values[chosen] = np.round(values[chosen], d) + 0.0  # no -0.000
+    values = _rounded(cells.values, decimals)
     if column + 1 == site.starts.shape[1]:
         return _Edits(starts, ends, [b"%.*f" % pair for pair in zip(decimals.tolist(), values.tolist(), strict=True)])
     after = site.starts[cells.rows, column + 1]
@@ -202,6 +231,8 @@ def _skip_to(tokens: Iterator[re.Match[bytes]], tag: str) -> int:
 
 def _split_at_blanks(data: bytes, start: int, count: int) -> NDArray[np.int64] | None:
     """Starts and ends of `count` tokens without blanks in them; None where this needs the full grammar."""
+    if (cut := text_columns.pieces(data, start, count)) is not None:
+        return np.stack((cut[0], cut[0] + cut[1]))
     match = _END.search(data, start)
     end = len(data) if match is None else match.start()
     text = np.frombuffer(data, np.uint8)[start:end]

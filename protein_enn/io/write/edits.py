@@ -55,7 +55,7 @@ def revise(
     row_of = np.full(int(table.rows.max(initial=-1)) + 1, -1)
     row_of[table.rows] = np.arange(len(table))
     rows = np.concatenate((source.rows.numpy()[slots], source.hetero.numpy()))
-    if len(source.hetero) != len(structure.hetero) or len(np.unique(rows)) < len(rows):
+    if len(source.hetero) != len(structure.hetero) or (len(rows) and np.bincount(rows).max() > 1):
         return None  # other molecules, or copies that an assembly made
     if (rows >= len(row_of)).any() or (row_of[rows] < 0).any():
         return None

@@ -16,6 +16,7 @@ from torch import Tensor
 from protein_enn.io import atomic, read
 from protein_enn.io.convert.repair import repair_atoms
 from protein_enn.io.errors import WriteError
+from protein_enn.io.formats.parsed import parsed_once
 from protein_enn.io.formats.table import FORMATS, format_of_suffix, load
 from protein_enn.io.table.atoms import FARTHEST
 from protein_enn.io.write import new_document
@@ -110,7 +111,8 @@ def structure_bytes(
     values = None if b_factors is None else _expand_b_factors(structure, b_factors, file)
     source = structure.source
     if source is not None and source.format == format and len(source.rows) == len(structure):
-        data = _into_source(structure, source, values, file)
+        with parsed_once():
+            data = _into_source(structure, source, values, file)
         if data is not None:
             return data
     return new_document.document(structure, values, format, file)
