@@ -34,7 +34,7 @@ def each(
     inputs: str | Path | Sequence[str | Path],
     work: Callable[..., T],
     *,
-    workers: int = 1,
+    processes: int = 1,
     reading: Mapping[str, Any] | None = None,
     all_models: bool = False,
     **options: Any,
@@ -50,8 +50,8 @@ def each(
         Files, folders, patterns and @LIST, one or several, as the commands take them.
     work
         Called with each structure: `score`, `refine`, `pack`, `scan`, `design`, or a function of your own.
-    workers
-        Processes, of one thread each if there are several. They start anew, so a script that uses several needs
+    processes
+        How many, of one thread each if there are several. They start anew, so a script that uses several needs
         ``if __name__ == "__main__":``, and `work` must be importable: no lambda, no function of a notebook.
     reading
         Arguments of `read_structure`, such as ``{"assembly": "1"}``.
@@ -68,7 +68,7 @@ def each(
     Raises
     ------
     ValueError
-        Less than one worker, or work that other processes cannot import. What is wrong with a file is in its result.
+        Less than one process, or work that other processes cannot import. What is wrong with a file is in its result.
 
     Examples
     --------
@@ -78,19 +78,19 @@ def each(
     1bhl -1.8
     none examples/none.pdb: no such file or folder, and no match as a pattern; check the path
     """
-    if workers < 1:
-        raise ValueError(f"workers={workers}: at least one is needed")
+    if processes < 1:
+        raise ValueError(f"processes={processes}: at least one is needed")
     batch = find_items([str(path) for path in ([inputs] if isinstance(inputs, str | Path) else inputs)])
     task = _Task(partial(work, **options), dict(reading or {}), all_models)
-    if workers > 1:
+    if processes > 1:
         try:
             ForkingPickler.dumps(task)
         except Exception as error:  # pickle raises several kinds
             raise ValueError(
-                f"workers={workers}: other processes cannot import what is to be done ({explain(error)}); give a "
-                "function of a module, or workers=1"
+                f"processes={processes}: other processes cannot import what is to be done ({explain(error)}); give a "
+                "function of a module, or processes=1"
             ) from error
-    return _results(batch, task, workers)
+    return _results(batch, task, processes)
 
 
 @dataclass(frozen=True)
@@ -124,14 +124,14 @@ def _read_one(path: str, **how: Any) -> list[Any]:
     return [read_structure(path, **how)]
 
 
-def _results(batch: Sequence[Item], task: _Task, workers: int) -> Iterator[FileResult[Any]]:
+def _results(batch: Sequence[Item], task: _Task, processes: int) -> Iterator[FileResult[Any]]:
     """The results of all files."""
-    if workers == 1:
+    if processes == 1:
         for item in batch:
             yield from task(item)
         return
     context = get_context("spawn")  # a copy of a process that has computed with torch may hang
-    with ProcessPoolExecutor(workers, context, _prepare, (task,)) as pool:
+    with ProcessPoolExecutor(processes, context, _prepare, (task,)) as pool:
         try:
             for results in in_order(pool, _do, batch):
                 yield from results

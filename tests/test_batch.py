@@ -28,20 +28,20 @@ def inputs(tmp_path: Path) -> list[str | Path]:
     return [EXAMPLES / "2gtl_chain_a.cif", tmp_path / "bad.pdb", tmp_path / "none.pdb", str(EXAMPLES / "1bhl*.pdb")]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_the_order_is_that_of_the_inputs_and_errors_are_results(inputs: list[str | Path], workers: int) -> None:
-    results = list(pe.each(inputs, size, workers=workers, factor=2))
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_order_is_that_of_the_inputs_and_errors_are_results(inputs: list[str | Path], processes: int) -> None:
+    results = list(pe.each(inputs, size, processes=processes, factor=2))
     assert [one.name for one in results] == ["2gtl_chain_a", "bad", "none", "1bhl", "1bhl_perturbed"]
     assert [one.value and one.value[0] for one in results] == [None, None, None, 270, 270]
     assert results[0].error == "2gtl_chain_a is not wanted"
     assert all(word in (one.error or "") for word, one in zip(("", "bad.pdb", "no such file"), results, strict=False))
     own = {one.value[1] == os.getpid() for one in results if one.value}
-    assert own == {workers == 1}, "with several workers nothing is done in this process"
+    assert own == {processes == 1}, "with several processes nothing is done in this process"
 
 
 def test_processes_give_what_one_gives() -> None:
     files = [EXAMPLES / "1bhl.pdb", EXAMPLES / "2gtl_chain_a.bcif"]
-    one, two = (list(pe.each(files, pe.score, workers=n, orders=1, device="cpu")) for n in (1, 2))
+    one, two = (list(pe.each(files, pe.score, processes=n, orders=1, device="cpu")) for n in (1, 2))
     assert [a.value.mean for a in one if a.value] == pytest.approx([b.value.mean for b in two if b.value], abs=1e-5)
     assert len(one) == 2
 
@@ -56,10 +56,10 @@ def test_models_have_results_of_their_own(tmp_path: Path) -> None:
 
 
 def test_work_that_others_cannot_import_is_refused() -> None:
-    with pytest.raises(ValueError, match="workers=2: other processes cannot import"):
-        pe.each(EXAMPLES / "1bhl.pdb", lambda structure: len(structure), workers=2)
+    with pytest.raises(ValueError, match="processes=2: other processes cannot import"):
+        pe.each(EXAMPLES / "1bhl.pdb", lambda structure: len(structure), processes=2)
     with pytest.raises(ValueError, match="at least one"):
-        pe.each(EXAMPLES / "1bhl.pdb", size, workers=0)
+        pe.each(EXAMPLES / "1bhl.pdb", size, processes=0)
 
 
 def test_weights_are_loaded_once_until_their_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
