@@ -13,7 +13,8 @@ import typer
 
 from protein_enn.cli.options import Device
 
-Given, Made = TypeVar("Given"), TypeVar("Made")
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 CHUNK = 8
 """Files that a process takes at a time, at most."""
 _work: Callable[[Any], Any] | None = None

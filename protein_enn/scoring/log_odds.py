@@ -52,8 +52,7 @@ class ScoredMutations:
             sides = chain_groups(structure, groups)
             whole = Complex(structure, sides, predictor)
             slope, reason = whole.calibration()
-            expected = whole.expected()
-            return ScoredMutations(whole, predictor, BINDING, sides, whole.log_odds(), slope, reason, expected)
+            return ScoredMutations(whole, predictor, BINDING, sides, whole.log_odds(), slope, reason, whole.expected())
         backbone = Backbone(structure, predictor)
         scores = log_odds(backbone, [estimator])[estimator]
         calibration, reason = calibration_of(predictor, estimator)

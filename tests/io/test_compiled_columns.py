@@ -90,10 +90,10 @@ def test_whole_numbers_are_those_without_loops(texts: list[str]) -> None:
 @settings(deadline=None)
 def test_numbers_are_replaced_as_formatting_writes_them(rows: list[tuple[float, int, str, str]]) -> None:
     text, expected, spans = b"<", b"<", []
-    for value, digits, old, gap in rows:
+    for value, places, old, gap in rows:
         spans.append((len(text), len(text) + len(old), len(text) + len(old) + len(gap) + 1))
         text += old.encode() + gap.encode() + b" |"
-        new = b"%.*f" % (digits, round(value, digits) + 0.0)
+        new = b"%.*f" % (places, round(value, places) + 0.0)
         kept = gap.encode() + b" " if "\n" in gap else b" " * max(len(old) + len(gap) + 1 - len(new), 1)
         expected += new + kept + b"|"
     starts, ends, following = np.array(spans, dtype=np.int64).reshape(-1, 3).T

@@ -55,7 +55,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainedHead
     for i in range(6):
         structure = two_chains(i)
         write_structure(structure, folder / f"c{i}.cif")
-        near, rows = set(seen_across(structure, str(base))), []
+        near = set(seen_across(structure, str(base)))
+        rows: list[tuple[tuple[Substitution, ...], tuple[str, ...], float]] = []
         for k in range(40):
             wild = structure.sequence[k]
             mutant = chemistry.AMINO_ACIDS[(chemistry.AMINO_ACIDS.index(wild) + 1 + (5 * k + i) % 18) % 20]

@@ -176,8 +176,8 @@ def _find_stacked_chains(structure: Structure) -> list[Finding]:
     if k < 2 or len(rows) < 2:
         return []
     exact = structure.ca[rows].double()
-    near = compiled.near_pairs(exact, exact, CLASH, NEAREST * len(rows), WORK)
-    if near is not None and not (chains[rows[near[0]]] != chains[rows[near[1]]]).any():
+    pairs_found = compiled.near_pairs(exact, exact, CLASH, NEAREST * len(rows), WORK)
+    if pairs_found is not None and not (chains[rows[pairs_found[0]]] != chains[rows[pairs_found[1]]]).any():
         return []
     ca = exact.numpy()
     compared = limit_coincident(ca, NEAREST + 1)

@@ -50,7 +50,7 @@ def _find_incomplete(structure: Structure) -> list[Finding]:
         ("incomplete-backbone", "warning", "residues lack N, CA, C or O", ~backbone),
         ("incomplete-side-chain", "note", "residues lack side-chain atoms", lacking),
         ("zero-occupancy", "note", "residues have atoms of occupancy 0", unoccupied),
-        ("high-occupancy", "warning", "residues have atoms of an occupancy above 1", above_one),
+        ("high-occupancy", "warning", "residues have atoms of an occupancy above 1", np.asarray(above_one)),
     ]
     return [
         _finding(structure, code, severity, description, np.flatnonzero(mask).tolist())

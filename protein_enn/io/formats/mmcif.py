@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import gemmi
 import numpy as np
@@ -97,8 +98,8 @@ def _columns(data: bytes, block: gemmi.cif.Block, file: str) -> dict[str, Tokens
 def _refuse_pieces(block: gemmi.cif.Block, file: str) -> None:
     parts = 0
     for item in block:
-        pair = item.pair
-        loop = item.loop if pair is None else None
+        pair: Any = item.pair
+        loop: Any = item.loop if pair is None else None
         tags = [pair[0]] if pair is not None else loop.tags if loop is not None else []
         parts += any(tag.lower().startswith("_atom_site.") for tag in tags)
     if parts > 1:

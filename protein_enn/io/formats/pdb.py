@@ -7,6 +7,8 @@ the same number of atoms: two readers seldom make the same error.
 
 from __future__ import annotations
 
+from typing import Any
+
 import gemmi
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +93,7 @@ def _table(data: bytes, lines: Lines, model: int, file: str, lenient: bool) -> A
     numbers = columns.whole_numbers(22, 26)
     if numbers is None:
         numbers = _residue_numbers(grid[:, 22:26], rows, file)
-    wide = insertion_codes.map(str.isdecimal, bool)
+    wide: Any = insertion_codes.map(str.isdecimal, bool)
     if (
         wide.any() and (wide := ((grid[:, 22:27] >= 48) & (grid[:, 22:27] < 58)).all(axis=1)).any()
     ):  # beyond 9999 many programs use the column of the insertion code too

@@ -88,9 +88,9 @@ class Tokens:
                 values[i], states[i] = _integer(_plain(self.text(i)))
             return values, states
         labels = self.labels()
-        read = [_integer(value) for value in labels.values]
-        values = np.array([value for value, _ in read], dtype=np.int64)
-        return values[labels.codes], np.array([state for _, state in read], dtype=np.uint8)[labels.codes]
+        each = [_integer(value) for value in labels.values]
+        values = np.array([value for value, _ in each], dtype=np.int64)
+        return values[labels.codes], np.array([state for _, state in each], dtype=np.uint8)[labels.codes]
 
     def _column(self) -> text_columns.Column:
         return text_columns.column(self.buffer, self.starts, self.lengths)
