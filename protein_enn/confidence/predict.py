@@ -21,7 +21,7 @@ from protein_enn.structure import Structure
 class Confidence:
     """The predicted quality of n residues; nan where a residue has no CA."""
 
-    lddt: Float[Tensor, "n"]  # of all heavy atoms, 0 to 1: calibrated, and combined with pLDDT if there is one
+    lddt: Float[Tensor, "n"]  # of all heavy atoms, 0 to 1: the mean of the distribution, calibrated
     distribution: Float[Tensor, "n b"]  # of b bins of equal width from 0 to 1, as trained
     error: Float[Tensor, "n"]  # Å, mean error of the atoms around a residue in its frame
     distance: Float[Tensor, "n"]  # of its features from those of training, 1 on average
@@ -93,11 +93,7 @@ class ConfidenceEstimator:
         model: Any = self.predictor.model  # a ConfidenceModel
         graph = model.graph(structure, descriptors)
         rows = graph.rows
-        prediction = hidden = model(graph.to(self.predictor.device))
-        plddt = graph.descriptors[:, : len(PLDDT)].clone()
-        if plddt.any():
-            graph.descriptors[:, : len(PLDDT)] = 0.0
-            hidden = model(graph)
+        prediction = model(graph.to(self.predictor.device))
         distance = model.distance(prediction)
         error = (prediction.log_error.exp() - LEAST_ERROR).clamp_min(0)
 
@@ -107,7 +103,7 @@ class ConfidenceEstimator:
             return result
 
         return Confidence(
-            lddt=placed(model.lddt(hidden, plddt)),
+            lddt=placed(model.lddt(prediction)),
             distribution=placed(prediction.logits.softmax(-1)),
             error=placed(error),
             distance=placed(distance),

@@ -66,7 +66,6 @@ class ConfidenceModel(nn.Module):
     feature_whitening: Tensor
     familiar_distance: Tensor
     calibration: Tensor
-    combination: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -87,13 +86,12 @@ class ConfidenceModel(nn.Module):
         # What pLDDT says by itself: slope and offset of its logit, and the log of the width of a Gaussian around it.
         self.plddt_prior = nn.Parameter(torch.tensor([0.8, 0.0, -2.0]))
         # Measured after training (`training.confidence_fit`). What it covered: the mean and the whitening of the
-        # features, and the distance that few residues exceed. Slope and offset of the logit of the mean lDDT without
-        # pLDDT; with it slopes of that logit and of pLDDT's, and offset.
+        # features, and the distance that few residues exceed. Slope and offset of the logit of the mean lDDT, without
+        # and with pLDDT.
         self.register_buffer("feature_mean", torch.zeros(scalars))
         self.register_buffer("feature_whitening", torch.eye(scalars))
         self.register_buffer("familiar_distance", torch.tensor(UNMEASURED))
-        self.register_buffer("calibration", torch.tensor([1.0, 0.0]))
-        self.register_buffer("combination", torch.tensor([0.5, 0.5, 0.0]))
+        self.register_buffer("calibration", torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
 
     @property
     def centers(self) -> Float[Tensor, "b"]:
@@ -149,16 +147,10 @@ class ConfidenceModel(nn.Module):
         """The mean of the predicted distribution, 0 to 1, which is trained."""
         return prediction.logits.softmax(-1) @ self.centers
 
-    def lddt(self, hidden: ConfidencePrediction, plddt: Float[Tensor, "n 4"]) -> Float[Tensor, "n"]:
-        """The calibrated mean, 0 to 1, of a prediction without pLDDT, combined with pLDDT where it is known.
-
-        On models of other programs than those of training pLDDT is worth more than what the network makes of it, which
-        has learned from few models with both pLDDT and a native.
-        """
-        logit = torch.logit(self.mean(hidden), eps=1e-4)
-        (slope, offset), (own, of_plddt, shift) = self.calibration, self.combination
-        with_plddt = own * logit + of_plddt * torch.logit(plddt[:, 2], eps=0.02) + shift
-        return torch.where(plddt[:, 0] > 0, with_plddt, slope * logit + offset).sigmoid()
+    def lddt(self, prediction: ConfidencePrediction) -> Float[Tensor, "n"]:
+        """The calibrated mean, 0 to 1."""
+        slope, offset = self.calibration[prediction.shown.long()].unbind(-1)
+        return (slope * torch.logit(self.mean(prediction), eps=1e-4) + offset).sigmoid()
 
     def distance(self, prediction: ConfidencePrediction) -> Float[Tensor, "n"]:
         """How far the features of each residue are from those of training, in standard deviations of these."""

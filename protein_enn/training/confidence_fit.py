@@ -33,8 +33,8 @@ def fit_confidence(weights: Path, store: Store, seed: int = 0) -> dict[str, floa
     weights
         Of a model of confidence; they and their JSON are written again.
     store
-        Of decoys. Features are those of training; distances and calibration those of validation, the latter of all
-        models, and with pLDDT of those that have it: real ones.
+        Of decoys. Features are those of training; distances and calibration those of validation, the latter of real
+        models alone.
     seed
         Of the order in which models of training are taken.
     """
@@ -48,27 +48,23 @@ def fit_confidence(weights: Path, store: Store, seed: int = 0) -> dict[str, floa
             total += len(features[-1])
     _set_coverage(model, torch.cat(features).double())
     distances = list[Tensor]()
-    without, combined = list[Tensor](), list[Tensor]()  # rows of what a logit is made of, and the true lDDT
+    points: tuple[list[Tensor], list[Tensor]] = ([], [])
     for record in range(len(store)):
         if store.records[record].split == "val":
-            _, distance, _, _, plddt = _outputs(model, store, quality, record, hidden=False)
-            _, blind, mean, true, _ = _outputs(model, store, quality, record, hidden=True)
-            distances += [distance, blind]
-            if store.records[record].kind != "native":
-                logit = torch.logit(mean, eps=1e-4)
-                rows = torch.stack([logit, torch.logit(plddt[:, 2], eps=0.02), torch.ones_like(logit), true], 1)
-                without.append(rows[true.isfinite()])
-                combined.append(rows[true.isfinite() & (plddt[:, 0] > 0)])
+            for hidden in (True, False):
+                _, distance, mean, true, shown = _outputs(model, store, quality, record, hidden)
+                distances.append(distance)
+                known = true.isfinite() & (shown > 0 if not hidden else shown == 0)
+                if store.records[record].kind == "pair" and known.any():
+                    points[int(not hidden)].append(torch.stack([mean[known], true[known]]))
     if distances:
         model.familiar_distance.fill_(float(torch.cat(distances).quantile(QUANTILE)))
-    if any(map(len, without)):
-        model.calibration.copy_(_calibrated(torch.cat(without)[:, [0, 2, 3]]))
-    if any(map(len, combined)):
-        model.combination.copy_(_calibrated(torch.cat(combined)))
+    for shown_index, found in enumerate(points):
+        if found:
+            model.calibration[shown_index] = _calibrated(*torch.cat(found, 1))
     facts = {"familiar_distance": float(model.familiar_distance)}
-    facts |= dict(zip(("slope", "offset"), model.calibration.tolist(), strict=True))
-    names = ("slope_with_plddt", "slope_of_plddt", "offset_with_plddt")
-    facts |= dict(zip(names, model.combination.tolist(), strict=True))
+    for name, (slope, offset) in zip(("hidden", "shown"), model.calibration.tolist(), strict=True):
+        facts |= {f"slope_{name}": slope, f"offset_{name}": offset}
     predictor.info["fitted"] = facts
     predictor.save(weights)
     return facts
@@ -78,7 +74,7 @@ def fit_confidence(weights: Path, store: Store, seed: int = 0) -> dict[str, floa
 def _outputs(
     model: Any, store: Store, quality: Quality, record: int, hidden: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Features, distances, mean and true lDDT, and pLDDT as `models.confidence.PLDDT` has it, of a record."""
+    """Features, distances, mean and true lDDT, and whether pLDDT was known, of the residues of a record."""
     chain = quality.with_quality(store[record], record)
     chain = chain.take(torch.arange(min(len(chain), LONGEST)))
     assert chain.quality is not None
@@ -88,8 +84,7 @@ def _outputs(
     graph = described_graph(chain.atom14, chain.mask, chain.residues, chain.chains, descriptors, model.config.k)
     prediction = model(graph)
     return (
-        prediction.features, model.distance(prediction), model.mean(prediction), chain.quality[:, 0],
-        descriptors[:, : len(PLDDT)],
+        prediction.features, model.distance(prediction), model.mean(prediction), chain.quality[:, 0], prediction.shown
     )  # fmt: skip
 
 
@@ -105,18 +100,17 @@ def _set_coverage(model: Any, features: Float[Tensor, "n f"]) -> None:
     model.feature_whitening.copy_(vectors * values.clamp_min(1e-12).rsqrt())
 
 
-def _calibrated(rows: Float[Tensor, "n p"]) -> Float[Tensor, "q"]:
-    """Coefficients of the logit with the least squared error of the lDDT, which is the last column."""
+def _calibrated(mean: Float[Tensor, "n"], true: Float[Tensor, "n"]) -> Float[Tensor, "2"]:
+    """Slope and offset of the logit of the mean with the least squared error of the lDDT."""
+    x, y = torch.logit(mean.double(), eps=1e-4).clone(), true.double().clone()
     with torch.inference_mode(False), torch.enable_grad():
-        x, y = rows[:, :-1].double().clone(), rows[:, -1].double().clone()
-        weights = torch.zeros(x.shape[1], dtype=torch.float64)
-        weights[0] = 1.0
-        weights.requires_grad_()
-        optimizer = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
+        weights = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
+        x, y = x.clone(), y.clone()
+        optimizer = torch.optim.LBFGS([weights], max_iter=60, line_search_fn="strong_wolfe")
 
         def closure() -> Any:
             optimizer.zero_grad()
-            loss = ((x @ weights).sigmoid() - y).square().mean()
+            loss = ((weights[0] * x + weights[1]).sigmoid() - y).square().mean()
             loss.backward()
             return loss
 

@@ -78,19 +78,16 @@ def test_training_lowers_the_loss_and_explains_the_quality(task):
     assert losses[-1] < 0.8 * losses[0] and parts["explained"] > 0.5
 
 
-def test_calibration_moves_the_mean_and_plddt_is_combined_with_it_where_it_is_known(task):
+def test_calibration_moves_the_mean_and_depends_on_plddt(task):
     model = ConfidenceModel(ConfidenceModel.Config.model_validate(SETTINGS)).eval()
     graph, _ = task.example(chain(1), torch.Generator().manual_seed(3), True)
-    graph.descriptors[:, : len(PLDDT)] = 0.0
-    hidden, plddt = model(graph), torch.zeros(30, len(PLDDT))
-    torch.testing.assert_close(model.lddt(hidden, plddt), model.mean(hidden), atol=1e-5, rtol=0)
-    model.calibration[1] = 1.0
-    assert (model.lddt(hidden, plddt) > model.mean(hidden)).all()
-    model.combination.copy_(torch.tensor([0.0, 1.0, 0.0]))
-    plddt[:15] = torch.tensor([1.0, 0.7, 0.6, 0.5])
-    combined = model.lddt(hidden, plddt)
-    torch.testing.assert_close(combined[:15], torch.full((15,), 0.6), msg="the mean of the residue's atoms counts")
-    assert (combined[15:] > model.mean(hidden)[15:]).all(), "residues without pLDDT are calibrated without it"
+    prediction = model(graph)
+    torch.testing.assert_close(model.lddt(prediction), model.mean(prediction), atol=1e-5, rtol=0)
+    model.calibration[1] = torch.tensor([1.0, 1.0])
+    shown = replace(prediction, shown=torch.ones(30))
+    hidden = replace(prediction, shown=torch.zeros(30))
+    assert (model.lddt(shown) > model.mean(prediction)).all()
+    torch.testing.assert_close(model.lddt(hidden), model.mean(prediction), atol=1e-5, rtol=0)
 
 
 def test_plddt_alone_moves_the_prediction_toward_it():
