@@ -24,6 +24,8 @@ ELSEWHERE = {
     "models/cards/design.md": "protein_enn/weights/design.md",
     "models/cards/packing.md": "protein_enn/weights/packing.md",
     "models/cards/stability.md": "protein_enn/weights/stability.md",
+    "models/cards/binding.md": "protein_enn/weights/binding.md",
+    "models/cards/confidence.md": "protein_enn/weights/confidence.md",
     "models/cards/refinement.md": "protein_enn/weights/refinement.md",
     "notebooks/refinement.md": "notebooks/refinement.ipynb",
     "notebooks/design_ranking.md": "notebooks/design_ranking.ipynb",

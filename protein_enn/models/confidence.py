@@ -124,13 +124,17 @@ class ConfidenceModel(nn.Module):
     def forward(self, graph: ProteinGraph) -> ConfidencePrediction:
         """The distribution of the lDDT and the error of each residue."""
         embedded = self.entry(graph.descriptors)
-        extended = copy(graph)
-        extended.scalars = torch.cat([graph.scalars, embedded], 1)
-        features, _ = self.encoder(extended)
+        features, _ = self.encoder(self.with_descriptors(graph))
         normed = self.norm(features.scalars.to(embedded))
         out = self.quality(torch.cat([normed, embedded], 1)).float()
         logits = out[:, :-1] + self.from_plddt(graph.descriptors[:, : len(PLDDT)].float())
         return ConfidencePrediction(logits, out[:, -1], normed, graph.descriptors[:, 0])
+
+    def with_descriptors(self, graph: ProteinGraph) -> ProteinGraph:
+        """The graph that the encoder takes: descriptors are among its scalars."""
+        extended = copy(graph)
+        extended.scalars = torch.cat([graph.scalars, self.entry(graph.descriptors)], 1)
+        return extended
 
     def from_plddt(self, plddt: Float[Tensor, "n 4"]) -> Float[Tensor, "n b"]:
         """Logits of the bins from pLDDT alone, 0 without it: the network says what is left to say.

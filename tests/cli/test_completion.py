@@ -13,7 +13,7 @@ import pytest
 from protein_enn.predictor import shipped
 
 RUN = "import sys; sys.argv[0] = 'protein-enn'; from protein_enn.cli import main; main()"
-WEIGHTS = ["design", "packing", "refinement", "stability"]
+WEIGHTS = ["binding", "confidence", "design", "packing", "refinement", "stability"]
 
 
 def told(shell: str, line: str, **more: str) -> str:

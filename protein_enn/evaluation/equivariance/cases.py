@@ -17,7 +17,7 @@ from protein_enn import chemistry
 from protein_enn.evaluation.equivariance.files import shuffled_file
 from protein_enn.evaluation.equivariance.outputs import Outputs
 from protein_enn.evaluation.equivariance.structures import GRID, in_dtype, reorder_chains
-from protein_enn.evaluation.equivariance.subjects import Subject
+from protein_enn.evaluation.equivariance.subject import Subject
 from protein_enn.geometry.rotations import random_rotation
 from protein_enn.graph import batch
 from protein_enn.graph.fields import GeometricGraph

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from protein_enn.evaluation.equivariance.subjects import Subject
+from protein_enn.evaluation.equivariance.subject import Subject
 from protein_enn.graph.fields import GeometricGraph
 
 COMPILERS = ("g++", "clang++", "c++")

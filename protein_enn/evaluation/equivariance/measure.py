@@ -18,7 +18,8 @@ from protein_enn.evaluation.equivariance.certificate import Certificate, Row
 from protein_enn.evaluation.equivariance.compilation import RECOMPILATIONS, check_compiler, compile_encoder
 from protein_enn.evaluation.equivariance.limits import limit
 from protein_enn.evaluation.equivariance.structures import default_structures, in_dtype, on_grid
-from protein_enn.evaluation.equivariance.subjects import PRECISIONS, WIDTHS, EncoderSubject, Subject, subject_of
+from protein_enn.evaluation.equivariance.subject import PRECISIONS, Subject
+from protein_enn.evaluation.equivariance.subjects import WIDTHS, EncoderSubject, subject_of
 from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.structure import Structure
 from protein_enn.version import __version__

@@ -1,4 +1,4 @@
-"""All outputs of an encoder and of predictors of design, packing and refinement, and how each rotates.
+"""All outputs of an encoder and of predictors of design, packing, refinement and confidence, and how each rotates.
 
 A subject makes the graph of a structure and predicts from a graph; where the task has a call from structure to
 structure, it has the outputs of that as well. Models run in their own precision, outputs are float64.
@@ -6,9 +6,7 @@ structure, it has the outputs of that as well. Models run in their own precision
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -17,11 +15,13 @@ from torch import Tensor, nn
 
 from protein_enn import chemistry
 from protein_enn.evaluation.equivariance.outputs import Outputs, displacement, output, parts_of
+from protein_enn.evaluation.equivariance.subject import Subject, recorded
 from protein_enn.graph import atom_graph, protein_graph
 from protein_enn.graph.all_atoms import ALL_ATOM_WIDTHS
 from protein_enn.graph.atom_graph import ATOM_WIDTHS
 from protein_enn.graph.fields import GeometricGraph
 from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
+from protein_enn.models.confidence import DESCRIPTORS
 from protein_enn.models.design import order_visibility
 from protein_enn.models.packing.geometry import axes_of
 from protein_enn.nn.features import Features
@@ -29,8 +29,6 @@ from protein_enn.predictor import Predictor
 from protein_enn.refinement import refine
 from protein_enn.structure import Structure
 
-PRECISIONS = {"float64": torch.float64, "float32": torch.float32, "bf16": torch.float32}
-"""Types of parameters and coordinates; bf16 is float32 under autocast."""
 STEPS = 3
 """Steps of refinement, as many as `refine` takes."""
 GRAPHS: dict[str, Callable[[Structure, int], GeometricGraph]] = {
@@ -40,74 +38,6 @@ GRAPHS: dict[str, Callable[[Structure, int], GeometricGraph]] = {
 }
 """The kinds of graph that an encoder is certified on."""
 WIDTHS = {"backbone": BACKBONE_WIDTHS, "all atoms": ALL_ATOM_WIDTHS, "atom graph": ATOM_WIDTHS}
-
-
-class Subject(ABC):
-    """A model in one precision on one device."""
-
-    has_ideal_cb = False
-    """Whether graphs have the ideal CB of L-amino acids, which the mirror image of a structure has not."""
-
-    def __init__(self, model: nn.Module, precision: str, device: torch.device) -> None:
-        self.precision, self.device, self.dtype = precision, device, PRECISIONS[precision]
-        self.model: Any = model.to(device, self.dtype).eval().requires_grad_(False)
-
-    @property
-    def encoder(self) -> Any:
-        """The part that `torch.compile` is applied to."""
-        return self.model.encoder
-
-    def encoder_input(self, graph: GeometricGraph) -> GeometricGraph:
-        """The graph that the encoder takes."""
-        return graph
-
-    @abstractmethod
-    def graph(self, structure: Structure) -> GeometricGraph:
-        """The graph of a structure in its own precision, on the CPU."""
-
-    def has_mirror(self, structure: Structure) -> bool:
-        """Whether the graph of the mirror image is the mirror image of the graph."""
-        return not self.has_ideal_cb
-
-    def residue_inputs(self, structure: Structure, seed: int) -> dict[str, Tensor]:
-        """Inputs other than the geometry, for each residue of the structure."""
-        return {}
-
-    @abstractmethod
-    def predictions(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
-        """All outputs for a graph in the model's precision."""
-
-    def calls(self, structure: Structure) -> Outputs:
-        """Outputs of calls from structure to structure, one row for each residue."""
-        return {}
-
-    def outputs(self, graph: GeometricGraph, mirrored: bool = False, gradients: bool = False) -> Outputs:
-        """All outputs for a graph of any precision.
-
-        Parameters
-        ----------
-        graph
-            Of a structure.
-        mirrored
-            Give the outputs expected for the mirror image, before vectors are reflected: from the features of this
-            graph, with the sign of the odd scalars changed where even and odd ones are mixed.
-        gradients
-            Run the path with gradients.
-        """
-        with torch.set_grad_enabled(gradients), self.precise():
-            return self.predictions(self.cast(graph), mirrored)
-
-    def cast(self, graph: GeometricGraph) -> GeometricGraph:
-        """The graph in the precision and on the device of the model."""
-        floating = {key: value.to(self.dtype) for key, value in graph.to_dict().items() if _is_floating(value)}
-        result: GeometricGraph = graph.clone().update(floating).to(self.device)
-        return result
-
-    @contextmanager
-    def precise(self) -> Iterator[None]:
-        """Products in bfloat16 if that is the precision."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            yield
 
 
 class EncoderSubject(Subject):
@@ -150,7 +80,7 @@ class DesignSubject(Subject):
 
     def predictions(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
         encoded: list[Features] = []
-        with _recorded(self.encoder, encoded, mirrored):
+        with recorded(self.encoder, encoded, mirrored):
             encoding = self.model.encode(graph)
         views = {
             "unconditional": torch.zeros_like(graph.neighbor_mask),
@@ -185,7 +115,7 @@ class PackingSubject(Subject):
 
     def predictions(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
         encoded: list[Features] = []
-        with _recorded(self.encoder, encoded, mirrored=False):
+        with recorded(self.encoder, encoded, mirrored=False):
             encoding = self.model.encode(graph)
         chi = torch.deg2rad(graph.degrees.to(self.dtype))
         placed, rows = encoding.backbones.built(chi), torch.arange(len(chi), device=self.device)
@@ -213,7 +143,7 @@ class RefinementSubject(Subject):
 
     def predictions(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
         encoded: list[Features] = []
-        with _recorded(self.encoder, encoded, mirrored=False):
+        with recorded(self.encoder, encoded, mirrored=False):
             prediction = self.model(graph)
         own = {
             "displacements": displacement(prediction.displacement),
@@ -242,6 +172,31 @@ class RefinementSubject(Subject):
         return {**own, "refine": moves}
 
 
+class ConfidenceSubject(Subject):
+    """The distribution of the lDDT and the error of each residue, given its descriptors."""
+
+    def graph(self, structure: Structure) -> GeometricGraph:
+        return cast(GeometricGraph, self.model.graph(structure, torch.zeros(len(structure), len(DESCRIPTORS))))
+
+    def encoder_input(self, graph: GeometricGraph) -> GeometricGraph:
+        return cast(GeometricGraph, self.model.with_descriptors(graph))
+
+    def residue_inputs(self, structure: Structure, seed: int) -> dict[str, Tensor]:
+        generator = torch.Generator().manual_seed(seed)
+        return {"descriptors": torch.rand(len(structure), len(DESCRIPTORS), generator=generator).double()}
+
+    def predictions(self, graph: GeometricGraph, mirrored: bool) -> Outputs:
+        encoded: list[Features] = []
+        with recorded(self.encoder, encoded, mirrored=False):
+            prediction = self.model(graph)
+        own = {
+            "distribution of the lDDT": output(prediction.logits.softmax(-1)),
+            "predicted lDDT": output(self.model.lddt(prediction)),
+            "predicted error": output(prediction.log_error.exp()),
+        }
+        return {**parts_of(encoded[0], self.encoder.layout), **own}
+
+
 def subject_of(predictor: Predictor, precision: str, device: torch.device) -> Subject:
     """A predictor to be certified; its model is changed to the precision."""
     if architecture := predictor.info.get("architecture"):
@@ -250,34 +205,16 @@ def subject_of(predictor: Predictor, precision: str, device: torch.device) -> Su
         return DesignSubject(predictor.model, precision, device, predictor.condition)
     if predictor.task == "packing":
         return PackingSubject(predictor.model, precision, device)
+    if predictor.task == "confidence":
+        return ConfidenceSubject(predictor.model, precision, device)
     if predictor.task == "refinement":
         return RefinementSubject(predictor, precision, device)
-    raise ValueError(f"no certificate for the task {predictor.task!r}; there is one for design, packing and refinement")
-
-
-@contextmanager
-def _recorded(encoder: nn.Module, encoded: list[Features], mirrored: bool) -> Iterator[None]:
-    """Within the block, records the encoder's features and, if `mirrored`, changes the sign of its odd scalars."""
-
-    def hook(module: nn.Module, inputs: Any, result: Any) -> Any:
-        features, edges = result
-        encoded.append(features)
-        if not mirrored:
-            return None
-        return replace(features, pseudoscalars=-features.pseudoscalars), edges
-
-    handle = encoder.register_forward_hook(hook)
-    try:
-        yield
-    finally:
-        handle.remove()
+    raise ValueError(
+        f"no certificate for the task {predictor.task!r}; there is one for confidence, design, packing and refinement"
+    )
 
 
 def _per_row(structure: Structure, rows: Tensor, values: Tensor) -> Tensor:
     """Values of nodes at their residues, zeros elsewhere."""
     values = values.cpu().double()
     return values.new_zeros(len(structure), *values.shape[1:]).index_copy(0, rows, values)
-
-
-def _is_floating(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.is_floating_point()

@@ -77,7 +77,11 @@ def test_shipped_weights_pass(name: str, precision: str, natives: list[Structure
         "rotation", "reflection", "translation", "order of nodes", "batch", "chunks", "gradients"
     }  # fmt: skip
     of_structures = {"rotation", "reflection", "translation", "order of chains", "order of atoms"}
-    if name not in ("packing", "refinement"):  # the graph of a mirror image has the CBs of L-amino acids too
+    if name not in (
+        "confidence",
+        "packing",
+        "refinement",
+    ):  # the graph of a mirror image has the CBs of L-amino acids too
         of_structures -= {"reflection"}
     assert {move for level, move in moves if level == "structure"} == of_structures
 
@@ -92,6 +96,8 @@ def test_every_output_of_a_task_has_its_rows(natives: list[Structure]) -> None:
     assert outputs("design") == features | {"logits, unconditional", "logits, single", "logits, fixed order"}
     own = {f"log density of {name}" for name in ("chi1, alone", "chi1, among side chains", "chi2, among side chains")}
     assert outputs("packing") == features | own | {"side chains"}
+    own = {"distribution of the lDDT", "predicted lDDT", "predicted error"}
+    assert outputs("confidence") == features | own
     own = {"displacements", "predicted lDDT", "predicted errors"}
     own |= {"moves in 3 steps", "lDDT before and after", "refine"}
     assert outputs("refinement") == features | own
