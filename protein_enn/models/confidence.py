@@ -96,7 +96,8 @@ class ConfidenceModel(nn.Module):
     @property
     def centers(self) -> Float[Tensor, "b"]:
         """The lDDT in the middle of each bin."""
-        return (torch.arange(self.config.bins, device=self.feature_mean.device) + 0.5) / self.config.bins
+        places = torch.arange(self.config.bins, device=self.feature_mean.device, dtype=self.feature_mean.dtype)
+        return (places + 0.5) / self.config.bins
 
     def graph(self, structure: Structure, descriptors: Float[Tensor, "n d"]) -> ProteinGraph:
         """The input of the model: residues with a CA, all their atoms and their descriptors.
@@ -126,8 +127,9 @@ class ConfidenceModel(nn.Module):
         embedded = self.entry(graph.descriptors)
         features, _ = self.encoder(self.with_descriptors(graph))
         normed = self.norm(features.scalars.to(embedded))
-        out = self.quality(torch.cat([normed, embedded], 1)).float()
-        logits = out[:, :-1] + self.from_plddt(graph.descriptors[:, : len(PLDDT)].float())
+        out = self.quality(torch.cat([normed, embedded], 1))
+        out = out.to(torch.promote_types(out.dtype, torch.float32))
+        logits = out[:, :-1] + self.from_plddt(graph.descriptors[:, : len(PLDDT)].to(out))
         return ConfidencePrediction(logits, out[:, -1], normed, graph.descriptors[:, 0])
 
     def with_descriptors(self, graph: ProteinGraph) -> ProteinGraph:
@@ -149,7 +151,7 @@ class ConfidenceModel(nn.Module):
 
     def mean(self, prediction: ConfidencePrediction) -> Float[Tensor, "n"]:
         """The mean of the predicted distribution, 0 to 1, which is trained."""
-        return prediction.logits.softmax(-1) @ self.centers
+        return prediction.logits.softmax(-1) @ self.centers.to(prediction.logits)
 
     def lddt(self, prediction: ConfidencePrediction) -> Float[Tensor, "n"]:
         """The calibrated mean, 0 to 1."""
