@@ -23,7 +23,7 @@ from protein_enn.report.html import Markup, element, join, number, show
 from protein_enn.report.records import scored
 from protein_enn.report.scored_design import CHART_LIMIT, score_details
 from protein_enn.scoring.columns import COLUMNS
-from protein_enn.scoring.property_columns import CONFIDENCE, INTERFACE, SEQUENCE, SHAPE
+from protein_enn.scoring.property_columns import CONFIDENCE, INTERFACE, PACKING, SEQUENCE, SHAPE
 from protein_enn.structure import Structure
 
 Row = dict[str, Any]
@@ -32,7 +32,7 @@ HIDDEN = frozenset({"audit", "per_residue", "kind", "noised"})
 FIRST = (
     "rank", "name", "target", "target_rank", "log_likelihood", "standard_error", "noise_error", "difference_to_next",
     "difference_error", "separated", "interface_score", "interface_standard_error", "perplexity", "recovery",
-    "identity", "same_sequence_as", *INTERFACE, *SHAPE, *SEQUENCE, *CONFIDENCE,
+    "identity", "same_sequence_as", *INTERFACE, *SHAPE, *PACKING, *SEQUENCE, *CONFIDENCE,
 )  # fmt: skip
 SHOWN_ONCE = ("mode", "orders", "seed", "weights", "weights_sha256", "condition")
 """Columns that tell how the run was made: on the page they stand above the table where all rows agree."""
