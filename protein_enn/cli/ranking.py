@@ -131,7 +131,7 @@ def rank(
         if packer is not None:
             row["packing_log_density"] = packing_log_density(structure, packer)
         if native is not None:
-            row["identity"] = identity(structure, native)
+            row |= {"identity": identity(structure, native), "reference_sequence": text_of(native)}
         return {**row, "sequence": text_of(structure)}
 
     def work(item: Item, structure: Structure) -> list[Row]:

@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 REFINED = ("confidence_after", "outliers_after")
 """Columns taken from the table of refinement."""
-DESIGNED = ("temperature", "new_glycosylation_motifs")
+DESIGNED = ("temperature", "new_glycosylation_motifs", "reference_sequence")
 """Columns taken from the table of designs."""
 STAGES = ("design", "pack", "refine", "score")
 """Stages that a structure of the ranking goes through."""
