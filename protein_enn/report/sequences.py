@@ -14,14 +14,14 @@ BLOCK = 10
 """Residues in a block."""
 FEW = 20
 """Designs up to which the list of their sequences is open."""
-UNKNOWN = "X"
+UNKNOWN, SAME, NONE = "X", ".", "-"
 
 
-def differences(sequence: str, reference: str) -> list[list[bool]] | None:
-    """Which residues of each chain differ from the reference's.
+def differences(sequence: str, reference: str) -> list[str] | None:
+    """The reference's residue where that of a sequence differs.
 
-    Chains are compared in their order, place by place where they are as long, else aligned; a residue without a partner
-    differs. An unknown residue (X) in either does not.
+    Chains are compared in their order, place by place where they are as long, else aligned. An unknown residue (X) in
+    either does not differ.
 
     Parameters
     ----------
@@ -30,15 +30,16 @@ def differences(sequence: str, reference: str) -> list[list[bool]] | None:
 
     Returns
     -------
-    list of list of bool or None
-        By chain and residue; None where the numbers of chains differ.
+    list of str or None
+        For each chain as many characters as the sequence has there: . where the reference has the same residue, else
+        that of the reference, - where it has none. None where the numbers of chains differ.
 
     Examples
     --------
     >>> differences("GWK/A", "GXR/A")
-    [[False, False, True], [False]]
+    ['..R', '.']
     >>> differences("GWWKLAE", "GWKLAE")
-    [[False, False, True, False, False, False, False]]
+    ['..-....']
     >>> differences("GW", "GW/A") is None
     True
     """
@@ -52,8 +53,8 @@ def sequence_list(rows: Sequence[dict[str, Any]]) -> Markup:
     if not compared:
         return Markup("")
     note = (
-        "Residues that differ are bold and underlined. Numbers count the residues of a chain in the file from 1; they "
-        "are not author numbers."
+        "Residues that differ are bold and underlined, with the other's residue below. Numbers count the residues of a "
+        "chain from 1; they are not author numbers."
     )
     return element(
         "details",
@@ -65,60 +66,56 @@ def sequence_list(rows: Sequence[dict[str, Any]]) -> Markup:
     )
 
 
-def reference_of(row: dict[str, Any]) -> str:
-    """What the sequence of a row is compared with."""
-    if row.get("identity") is not None:
-        return "the reference"
-    return show(row.get("target") or row.get("name"))
-
-
 def _fold(row: dict[str, Any]) -> Markup:
     sequence, reference = show(row["sequence"]), show(row["reference_sequence"])
     found = differences(sequence, reference)
     chains = sequence.split("/")
-    marked = found or [[False] * len(chain) for chain in chains]
     parts = [
         join((
             element("p", f"Chain {number} of {len(chains)}", class_="note") if len(chains) > 1 else None,
-            element("p", *_blocks(chain, marks), class_="blocks"),
+            element("p", *_blocks(chain, others), class_="blocks"),
         ))
-        for number, (chain, marks) in enumerate(zip(chains, marked, strict=True), 1)
+        for number, (chain, others) in enumerate(
+            zip(chains, found or [SAME * len(chain) for chain in chains], strict=True), 1
+        )
     ]  # fmt: skip
     name = show(row.get("name")) + (f", sample {show(row['sample'])}" if row.get("sample") else "")
     summary = element("summary", element("b", name), element("span", _told(row, found, reference)))
     return element("details", summary, *parts)
 
 
-def _told(row: dict[str, Any], found: list[list[bool]] | None, reference: str) -> str:
-    """In how many residues a design differs."""
-    name = reference_of(row)
+def _told(row: dict[str, Any], found: list[str] | None, reference: str) -> str:
+    """In how many residues a design differs from the reference of its ranking, its target, or its input."""
+    name = "the reference" if row.get("identity") is not None else show(row.get("target") or row.get("name"))
     if found is None:
         return f"not compared: {name} has {many(reference.count('/') + 1, 'chain')}"
-    differ, n = sum(map(sum, found)), sum(map(len, found))
-    longer = len(reference.replace("/", "")) - n
-    lengths = f"; {name} has {many(longer + n, 'residue')}" if longer else ""
+    n, length = sum(map(len, found)), len(reference.replace("/", ""))
+    differ = n - sum(chain.count(SAME) for chain in found)
+    lengths = f"; {name} has {many(length, 'residue')}" if length != n else ""
     return f"{differ} of {many(n, 'residue')} differ from {name}{lengths}" if differ else f"as in {name}{lengths}"
 
 
-def _differ(sequence: str, reference: str) -> list[bool]:
-    """Which residues of a chain differ from the reference's."""
+def _differ(sequence: str, reference: str) -> str:
+    """What `differences` says of one chain."""
     if len(sequence) == len(reference):
         pairs = dict(enumerate(range(len(sequence))))
     elif sequence and reference:
         pairs = dict(zip(*aligned_positions(sequence, reference, "identity"), strict=True))
     else:
         pairs = {}
-    return [
-        k not in pairs or (letter != reference[pairs[k]] and UNKNOWN not in (letter, reference[pairs[k]]))
-        for k, letter in enumerate(sequence)
-    ]
+    others = [reference[pairs[k]] if k in pairs else NONE for k in range(len(sequence))]
+    return "".join(
+        SAME if UNKNOWN in (letter, other) or letter == other else other
+        for letter, other in zip(sequence, others, strict=True)
+    )
 
 
-def _blocks(sequence: str, marks: Sequence[bool]) -> Iterator[Markup]:
-    """Blocks of one chain, in each the runs of residues that differ marked."""
+def _blocks(sequence: str, others: str) -> Iterator[Markup]:
+    """Blocks of one chain; in each the runs of residues that differ are marked."""
     for start in range(0, len(sequence), BLOCK):
-        runs = groupby(
-            zip(sequence[start : start + BLOCK], marks[start : start + BLOCK], strict=True), lambda at: at[1]
-        )
+        letters, below = sequence[start : start + BLOCK], others[start : start + BLOCK]
+        runs = groupby(zip(letters, below, strict=True), lambda pair: pair[1] != SAME)
         texts = [(differs, "".join(letter for letter, _ in run)) for differs, run in runs]
-        yield element("span", *[element("mark", t) if differs else t for differs, t in texts], data_at=start + 1)
+        parts = [element("mark", text) if differs else text for differs, text in texts]
+        # What the style sheet shows from attributes is not copied with the sequence.
+        yield element("span", *parts, data_at=start + 1, data_other=below if below.strip(SAME) else None)

@@ -70,6 +70,8 @@ def test_a_folder_is_ranked(designs: Path, tmp_path: Path, weights: str, example
     by_name = {row["name"]: row for row in rows}
     assert sum(bool(row["same_sequence_as"]) for row in rows) == 2, "three files hold 1BHL's sequence"
     assert float(by_name["1bhl_perturbed"]["identity"]) == 1.0 > float(by_name["2gtl_chain_a"]["identity"])
+    native = pe.read_structure(examples / "1bhl.pdb").sequence
+    assert {row["reference_sequence"] for row in rows[:-1]} == {native}
     described = json.loads((out / "ranking.columns.json").read_text())
     assert list(described["columns"]) == list(rows[0]) and described["run"]["orders"] == 4
     page = (out / "ranking.html").read_text()
@@ -201,6 +203,9 @@ def test_sequences_on_a_backbone_are_ranked(designs: Path, tmp_path: Path, weigh
     assert result.exit_code == 1
     rows = {row["name"]: row for row in csv.DictReader(table.read_text().splitlines())}
     assert set(rows) == {"1bhl_input", "1bhl_a", "1bhl_b", "1bhl_c"} and rows["1bhl_c"]["error"]
+    assert rows["1bhl_b"]["reference_sequence"] == letters == rows["1bhl_input"]["reference_sequence"]
+    page = table.with_suffix(".html").read_text()
+    assert "1 of 135 residues differ from 1bhl_input" in page and f"<mark>W</mark>{letters[1:10]}" in page
     assert (rows["1bhl_input"]["rank"] < rows["1bhl_a"]["rank"]) and rows["1bhl_a"]["same_sequence_as"] == "1bhl_input"
 
 
