@@ -53,8 +53,8 @@ def sequence_list(rows: Sequence[dict[str, Any]]) -> Markup:
     if not compared:
         return Markup("")
     note = (
-        "Residues that differ are bold and underlined, with the other's residue below. Numbers count the residues of a "
-        "chain from 1; they are not author numbers."
+        "Residues that differ are bold and underlined, with that of the native or target below. Numbers count the "
+        "residues of a chain from 1; they are not author numbers."
     )
     return element(
         "details",
