@@ -38,7 +38,7 @@ def differences(sequence: str, reference: str) -> list[str] | None:
     --------
     >>> differences("GWK/A", "GXR/A")
     ['..R', '.']
-    >>> differences("GWWKLAE", "GWKLAE")
+    >>> differences("GWSKLAE", "GWKLAE")
     ['..-....']
     >>> differences("GW", "GW/A") is None
     True

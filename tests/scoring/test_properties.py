@@ -63,7 +63,7 @@ def test_packing_is_told_where_side_chains_are_there_and_packed_ones_are_more_pr
 ) -> None:
     packing = load_predictor("packing")
     native, perturbed = (read_structure(examples / f"1bhl{end}.pdb") for end in ("", "_perturbed"))
-    values = [packing_log_density(structure, packing) for structure in (native, perturbed)]
-    assert values[0] == pytest.approx(float(side_chain_log_density(native, packing).nanmean()), abs=1e-4)
-    assert None not in values and values[0] > values[1] + 1
+    best, worse = (packing_log_density(structure, packing) for structure in (native, perturbed))
+    assert best == pytest.approx(float(side_chain_log_density(native, packing).nanmean()), abs=1e-4)
+    assert best is not None and worse is not None and best > worse + 1
     assert packing_log_density(bundle, packing) is None
