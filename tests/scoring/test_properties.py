@@ -8,8 +8,9 @@ import pytest
 from Bio.SeqUtils.IsoelectricPoint import IsoelectricPoint
 
 from protein_enn import read_structure
+from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.metrics.charge import isoelectric_point
-from protein_enn.packing.likelihood import side_chain_log_density
+from protein_enn.packing.likelihood import chi_log_density
 from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.scoring import score
 from protein_enn.scoring.noise import noised_scores
@@ -64,6 +65,8 @@ def test_packing_is_told_where_side_chains_are_there_and_packed_ones_are_more_pr
     packing = load_predictor("packing")
     native, perturbed = (read_structure(examples / f"1bhl{end}.pdb") for end in ("", "_perturbed"))
     best, worse = (packing_log_density(structure, packing) for structure in (native, perturbed))
-    assert best == pytest.approx(float(side_chain_log_density(native, packing).nanmean()), abs=1e-4)
+    chi = chi_angles(native.positions, native.present, native.residues)
+    given_all_others = chi_log_density(native, chi, predictor=packing, seed=None)
+    assert best == pytest.approx(float(given_all_others.nanmean()), abs=1e-4)
     assert best is not None and worse is not None and best > worse + 1
     assert packing_log_density(bundle, packing) is None
