@@ -31,6 +31,7 @@ from protein_enn.cli.options import (
 from protein_enn.cli.output import check_outputs, deliver, write_text, writing
 from protein_enn.cli.position_files import PositionFiles
 from protein_enn.cli.refinement import output_suffix
+from protein_enn.cli.sequences import text_of
 from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, check_structure_options, packer_for, packer_row
 from protein_enn.io.batch import Item
 
@@ -43,7 +44,8 @@ SAMPLE = (
     "net_charge", "cysteines", "glycosylation_motifs", "new_glycosylation_motifs", "hydrophobic", "linked", "output",
 )  # fmt: skip
 DESIGN_COLUMNS = (
-    "name", "file", *SAMPLE, "seed", "weights", "weights_sha256", "condition", *PACKER_COLUMNS, *AUDIT_COLUMNS, "error",
+    "name", "file", *SAMPLE, "reference_sequence", "seed", "weights", "weights_sha256", "condition",
+    *PACKER_COLUMNS, *AUDIT_COLUMNS, "error",
 )  # fmt: skip
 DESIGN_SHOWN = (
     "name", "sample", "temperature", "sequence", "log_likelihood", "recovery", "duplicate_of", "linked",
@@ -207,7 +209,13 @@ def design(
                 if proteinmpnn_headers
                 else fasta_text(item.name, found, joined=joined)
             )
-        where = {"name": item.name, "file": item.path, **source, "error": None}
+        where = {
+            "name": item.name,
+            "file": item.path,
+            "reference_sequence": text_of(structure),
+            **source,
+            "error": None,
+        }
         return [
             {**where, **one.row(), "chains": one.chains, "log_probs": one.log_probs.tolist(), "output": path}
             for one, path in zip(found, paths, strict=True)

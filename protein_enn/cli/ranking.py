@@ -36,6 +36,7 @@ from protein_enn.cli.options import (
 from protein_enn.cli.output import deliver, writing
 from protein_enn.cli.scoring import Mode, ModeOption
 from protein_enn.cli.sequences import SequenceFile, Sequences, text_of
+from protein_enn.cli.side_chains import PackingWeights, packer_for, packer_row
 from protein_enn.io.batch import SUFFIXES, Item, explain
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
 
 SHOWN = (
     "rank", "name", "target_rank", "log_likelihood", "standard_error", "noise_error", "separated", "interface_score",
-    "hydrophobic_patch", "net_charge", "unsatisfied_polar", "clashes", "plddt", "iptm", "same_sequence_as", "error",
+    "hydrophobic_patch", "net_charge", "unsatisfied_polar", "clashes", "packing_log_density",
+    "plddt", "iptm", "same_sequence_as", "error",
 )  # fmt: skip
 ALWAYS = ("rank", "name", "log_likelihood", "standard_error", "noise_error", "separated", "same_sequence_as", "error")
 """Columns that are shown even where no row fills them."""
@@ -68,6 +70,10 @@ def rank(
     reference: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Structure to whose sequence each is compared.")
     ] = None,
+    packing: Annotated[
+        bool, typer.Option("--packing", help="Add packing_log_density, how well the side chains are packed. Slower.")
+    ] = False,
+    packing_weights: PackingWeights = None,
     details: Annotated[int, typer.Option(min=0, help="Show the residues of so many of the best designs.")] = 10,
     weights: Weights = None,
     language_weights: LanguageWeights = None,
@@ -94,6 +100,8 @@ def rank(
     from protein_enn.scoring.columns import run_of
 
     check_backbones(backbones)
+    if packing_weights and not packing:
+        raise typer.BadParameter("--packing-weights is about the column of --packing: give --packing as well")
     if sharding.skip_existing:
         raise typer.BadParameter("--skip-existing cannot be used here: a ranking needs the scores of all files")
     beside = _beside(output)
@@ -101,6 +109,7 @@ def rank(
     batch = in_shard(batch, sharding)
     given = None if sequences is None else SequenceFile(sequences, len(batch) == 1)
     predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="score")
+    packer = packer_for(packing_weights, threads) if packing else None
     native = None if reference is None else _reference(reference)
     options: dict[str, Any] = {"mode": mode.value, "designed": joined_selection(residues), "seed": seed}
     per_residue: dict[str, Row] = {}
@@ -108,6 +117,7 @@ def rank(
 
     def one(item: Item, name: str, structure: Structure) -> Row:
         from protein_enn.scoring import interface_score, score
+        from protein_enn.scoring.properties import packing_log_density
 
         scored = score(structure, predictor=predictor, orders=orders, **options)
         per_residue[name], structures[name] = scored.per_residue(), structure
@@ -118,8 +128,10 @@ def rank(
             across = interface_score(structure, groups, predictor=predictor, orders=orders, **options)
             row |= {"interface_score": across.total, "interface_standard_error": across.standard_error}
         row |= property_columns(item.path, structure, groups)
+        if packer is not None:
+            row["packing_log_density"] = packing_log_density(structure, packer)
         if native is not None:
-            row["identity"] = identity(structure, native)
+            row |= {"identity": identity(structure, native), "reference_sequence": text_of(native)}
         return {**row, "sequence": text_of(structure)}
 
     def work(item: Item, structure: Structure) -> list[Row]:
@@ -150,7 +162,7 @@ def rank(
     if (note := several_targets(rows)) is not None:
         typer.echo(f"note: {note}", err=True)
     made = run_of("rank", predictor, **options, orders=orders, backbones=backbones, interface=interface)
-    made |= {"reference": None if reference is None else str(reference)}
+    made |= {"reference": None if reference is None else str(reference), **(packer_row(packer) if packer else {})}
     shown = [name for name in SHOWN if name in ALWAYS or any(row.get(name) is not None for row in rows)]
     if note is None and "target_rank" in shown:
         shown.remove("target_rank")

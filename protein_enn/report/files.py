@@ -24,7 +24,7 @@ INTEGERS = frozenset({"residues", "scored", "orders", "seed", "steps", "moved", 
 TEXTS = frozenset(
     {"name", "file", "output", "mode", "weights", "weights_sha256", "condition", "audit_severity", "audit_findings",
      "error", "chain", "icode", "wt", "mutant", "mutations", "number", "reason", "stage", "notes", "estimator",
-     "format", "sequence", "target", "same_sequence_as", "duplicate_of"}
+     "format", "sequence", "reference_sequence", "target", "same_sequence_as", "duplicate_of"}
 )  # fmt: skip
 """Columns whose values are text even where they look like numbers."""
 GUARDED = re.compile(r"\A'(?=[=+\-@].)")

@@ -22,8 +22,9 @@ from protein_enn.report.document import document, tile_list
 from protein_enn.report.html import Markup, element, join, number, show
 from protein_enn.report.records import scored
 from protein_enn.report.scored_design import CHART_LIMIT, score_details
+from protein_enn.report.sequences import sequence_list
 from protein_enn.scoring.columns import COLUMNS
-from protein_enn.scoring.property_columns import CONFIDENCE, INTERFACE, SEQUENCE, SHAPE
+from protein_enn.scoring.property_columns import CONFIDENCE, INTERFACE, PACKING, SEQUENCE, SHAPE
 from protein_enn.structure import Structure
 
 Row = dict[str, Any]
@@ -32,7 +33,7 @@ HIDDEN = frozenset({"audit", "per_residue", "kind", "noised"})
 FIRST = (
     "rank", "name", "target", "target_rank", "log_likelihood", "standard_error", "noise_error", "difference_to_next",
     "difference_error", "separated", "interface_score", "interface_standard_error", "perplexity", "recovery",
-    "identity", "same_sequence_as", *INTERFACE, *SHAPE, *SEQUENCE, *CONFIDENCE,
+    "identity", "same_sequence_as", *INTERFACE, *SHAPE, *PACKING, *SEQUENCE, *CONFIDENCE,
 )  # fmt: skip
 SHOWN_ONCE = ("mode", "orders", "seed", "weights", "weights_sha256", "condition")
 """Columns that tell how the run was made: on the page they stand above the table where all rows agree."""
@@ -41,22 +42,25 @@ SHOWN_ONCE = ("mode", "orders", "seed", "weights", "weights_sha256", "condition"
 def rank_designs(rows: Sequence[Row]) -> list[Row]:
     """The rows best first, with rank, distance to the next one and duplicates; failures last, in their order.
 
-    `same_sequence_as` names the best design with the same chains, in any order. A row may have a `target`, and in
-    `noised` its scores on noised backbones.
+    `same_sequence_as` names the best design with the same chains, in any order. A row may have a `target`, whose
+    sequence is then its `reference_sequence` unless it has another, and in `noised` its scores on noised backbones.
     """
     best = sorted((row for row in rows if scored(row)), key=lambda row: -row["log_likelihood"])
     best_of: dict[tuple[str, ...], str] = {}
     of_target: Counter[str] = Counter()
+    sequence_of = {row["name"]: row.get("sequence") for row in best}
     result: list[Row] = []
     for place, row in enumerate(best):
         after = best[place + 1] if place + 1 < len(best) else None
         first = best_of.setdefault(tuple(sorted(row["sequence"].split("/"))), row["name"])
         target = row.get("target")
+        reference = row.get("reference_sequence") or sequence_of.get(target)
         of_target[target or ""] += 1
         result.append({
             "rank": place + 1,
             **row,
             **({} if target is None else {"target_rank": of_target[target]}),
+            **({} if reference is None else {"reference_sequence": reference}),
             **({"noise_error": stdev(row["noised"])} if len(row.get("noised") or ()) > 1 else {}),
             **_distance(row, after),
             "same_sequence_as": first if first != row["name"] else None,
@@ -175,8 +179,7 @@ def _ranking(rows: Sequence[Row]) -> Markup:
     same = [key for key in same if good[0].get(key) not in (None, "")]
     made = [join((element("b", f"{key} "), show(good[0].get(key)))) for key in same]
     names = [n for n in columns_of(rows) if n not in same and any(row.get(n) not in (None, "") for row in rows)]
-    if "error" in names:
-        names.remove("error")
+    names = [name for name in names if name not in ("error", "reference_sequence")]
     body = [[_cell(name, row) for name in names] for row in rows]
     caption = "Best first; the log-likelihood of a sequence given its backbone, not a measure of stability."
     note = several_targets(rows)
@@ -187,6 +190,7 @@ def _ranking(rows: Sequence[Row]) -> Markup:
             [n.replace("_", " ") for n in names], body, caption, "designs", [tables.meaning(n) for n in names], names,
             "audit_severity",
         ),
+        sequence_list(good),
     ))  # fmt: skip
 
 

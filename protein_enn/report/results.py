@@ -11,8 +11,8 @@ from protein_enn.report.contents import Contents, Kind
 class Results(Contents):
     """Everything that was read, by its kind; what was not is empty.
 
-    The kinds are those of the panels: `refinements`, `scores`, `scans`, `mutants`, `audits`, `failures`, `training`,
-    `metrics`, `calibrations`, `provenance`, `benchmarks`.
+    The kinds are those of the panels: `refinements`, `designs`, `scores`, `scans`, `mutants`, `audits`, `failures`,
+    `training`, `metrics`, `calibrations`, `provenance`, `benchmarks`.
 
     Parameters
     ----------

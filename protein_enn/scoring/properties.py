@@ -14,6 +14,8 @@ from protein_enn.metrics.clashes import clashes
 from protein_enn.metrics.complementarity import shape_complementarity
 from protein_enn.metrics.polar import hydrogen_bonds, unsatisfied
 from protein_enn.metrics.surface import Surface, hydrophobic_patches
+from protein_enn.packing.likelihood import side_chain_log_density
+from protein_enn.predictor import Predictor
 from protein_enn.scoring.composition import composition
 from protein_enn.scoring.designs import chain_sequences
 from protein_enn.structure import Structure
@@ -67,6 +69,36 @@ def properties(structure: Structure, groups: Groups | None = None) -> dict[str, 
         "clashes": len(clashes(structure)),
     }
     return found if groups is None else {**found, **_across(structure, groups, surface, unpaired)}
+
+
+def packing_log_density(structure: Structure, predictor: Predictor) -> float | None:
+    """The column `packing_log_density`: how well the side chains of a structure are packed.
+
+    Parameters
+    ----------
+    structure
+        Any structure.
+    predictor
+        One for packing.
+
+    Returns
+    -------
+    float or None
+        Mean over the residues with a chi angle, nats per residue, higher is better. None where most side chains are
+        missing.
+
+    Examples
+    --------
+    >>> import protein_enn as pe
+    >>> structure, packing = pe.read_structure("examples/1bhl.pdb"), pe.load_predictor("packing")
+    >>> round(packing_log_density(structure, packing), 1)
+    -10.1
+    """
+    if not _has_side_chains(structure):
+        return None
+    found = side_chain_log_density(structure, predictor)
+    known = found[~found.isnan()]
+    return float(known.double().mean()) if len(known) else None
 
 
 def _across(structure: Structure, groups: Groups, surface: Surface, unpaired: Int[Tensor, "u 2"]) -> dict[str, Any]:

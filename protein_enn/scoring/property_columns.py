@@ -41,5 +41,12 @@ NOISE = {
         "of difference_to_next: over decoding orders and over noised backbones",
     ),
 }
-PROPERTIES = {**SEQUENCE, **SHAPE, **INTERFACE, **CONFIDENCE, **NOISE}
+PACKING = {
+    "packing_log_density": Column(
+        "nats per residue",
+        HIGHER,
+        "mean log-density of the side chains' angles, each given all others; empty without side chains",
+    ),
+}
+PROPERTIES = {**SEQUENCE, **SHAPE, **PACKING, **INTERFACE, **CONFIDENCE, **NOISE}
 """All of them."""

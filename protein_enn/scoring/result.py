@@ -69,6 +69,9 @@ COLUMNS: dict[str, Column] = {
     "same_sequence_as": Column(None, None, "name of the best design that has the same chains, where it is another"),
     "identity": Column(None, None, "fraction of residues with the amino acid of the reference"),
     "target": Column(None, None, "name of the structure whose backbone it was designed for, or that is first with it"),
+    "reference_sequence": Column(
+        None, None, "sequence that it is compared with, chains separated by /: of --reference, else of its target"
+    ),
     "target_rank": Column(None, LOWER, "place among the designs of the same target, 1 is the best"),
     "confidence_after": Column(None, HIGHER, "predicted lDDT after refinement, mean over residues, 0 to 1"),
     "outliers_after": Column(

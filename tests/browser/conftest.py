@@ -92,7 +92,8 @@ def score_rows(count: int) -> list[dict]:
     return [
         {"name": f"design-{i}", "file": f"d{i}.pdb", "log_likelihood": -1.0 - i / 1000, "perplexity": 2.7 + i / 100,
          "residues": 100 + i % 7, "mode": "conditional", "orders": 8, "seed": 0, "weights": "design",
-         "weights_sha256": "0" * 64}
+         "weights_sha256": "0" * 64, "target": "native", "sequence": "MKTAYIAKQW" * 14 + "/AWK",
+         "reference_sequence": "MKSAYLVKQR" * 14 + "/AWK"}
         for i in range(count)
     ]  # fmt: skip
 
@@ -118,6 +119,8 @@ def report(record: dict, tmp_path_factory: pytest.TempPathFactory) -> Path:
         refinements=[{**record, "name": "example"}, hostile(record), {**record, "name": "trace", "atoms": None},
                      {"kind": "refinement", "name": HOSTILE, "input": HOSTILE, "error": HOSTILE}],
         scores=[*score_rows(12), {**score_rows(1)[0], "name": HOSTILE, "log_likelihood": -3.0}],
+        designs=[{**score_rows(1)[0], "name": HOSTILE, "sample": 1, "temperature": 0.1, "sequence": HOSTILE,
+                  "reference_sequence": HOSTILE[::-1]}],
         scans=[scan],
         metrics={HOSTILE: {"rmsd": 1.0, HOSTILE: HOSTILE}},
         audits=[{"name": HOSTILE, "file": HOSTILE, "audit_severity": "error", "audit_findings": HOSTILE}],

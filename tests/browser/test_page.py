@@ -119,7 +119,20 @@ def test_a_phone_scrolls_down_only(opened: Opener, report: Path, width: int) -> 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_can_be_read(opened: Opener, report: Path, theme: str) -> None:
     page = opened(report, color_scheme=theme)
+    page.evaluate("document.querySelectorAll('details.sequences details').forEach(box => box.open = true)")
     assert page.evaluate(CONTRAST) == {}
+
+
+def test_residues_that_differ_are_bold_underlined_and_can_be_copied(opened: Opener, report: Path) -> None:
+    page = opened(report, viewport={"width": 390, "height": 844})
+    fold = page.locator("#scores details.sequences > details").first
+    assert fold.locator("mark").first.is_hidden()
+    fold.locator("summary").click()
+    style = "node => [getComputedStyle(node).fontWeight, getComputedStyle(node).textDecorationLine]"
+    assert fold.locator("mark").first.evaluate(style) == ["700", "underline"]
+    assert fold.locator(".blocks").first.text_content() == "MKTAYIAKQW" * 14
+    tops = fold.locator(".blocks span").evaluate_all("nodes => nodes.map(node => node.getBoundingClientRect().top)")
+    assert len(set(tops)) > 3, "it wraps"
 
 
 def test_a_thousand_designs_open_and_are_filtered(opened: Opener, large_report: Path) -> None:

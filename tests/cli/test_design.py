@@ -60,6 +60,7 @@ def test_tables_sequences_and_structures(run: Callable[..., Any], dimer: Path, t
     for row in found:
         first, second = row["sequence"].split("/")
         assert first == second and first[0] == "M" and not set(first[1:]) & set("CM")
+        assert row["reference_sequence"] == "/".join([read_structure(dimer).sequence[:12]] * 2)
         assert row["designed"] == "22" and row["cysteines"] == "0" and row["error"] == ""
         back = read_structure(row["output"])
         assert back.sequence == first + second and (back.b_factors[0, :3] == 1).all()

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 import protein_enn as pe
 from protein_enn.cli import app
 from protein_enn.predictor import untrained
+from protein_enn.scoring.properties import packing_log_density
 
 SMALL = {"k": 8, "decoder_layers": 1, "hidden": 16}
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -69,6 +70,8 @@ def test_a_folder_is_ranked(designs: Path, tmp_path: Path, weights: str, example
     by_name = {row["name"]: row for row in rows}
     assert sum(bool(row["same_sequence_as"]) for row in rows) == 2, "three files hold 1BHL's sequence"
     assert float(by_name["1bhl_perturbed"]["identity"]) == 1.0 > float(by_name["2gtl_chain_a"]["identity"])
+    native = pe.read_structure(examples / "1bhl.pdb").sequence
+    assert {row["reference_sequence"] for row in rows[:-1]} == {native}
     described = json.loads((out / "ranking.columns.json").read_text())
     assert list(described["columns"]) == list(rows[0]) and described["run"]["orders"] == 4
     page = (out / "ranking.html").read_text()
@@ -200,4 +203,34 @@ def test_sequences_on_a_backbone_are_ranked(designs: Path, tmp_path: Path, weigh
     assert result.exit_code == 1
     rows = {row["name"]: row for row in csv.DictReader(table.read_text().splitlines())}
     assert set(rows) == {"1bhl_input", "1bhl_a", "1bhl_b", "1bhl_c"} and rows["1bhl_c"]["error"]
+    assert rows["1bhl_b"]["reference_sequence"] == letters == rows["1bhl_input"]["reference_sequence"]
+    page = table.with_suffix(".html").read_text()
+    assert "1 of 135 residues differ from 1bhl_input" in page and f"<mark>W</mark>{letters[1:10]}" in page
     assert (rows["1bhl_input"]["rank"] < rows["1bhl_a"]["rank"]) and rows["1bhl_a"]["same_sequence_as"] == "1bhl_input"
+
+
+def test_the_packing_is_a_column_where_there_are_side_chains(designs: Path, tmp_path: Path, weights: str) -> None:
+    (designs / "bare.pdb").write_text(
+        "".join(
+            line
+            for line in (designs / "1bhl.pdb").read_text().splitlines(keepends=True)
+            if line[:4] != "ATOM" or line[12:16].strip() in ("N", "CA", "C", "O")
+        )
+    )
+    packing = untrained(
+        "packing", {"k": 8, "encoder_settings": {"layers": 1, "scalars": 32, "odd": 0, "edges": 32, "hidden": 32}}
+    )
+    packer, table = packing.save(tmp_path / "packing.safetensors"), tmp_path / "r.csv"
+    files = (designs / "1bhl.pdb", designs / "bare.pdb")
+    given = ("-o", table, "--weights", weights, "--orders", 2, "--backbones", 0, "--packing-weights", packer)
+    refused = ranked(*files, *given)
+    assert refused.exit_code == 2 and "--packing" in refused.output
+    result = ranked(*files, *given, "--packing")
+    assert result.exit_code == 0, result.output
+    rows = {row["name"]: row["packing_log_density"] for row in csv.DictReader(table.read_text().splitlines())}
+    expected = packing_log_density(pe.read_structure(files[0]), pe.load_predictor(packer))
+    assert float(rows["1bhl"]) == pytest.approx(expected, abs=1e-3) and rows["bare"] == ""
+    run = json.loads(table.with_suffix(".columns.json").read_text())["run"]
+    assert run["packing_weights"] == "packing" and run["packing_weights_sha256"]
+    ranked(*files[:1], *given[:-2])
+    assert "packing_log_density" not in table.read_text(), "not unless it is asked for"

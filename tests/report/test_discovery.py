@@ -101,8 +101,8 @@ def test_the_page_has_each_section_and_each_kind_of_content_once() -> None:
     orders = [panel.order for panel in panels.PANELS]
     kinds = [kind.name for panel in panels.PANELS for kind in panel.kinds]
     assert keys == [
-        "refinement", "view3d", "scores", "mutations", "inputs", "failures-list", "training", "metrics", "calibration",
-        "provenance",
+        "refinement", "view3d", "sequences", "scores", "mutations", "inputs", "failures-list", "training", "metrics",
+        "calibration", "provenance",
     ]  # fmt: skip
     assert orders == sorted(set(orders)) and len(kinds) == len(set(kinds))
 

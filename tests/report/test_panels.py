@@ -200,7 +200,11 @@ def test_hostile_words_stay_words() -> None:
     h = HOSTILE
     results = Results(
         refinements=[record(h, stale=h), {"name": h, "input": h, "error": h}],
-        scores=[score(h, -1.0, file=h, audit_severity=h)],
+        scores=[score(h, -1.0, file=h, audit_severity=h, sequence=h, reference_sequence=h[::-1], target=h)],
+        designs=[
+            score(h, -1.0, file=h, sample=h, sequence=h, reference_sequence=h[1:], audit_severity=h),
+            {"name": h, "file": h, "error": h},
+        ],
         metrics={h: {h: h, "weights": {h: h}}},
         audits=[{"name": h, "file": h, "audit_severity": h, "notes": h, "error": None}],
         failures=[Failure(h, h, h)],

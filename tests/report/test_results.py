@@ -109,5 +109,5 @@ def test_results_take_and_give_content_by_its_name() -> None:
 
 
 def test_a_report_of_content_that_no_panel_has_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="no 'refinments'; they have refinements, scores"):
+    with pytest.raises(TypeError, match="no 'refinments'; they have refinements, designs, scores"):
         write_report(tmp_path / "r.html", refinments=[])

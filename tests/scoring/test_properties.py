@@ -8,11 +8,13 @@ import pytest
 from Bio.SeqUtils.IsoelectricPoint import IsoelectricPoint
 
 from protein_enn import read_structure
+from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.metrics.charge import isoelectric_point
-from protein_enn.predictor import Predictor
+from protein_enn.packing.likelihood import chi_log_density
+from protein_enn.predictor import Predictor, load_predictor
 from protein_enn.scoring import score
 from protein_enn.scoring.noise import noised_scores
-from protein_enn.scoring.properties import properties
+from protein_enn.scoring.properties import packing_log_density, properties
 from protein_enn.scoring.property_columns import INTERFACE, SHAPE
 from protein_enn.structure import Structure
 
@@ -55,3 +57,16 @@ def test_noise_is_the_same_for_structures_of_one_length(bundle: Structure, predi
     assert found != noised_scores(bundle, backbones=3, predictor=predictor, seed=2)
     own = score(bundle, predictor=predictor, seed=1).mean
     assert max(abs(value - own) for value in found) < 0.5
+
+
+def test_packing_is_told_where_side_chains_are_there_and_packed_ones_are_more_probable(
+    examples: Path, bundle: Structure
+) -> None:
+    packing = load_predictor("packing")
+    native, perturbed = (read_structure(examples / f"1bhl{end}.pdb") for end in ("", "_perturbed"))
+    best, worse = (packing_log_density(structure, packing) for structure in (native, perturbed))
+    chi = chi_angles(native.positions, native.present, native.residues)
+    given_all_others = chi_log_density(native, chi, predictor=packing, seed=None)
+    assert best == pytest.approx(float(given_all_others.nanmean()), abs=1e-4)
+    assert best is not None and worse is not None and best > worse + 1
+    assert packing_log_density(bundle, packing) is None

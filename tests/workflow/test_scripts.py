@@ -91,7 +91,8 @@ def score(name: str, value: float | None, letters: str = "AG") -> dict[str, Any]
 def test_designs_are_ranked_with_what_other_tables_hold_and_failures_stay() -> None:
     records = [score("x_sample1", -2.0), score("y_sample1", -1.5, "WG"), score("x_sample2_packing1", -1.0, "GA")]
     refined = [{"name": "x_sample1", "confidence_after": 0.9, "clashes_after": 2, "outliers_after": 1}]
-    designs = [{"name": name, "sample": sample, "temperature": 0.1, "new_glycosylation_motifs": 2, "error": None}
+    designs = [{"name": name, "sample": sample, "temperature": 0.1, "new_glycosylation_motifs": 2, "error": None,
+                "reference_sequence": "G/G"}
                for name, sample in (("x", 1), ("x", 2), ("y", 1))]  # fmt: skip
     designs.append({"name": "broken", "sample": None, "error": "no atoms"})
     failed = [
@@ -106,6 +107,7 @@ def test_designs_are_ranked_with_what_other_tables_hold_and_failures_stay() -> N
         (None, "broken", None, None),
     ]  # fmt: skip
     assert [row.get("sequence") for row in rows] == ["G/A", "W/G", "A/G", None]
+    assert [row.get("reference_sequence") for row in rows] == ["G/G", "G/G", "G/G", None]
     assert rows[0]["same_sequence_as"] is None and rows[2]["same_sequence_as"] == "x_sample2_packing1"
     assert rows[2]["outliers_after"] == 1 and rows[0]["outliers_after"] is None and "clashes_after" not in rows[2]
     assert rows[0]["new_glycosylation_motifs"] == 2 and rows[0]["temperature"] == 0.1

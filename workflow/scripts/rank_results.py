@@ -44,7 +44,7 @@ def ranking(
         design = design_of.get(re.sub(r"_packing\d+\Z", "", record["name"]), {})
         row = {key: value for key, value in record.items() if not isinstance(value, dict | list) and key != "seconds"}
         row |= {"noised": record.get("noised"), "target": design.get("name", target_of.get(record["file"]))}
-        row |= {"sequence": sequence_of(record["per_residue"])}
+        row |= {"sequence": sequence_of(record["per_residue"]), "reference_sequence": design.get("reference_sequence")}
         row |= {key: refinement_of.get(record["name"], {}).get(key) for key in REFINED}
         rows.append({**row, **{key: design[key] for key in DESIGNED if key in design}})
     return rank_designs(rows) + _failures(failed)

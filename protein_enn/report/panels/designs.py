@@ -14,6 +14,7 @@ from protein_enn.report.html import Markup, element, join, number, show
 from protein_enn.report.panel import Maker, Page, Panel, Tile
 from protein_enn.report.records import SCORES, check_record, grouped, scored
 from protein_enn.report.scored_design import CHART_LIMIT, score_details
+from protein_enn.report.sequences import sequence_list
 from protein_enn.report.summary import Line, many, names
 
 PER_RESIDUE = ("id", "residue", "log_likelihood", "entropy", "best")
@@ -114,6 +115,7 @@ def markup(page: Page) -> Markup:
         parts.append(element("h3", f"Mode {mode}, weights {weights}{condition and f', condition {condition}'}"))
         name = "designs" if len(groups) == 1 else f"designs-{index}"
         parts.append(_table(best, f"Ranked by log-likelihood; weights sha256 {sha256}", name, anchors))
+        parts.append(sequence_list(best))
         parts += _group(best, anchors)
     return join(parts)
 
