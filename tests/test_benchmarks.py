@@ -104,7 +104,7 @@ def test_reading(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
         f"large_{kind}_read_graph_{key}_2000" for kind in ("pdb", "mmcif", "bcif") for key in ("seconds", "added_mb")
     }
     written(out, result, {*rates, *large, "bcif_read_ratio", "mmcif_biopython_fast_ratio"})
-    assert (result["files"], result["gemmi_ratio"]) == (3, 1.0)
+    assert (result["files"], result["gemmi_ratio"]) == (4, 1.0)
 
 
 @pytest.mark.skipif(not compiled.edges_supported(), reason="the loops over edges need GCC and a CPU with AMX")

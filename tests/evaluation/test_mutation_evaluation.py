@@ -174,11 +174,13 @@ def test_errors_are_in_kcal_after_calibration() -> None:
 
 def test_a_perfect_score_ranks_perfectly() -> None:
     generator = np.random.default_rng(1)
-    proteins = [(y, np.exp(y)) for y in generator.normal(size=(4, 9))]
+    proteins = [(y, np.exp(y)) for y in generator.normal(size=(4, 12))]
     found = ranking(proteins, seed=0)
     assert all(value == pytest.approx(1) for value in found.values())
     opposite = ranking([(-y, x) for y, x in proteins], seed=0)
     assert opposite["spearman"] == pytest.approx(-1)
+    few = ranking([(y[:9], x[:9]) for y, x in proteins], seed=0)
+    assert few["spearman_per_protein"] == pytest.approx(1) and few["spearman_per_protein_of_10"] is None
 
 
 def test_rank_correlation_is_scipys() -> None:
