@@ -267,7 +267,7 @@ class DecoderLayer(nn.Module):
             parts = (queried.edges, rows[0], key, queried.neighbors, queried.weight, self.edge.weight, self.deeper)
             total = summed_messages(*parts, self.identity.weight, identities)
             return self.transition(x + self.dropout(self.value(total)))
-        (total,) = in_chunks(self._message_sum, rows, (key,), queried.neighbors, tuple(self.parameters()))
+        (total,) = in_chunks(self._message_sum, rows, (key,), queried.neighbors, self.parameters())
         return self.transition(x + self.dropout(self.value(total)))
 
     def _message_sum(

@@ -17,6 +17,9 @@ from torch.nn.functional import silu
 from protein_enn.models.design_decoding import NOT_VISIBLE
 from protein_enn.nn.chunks import Source, in_chunks
 
+PARTS = 4
+"""Chunks are smaller by this factor: K h_j + E e_ij stays in the cache from order to order."""
+
 
 def decode_orders(
     layers: Any,
@@ -44,7 +47,7 @@ def decode_orders(
         step = _sums
         if number == 0 and shown is not None:
             step, rows = _first_sums, [*rows, shown]
-        (total,) = in_chunks(partial(step, layer), rows, (key,), encoding.neighbors, tuple(layer.parameters()))
+        (total,) = in_chunks(partial(step, layer), rows, (key,), encoding.neighbors, layer.parameters(), divisor=PARTS)
         x = layer.transition(x + layer.dropout(layer.value(total)))
     return x
 
@@ -78,5 +81,5 @@ def _shared(layer: Any, edges: Tensor, key: Source) -> Float[Tensor, "m k d"]:
 def _messages(layer: Any, shared: Tensor, query: Tensor, identities: Tensor) -> Float[Tensor, "m k d"]:
     """The message of each neighbor in one order."""
     in_place = not torch.is_grad_enabled()
-    messages = silu(layer.identity(identities) + shared + query[:, None], inplace=in_place)
+    messages = silu(layer.identity(identities).add_(shared).add_(query[:, None]), inplace=in_place)
     return messages if layer.deeper is None else silu(layer.deeper(messages), inplace=in_place)
