@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import silu
 
 from protein_enn.models.design_decoding import NOT_VISIBLE
-from protein_enn.nn.chunks import Source, in_chunks
+from protein_enn.nn.chunks import Source, Step, in_chunks
 
 PARTS = 4
 """Chunks are smaller by this factor: K h_j + E e_ij stays in the cache from order to order."""
@@ -44,7 +44,7 @@ def decode_orders(
     x = encoding.nodes[:, None]
     for number, (layer, key) in enumerate(zip(layers, keys, strict=True)):
         rows = [layer.query(layer.norm(x)), encoding.edges, encoding.weight, identities]
-        step = _sums
+        step: Step = _sums
         if number == 0 and shown is not None:
             step, rows = _first_sums, [*rows, shown]
         (total,) = in_chunks(partial(step, layer), rows, (key,), encoding.neighbors, layer.parameters(), divisor=PARTS)
