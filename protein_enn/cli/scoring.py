@@ -193,6 +193,7 @@ def score(
         "seed": seed,
     }
     found: dict[Key, Result] = {}
+    kept = ensemble or records is not None  # other tables need no more than the rows
     table = LogProbs()
 
     def one(here: Row, structure: Structure) -> list[Row]:
@@ -202,10 +203,15 @@ def score(
             without_orders = {name: value for name, value in options.items() if name != "orders"}
             more |= noise_columns(structure, backbones, predictor, **without_orders)
         if sides is not None:
-            found[key] = measured = interface_score(structure, sides, predictor=predictor, **options)
+            measured = interface_score(structure, sides, predictor=predictor, **options)
+            if kept:
+                found[key] = measured
             return [{**measured.row(), **more, **here}]
-        found[key] = scored = score_structure(structure, predictor=predictor, **options)
-        table.add(here, scored)
+        scored = score_structure(structure, predictor=predictor, **options)
+        if kept:
+            found[key] = scored
+        if log_probs is not None:
+            table.add(here, scored)
         return [{**scored.row(), **part, **more, **here} for part in (scored.chains() if per_chain else [{}])]
 
     def work(item: Item, structure: Structure) -> list[Row]:
@@ -241,7 +247,8 @@ def score(
     rows = run(batch, reading, work, failed, earlier, processes)
     if ensemble:
         rows = [over_models(item, rows, found, failed) for item in batch]
-    records_made = [record(row, found.get(key), kind) for key, row in first_of_each(rows).items()]
+    made_of = first_of_each(rows) if records is not None else {}
+    records_made = [record(row, found.get(key), kind) for key, row in made_of.items()]
     rows, records_made = (rows, records_made) if seconds else (untimed(rows), untimed(records_made))
     if log_probs is not None:
         table.write(log_probs, {**made, "table": "log_probs"})

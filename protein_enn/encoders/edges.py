@@ -61,7 +61,7 @@ class EdgeEmbedding(nn.Module):
         step = partial(self._rows, fast)
         # Geometry is never computed in bfloat16.
         with torch.autocast(graph.pos.device.type, enabled=False):
-            features = in_chunks(step, rows, (points,), graph.neighbors, tuple(self.parameters()), divisor=2)
+            features = in_chunks(step, rows, (points,), graph.neighbors, self.parameters(), divisor=2)
         return Edges(graph.neighbors, *features)
 
     def _rows(

@@ -81,7 +81,7 @@ class InvariantLayer(nn.Module):
             return self._by_loops(x, normed, edges)
         rows = (self.messages.target(normed), edges.scalars, edges.pseudoscalars, edges.weight)
         values = (self.messages.source(normed), self.odd.node(x.pseudoscalars))
-        even, odd = in_chunks(self._sums, rows, values, edges.neighbors, tuple(self.parameters()))
+        even, odd = in_chunks(self._sums, rows, values, edges.neighbors, self.parameters())
         odd = x.pseudoscalars + odd
         scalars = self.transition(x.scalars + self.dropout(self.even(even)), odd.square())
         if self.edge_update is not None:

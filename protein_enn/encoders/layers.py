@@ -119,7 +119,7 @@ class EdgeUpdate(nn.Module):
             return replace(edges, scalars=updated_edges(*inputs, matrix * gain, self.outer))
         rows = (self.messages.target(h), edges.scalars)
         values = (self.messages.source(h),)
-        (scalars,) = in_chunks(self._update, rows, values, edges.neighbors, tuple(self.parameters()))
+        (scalars,) = in_chunks(self._update, rows, values, edges.neighbors, self.parameters())
         return replace(edges, scalars=scalars)
 
     def _update(self, target: Tensor, e: Tensor, source: Source) -> tuple[Tensor]:
@@ -159,7 +159,7 @@ class Transition(nn.Module):
         self.inner = nn.Linear(scalars + extra, factor * scalars)
         self.outer = nn.Linear(factor * scalars, scalars)
 
-    def forward(self, h: Float[Tensor, "n h"], extra: Float[Tensor, "n e"] | None = None) -> Float[Tensor, "n h"]:
+    def forward(self, h: Float[Tensor, "*n h"], extra: Float[Tensor, "*n e"] | None = None) -> Float[Tensor, "*n h"]:
         normed = self.norm(h)
         if extra is not None:
             normed = torch.cat([normed, extra], -1)

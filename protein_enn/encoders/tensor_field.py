@@ -107,7 +107,7 @@ class TensorFieldLayer(nn.Module):
         lifted = self._with_degree_zero(normed, x)
         rows = (self.messages.target(normed), edges.scalars, edges.pseudoscalars, edges.weight, harmonics)
         values = (self.messages.source(normed), self.odd.node(x.pseudoscalars), lifted)
-        even, odd, coupled = in_chunks(self._sums, rows, values, edges.neighbors, tuple(self.parameters()))
+        even, odd, coupled = in_chunks(self._sums, rows, values, edges.neighbors, self.parameters())
         scalars = x.scalars + self.dropout(self.even(even))
         odd = x.pseudoscalars + odd
         update = self.convolution.mix_paths(coupled)

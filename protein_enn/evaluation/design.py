@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from jaxtyping import Bool
+from jaxtyping import Float
 from torch import Tensor
 
 from protein_enn.evaluation.datasets import Case, DataError, chain_cases
@@ -125,15 +125,15 @@ def tally(name: str, structure: Structure, predictor: Predictor, orders: int, se
     backbone = Backbone(structure, predictor)
     native = structure.residues[scored]
 
-    def measure(visible: Bool[Tensor, "g k"]) -> tuple[float, float]:
-        log_probs = backbone.log_probs(visible)[scored].double()
+    def measure(log_probs: Float[Tensor, "n 20"]) -> tuple[float, float]:
+        log_probs = log_probs[scored].double()
         nll = -log_probs.gather(-1, native[:, None]).sum()
         return float(nll), float((log_probs.argmax(-1) == native).sum())
 
     ranks = backbone.decoding_ranks(orders, seed)
-    ordered = [measure(backbone.earlier_visible(rank)) for rank in ranks]
+    ordered = [measure(log_probs) for log_probs in backbone.log_probs_by_order("conditional", ranks)]
     nll, correct = (sum(values) / orders for values in zip(*ordered, strict=True))
-    unconditional = measure(backbone.none_visible())
+    unconditional = measure(backbone.log_probs(backbone.none_visible()))
     seconds = time.perf_counter() - start
     decoded = None
     if decode:

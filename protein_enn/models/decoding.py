@@ -3,6 +3,7 @@
 Such a model has `graph(structure)`, `encode(graph)` and, for an encoded backbone of n nodes with k neighbors:
 
 - `logits(encoding, sequence, visible)`: every node given the neighbors that are visible to it, by a decoding order.
+- `logits_by_order(encoding, sequences, visible)`: the same for several orders or sequences.
 - `single(encoding, sequence, shown, rank)`: every node given all others that are shown, in the order of `rank` where
   their order matters.
 - `last(encoding, sequence, shown, rank, sets)`: the nodes of small sets that come last, given all others.
@@ -74,6 +75,11 @@ class SequenceModel(Protocol):
         visible
             Neighbors that are decoded before a node.
         """
+
+    def logits_by_order(
+        self, encoding: Any, sequences: Int[Tensor, "o n"], visible: Bool[Tensor, "o n k"]
+    ) -> Float[Tensor, "o n 20"]:
+        """`logits` of several orders, or sequences, on one backbone."""
 
     def single(
         self, encoding: Any, sequence: Int[Tensor, "n"], shown: Bool[Tensor, "n k"], rank: Int[Tensor, "n"]

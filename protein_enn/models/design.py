@@ -22,6 +22,7 @@ from protein_enn.graph.context import CONTEXT_KINDS, CONTEXT_RADIUS
 from protein_enn.graph.protein_graph import BACKBONE_WIDTHS
 from protein_enn.models.decoding import Sets
 from protein_enn.models.design_decoding import NOT_VISIBLE, IdentityDecoding, last_logits
+from protein_enn.models.design_orders import decode_orders
 from protein_enn.models.stability import StabilityHeads
 from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.nn.edge_messages import summed_messages, supported
@@ -167,6 +168,19 @@ class DesignModel(nn.Module):
         identities = torch.where(visible, sequence[encoding.neighbors], NOT_VISIBLE)
         return self._decode(encoding, self.keys(encoding), identities)
 
+    def logits_by_order(
+        self, encoding: Encoding, sequences: Int[Tensor, "o n"], visible: Bool[Tensor, "o n k"]
+    ) -> Float[Tensor, "o n 20"]:
+        """`logits` of several orders, or sequences, on one backbone; faster than one by one."""
+        orders = list(zip(sequences, visible, strict=True))
+        if len(orders) == 1 or supported(sequences.device, encoding.edges.shape[2], encoding.nodes.shape[1]):
+            return torch.stack([self.logits(encoding, *order) for order in orders])
+        shown = sequences[0, encoding.neighbors] if bool((sequences == sequences[0]).all()) else None
+        identities = torch.where(visible, sequences[:, encoding.neighbors], NOT_VISIBLE).transpose(0, 1)
+        states = decode_orders(self.decoder, encoding, self.keys(encoding), identities, shown)
+        logits: Tensor = self.exit(states)
+        return logits.transpose(0, 1)
+
     def single(
         self, encoding: Encoding, sequence: Int[Tensor, "n"], shown: Bool[Tensor, "n k"], rank: Int[Tensor, "n"]
     ) -> Float[Tensor, "n 20"]:
@@ -253,7 +267,7 @@ class DecoderLayer(nn.Module):
             parts = (queried.edges, rows[0], key, queried.neighbors, queried.weight, self.edge.weight, self.deeper)
             total = summed_messages(*parts, self.identity.weight, identities)
             return self.transition(x + self.dropout(self.value(total)))
-        (total,) = in_chunks(self._message_sum, rows, (key,), queried.neighbors, tuple(self.parameters()))
+        (total,) = in_chunks(self._message_sum, rows, (key,), queried.neighbors, self.parameters())
         return self.transition(x + self.dropout(self.value(total)))
 
     def _message_sum(

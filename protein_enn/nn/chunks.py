@@ -7,7 +7,7 @@ chunk again (arXiv:1604.06174), so that memory is bounded there too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ def in_chunks(
     rows: Sequence[Tensor],
     values: Sequence[Tensor],
     neighbors: Int[Tensor, "n k"],
-    parameters: Sequence[Tensor] = (),
+    parameters: Iterable[Tensor] = (),
     divisor: int = 1,
 ) -> tuple[Tensor, ...]:
     """step(rows, sources), for all n nodes.
@@ -88,7 +88,7 @@ def in_chunks(
     neighbors
         Index into the m rows of `values`.
     parameters
-        All other tensors that `step` uses and that need gradients.
+        All other tensors that `step` uses and that need gradients. Looked at only where gradients are needed.
     divisor
         Chunks are smaller by this factor. For steps that hold many values per neighbor.
 

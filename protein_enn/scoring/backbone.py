@@ -70,15 +70,21 @@ class Backbone:
         """Every neighbor whose identity may be visible in this sequence, the structure's own by default."""
         return known_neighbors(self.model, self.sequence if sequence is None else sequence, self.neighbors, self.mask)
 
-    def earlier_visible(self, rank: Int[Tensor, "g"]) -> Bool[Tensor, "g k"]:
+    def earlier_visible(self, rank: Int[Tensor, "*o g"]) -> Bool[Tensor, "*o g k"]:
         """Neighbors of lower rank; residues that are not scored come before all others, in their own order."""
-        rank = torch.where(self.scored, rank, rank - len(rank))
-        return self.all_visible() & (rank[self.neighbors] < rank[:, None])
+        rank = torch.where(self.scored, rank, rank - len(self.scored))
+        return self.all_visible() & (rank[..., self.neighbors] < rank[..., None])
 
     @torch.inference_mode()
     def logits(self, sequence: Int[Tensor, "g"], visible: Bool[Tensor, "g k"]) -> Float[Tensor, "g 20"]:
         """Logits of any sequence on this backbone, float32 on the CPU."""
         return self.model.logits(self.encoding, sequence.to(self.device), visible.to(self.device)).float().cpu()
+
+    @torch.inference_mode()
+    def _logits_by_order(self, visible: Bool[Tensor, "o g k"]) -> Float[Tensor, "o g 20"]:
+        """Logits of the structure's own sequence in each order, float32 on the CPU."""
+        sequences = self.sequence.to(self.device).expand(len(visible), -1)
+        return self.model.logits_by_order(self.encoding, sequences, visible.to(self.device)).float().cpu()
 
     def log_probs(self, visible: Bool[Tensor, "g k"]) -> Float[Tensor, "n 20"]:
         """Natural-log probabilities given the structure's own sequence as far as it is visible."""
@@ -142,7 +148,8 @@ class Backbone:
     def log_probs_by_order(self, mode: str, ranks: Sequence[Int[Tensor, "g"]]) -> Float[Tensor, "o n 20"]:
         """Natural-log probabilities in each order, or in the one pass of a mode that has none."""
         if mode == "conditional":
-            return torch.stack([self.log_probs(self.earlier_visible(rank)) for rank in ranks])
+            logits = self._logits_by_order(self.earlier_visible(torch.stack([*ranks])))
+            return torch.stack([self.of_residues(of_order) for of_order in logits.log_softmax(-1)])
         return (self.single() if mode == "single" else self.log_probs(self.none_visible()))[None]
 
 

@@ -50,6 +50,14 @@ def test_an_order_shows_the_past_and_hides_the_future(bundle: Structure, predict
     assert not changed[rank <= 20].any()
 
 
+def test_orders_scored_at_once_are_those_scored_one_by_one(bundle: Structure, predictor: Predictor) -> None:
+    scored = torch.arange(len(bundle)) % 3 > 0
+    backbone = Backbone(bundle, predictor, scored)
+    ranks = backbone.decoding_ranks(5, seed=2)
+    alone = torch.stack([backbone.log_probs(backbone.earlier_visible(rank)) for rank in ranks])
+    torch.testing.assert_close(backbone.log_probs_by_order("conditional", ranks), alone, atol=1e-5, rtol=1e-5)
+
+
 def test_conditionals_multiply_to_a_joint_distribution(bundle: Structure, predictor: Predictor) -> None:
     """Over all 400 sequences of two residues, given the others, the joint probabilities add up to one."""
     pair = [10, 11]
