@@ -196,7 +196,10 @@ def scan(
         finish(MATRIX_COLUMNS, shown_columns=MATRIX_SHOWN, answer=by_input(rows, "scores", MATRIX))
     else:
         answer = by_input(rows, "mutations", ("mutations", *MUTATION))
-        finish(SCAN_COLUMNS, shown=_best(rows, choice.top or BEST), shown_columns=SCAN_SHOWN, answer=answer)
+        shown = _best(rows, choice.top or BEST)
+        finish(SCAN_COLUMNS, shown=shown, shown_columns=SCAN_SHOWN, answer=answer)
+        if len(shown) < len(rows) and not as_json:
+            typer.echo(f"{len(shown)} of {len(rows)} mutations, the best; -o writes all", err=True)
 
 
 def _all(structure: Structure, predictor: Predictor, estimator: str, groups: Groups | None, matrix: bool) -> list[Row]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.models.stability import BINDING
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.backbone import Backbone, stability_heads
+from protein_enn.scoring.backbone import Backbone, measured_heads, stability_heads
 from protein_enn.scoring.binding import BindingScores, Complex
 from protein_enn.scoring.calibration import calibration_of
 from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS, estimator_named
@@ -53,6 +53,12 @@ class ScoredMutations:
             whole = Complex(structure, sides, predictor)
             slope, reason = whole.calibration()
             return ScoredMutations(whole, predictor, BINDING, sides, whole.log_odds(), slope, reason, whole.expected())
+        heads = measured_heads(predictor)
+        if heads is not None and heads.config.target == BINDING and estimator == DDG_LIKE:
+            raise ValueError(
+                f"weights {predictor.name!r} are for binding: name the sides of the complex (--interface A|B; groups "
+                "in Python), or take weights stability or design for one protein"
+            )
         backbone = Backbone(structure, predictor)
         scores = log_odds(backbone, [estimator])[estimator]
         calibration, reason = calibration_of(predictor, estimator)

@@ -30,7 +30,8 @@ def asked(folder: Path, weights: dict[str, str], *more: str) -> list[str]:
 
 def test_every_mutation_long_and_wide(folder: Path, weights: dict[str, str], tmp_path: Path) -> None:
     long, wide = tmp_path / "long.csv", tmp_path / "wide.csv"
-    assert RUNNER.invoke(app, asked(folder, weights, "-o", str(long))).exit_code == 0
+    printed = RUNNER.invoke(app, asked(folder, weights, "-o", str(long)))
+    assert printed.exit_code == 0 and f"{BEST} of {19 * RESIDUES} mutations, the best" in printed.stderr
     assert RUNNER.invoke(app, asked(folder, weights, "-o", str(wide), "--matrix")).exit_code == 0
     rows, matrix = table(long), {row["number"]: row for row in table(wide)}
     explained = json.loads((tmp_path / "wide.columns.json").read_text())

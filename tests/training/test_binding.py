@@ -76,17 +76,19 @@ def test_heads_find_what_carries_over_to_other_complexes(trained: tuple[Path, Tr
     assert found.mutations == 240 and found.melting_points == 0 and found.held_out_dtm_spearman is None
 
 
-def test_the_weights_score_binding_in_kilocalories_and_stability_as_before(trained: tuple[Path, TrainedHeads]) -> None:
+def test_the_weights_score_binding_in_kilocalories_and_refuse_one_protein(trained: tuple[Path, TrainedHeads]) -> None:
     folder, found = trained
     structure = read_structure(folder / "c1.cif")
     given = scan(structure, groups="A|B", predictor=str(found.weights), device="cpu")
     assert given.ddg_like is not None and given.errors is not None and "measured affinities" in given.calibration
     assert given.training == "measured mutations: A,B"
     alone, base = (
-        scan(structure, predictor=str(path), device="cpu") for path in (found.weights, folder / "base.safetensors")
+        scan(structure, predictor=str(path), estimator="single", device="cpu")
+        for path in (found.weights, folder / "base.safetensors")
     )
     torch.testing.assert_close(alone.scores, base.scores)
-    assert alone.ddg_like is None and alone.stability is None, "heads for binding say nothing of a protein alone"
+    with pytest.raises(ValueError, match="are for binding: name the sides of the complex"):
+        scan(structure, predictor=str(found.weights), device="cpu")
 
 
 def test_several_mutations_are_the_sum(trained: tuple[Path, TrainedHeads]) -> None:
