@@ -16,9 +16,10 @@ from typer.testing import CliRunner
 
 from protein_enn.chemistry import BACKBONE
 from protein_enn.cli import app
+from protein_enn.cli import refinement as cli_refinement
 from protein_enn.io import read_structure
 from protein_enn.predictor import load_predictor
-from protein_enn.refinement import refine
+from protein_enn.refinement import assessment, refine
 
 RUNNER = CliRunner()
 EXAMPLE = Path(__file__).parents[2] / "examples" / "1bhl_perturbed.pdb"
@@ -80,7 +81,7 @@ def test_only_the_region_moves_and_all_is_written_down(run: Run, shaken: Path, t
 
 
 def test_side_chains_only_leaves_the_backbone(run: Run, shaken: Path, tmp_path: Path) -> None:
-    assert run(shaken, "--side-chains-only").exit_code == 0
+    assert run(shaken, "--side-chains-only", "--confidence", "own").exit_code == 0
     before, after = read_structure(shaken), read_structure(tmp_path / "out" / "shaken.pdb")
     assert torch.equal(before.positions[:, BACKBONE], after.positions[:, BACKBONE])
     assert not torch.equal(before.positions, after.positions)
@@ -261,3 +262,19 @@ def test_a_structure_and_its_record_are_written_both_or_neither(run: Run, shaken
     (tmp_path / "out" / "shaken.refinement.json").mkdir(parents=True)
     assert run(shaken).exit_code != 0
     assert not list((tmp_path / "out").glob("*.pdb")) and not list((tmp_path / "out").glob(".*"))
+
+
+def test_what_predicts_the_confidence_is_chosen(run: Run, shaken: Path, tmp_path: Path) -> None:
+    made = {}
+    for out, options in (("own", ("--confidence", "own")), ("given", ("--confidence", "confidence")), ("none", ())):
+        result = run(shaken, "--steps", 1, *options, out=out)
+        assert result.exit_code == 0, result.output
+        made[out] = json.loads((tmp_path / out / "shaken.refinement.json").read_text())
+    assert made["own"]["confidence_weights"] is None and made["given"]["confidence_weights"]["name"] == "confidence"
+    assert made["none"]["per_residue"] == made["given"]["per_residue"] != made["own"]["per_residue"]
+    result = run(shaken, "--confidence", "packing", out="other")
+    assert result.exit_code == 2 and "confidence" in result.output
+
+
+def test_own_is_the_name_of_the_function_too() -> None:
+    assert cli_refinement.OWN == assessment.OWN
