@@ -82,6 +82,7 @@ class ConfidenceEstimator:
         ValueError
             No residue has a CA.
         """
+        structure = _in_float32(structure)
         descriptors = describe(structure, self.assessors)
         if not plddt:
             descriptors[:, : len(PLDDT)] = 0.0
@@ -91,7 +92,7 @@ class ConfidenceEstimator:
     def of(self, structure: Structure, descriptors: Float[Tensor, "n d"]) -> Confidence:
         """The quality of a structure whose descriptors are known."""
         model: Any = self.predictor.model  # a ConfidenceModel
-        graph = model.graph(structure, descriptors)
+        graph = model.graph(_in_float32(structure), descriptors)
         rows = graph.rows
         prediction = model(graph.to(self.predictor.device))
         distance = model.distance(prediction)
@@ -110,6 +111,12 @@ class ConfidenceEstimator:
             unfamiliar=placed((distance > model.familiar_distance).float(), 0.0) > 0,
             plddt=bool(descriptors[:, 0].any()),
         )
+
+
+def _in_float32(structure: Structure) -> Structure:
+    """With positions as the networks take them."""
+    single = structure.positions.dtype == torch.float32
+    return structure if single else structure.with_positions(structure.positions.float())
 
 
 def predict_confidence(

@@ -139,6 +139,7 @@ def chi_angles(
 
 
 @cache
+@torch.inference_mode(mode=False)  # what is kept may be part of a later gradient
 def _chi_slots() -> tuple[Int[Tensor, "types 4 4"], Bool[Tensor, "types 4"]]:
     """Slots of the four atoms of each chi angle of each residue type, and which angles exist."""
     slots = torch.zeros(len(chemistry.RESIDUES), 4, 4, dtype=torch.long)

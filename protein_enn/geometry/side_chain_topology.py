@@ -38,17 +38,20 @@ class Topology:
     chi_offset: Float[Tensor, "21 10"]  # that dihedral minus chi_k, k the group of the atom
 
     @cached_property
+    @torch.inference_mode(mode=False)
     def columns(self) -> list[Int[Tensor, "_"]]:
         """The columns in which any residue type has atoms of round 1, 2, ..."""
         return [(self.level == step).any(0).nonzero()[:, 0] for step in range(1, int(self.level.max()) + 1)]
 
     @cached_property
+    @torch.inference_mode(mode=False)
     def is_beta(self) -> Bool[Tensor, "14"]:
         """The atom14 column of CB."""
         return torch.arange(chemistry.ATOM14_WIDTH, device=self.level.device) == FIRST
 
 
 @cache
+@torch.inference_mode(mode=False)  # what is kept may be part of a later gradient
 def topology(device: torch.device) -> Topology:
     """The table on a device."""
     if device.type != "cpu":

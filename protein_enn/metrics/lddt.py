@@ -87,6 +87,7 @@ def best_naming(
 
 
 @cache
+@torch.inference_mode(mode=False)  # what is kept may be part of a later gradient
 def exchanges() -> Int[Tensor, "types 37"]:
     """The slot with which each atom of a residue type may exchange its name; its own where there is none."""
     partner = torch.arange(37).repeat(len(chemistry.RESIDUES), 1)

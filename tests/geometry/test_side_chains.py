@@ -14,6 +14,7 @@ from protein_enn import chemistry
 from protein_enn.chemistry.ideal_geometry import SIDE_CHAIN_BONDS
 from protein_enn.geometry.atom14 import atom14_slots, from_atom14
 from protein_enn.geometry.dihedrals import chi_angles
+from protein_enn.geometry.side_chain_topology import topology
 from protein_enn.geometry.side_chains import (
     atom14_chi,
     build_side_chains,
@@ -239,6 +240,16 @@ def test_float32_is_accurate_far_from_the_origin() -> None:
     single = rotate_chi(x.float(), RESIDUES, random_chi(2).float())
     assert single.dtype == torch.float32
     assert float((single.double() - exact)[EXISTS].abs().max()) < 1e-3  # steps of float32 at 1,000: 6e-5
+
+
+def test_what_is_kept_from_inference_has_gradients_later() -> None:
+    chosen = torch.tensor([chemistry.RESIDUE_INDEX["ARG"]])
+    topology.cache_clear()
+    with torch.inference_mode():
+        build_side_chains(backbones(1), chosen, random_chi()[:1])
+    chi = random_chi()[:1].requires_grad_()
+    build_side_chains(backbones(1), chosen, chi).sum().backward()
+    assert chi.grad is not None
 
 
 def test_gradients() -> None:

@@ -16,6 +16,7 @@ from protein_enn.chemistry import CA, CB, C, N, O
 from protein_enn.geometry.atom14 import to_atom14
 from protein_enn.models.refinement import Prediction
 from protein_enn.predictor import Predictor, untrained
+from protein_enn.refinement import assessment
 from protein_enn.structure import Structure
 
 
@@ -118,3 +119,9 @@ class Proposing(torch.nn.Module):
 def proposing(predictor: Predictor) -> Callable[[Callable[[Tensor], Tensor], Tensor], Predictor]:
     """A predictor with the given move and gain."""
     return lambda move, gain: replace(predictor, model=Proposing(move, gain))
+
+
+@pytest.fixture(autouse=True)
+def own_confidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default the network judges its proposals, which here are made up; tests of confidence have its weights."""
+    monkeypatch.setattr(assessment, "shipped", lambda: [])

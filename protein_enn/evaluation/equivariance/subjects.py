@@ -27,6 +27,7 @@ from protein_enn.models.packing.geometry import axes_of
 from protein_enn.nn.features import Features
 from protein_enn.predictor import Predictor
 from protein_enn.refinement import refine
+from protein_enn.refinement.assessment import OWN
 from protein_enn.structure import Structure
 
 STEPS = 3
@@ -166,7 +167,9 @@ class RefinementSubject(Subject):
         own = {f"moves in {STEPS} steps": moved, "lDDT before and after": confidence}
         if self.precision == "bf16":
             return own  # predictions differ by more than what acceptance decides by
-        result = refine(structure, predictor=self.predictor, steps=STEPS)
+        # The weights of confidence are in float32: with them moves would be accepted to that precision alone.
+        judge = OWN if self.precision == "float64" else None
+        result = refine(structure, predictor=self.predictor, steps=STEPS, confidence=judge)
         # The mirror image is made of D-amino acids, which count as chirality errors: other moves are accepted there.
         moves = displacement(result.structure.positions.double() - start, reflects=False)
         return {**own, "refine": moves}

@@ -104,6 +104,7 @@ def _log_kernel(difference: Tensor) -> Tensor:
 
 
 @cache
+@torch.inference_mode(mode=False)  # what is kept may be part of a later gradient
 def _kernels(device: torch.device) -> Float[Tensor, "b 360"]:
     """The probability of each degree under each kernel."""
     degrees = torch.arange(_GRID, device=device) * (2 * math.pi / _GRID) - math.pi
@@ -111,6 +112,7 @@ def _kernels(device: torch.device) -> Float[Tensor, "b 360"]:
 
 
 @cache
+@torch.inference_mode(mode=False)  # what is kept may be part of a later gradient
 def _half_periods() -> Bool[Tensor, "21 4"]:
     table = torch.zeros(len(chemistry.RESIDUES), 4, dtype=torch.bool)
     for name, angle in chemistry.TWOFOLD_CHI:
