@@ -137,15 +137,12 @@ def _can_be_scored(structure: Structure, measurement: Measurement) -> bool:
 
 
 def _binding(structure: Structure, measured: Sequence[Measurement], predictor: Predictor) -> list[float]:
-    """What each mutant does to binding between its partners; nan where a partner has nothing to score."""
+    """What each mutant does to binding between its partners; ValueError where one has nothing to score."""
     result = [math.nan] * len(measured)
     for partners in sorted({measurement.partners for measurement in measured}):
         groups = tuple(tuple(chains_named(structure, partner)) for partner in partners)
         head = head_without(structure, predictor, [chain for group in groups for chain in group])
-        try:
-            whole = Complex(structure, groups, predictor, head)
-        except ValueError:
-            continue
+        whole = Complex(structure, groups, predictor, head)
         own = [i for i, measurement in enumerate(measured) if measurement.partners == partners]
         index, odds = residue_index(whole.structure), whole.log_odds().double()
         where = [places(whole.structure, measured[i].mutations, index) for i in own]

@@ -136,6 +136,15 @@ class Backbone:
         result[self.rows] = values.cpu()
         return result
 
+    def over_wild_type(self, preference: Float[Tensor, "h g 20"]) -> Float[Tensor, "h n 20"]:
+        """Preferences at the nodes less that for the residue that is there, on the CPU; nan where not scored."""
+        preference = preference.cpu()
+        own = self.sequence.clamp(max=len(chemistry.AMINO_ACIDS) - 1).expand(len(preference), -1)[..., None]
+        result = preference.new_full((len(preference), self.n, 20), math.nan)
+        odds = preference - preference.gather(2, own)
+        result[:, self.rows] = torch.where(self.scored[:, None], odds, math.nan)
+        return result
+
     def _graph_alone(self, bonded: bool) -> Any:
         hidden = torch.ones(self.n, dtype=torch.bool)
         graph = graph_alone(self.structure, lambda alone: graph_of(alone, self.predictor, hidden), bonded=bonded)

@@ -1,9 +1,9 @@
 """What mutations do to binding: their log-odds in the complex less those in their own side of it alone.
 
-The backbones stay as they are, bound and alone, so that only residues which see another side change anything, and all
-others have exactly 0. Weights with heads for measured mutations (`models.stability`) give the difference of the mean of
-the heads, in units of `RT`; others that of `single`. Several mutations at once have the difference of their
-interactions as well.
+The backbones stay as they are, bound and alone, so that only residues within a few steps between neighbors of another
+side change anything: all others have exactly 0, far ones values near 0. Weights with heads for measured mutations
+(`models.stability`) give the difference of the mean of the heads, in units of `RT`; others that of `single`. Several
+mutations at once have the difference of their interactions as well.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from protein_enn import chemistry
 from protein_enn.models.stability import BINDING
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone, measured_heads
 from protein_enn.scoring.estimators import RT
 from protein_enn.scoring.interactions import interactions
-from protein_enn.scoring.interface import Groups
+from protein_enn.scoring.interface import Groups, side_of_residues
 from protein_enn.scoring.sites import site_features
 from protein_enn.structure import Structure
 
@@ -64,8 +64,7 @@ class Complex:
     """
 
     def __init__(self, structure: Structure, groups: Groups, predictor: Predictor, head: int | None = None) -> None:
-        side = {chain: i for i, group in enumerate(groups) for chain in group}
-        of_residue = torch.tensor([side.get(chain, -1) for chain in structure.chain_ids])[structure.chains]
+        of_residue = side_of_residues(structure, groups)
         self.structure = structure.take(of_residue >= 0)
         of_residue = of_residue[of_residue >= 0]
         self.rows: list[Int[Tensor, "r"]] = [(of_residue == i).nonzero()[:, 0] for i in range(len(groups))]
@@ -80,13 +79,13 @@ class Complex:
 
     def log_odds(self) -> Float[Tensor, "n 20"]:
         """Bound less alone, nats: 0 for the wild type, higher where the mutant binds better; nan where not scored."""
-        return self._differences(self._heads_of if self.heads is not None else _single).mean(0).float()
+        return self._differences.mean(0).float()
 
     def expected(self) -> BindingScores | None:
         """What heads for binding say of their errors; None without such heads."""
         if self.heads is None or not self.measured:
             return None
-        each = RT * self._differences(self._heads_of)
+        each = RT * self._differences
         spread = each.std(0) if len(each) > 1 else torch.zeros_like(each[0])
         return BindingScores(self.heads.expected_error(spread).float())
 
@@ -115,12 +114,14 @@ class Complex:
                 total[i] -= value
         return [scale * value for value in total]
 
-    def _differences(self, preference: Preference) -> Float[Tensor, "h n 20"]:
-        """Log-odds of each head, bound less alone, nats."""
-        bound = _odds(self.bound, preference(self.bound))
+    @cached_property
+    def _differences(self) -> Float[Tensor, "h n 20"]:
+        """Log-odds of each head, or of the one way to score there is, bound less alone, nats."""
+        preference: Preference = _single if self.heads is None else self._heads_of
+        bound = self.bound.over_wild_type(preference(self.bound))
         alone = torch.full_like(bound, math.nan)
         for rows, backbone in zip(self.rows, self.alone, strict=True):
-            alone[:, rows] = _odds(backbone, preference(backbone))
+            alone[:, rows] = backbone.over_wild_type(preference(backbone))
         return bound - alone
 
     @torch.inference_mode()
@@ -129,23 +130,14 @@ class Complex:
         assert self.heads is not None
         given = backbone.conditionals
         sites = site_features(backbone.structure)[backbone.rows].to(backbone.device)
-        found = self.heads(backbone.encoding.nodes, sites, given.terms)[..., 0].cpu() / RT
+        found = self.heads(backbone.encoding.nodes, sites, given.terms)[..., 0].double() / RT
         return found if self.head is None else found[self.head : self.head + 1]
 
 
 @torch.inference_mode()
 def _single(backbone: Backbone) -> Float[Tensor, "1 g 20"]:
-    return backbone.conditionals.single.cpu()[None]
+    return backbone.conditionals.single.double()[None]
 
 
 def _single_odds(backbone: Backbone) -> Float[Tensor, "n 20"]:
-    return _odds(backbone, _single(backbone))[0].float()
-
-
-def _odds(backbone: Backbone, preference: Float[Tensor, "h g 20"]) -> Float[Tensor, "h n 20"]:
-    """Over the wild type, for all residues; nan where not scored."""
-    own = backbone.sequence.clamp(max=len(chemistry.AMINO_ACIDS) - 1).expand(len(preference), -1)[..., None]
-    odds = torch.where(backbone.scored[:, None], preference.double() - preference.double().gather(2, own), math.nan)
-    result = odds.new_full((len(odds), backbone.n, 20), math.nan)
-    result[:, backbone.rows] = odds
-    return result
+    return backbone.over_wild_type(_single(backbone))[0].float()

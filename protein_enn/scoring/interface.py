@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from protein_enn import chemistry
@@ -170,8 +170,7 @@ def interface_score(
     predictor = design_predictor(predictor, device, "interface")
     partners = chain_groups(structure, groups)
     chosen = designed_residues(structure, designed)
-    side = {chain: i for i, group in enumerate(partners) for chain in group}
-    group = torch.tensor([side.get(chain, -1) for chain in structure.chain_ids])[structure.chains]
+    group = side_of_residues(structure, partners)
     named = group >= 0
     bound_structure, group, chosen = structure.take(named), group[named], chosen[named]
     scored = scorable(bound_structure, predictor, chosen)
@@ -227,6 +226,12 @@ def chains_named(structure: Structure, partner: str) -> list[str]:
     if len(parts) > 1 or partner in structure.chain_ids:
         return [part for part in parts if part]
     return list(partner)
+
+
+def side_of_residues(structure: Structure, groups: Groups) -> Int[Tensor, "n"]:
+    """Which side each residue is on; -1 for chains of none."""
+    side = {chain: i for i, group in enumerate(groups) for chain in group}
+    return torch.tensor([side.get(chain, -1) for chain in structure.chain_ids])[structure.chains]
 
 
 def near_another(structure: Structure, group: Tensor) -> Bool[Tensor, "n"]:

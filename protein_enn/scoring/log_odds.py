@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from protein_enn import chemistry
 from protein_enn.models.stability import BINDING
 from protein_enn.predictor import Predictor
 from protein_enn.scoring.backbone import Backbone, measured_heads, stability_heads
@@ -99,10 +97,4 @@ def log_odds(backbone: Backbone, estimators: Collection[str] = ESTIMATORS) -> di
     """Scores by estimator, nats: 0 for the wild type, nan where a residue is not scored."""
     with torch.inference_mode():
         values = {name: estimator_named(name)(backbone.conditionals) for name in estimators}
-    wild_type = backbone.sequence.clamp(max=len(chemistry.AMINO_ACIDS) - 1)[:, None]
-    found: dict[str, Tensor] = {}
-    for name, preference in values.items():
-        preference = preference.cpu()
-        odds = preference - preference.gather(1, wild_type)
-        found[name] = backbone.of_residues(torch.where(backbone.scored[:, None], odds, math.nan))
-    return found
+    return {name: backbone.over_wild_type(preference[None])[0] for name, preference in values.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -52,8 +53,14 @@ def finetune_binding(
     Raises
     ------
     ValueError
-        The base is of another task, nothing can be scored, or there are fewer clusters than folds.
+        The base is of another task, partners are not named, nothing can be scored, there are fewer clusters than folds,
+        or the experiment has melting points.
     """
+    started = time.process_time()
+    if experiment.melting:
+        raise ValueError("binding has no melting points: leave `melting` out of the experiment")
+    if any(len(partners) < 2 for rows in table.values() for _, partners, _ in rows):
+        raise ValueError("a table of affinities names both partners of each complex: columns receptor and ligand")
     predictor = base_of_heads(base)
     complexes, skipped, notes = list[MeasuredComplex](), 0, list[str]()
     for number, (file, rows) in enumerate(table.items(), 1):
@@ -78,7 +85,7 @@ def finetune_binding(
         f"{clustering}, linked by complexes: {len(set(clusters))} of {len(complexes)} complexes, in "
         f"{experiment.folds} folds"
     )
-    data = HeadsData(complexes, clusters, sequences, pair_tables, skipped, notes)
+    data = HeadsData(complexes, clusters, sequences, pair_tables, skipped, notes, started)
     return train_heads(experiment, data, predictor, base, Path(out), seed, log)
 
 

@@ -6,6 +6,7 @@ The expected error is fitted on heads trained without two folds, so that no head
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ def finetune_stability(
     ValueError
         The base is of another task, or there are fewer clusters than folds.
     """
+    started = time.process_time()
     predictor = base_of_heads(base)
     values, counts = merged(ddg, experiment.largest_ddg)
     points, point_counts = merged(melting, experiment.largest_dtm / KELVIN, KELVIN)
@@ -82,7 +84,7 @@ def finetune_stability(
     clusters = cluster([protein.sequence for protein in proteins], clustering)
     notes.append(f"{clustering}: {len(set(clusters))} of {len(proteins)} structures, in {experiment.folds} folds")
     sequences = [[protein.sequence] for protein in proteins]
-    of_heads = HeadsData(proteins, clusters, sequences, site_tables, skipped, notes)
+    of_heads = HeadsData(proteins, clusters, sequences, site_tables, skipped, notes, started)
     return train_heads(experiment, of_heads, predictor, base, Path(out), seed, log)
 
 

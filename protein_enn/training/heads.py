@@ -55,6 +55,7 @@ class HeadsData:
     tables: Tables
     skipped: int  # measurements of no residue that can be scored
     notes: list[str]
+    started: float  # CPU seconds of the process when the work began
 
 
 def base_of_heads(base: str) -> Predictor:
@@ -79,7 +80,6 @@ def train_heads(
 
     ValueError where there are fewer clusters than folds.
     """
-    started = time.process_time()
     proteins, clusters = data.proteins, data.clusters
     folds = folds_of(clusters, [protein.count for protein in proteins], experiment.folds)
     for note in data.notes:
@@ -105,7 +105,7 @@ def train_heads(
     model.load_state_dict({**base_tensors, **kept})
     found = TrainedHeads(
         out / "best.safetensors", len(trainer.ddg.value), len(trainer.dtm.value), len(proteins), len(set(clusters)),
-        data.skipped, *held_out, *error, time.process_time() - started, tuple(data.notes),
+        data.skipped, *held_out, *error, time.process_time() - data.started, tuple(data.notes),
     )  # fmt: skip
     facts = {key: value for key, value in asdict(found).items() if key != "weights"}
     facts |= {"base": base, "base_sha256": predictor.sha256, "experiment": experiment.model_dump(), "seed": seed}

@@ -78,4 +78,5 @@ def test_shipped_weights_have_fingerprints_that_are_no_weights():
     for name in shipped():
         path = fingerprint_path(name)
         fingerprint = load_fingerprint(path)
-        assert fingerprint is not None and len(fingerprint) > 1000 and path.stat().st_size < 2_000_000
+        least = 1000 if name == "confidence" else 2000  # real models have fewer natives than there are chains
+        assert fingerprint is not None and len(fingerprint) > least and path.stat().st_size < 2_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,16 @@ def test_binding_is_what_the_partner_adds(design: Predictor, complex_of_two: Str
     bound, unbound = (score_measurements(s, measured, design).scores for s in (complex_of_two, separated))
     assert unbound["binding"] == pytest.approx([0.0], abs=1e-5)
     assert abs(bound["binding"][0]) > 1e-4 and bound["binding"] != bound["single"]
+
+
+def test_a_partner_without_a_backbone_fails_the_structure(design: Predictor, complex_of_two: Structure) -> None:
+    """Rather than giving a score that is no number among the others."""
+    present = complex_of_two.present.clone()
+    present[complex_of_two.chains == 1, 0] = False
+    bare = replace(complex_of_two, present=present)
+    mutant = parse_mutant(change(complex_of_two, 2, "W"))
+    with pytest.raises(ValueError, match="none of its"):
+        score_measurements(bare, [Measurement(mutant, 1.0, ("A", "B"))], design)
 
 
 def test_a_partner_that_is_not_there_is_skipped(design: Predictor, complex_of_two: Structure) -> None:

@@ -151,6 +151,15 @@ def test_what_cannot_be_scored_is_counted(trained: tuple[Path, TrainedHeads]) ->
         )  # fmt: skip
 
 
+def test_tables_without_partners_and_melting_points_are_refused(tmp_path: Path) -> None:
+    change = (Substitution("A", "W", "1", "A"),)
+    with pytest.raises(ValueError, match="columns receptor and ligand"):
+        finetune_binding(EXPERIMENT, {"c0.cif": [(change, (), 1.0)]}, tmp_path, tmp_path / "run")
+    melting = EXPERIMENT.model_copy(update={"melting": ("melting.csv",)})
+    with pytest.raises(ValueError, match="binding has no melting points"):
+        finetune_binding(melting, {"c0.cif": [(change, PARTNERS, 1.0)]}, tmp_path, tmp_path / "run")
+
+
 def test_complexes_with_a_chain_of_one_cluster_are_together() -> None:
     assert linked([("A", "B"), ("C", "D"), ("E",)], [0, 1, 2, 3, 4]) == [0, 1, 2]
     assert linked([("A", "B"), ("C", "D"), ("E", "F")], [0, 1, 2, 3, 3, 1]) == [0, 0, 0]
