@@ -29,7 +29,10 @@ def inputs(tmp_path: Path) -> list[str | Path]:
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_the_order_is_that_of_the_inputs_and_errors_are_results(inputs: list[str | Path], processes: int) -> None:
+def test_the_order_is_that_of_the_inputs_and_errors_are_results(
+    inputs: list[str | Path], processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(EXAMPLES.parent)  # other processes import `size` from here
     results = list(pe.each(inputs, size, processes=processes, factor=2))
     assert [one.name for one in results] == ["2gtl_chain_a", "bad", "none", "1bhl", "1bhl_perturbed"]
     assert [one.value and one.value[0] for one in results] == [None, None, None, 270, 270]
