@@ -11,21 +11,15 @@ import typer
 
 from protein_enn.cli.batch import AUDIT_COLUMNS, EVERYTHING, Row, by_input, failure, in_shard, items, overwrites, run
 from protein_enn.cli.continuing import earlier_rows
+from protein_enn.cli.design_weights import DesignWeights
 from protein_enn.cli.folders import Force, check_free
 from protein_enn.cli.options import (
-    Condition,
-    Device,
-    DeviceOption,
     Inputs,
     Json,
-    LanguageWeights,
     Reading,
     Seed,
     Sharding,
     Table,
-    Threads,
-    Weights,
-    predictor_for,
     residues_option,
 )
 from protein_enn.cli.output import check_outputs, deliver, write_text, writing
@@ -34,6 +28,7 @@ from protein_enn.cli.refinement import output_suffix
 from protein_enn.cli.sequences import text_of
 from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, check_structure_options, packer_for, packer_row
 from protein_enn.io.batch import Item
+from protein_enn.scoring.column import PROVENANCE
 
 if TYPE_CHECKING:
     from protein_enn.predictor import Predictor
@@ -44,7 +39,7 @@ SAMPLE = (
     "net_charge", "cysteines", "glycosylation_motifs", "new_glycosylation_motifs", "hydrophobic", "linked", "output",
 )  # fmt: skip
 DESIGN_COLUMNS = (
-    "name", "file", *SAMPLE, "reference_sequence", "seed", "weights", "weights_sha256", "condition",
+    "name", "file", *SAMPLE, "reference_sequence", "seed", *PROVENANCE,
     *PACKER_COLUMNS, *AUDIT_COLUMNS, "error",
 )  # fmt: skip
 DESIGN_SHOWN = (
@@ -59,6 +54,7 @@ Some = list[str] | None
 
 def design(
     inputs: Inputs,
+    model: DesignWeights,
     reading: Reading,
     sharding: Sharding,
     files: PositionFiles,
@@ -161,13 +157,8 @@ def design(
             help="Write the probability (0 to 1) of each designed residue where B factors are, 1 for others.",
         ),
     ] = False,
-    weights: Weights = None,
     packing_weights: PackingWeights = None,
-    language_weights: LanguageWeights = None,
-    condition: Condition = None,
-    device: DeviceOption = Device.auto,
     seed: Seed = 0,
-    threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Sample new sequences for backbones. Chains of a sequence are separated by /.
@@ -190,8 +181,8 @@ def design(
     batch = items(inputs, sharding, writes=[output, fasta], reads=files.paths)
     if structures is not None:
         check_free("--structures", structures, batch, reading, sharding, force, endings=["_sample1"])
-    predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="design")
-    packer = None if structures is None or backbone_only else packer_for(packing_weights, threads)
+    predictor = model.predictor("design")
+    packer = None if structures is None or backbone_only else packer_for(packing_weights, model.threads)
     source = {"seed": seed, **Provenance.of(predictor).row(), **packer_row(packer)}
     records: list[str] = []
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from protein_enn.cli.design_weights import DesignWeights
 from protein_enn.cli.options import (
-    Condition,
     Device,
     DeviceOption,
     Json,
@@ -69,6 +69,7 @@ class Variant(StrEnum):
 
 
 def design(
+    model: DesignWeights,
     data: Data,
     split: Annotated[
         str,
@@ -86,11 +87,7 @@ def design(
     decode: Annotated[
         bool, typer.Option("--decode/--no-decode", help="Also measure the recovery of sequences sampled at T = 0.")
     ] = True,
-    weights: Weights = None,
-    condition: Condition = None,
-    device: DeviceOption = Device.auto,
     seed: Seed = 0,
-    threads: Threads = None,
     seconds: Seconds = True,
     as_json: Json = False,
 ) -> None:
@@ -98,7 +95,7 @@ def design(
     from protein_enn.evaluation import design_markdown, measure_design
     from protein_enn.scoring.columns import run_of
 
-    predictor = predictor_for("design", weights, device, threads, condition=condition, use="evaluate")
+    predictor = model.predictor("evaluate")
     with explained(), Progress() as progress:
         designed = measure_design(
             data, split, predictor, orders=orders, decode=decode, limit=limit, seed=seed, progress=progress.show
@@ -170,6 +167,7 @@ def refinement(
 
 
 def mutations(
+    model: DesignWeights,
     data: MutationData,
     split: Annotated[str, typer.Option(help="Name of a table in mutations/ without .csv, or all.")],
     output: Output = None,
@@ -184,18 +182,14 @@ def mutations(
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Leave out files with this in their name. Repeatable.")
     ] = None,
-    weights: Weights = None,
-    condition: Condition = None,
-    device: DeviceOption = Device.auto,
     seed: Seed = 0,
-    threads: Threads = None,
     seconds: Seconds = True,
     as_json: Json = False,
 ) -> None:
     """Measure how well scores of mutations rank measured stabilities. Cases that fail are counted in the metrics."""
     from protein_enn.evaluation import evaluate_mutations
 
-    predictor = predictor_for("design", weights, device, threads, condition=condition, use="evaluate")
+    predictor = model.predictor("evaluate")
     with explained(), Progress() as progress:
         chosen: dict[str, Any] = {"baselines": baselines, "against": against or (), "exclude": exclude or ()}
         measured = evaluate_mutations(data, split, predictor, limit=limit, seed=seed, progress=progress.show, **chosen)

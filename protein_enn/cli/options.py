@@ -271,6 +271,7 @@ def predictor_for(
     language: str | None = None,
     *,
     condition: str | None = None,
+    precision: str = "float32",
     use: str = "",
 ) -> Predictor:
     """The predictor a command works with; typer.BadParameter if weights, condition or device cannot be had.
@@ -281,7 +282,8 @@ def predictor_for(
 
     use_threads(threads)
     try:
-        predictor = load_predictor(weights or task, device=device.value, language=language, condition=condition)
+        how: dict[str, Any] = {"language": language, "condition": condition, "precision": precision}
+        predictor = load_predictor(weights or task, device=device.value, **how)
         predictor.needed_language()
     except (ValueError, OSError, RuntimeError, KeyError) as error:
         raise typer.BadParameter(f"the predictor could not be loaded: {error}") from error

@@ -17,20 +17,14 @@ from protein_enn.cli.design_columns import (
     property_columns,
     sides_of,
 )
+from protein_enn.cli.design_weights import DesignWeights
 from protein_enn.cli.options import (
-    Condition,
-    Device,
-    DeviceOption,
     Inputs,
     Json,
-    LanguageWeights,
     Reading,
     Seed,
     Sharding,
-    Threads,
-    Weights,
     joined_selection,
-    predictor_for,
     residues_option,
 )
 from protein_enn.cli.output import deliver, writing
@@ -53,6 +47,7 @@ ALWAYS = ("rank", "name", "log_likelihood", "standard_error", "noise_error", "se
 
 def rank(
     inputs: Inputs,
+    model: DesignWeights,
     reading: Reading,
     sharding: Sharding,
     output: Annotated[
@@ -75,12 +70,7 @@ def rank(
     ] = False,
     packing_weights: PackingWeights = None,
     details: Annotated[int, typer.Option(min=0, help="Show the residues of so many of the best designs.")] = 10,
-    weights: Weights = None,
-    language_weights: LanguageWeights = None,
-    condition: Condition = None,
-    device: DeviceOption = Device.auto,
     seed: Seed = 0,
-    threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Rank designs, the best log-likelihood first: TABLE.csv, and beside it .columns.json, .svg and .html.
@@ -108,8 +98,8 @@ def rank(
     batch = items(inputs, sharding, writes=[output, *beside.values()], reads=[reference, sequences])
     batch = in_shard(batch, sharding)
     given = None if sequences is None else SequenceFile(sequences, len(batch) == 1)
-    predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="score")
-    packer = packer_for(packing_weights, threads) if packing else None
+    predictor = model.predictor("score")
+    packer = packer_for(packing_weights, model.threads) if packing else None
     native = None if reference is None else _reference(reference)
     options: dict[str, Any] = {"mode": mode.value, "designed": joined_selection(residues), "seed": seed}
     per_residue: dict[str, Row] = {}

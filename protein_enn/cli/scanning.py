@@ -15,28 +15,23 @@ import typer
 from protein_enn.cli.batch import AUDIT_COLUMNS, Row, by_input, failure, in_shard, items, run
 from protein_enn.cli.continuing import earlier_rows
 from protein_enn.cli.design_columns import sides_of
+from protein_enn.cli.design_weights import DesignWeights
 from protein_enn.cli.folders import Force
 from protein_enn.cli.mutant_structures import MutantWriter
 from protein_enn.cli.options import (
-    Condition,
-    Device,
-    DeviceOption,
     Inputs,
     Json,
-    LanguageWeights,
     Reading,
     Seed,
     Sharding,
     Table,
-    Threads,
-    Weights,
-    predictor_for,
 )
 from protein_enn.cli.output import deliver
 from protein_enn.cli.scan_choice import ScanChoice, best_first
 from protein_enn.cli.scan_choice import named as named_row
 from protein_enn.cli.side_chains import PACKER_COLUMNS, PackingWeights, packer_for, packer_row
 from protein_enn.io.batch import Item, explain
+from protein_enn.scoring.column import PROVENANCE
 from protein_enn.scoring.estimators import DDG_LIKE, ESTIMATORS
 
 if TYPE_CHECKING:
@@ -50,7 +45,7 @@ MUTATION = (*PLACE, "mutant", "score", "ddg_like", "ddg_error", *SURROUNDINGS, "
 MATRIX = (*PLACE, *"ACDEFGHIKLMNPQRSTVWY", *SURROUNDINGS)
 MUTANT = ("mutations", "score", "ddg_like", "ddg_error", "additive", "interaction", "orders", "seed", "notes")
 SOURCE = ("name", "file")
-OF_WEIGHTS = ("estimator", "groups", "calibration", "training", "weights", "weights_sha256", "condition")
+OF_WEIGHTS = ("estimator", "groups", "calibration", "training", *PROVENANCE)
 MATRIX_RUN = (*OF_WEIGHTS, *AUDIT_COLUMNS, "error")
 RUN = (*OF_WEIGHTS, "output", *PACKER_COLUMNS, *AUDIT_COLUMNS, "error")
 SCAN_COLUMNS = (*SOURCE, "mutations", *MUTATION, *RUN)
@@ -69,6 +64,7 @@ Estimator = StrEnum("Estimator", [(name, name) for name in ESTIMATORS])  # type:
 
 def scan(
     inputs: Inputs,
+    model: DesignWeights,
     reading: Reading,
     sharding: Sharding,
     choice: ScanChoice,
@@ -120,13 +116,8 @@ def scan(
         float | None,
         typer.Option(min=0.0, help="In --structures, pack side chains too that are so near (Å) to a mutated residue."),
     ] = None,
-    weights: Weights = None,
     packing_weights: PackingWeights = None,
-    language_weights: LanguageWeights = None,
-    condition: Condition = None,
-    device: DeviceOption = Device.auto,
     seed: Seed = 0,
-    threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Score every single mutation, or only named mutants: log-odds of the new residue over the present one.
@@ -155,8 +146,8 @@ def scan(
         raise typer.BadParameter(f"{option} is about the files of --structures: give --structures FOLDER as well")
     if interface is not None and estimator.value != DDG_LIKE:
         raise typer.BadParameter("--estimator is of a protein by itself: leave it out, or --interface")
-    predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use="scan")
-    packer = None if structures is None else packer_for(packing_weights, threads)
+    predictor = model.predictor("scan")
+    packer = None if structures is None else packer_for(packing_weights, model.threads)
     batch = items(inputs, sharding, writes=[output])
     writer = None
     if packer is not None and structures is not None:

@@ -21,30 +21,25 @@ from protein_enn.cli.design_columns import (
     sides_of,
     with_columns,
 )
+from protein_enn.cli.design_weights import DesignWeights
 from protein_enn.cli.log_probs import LogProbs, check_log_probs
 from protein_enn.cli.options import (
-    Condition,
-    Device,
-    DeviceOption,
     Inputs,
     Json,
-    LanguageWeights,
     Processes,
     Reading,
     Seconds,
     Seed,
     Sharding,
     Table,
-    Threads,
-    Weights,
     joined_selection,
-    predictor_for,
     residues_option,
 )
 from protein_enn.cli.output import check_outputs, deliver, untimed, write_description, write_json
 from protein_enn.cli.processes import device_for
 from protein_enn.cli.sequences import SequenceFile, Sequences, text_of, with_differences, with_labels
 from protein_enn.io.batch import Item, explain
+from protein_enn.scoring.column import PROVENANCE
 
 if TYPE_CHECKING:
     from protein_enn.scoring import DesignScore, EnsembleScore, InterfaceScore
@@ -55,7 +50,7 @@ if TYPE_CHECKING:
 Key = tuple[str, str | None]
 """Of a result: the name of the structure, and the label of the sequence where several are scored on it."""
 _COUNTS = ("residues", "designed", "scored")
-_ORIGIN = ("seed", "weights", "weights_sha256", "condition", "seconds", *AUDIT_COLUMNS, "error")
+_ORIGIN = ("seed", *PROVENANCE, "seconds", *AUDIT_COLUMNS, "error")
 _LIKELIHOOD = ("log_likelihood", "standard_error", "perplexity", "recovery")
 _ENSEMBLE = ("models", "models_standard_error", "lowest", "lowest_model", "highest")
 _INTERFACE = (
@@ -102,6 +97,7 @@ ModeOption = Annotated[
 
 def score(
     inputs: Inputs,
+    model: DesignWeights,
     reading: Reading,
     sharding: Sharding,
     output: Table = None,
@@ -143,12 +139,7 @@ def score(
             "--ensemble", help="Write one row for all models of a file: mean, standard error, worst and best."
         ),
     ] = False,
-    weights: Weights = None,
-    language_weights: LanguageWeights = None,
-    condition: Condition = None,
-    device: DeviceOption = Device.auto,
     seed: Seed = 0,
-    threads: Threads = None,
     processes: Processes = 1,
     seconds: Seconds = True,
     as_json: Json = False,
@@ -178,14 +169,14 @@ def score(
         raise typer.BadParameter("--properties and --backbones are for single structures: leave out --ensemble")
     check_backbones(backbones)
     whole = {"--records": records, "--ensemble": ensemble, "--log-probs": log_probs}
-    device = device_for(processes, device, whole)
+    device = device_for(processes, model.device, whole)
     check_outputs({"--output": output, "--records": records, "--log-probs": log_probs})
     check_log_probs(log_probs, interface)
     reading = replace(reading, all_models=True) if ensemble else reading
     batch = in_shard(items(inputs, sharding, writes=[output, records, log_probs], reads=[sequences]), sharding)
     given = None if sequences is None else SequenceFile(sequences, len(batch) == 1)
     use = "score" if interface is None else "interface"
-    predictor = predictor_for("design", weights, device, threads, language_weights, condition=condition, use=use)
+    predictor = model.predictor(use, device)
     options: dict[str, Any] = {
         "mode": mode.value,
         "orders": orders,

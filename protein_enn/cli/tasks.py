@@ -6,6 +6,7 @@ import typer
 
 from protein_enn.cli import confidence, evaluation
 from protein_enn.cli.old_spellings import RenamingCommand, TaskGroup
+from protein_enn.cli.options import with_option_groups
 
 evaluate = typer.Typer(
     cls=TaskGroup,
@@ -14,5 +15,5 @@ evaluate = typer.Typer(
     add_completion=False,
 )
 for task in (evaluation.design, evaluation.refinement, evaluation.mutations, evaluation.packing):
-    evaluate.command(cls=RenamingCommand)(task)
-evaluate.command("confidence", cls=RenamingCommand)(confidence.evaluate)
+    evaluate.command(cls=RenamingCommand)(with_option_groups(task))
+evaluate.command("confidence", cls=RenamingCommand)(with_option_groups(confidence.evaluate))

@@ -17,7 +17,18 @@ COLUMNS = (
     ("perplexity, structure only", "perplexity_unconditional", ".2f"),
 )
 """Heading, metric and form of each column."""
-FACTS = ("weights", "weights_sha256", "condition", "k", "noise", "training_chains", "orders", "seed", "data")
+FACTS = (
+    "weights",
+    "weights_sha256",
+    "condition",
+    "precision",
+    "k",
+    "noise",
+    "training_chains",
+    "orders",
+    "seed",
+    "data",
+)
 
 
 def markdown(evaluation: DesignEvaluation) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
-from torch import nn
+from torch import Tensor, nn
 
 from protein_enn.manifest import Fields, ManifestError, manifest_error, parse, parse_object
 from protein_enn.models import build
 
 FORMAT = 2
-"""Version of the files; raised, with an upgrade of the tensors in the predictor, when their meaning changes."""
+"""Version of the files; raised, with an upgrade of the tensors, when their meaning changes."""
 REMEDY = "take the JSON that was written with these weights"
 
 
@@ -74,3 +75,14 @@ def build_of(info: dict[str, Any], file: str) -> nn.Module:
     except ValueError as error:
         raise ManifestError(f"{file}: {error}; {REMEDY}") from error
     return model
+
+
+def upgraded(tensors: dict[str, Tensor], written: int) -> dict[str, Tensor]:
+    """The tensors of a file of format `written` under the names of the current one.
+
+    In format 1 the first maps of the encoder were its own attributes, not those of `nodes`.
+    """
+    if written > 1:
+        return tensors
+    first = re.compile(r"^encoder\.(scalars|odd|vectors)\.")
+    return {first.sub(r"encoder.nodes.\1.", name): value for name, value in tensors.items()}

@@ -22,9 +22,9 @@ INTEGERS = frozenset({"residues", "scored", "orders", "seed", "steps", "moved", 
                       "note_count", "sample", "rank", "target_rank", "net_charge", "cysteines", "glycosylation_motifs",
                       "new_glycosylation_motifs", "clashes", "clashes_after", "outliers_after"})  # fmt: skip
 TEXTS = frozenset(
-    {"name", "file", "output", "mode", "weights", "weights_sha256", "condition", "audit_severity", "audit_findings",
-     "error", "chain", "icode", "wt", "mutant", "mutations", "number", "reason", "stage", "notes", "estimator",
-     "format", "sequence", "reference_sequence", "target", "same_sequence_as", "duplicate_of"}
+    {"name", "file", "output", "mode", "weights", "weights_sha256", "condition", "precision", "audit_severity",
+     "audit_findings", "error", "chain", "icode", "wt", "mutant", "mutations", "number", "reason", "stage", "notes",
+     "estimator", "format", "sequence", "reference_sequence", "target", "same_sequence_as", "duplicate_of"}
 )  # fmt: skip
 """Columns whose values are text even where they look like numbers."""
 GUARDED = re.compile(r"\A'(?=[=+\-@].)")

@@ -35,7 +35,7 @@ FIRST = (
     "difference_error", "separated", "interface_score", "interface_standard_error", "perplexity", "recovery",
     "identity", "same_sequence_as", *INTERFACE, *SHAPE, *PACKING, *SEQUENCE, *CONFIDENCE,
 )  # fmt: skip
-SHOWN_ONCE = ("mode", "orders", "seed", "weights", "weights_sha256", "condition")
+SHOWN_ONCE = ("mode", "orders", "seed", "weights", "weights_sha256", "condition", "precision")
 """Columns that tell how the run was made: on the page they stand above the table where all rows agree."""
 
 

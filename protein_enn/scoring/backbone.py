@@ -16,6 +16,7 @@ from torch import Tensor
 from protein_enn import chemistry
 from protein_enn.embedding import chain_rows, letters
 from protein_enn.models.decoding import SequenceModel, Sets
+from protein_enn.models.precision import InBFloat16
 from protein_enn.models.stability import STABILITY, StabilityHeads
 from protein_enn.predictor import Predictor, predictor_given
 from protein_enn.scoring.conditionals import Conditionals, graph_alone, known_neighbors
@@ -175,10 +176,11 @@ def stability_heads(predictor: Predictor) -> StabilityHeads | None:
 
 
 def sequence_model(predictor: Predictor) -> SequenceModel:
-    """The model of the predictor; ValueError where it is none of sequences on a backbone."""
-    if not isinstance(predictor.model, SequenceModel):
+    """The model of the predictor, in its precision; ValueError where it is none of sequences on a backbone."""
+    model = predictor.model
+    if not isinstance(model, SequenceModel):
         raise ValueError(f"predictor {predictor.name!r} is for {predictor.task}: scoring needs one for design")
-    return predictor.model
+    return model if predictor.precision == "float32" else InBFloat16(model, predictor.device)
 
 
 def graph_of(structure: Structure, predictor: Predictor, hidden: Bool[Tensor, "n"]) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PROVENANCE = ("weights", "weights_sha256", "condition", "precision")
+"""The columns that tell what made a row."""
 NATS = "nats per residue"
 HIGHER, LOWER = "higher is better", "lower is better"
 

@@ -62,7 +62,7 @@ class Conditionals:
     def stability(self) -> Float[Tensor, "h g 20"]:
         """Of each head used: the stability with each amino acid, kcal/mol, up to a constant for each residue."""
         heads: Any = self.model
-        found: Tensor = heads.stability(self.encoding.nodes, self.sites, self.terms)[..., 0]
+        found: Tensor = heads.stability(self.encoding.nodes.float(), self.sites, self.terms)[..., 0]
         return found if self.head is None else found[self.head : self.head + 1]
 
     def _alone(self, bonded: bool) -> Float[Tensor, "g 20"]:

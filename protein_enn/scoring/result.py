@@ -19,7 +19,7 @@ from torch import Tensor
 
 from protein_enn import chemistry
 from protein_enn.predictor import Predictor
-from protein_enn.scoring.column import HIGHER, LOWER, NATS, Column
+from protein_enn.scoring.column import HIGHER, LOWER, NATS, PROVENANCE, Column
 from protein_enn.scoring.property_columns import PROPERTIES
 from protein_enn.structure import Structure
 from protein_enn.structure.audit import Audit
@@ -48,6 +48,7 @@ COLUMNS: dict[str, Column] = {
     "weights": Column(None, None, "name of the weights"),
     "weights_sha256": Column(None, None, "sha256 of the weights' file"),
     "condition": Column(None, None, "which of their teachers the weights answered like; empty where they have none"),
+    "precision": Column(None, None, "of matrix products: float32 or bfloat16"),
     # what was found
     "log_likelihood": Column(
         NATS, HIGHER, "mean natural-log probability of scored (or sampled) residues; over models too"
@@ -97,27 +98,27 @@ COLUMNS: dict[str, Column] = {
 
 SOURCE = ("name", "file")
 COUNTS = ("residues", "designed", "scored")
-PROVENANCE = ("weights", "weights_sha256", "condition")
 ORIGIN = (*PROVENANCE, "seconds", "audit_severity", "audit_findings", "error")
 """How a row ends: which weights made it, in what time, and the audit of the input."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Which weights made a result."""
+    """Which weights made a result, and how."""
 
     weights: str
     sha256: str  # of the weights' file
     condition: str | None  # which of their teachers they answered like; None where they have none
+    precision: str = "float32"  # of matrix products
 
     @staticmethod
     def of(predictor: Predictor) -> Provenance:
         """That of all results of this predictor."""
-        return Provenance(predictor.name, predictor.sha256, predictor.condition)
+        return Provenance(predictor.name, predictor.sha256, predictor.condition, predictor.precision)
 
     def row(self) -> dict[str, str | None]:
         """Its columns of a table."""
-        return dict(zip(PROVENANCE, (self.weights, self.sha256, self.condition), strict=True))
+        return dict(zip(PROVENANCE, (self.weights, self.sha256, self.condition, self.precision), strict=True))
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

@@ -50,7 +50,10 @@ def finish(contents: Contents) -> None:
     """A table's row and the record of the same score become one: the record has the residues."""
     kept: dict[tuple, dict] = {}
     for record in contents[SCORES]:
-        key = tuple(record.get(k) for k in ("name", "file", "mode", "orders", "seed", "weights_sha256", "condition"))
+        key = tuple(
+            record.get(k)
+            for k in ("name", "file", "mode", "orders", "seed", "weights_sha256", "condition", "precision")
+        )
         value = number(record.get("log_likelihood"))
         # Rows that differ in their value are two measurements, both shown.
         key += (None if value is None else round(value, 4), record.get("error"))

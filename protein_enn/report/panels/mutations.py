@@ -23,10 +23,10 @@ MATRIX = ("chain", "number", "wt", *AMINO_ACIDS)
 """Columns of a table with a row for each residue."""
 MADE = {
     "estimator": "estimator", "calibration": "calibration", "weights": "weights",
-    "weights_sha256": "sha256 of the weights", "condition": "condition", "file": "file",
+    "weights_sha256": "sha256 of the weights", "condition": "condition", "precision": "precision", "file": "file",
 }  # fmt: skip
 """What a scan was made by, as it is called below its heat map."""
-SOURCE = ("name", "file", "estimator", "calibration", "weights", "weights_sha256", "condition")
+SOURCE = ("name", "file", "estimator", "calibration", "weights", "weights_sha256", "condition", "precision")
 """What must agree for rows to be of one scan."""
 BEST = 15
 """Mutations in the table of each scan."""
