@@ -9,7 +9,7 @@ from torch.nn.functional import one_hot
 
 from protein_enn import chemistry
 from protein_enn.bonds import distance_bonds, link_bonds, phosphodiester_bonds, table_bonds
-from protein_enn.geometry.neighbors import nearest_neighbors, squared_distances
+from protein_enn.geometry.neighbors import nearest_and_tied, squared_distances
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.structure import KINDS, Structure
 
@@ -89,7 +89,7 @@ def atom_graph(structure: Structure, k: int = 16, waters: bool = False, radius: 
     pos = torch.cat([structure.positions[residue, slot], hetero.positions[kept].to(structure.positions)])
     rows = torch.cat([residue * len(chemistry.ATOMS) + slot, n * len(chemistry.ATOMS) + kept])
     molecule = torch.cat([residue, _hetero_residues(structure)[kept]])
-    neighbors, neighbor_mask = nearest_neighbors(pos, k)
+    neighbors, neighbor_mask = nearest_and_tied(pos, k)
     square = squared_distances(pos, neighbors)
     same = molecule[:, None] == molecule[neighbors]
     names = [""] * len(residue) + [hetero.names[i] for i in kept.tolist()]

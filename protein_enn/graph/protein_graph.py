@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 from protein_enn import chemistry
 from protein_enn.geometry.atom14 import to_atom14
 from protein_enn.geometry.frames import ideal_cb
-from protein_enn.geometry.neighbors import nearest_neighbors
+from protein_enn.geometry.neighbors import nearest_and_tied
 from protein_enn.graph.all_atoms import all_atom_features
 from protein_enn.graph.context import Context, context_features, context_of
 from protein_enn.graph.features import (
@@ -174,7 +174,7 @@ def graph_of_atoms(
     """
     bonded = bonded_to_next(atom14, mask, chains)
     closures = None if closures is None or not len(closures) else rings(closures, chains, bonded)
-    neighbors, neighbor_mask = nearest_neighbors(atom14[:, 1], k)
+    neighbors, neighbor_mask = nearest_and_tied(atom14[:, 1], k)
     scalars, vectors, backbone = node_features(atom14, mask, residues, bonded, side_chains, closures)
     context_vectors, context_kinds = context_features(atom14, mask, context)
     index = sequence_index(atom14[:, 1], bonded)

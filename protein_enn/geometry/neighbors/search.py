@@ -29,6 +29,11 @@ COPIES = 8
 FAR = 1e150
 """Å; squares of more would overflow."""
 
+TIE = 3e-5
+"""Å; distances that differ by less, a few roundings of float32 coordinates, are the same in a symmetric structure."""
+MOST_TIED = 16
+"""Points of the same distance beyond the k-th that are taken at most: thousands may coincide."""
+
 Search = Callable[[Tensor, Tensor, int], Tensor]
 
 
@@ -70,6 +75,46 @@ def nearest_neighbors(points: Float[Tensor, "n 3"], k: int) -> tuple[Int[Tensor,
     index = torch.cat([_nearest(exact, real), itself], 1) if real else itself.contiguous()
     mask = torch.arange(k, device=points.device).expand(n, k) < real
     return index, mask
+
+
+def nearest_and_tied(points: Float[Tensor, "n 3"], k: int) -> tuple[Int[Tensor, "n q"], Bool[Tensor, "n q"]]:
+    """The k nearest other points of each point, and all that are as far as the k-th.
+
+    So in a symmetric structure equivalent points have equivalent neighbors. Where no point has ties q is k.
+
+    Parameters
+    ----------
+    points
+        Å.
+    k
+        Neighbors of each point.
+
+    Returns
+    -------
+    index, mask
+        As of `nearest_neighbors`, with up to `MOST_TIED` more columns.
+
+    Raises
+    ------
+    ValueError
+        A coordinate is not finite.
+
+    Examples
+    --------
+    >>> corners = torch.tensor([[0.0, 0, 0], [1.0, 0, 0], [0.0, 1, 0], [1.0, 1, 0]])
+    >>> nearest_and_tied(corners, 1)[0].tolist()
+    [[1, 2], [0, 3], [0, 3], [1, 2]]
+    """
+    for extra in (1, MOST_TIED):  # most structures have no ties, and few points more than one
+        index, mask = nearest_neighbors(points, k + extra)
+        distance = squared_distances(points, index[:, k - 1 :]).sqrt()
+        tied = mask[:, k:] & (distance[:, 1:] - distance[:, :1] < TIE)
+        if not tied[:, -1].any():
+            break
+    width = k + int(tied.sum(1).max()) if len(points) else k
+    mask = torch.cat([mask[:, :k], tied], 1)[:, :width]
+    itself = torch.arange(len(points), device=points.device)[:, None]
+    return torch.where(mask, index[:, :width], itself), mask
 
 
 def neighbors_within(
