@@ -12,7 +12,7 @@ from protein_enn.deprecated import renamed
 def lazy(package: str, modules: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
     """The `__getattr__` of a package whose `modules`, by their path inside it, define these names ("name as other")."""
     old = renamed(package)  # names of version 1, with a warning; AttributeError for any other
-    places = {}
+    places: dict[str, tuple[str, str]] = {}
     for module, names in modules.items():
         for entry in names:
             name, _, other = entry.partition(" as ")
