@@ -10,13 +10,18 @@ from protein_enn.deprecated import renamed
 
 
 def lazy(package: str, modules: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
-    """The `__getattr__` of a package whose `modules`, by their path inside it, define these names."""
+    """The `__getattr__` of a package whose `modules`, by their path inside it, define these names ("name as other")."""
     old = renamed(package)  # names of version 1, with a warning; AttributeError for any other
-    module_of = {name: module for module, names in modules.items() for name in names}
+    places: dict[str, tuple[str, str]] = {}
+    for module, names in modules.items():
+        for entry in names:
+            name, _, other = entry.partition(" as ")
+            places[other or name] = module, name
 
     def find(name: str) -> Any:
-        if name in module_of:
-            return getattr(import_module(f"{package}.{module_of[name]}"), name)
+        if name in places:
+            module, own = places[name]
+            return getattr(import_module(f"{package}.{module}"), own)
         return old(name)
 
     return find

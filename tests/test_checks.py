@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from jaxtyping import Float, TypeCheckError
+from jaxtyping import Float, Int, TypeCheckError
+from jaxtyping._storage import get_shape_memo, pop_shape_memo, push_shape_memo
 from torch import Tensor
 
 from protein_enn.geometry.rotations import random_rotation
@@ -19,6 +20,13 @@ from tests.checks import checked
 def scaled(x: Float[Tensor, "n 3"], weights: Float[Tensor, "n"], transpose: bool = False) -> Float[Tensor, "n 3"]:
     y = weights[:, None] * x
     return y.T if transpose else y
+
+
+@checked
+def first(
+    x: Float[Tensor, "n m"] | Float[Tensor, "m n"], n: Int[Tensor, "n"], more: Float[Tensor, "*any 3 _"]
+) -> Tensor:
+    return x
 
 
 @checked
@@ -50,6 +58,38 @@ def test_types_are_checked_with_shapes() -> None:
         scaled(torch.ones(4, 3), torch.ones(4), transpose=1)
     with pytest.raises(TypeCheckError, match="x"):
         scaled(torch.ones(4, 3, dtype=torch.int64), torch.ones(4))
+
+
+def test_axes_of_every_kind_are_checked() -> None:
+    x, n, more = torch.ones(2, 5), torch.arange(2), torch.ones(7, 3, 4)
+    assert first(x, n, more) is first(x, n, more[0]) is x
+    for wrong in (torch.ones(7, 2, 4), torch.ones(3), torch.ones(7, 3, 4, dtype=torch.int64)):
+        with pytest.raises(TypeCheckError, match="more"):
+            first(x, n, wrong)
+    with pytest.raises(TypeCheckError, match="x"):
+        first(torch.ones(2, 5, 1), n, more)
+    with pytest.raises(TypeCheckError, match="n"):
+        first(x, torch.ones(2), more)
+
+
+def test_an_annotation_that_does_not_fit_binds_no_axis() -> None:
+    def fits(array: Tensor, annotation: type) -> tuple[bool, dict[str, int]]:
+        return isinstance(array, annotation), get_shape_memo()[0]
+
+    push_shape_memo({})
+    try:
+        assert fits(torch.ones(2, 4), Float[Tensor, "n 3"]) == (False, {})
+        assert fits(torch.ones(2, 4), Float[Tensor, "n n"]) == (False, {})
+        assert fits(torch.ones(2, 4), Float[Tensor, "n m"]) == (True, {"n": 2, "m": 4})
+        assert fits(torch.ones(2, 5), Float[Tensor, "n m"]) == (False, {"n": 2, "m": 4})
+        assert fits(torch.ones(3, 2), Float[Tensor, "k m"]) == (False, {"n": 2, "m": 4})
+    finally:
+        pop_shape_memo()
+
+
+def test_an_axis_has_any_length_outside_a_call() -> None:
+    for n in (2, 5):
+        assert isinstance(torch.ones(n, 3), Float[Tensor, "n 3"])
 
 
 def test_fields_of_a_dataclass_and_names_of_its_own_class_are_checked() -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from protein_enn.evaluation.datasets import DataError
-from protein_enn.evaluation.design import evaluate_design, measure_design
-from protein_enn.evaluation.design_table import markdown as design_markdown
-from protein_enn.evaluation.mutations import calibrate_mutations, evaluate_mutations
-from protein_enn.evaluation.packing.evaluate import measure_packing
-from protein_enn.evaluation.packing.measure import COLUMNS as PACKING_COLUMNS
-from protein_enn.evaluation.packing.packers import packers_named
-from protein_enn.evaluation.packing.table import markdown as packing_markdown
-from protein_enn.evaluation.refinement.measure import evaluate_refinement, measure_refinement
-from protein_enn.evaluation.refinement.outcome import COLUMNS as REFINEMENT_COLUMNS
-from protein_enn.evaluation.refinement.table import markdown as refinement_markdown
+from typing import TYPE_CHECKING
+
+from protein_enn.lazy import lazy
+
+if TYPE_CHECKING:
+    from protein_enn.evaluation.datasets import DataError
+    from protein_enn.evaluation.design import evaluate_design, measure_design
+    from protein_enn.evaluation.design_table import markdown as design_markdown
+    from protein_enn.evaluation.mutations import calibrate_mutations, evaluate_mutations
+    from protein_enn.evaluation.packing.evaluate import measure_packing
+    from protein_enn.evaluation.packing.measure import COLUMNS as PACKING_COLUMNS
+    from protein_enn.evaluation.packing.packers import packers_named
+    from protein_enn.evaluation.packing.table import markdown as packing_markdown
+    from protein_enn.evaluation.refinement.measure import evaluate_refinement, measure_refinement
+    from protein_enn.evaluation.refinement.outcome import COLUMNS as REFINEMENT_COLUMNS
+    from protein_enn.evaluation.refinement.table import markdown as refinement_markdown
 
 __all__ = [
     "PACKING_COLUMNS",
@@ -30,3 +35,20 @@ __all__ = [
     "packing_markdown",
     "refinement_markdown",
 ]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "datasets": ("DataError",),
+        "design": ("evaluate_design", "measure_design"),
+        "design_table": ("markdown as design_markdown",),
+        "mutations": ("calibrate_mutations", "evaluate_mutations"),
+        "packing.evaluate": ("measure_packing",),
+        "packing.measure": ("COLUMNS as PACKING_COLUMNS",),
+        "packing.packers": ("packers_named",),
+        "packing.table": ("markdown as packing_markdown",),
+        "refinement.measure": ("evaluate_refinement", "measure_refinement"),
+        "refinement.outcome": ("COLUMNS as REFINEMENT_COLUMNS",),
+        "refinement.table": ("markdown as refinement_markdown",),
+    },
+)

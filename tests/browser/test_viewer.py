@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,12 @@ PIXELS = """() => {
 }"""
 NO_WEBGL = "OffscreenCanvas.prototype.getContext = () => null; HTMLCanvasElement.prototype.getContext = () => null;"
 Opener = Callable[..., "Page"]
+
+
+@pytest.fixture
+def opened(opened: Opener) -> Opener:
+    """In a small window: software draws each pixel."""
+    return partial(opened, viewport={"width": 640, "height": 450})
 
 
 def drawn(page: Page) -> Page:

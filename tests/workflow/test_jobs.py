@@ -174,8 +174,9 @@ def test_jobs_that_outlive_a_killed_run_are_waited_for(tmp_path: Path) -> None:
         assert (tmp_path / "made").exists() and len(output) == 1
 
 
-def test_reading_the_settings_loads_no_torch() -> None:
-    code = "import sys, protein_enn.workflow; print('torch' in sys.modules)"
+@pytest.mark.parametrize("module", ["workflow", "evaluation.equivariance.study.settings"])
+def test_reading_the_settings_loads_no_torch(module: str) -> None:
+    code = f"import sys, protein_enn.{module}; print('torch' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout == "False\n"
 

@@ -12,10 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from protein_enn.io import read_structure, write_structure
 from tests.workflow.conftest import ROOT
 
 NOT_RESULTS = ("logs", "benchmarks", "train")
 """Folders whose files contain times, or hold the state of a training run; its weights are in `weights` as well."""
+SIZE = 40
+"""Residues of each structure: the jobs are started and killed as for larger ones."""
 
 
 def digests(results: Path) -> dict[str, str]:
@@ -45,17 +50,18 @@ def test_killed_twice_and_started_again(
     results, inputs = tmp_path / "results", tmp_path / "in"
     inputs.mkdir()
     for name in ("1bhl.pdb", "1bhl_perturbed.pdb", "2gtl_chain_a.bcif"):
-        shutil.copy(ROOT / "examples" / name, inputs)
+        structure = read_structure(ROOT / "examples" / name)
+        write_structure(structure.take(torch.arange(SIZE)), inputs / name)
     whole = (inputs / "1bhl.pdb").read_bytes()
     (inputs / "broken.pdb").write_bytes(whole[: len(whole) // 2] + b"\nATOM  broken\n")
-    experiment = {"task": "design", "crop": 60, "budget": 60, "validate_every": 2, "validation_residues": 60}
+    experiment = {"task": "design", "crop": SIZE, "budget": SIZE, "validate_every": 2, "validation_residues": SIZE}
     (tmp_path / "tiny.yaml").write_text("".join(f"{key}: {value}\n" for key, value in experiment.items()))
     config: dict[str, Any] = {
         "structures": ["in"],
         "threads": 1,
         "device": "cpu",
         "prepare": {"valid_fraction": 0.5},
-        "train": {"design": {"experiment": "tiny.yaml", "start": "design", "max_steps": 8}},
+        "train": {"design": {"experiment": "tiny.yaml", "start": "design", "max_steps": 4}},
     }
     status, output = run(config)
     assert status == 0, output
@@ -73,4 +79,4 @@ def test_killed_twice_and_started_again(
     status, output = run(config)
     assert status == 0, output
     assert digests(results) == undisturbed
-    assert "step 8" in (results / "logs/train_design.log").read_text()
+    assert "step 4" in (results / "logs/train_design.log").read_text()

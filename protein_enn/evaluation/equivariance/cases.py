@@ -80,16 +80,18 @@ def structure_cases(subject: Subject, structure: Structure, seed: int) -> Iterat
     rotation = random_rotation(seed + 20)
     far = torch.tensor(FAR).double()
     rounded = in_dtype(structure, subject.dtype)
-    original, mirrored = _predictions(subject, rounded, inputs), _predictions(subject, rounded, inputs, mirrored=True)
+    original = _predictions(subject, rounded, inputs)
     neighbors = _neighbor_sets(subject.graph(rounded))
     moves = [("rotation", rotation, STILL), ("reflection", -rotation, STILL), ("translation", SAME, far)]
     for move, matrix, shift in moves:
-        if move == "reflection" and not subject.has_mirror(structure):
-            continue
+        before = original
+        if move == "reflection":
+            if not subject.has_mirror(structure):
+                continue
+            before = {**original, **subject.outputs(graph_of(subject, rounded, inputs), mirrored=True)}
         other = in_dtype(structure.moved(matrix, shift), subject.dtype)
         changed = int((_neighbor_sets(subject.graph(other)) != neighbors).any(1).sum())
         note = f"{changed} of {len(neighbors)} nodes have another k-th neighbor" if changed else ""
-        before = mirrored if move == "reflection" else original
         yield Case(move, _moved(before, matrix), _predictions(subject, other, inputs), note)
     if len(structure.chain_ids) > 1:
         order = torch.cat([(structure.chains == c).nonzero()[:, 0] for c in structure.chains.unique().flip(0).tolist()])
@@ -134,12 +136,11 @@ def _predictions(
     subject: Subject,
     structure: Structure,
     inputs: dict[str, Tensor],
-    mirrored: bool = False,
     order: Int[Tensor, "n"] | None = None,
 ) -> Outputs:
     """Outputs for the graph of a structure and of the calls on it, in the order of residues before `order`."""
     graph = graph_of(subject, structure, inputs)
-    outputs = subject.outputs(graph, mirrored)
+    outputs = subject.outputs(graph)
     calls = subject.calls(structure)
     if order is None:
         return {**outputs, **calls}
