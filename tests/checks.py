@@ -28,7 +28,7 @@ CONF = BeartypeConf(violation_type=jaxtyping.TypeCheckError)
 def install() -> None:
     """The import hook of jaxtyping decorates with this instead; before anything of the package is imported."""
     jaxtyping.jaxtyped = lambda *, typechecker: checked  # type: ignore[assignment]
-    type(jaxtyping.AbstractArray).__instancecheck__ = is_array  # type: ignore[method-assign]
+    setattr(type(jaxtyping.AbstractArray), "__instancecheck__", is_array)  # noqa: B010
 
 
 def checked(defined: Any) -> Any:

@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "1bhl.pdb"
 
 
 def trimer(offset: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Backbone in atom14, mask, residues and chains of three copies around an axis through that point of the protein."""
+    """Backbone in atom14, mask, residues and chains of three copies around an axis at that distance."""
     protein = read_structure(EXAMPLE)
     backbone = torch.tensor(chemistry.BACKBONE)
     atom14, mask = protein.positions[:, backbone].double(), protein.present[:, backbone]
@@ -28,8 +28,8 @@ def trimer(offset: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         c, s = math.cos(angle), math.sin(angle)
         rotation = torch.tensor([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]).double()
         copies.append((atom14 - center) @ rotation.T * mask[..., None])
-    n = len(protein)
-    return torch.cat(copies).float(), mask.repeat(3, 1), protein.residues.repeat(3), torch.arange(3).repeat_interleave(n)
+    chains = torch.arange(3).repeat_interleave(len(protein))
+    return torch.cat(copies).float(), mask.repeat(3, 1), protein.residues.repeat(3), chains
 
 
 @pytest.mark.parametrize("encoder", ["invariant", "tensor_field", "gvp", "attention"])
