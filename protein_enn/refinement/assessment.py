@@ -1,17 +1,13 @@
-"""Who says how good a structure is, before and after a move: a model of confidence, or the network that proposes."""
+"""Who says how good the input and the result are: a model of confidence, or the network that proposes."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from jaxtyping import Float
-from torch import Tensor
-
 from protein_enn.confidence.predict import ConfidenceEstimator
 from protein_enn.predictor import Predictor, load_predictor, predictor_given, shipped
-from protein_enn.refinement.proposal import Proposal, Quality, quality
+from protein_enn.refinement.proposal import Quality, quality
 from protein_enn.structure import Structure
 
 OWN = "own"
@@ -25,7 +21,7 @@ def _shipped(device: str) -> ConfidenceEstimator:
 
 
 class Assessment:
-    """The predicted quality of structures and of proposals.
+    """The predicted quality of structures.
 
     Parameters
     ----------
@@ -60,12 +56,10 @@ class Assessment:
         found = self.estimator(structure)
         return Quality(found.lddt, found.error)
 
-    def of_proposal(self, proposal: Proposal, base: Structure, start: Float[Tensor, "n 37 3"]) -> Proposal:
-        """The proposal with the quality of where it started and of its positions."""
-        if self.estimator is None:
-            return proposal
-        before, after = (self(base.with_positions(x)) for x in (start, proposal.positions))
-        return replace(proposal, before=before, after=after)
+    @property
+    def own(self) -> bool:
+        """Whether it is the refinement network that says so."""
+        return self.estimator is None
 
     def facts(self) -> dict[str, str]:
         """Name and sha256 of the model of confidence, for records; "" where there is none."""
