@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from protein_enn.confidence.predict import ConfidenceEstimator
+from protein_enn.metrics import Stereochemistry
 from protein_enn.predictor import Predictor, load_predictor, predictor_given, shipped
 from protein_enn.refinement.proposal import Quality, quality
 from protein_enn.structure import Structure
@@ -49,11 +50,11 @@ class Assessment:
             except ValueError as error:
                 raise ValueError(f"confidence: {error}, or {OWN!r}") from error
 
-    def __call__(self, structure: Structure) -> Quality:
-        """The quality of a structure as it is."""
+    def __call__(self, structure: Structure, geometry: Stereochemistry | None = None) -> Quality:
+        """The quality of a structure as it is, of which the outliers may be known."""
         if self.estimator is None:
             return quality(structure, self.predictor)
-        found = self.estimator(structure)
+        found = self.estimator(structure, geometry=geometry)
         return Quality(found.lddt, found.error)
 
     @property
