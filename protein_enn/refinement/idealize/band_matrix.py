@@ -48,7 +48,7 @@ def sum_of_products(
         pairs = [np.tril_indices(len(part)) for part in factors]
         products = [(part[i] * part[j]).reshape(-1) for part, (i, j) in zip(factors, pairs, strict=True)]
         where = np.concatenate([part.reshape(-1) for part in cells])
-        total = np.bincount(where, np.concatenate(products), size * width + 1)
+        total: np.ndarray = np.bincount(where, np.concatenate(products), size * width + 1)
         total = total.astype(np.float64, copy=False)  # integers where there are no products
     else:
         total = np.zeros(size * width + 1)
