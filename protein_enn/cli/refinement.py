@@ -69,8 +69,8 @@ def refine(
     confidence: Annotated[
         str | None,
         typer.Option(
-            help="Weights that predict lDDT, by which moves are accepted: a path or a name. own: the refinement "
-            "network's prediction, which is less accurate, in a quarter of the time. By default the shipped ones.",
+            help="Weights that predict lDDT, of the input and of the result: a path or a name. own: the refinement "
+            "network's prediction, which is less accurate, in half of the time. By default the shipped ones.",
             show_default=False,
         ),
     ] = None,

@@ -19,7 +19,7 @@ from protein_enn import chemistry
 from protein_enn.confidence.plddt import plddt_columns
 from protein_enn.geometry.dihedrals import chi_angles
 from protein_enn.kd_tree import kd_tree
-from protein_enn.metrics import stereochemistry
+from protein_enn.metrics import Stereochemistry, stereochemistry
 from protein_enn.metrics.clashes import clashes
 from protein_enn.metrics.dihedral_density import ramachandran_log_density
 from protein_enn.metrics.rotamers import rotamer_log_density
@@ -46,7 +46,9 @@ class Assessors:
 
 
 @torch.no_grad()
-def describe(structure: Structure, assessors: Assessors) -> Float[Tensor, "n d"]:
+def describe(
+    structure: Structure, assessors: Assessors, geometry: Stereochemistry | None = None
+) -> Float[Tensor, "n d"]:
     """The descriptors of n residues.
 
     Parameters
@@ -55,6 +57,8 @@ def describe(structure: Structure, assessors: Assessors) -> Float[Tensor, "n d"]
         Any structure.
     assessors
         Networks for the likelihoods.
+    geometry
+        The outliers of the structure, where they are known.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def describe(structure: Structure, assessors: Assessors) -> Float[Tensor, "n d"]
         The columns of `models.confidence.DESCRIPTORS`; 0 where one is not defined.
     """
     named = dict(zip(PLDDT, plddt_columns(structure).unbind(1), strict=True))
-    for part in (_design(structure, assessors.design), _geometry(structure), _contacts(structure)):
+    for part in (_design(structure, assessors.design), _geometry(structure, geometry), _contacts(structure)):
         named |= part
     named |= _side_chains(structure, assessors.packing)
     return torch.stack([named[name].float() for name in DESCRIPTORS], 1).nan_to_num(0.0, 0.0, 0.0)
@@ -86,9 +90,9 @@ def _design(structure: Structure, design: Predictor) -> dict[str, Tensor]:
     return {name: _placed(values, graph.rows.cpu(), len(structure)) for name, values in found.items()}
 
 
-def _geometry(structure: Structure) -> dict[str, Tensor]:
+def _geometry(structure: Structure, geometry: Stereochemistry | None) -> dict[str, Tensor]:
     """Which outliers a residue has, how many of its atoms clash, how common its torsions are."""
-    geometry = stereochemistry(structure)
+    geometry = stereochemistry(structure) if geometry is None else geometry
     found = {f"{kind}_outlier": mask.float() for kind, mask in geometry.masks.items()}
     pairs = clashes(structure)[:, :, 0].flatten()
     count = torch.zeros(len(structure)).index_add_(0, pairs, torch.ones(len(pairs)))

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn.confidence.descriptors import Assessors, describe
+from protein_enn.metrics import Stereochemistry
 from protein_enn.models.confidence import LEAST_ERROR, PLDDT
 from protein_enn.predictor import Predictor, predictor_given
 from protein_enn.structure import Structure
@@ -67,7 +68,9 @@ class ConfidenceEstimator:
         self.assessors = Assessors.shipped(str(predictor.device)) if assessors is None else assessors
 
     @torch.inference_mode()
-    def __call__(self, structure: Structure, *, plddt: bool = True) -> Confidence:
+    def __call__(
+        self, structure: Structure, *, plddt: bool = True, geometry: Stereochemistry | None = None
+    ) -> Confidence:
         """The quality of a structure as it is.
 
         Parameters
@@ -76,6 +79,8 @@ class ConfidenceEstimator:
             Any structure with a CA.
         plddt
             Use the pLDDT of the file, where it has one.
+        geometry
+            The outliers of the structure, where they are known.
 
         Raises
         ------
@@ -83,7 +88,7 @@ class ConfidenceEstimator:
             No residue has a CA.
         """
         structure = _in_float32(structure)
-        descriptors = describe(structure, self.assessors)
+        descriptors = describe(structure, self.assessors, geometry)
         if not plddt:
             descriptors[:, : len(PLDDT)] = 0.0
         return self.of(structure, descriptors)

@@ -21,7 +21,7 @@ from protein_enn.encoders.layers import (
 )
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.nn.chunks import Source, in_chunks
-from protein_enn.nn.edge_messages import summed_messages, supported
+from protein_enn.nn.edge_messages import Loops, loops_for
 from protein_enn.nn.features import Features, Layout
 from protein_enn.settings import Settings
 
@@ -77,8 +77,11 @@ class InvariantLayer(nn.Module):
 
     def forward(self, x: Features, edges: Edges) -> tuple[Features, Edges]:
         normed = self.norm(x.scalars)
-        if not x.pseudoscalars.shape[1] and supported(normed.device, edges.scalars.shape[2], self.even.in_features):
-            return self._by_loops(x, normed, edges)
+        loops = None
+        if not x.pseudoscalars.shape[1]:
+            loops = loops_for(edges.scalars, edges.scalars.shape[2], self.even.in_features)
+        if loops is not None:
+            return self._by_loops(loops, x, normed, edges)
         rows = (self.messages.target(normed), edges.scalars, edges.pseudoscalars, edges.weight)
         values = (self.messages.source(normed), self.odd.node(x.pseudoscalars))
         even, odd = in_chunks(self._sums, rows, values, edges.neighbors, self.parameters())
@@ -88,10 +91,11 @@ class InvariantLayer(nn.Module):
             edges = self.edge_update(scalars, edges)
         return replace(x, scalars=scalars, pseudoscalars=odd), edges
 
-    def _by_loops(self, x: Features, normed: Tensor, edges: Edges) -> tuple[Features, Edges]:
-        """The same without odd scalars, by compiled loops in bfloat16."""
+    def _by_loops(self, loops: Loops, x: Features, normed: Tensor, edges: Edges) -> tuple[Features, Edges]:
+        """The same without odd scalars, by compiled loops."""
         target, source, matrix = self.messages.target(normed), self.messages.source(normed), self.messages.edge.weight
-        even = summed_messages(edges.scalars, target, source, edges.neighbors, edges.weight, matrix, self.deeper)
+        parts = (edges.scalars, target, source, edges.neighbors, edges.weight, matrix, self.deeper)
+        even = loops.summed_messages(*parts)
         scalars = self.transition(x.scalars + self.dropout(self.even(even)), x.pseudoscalars)
         if self.edge_update is not None:
             edges = self.edge_update(scalars, edges)

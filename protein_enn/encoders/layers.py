@@ -12,7 +12,7 @@ from torch.nn.functional import silu
 from protein_enn.encoders.edges import Edges, gather
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.nn.chunks import Source, in_chunks
-from protein_enn.nn.edge_messages import supported, updated_edges
+from protein_enn.nn.edge_messages import loops_for
 from protein_enn.nn.features import Features, Layout
 
 
@@ -112,11 +112,11 @@ class EdgeUpdate(nn.Module):
         self.outer = nn.Linear(edges, edges)
 
     def forward(self, h: Float[Tensor, "n h"], edges: Edges) -> Edges:
-        if supported(h.device, edges.scalars.shape[2]):
+        if (loops := loops_for(edges.scalars, edges.scalars.shape[2])) is not None:
             gain, offset, matrix = self.norm.weight, self.norm.bias, self.messages.edge.weight
             target = self.messages.target(h) + (matrix.float() @ offset)
             inputs = (edges.scalars, target, self.messages.source(h), edges.neighbors)
-            return replace(edges, scalars=updated_edges(*inputs, matrix * gain, self.outer))
+            return replace(edges, scalars=loops.updated_edges(*inputs, matrix * gain, self.outer))
         rows = (self.messages.target(h), edges.scalars)
         values = (self.messages.source(h),)
         (scalars,) = in_chunks(self._update, rows, values, edges.neighbors, self.parameters())

@@ -25,7 +25,7 @@ from protein_enn.models.design_decoding import NOT_VISIBLE, IdentityDecoding, la
 from protein_enn.models.design_orders import decode_orders
 from protein_enn.models.stability import StabilityHeads
 from protein_enn.nn.chunks import Source, in_chunks
-from protein_enn.nn.edge_messages import summed_messages, supported
+from protein_enn.nn.edge_messages import loops_for, supported
 from protein_enn.settings import Settings
 from protein_enn.structure import Structure
 
@@ -263,9 +263,9 @@ class DecoderLayer(nn.Module):
 
     def forward(self, x: Tensor, key: Tensor, queried: Encoding, identities: Tensor) -> Float[Tensor, "r d"]:
         rows = (self.query(self.norm(x)), queried.edges, queried.weight, identities)
-        if supported(x.device, queried.edges.shape[2], x.shape[1]):
+        if (loops := loops_for(queried.edges, queried.edges.shape[2], x.shape[1])) is not None:
             parts = (queried.edges, rows[0], key, queried.neighbors, queried.weight, self.edge.weight, self.deeper)
-            total = summed_messages(*parts, self.identity.weight, identities)
+            total = loops.summed_messages(*parts, self.identity.weight, identities)
             return self.transition(x + self.dropout(self.value(total)))
         (total,) = in_chunks(self._message_sum, rows, (key,), queried.neighbors, self.parameters())
         return self.transition(x + self.dropout(self.value(total)))

@@ -1,4 +1,4 @@
-"""The compiled loops of neighbor_products.c and edge_messages.c, built at installation where there is a C compiler.
+"""The compiled loops of the C files of this folder, built at installation where there is a C compiler.
 
 Without them torch operations compute the same, several times slower on a CPU.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from protein_enn.shared_library import load
 
-_VERSION, _EDGES_VERSION = 2, 2  # of the C sources that this file belongs to
+_VERSION, _EDGES_VERSION, _FLOAT_EDGES_VERSION = 2, 2, 1  # of the C sources that this file belongs to
 _enabled: ContextVar[bool] = ContextVar("compiled", default=True)
 
 
@@ -35,6 +35,17 @@ def edges_library() -> ctypes.CDLL | None:
     return loops if loops.protein_enn_edges_supported() else None
 
 
+@functools.cache
+def float_edges_library() -> ctypes.CDLL | None:
+    """Loops over edges in float32, as `library`; None also where the processor does not support AVX-512."""
+    loops = load(Path(__file__).parent, "_float_edges*", "protein_enn_float_edges_version", _FLOAT_EDGES_VERSION)
+    if loops is None:
+        return None
+    for function in (loops.protein_enn_float_edges_supported, loops.protein_enn_float_edges):
+        function.restype = ctypes.c_int64
+    return loops if loops.protein_enn_float_edges_supported() else None
+
+
 def available() -> bool:
     """Whether compiled loops exist and are not switched off."""
     return _enabled.get() and library() is not None
@@ -43,6 +54,11 @@ def available() -> bool:
 def edges_supported() -> bool:
     """The same for the loops over edges."""
     return _enabled.get() and edges_library() is not None
+
+
+def float_edges_supported() -> bool:
+    """The same for the loops over edges in float32."""
+    return _enabled.get() and float_edges_library() is not None
 
 
 @contextmanager

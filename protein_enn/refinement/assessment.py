@@ -1,17 +1,14 @@
-"""Who says how good a structure is, before and after a move: a model of confidence, or the network that proposes."""
+"""Who says how good the input and the result are: a model of confidence, or the network that proposes."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from jaxtyping import Float
-from torch import Tensor
-
 from protein_enn.confidence.predict import ConfidenceEstimator
+from protein_enn.metrics import Stereochemistry
 from protein_enn.predictor import Predictor, load_predictor, predictor_given, shipped
-from protein_enn.refinement.proposal import Proposal, Quality, quality
+from protein_enn.refinement.proposal import Quality, quality
 from protein_enn.structure import Structure
 
 OWN = "own"
@@ -25,7 +22,7 @@ def _shipped(device: str) -> ConfidenceEstimator:
 
 
 class Assessment:
-    """The predicted quality of structures and of proposals.
+    """The predicted quality of structures.
 
     Parameters
     ----------
@@ -53,19 +50,17 @@ class Assessment:
             except ValueError as error:
                 raise ValueError(f"confidence: {error}, or {OWN!r}") from error
 
-    def __call__(self, structure: Structure) -> Quality:
-        """The quality of a structure as it is."""
+    def __call__(self, structure: Structure, geometry: Stereochemistry | None = None) -> Quality:
+        """The quality of a structure as it is, of which the outliers may be known."""
         if self.estimator is None:
             return quality(structure, self.predictor)
-        found = self.estimator(structure)
+        found = self.estimator(structure, geometry=geometry)
         return Quality(found.lddt, found.error)
 
-    def of_proposal(self, proposal: Proposal, base: Structure, start: Float[Tensor, "n 37 3"]) -> Proposal:
-        """The proposal with the quality of where it started and of its positions."""
-        if self.estimator is None:
-            return proposal
-        before, after = (self(base.with_positions(x)) for x in (start, proposal.positions))
-        return replace(proposal, before=before, after=after)
+    @property
+    def own(self) -> bool:
+        """Whether it is the refinement network that says so."""
+        return self.estimator is None
 
     def facts(self) -> dict[str, str]:
         """Name and sha256 of the model of confidence, for records; "" where there is none."""

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from protein_enn.deprecated import warn
-from protein_enn.metrics import stereochemistry
+from protein_enn.metrics import Stereochemistry, stereochemistry
 from protein_enn.predictor import Predictor, predictor_given
 from protein_enn.refinement.acceptance import Acceptance, AcceptanceCriteria, Decision
 from protein_enn.refinement.assessment import Assessment
@@ -60,8 +60,8 @@ def refine(
     packer
         One for packing, which chooses the side chains that `rebuild` adds; the shipped weights if not given.
     confidence
-        One for confidence, which says what a move is expected to bring; by default the shipped weights. "own": the
-        refinement network itself says so.
+        One for confidence, which says how good the input and the result are; by default the shipped weights. "own": the
+        refinement network itself says so. Which residues are to move is said by the latter in any case.
     device
         "auto", "cpu" or "cuda", for the shipped weights; a given predictor stays where it is.
     acceptance
@@ -162,7 +162,8 @@ class _Protocol:
         """The quality of the input, and the candidates that were begun before the deadline, the first always."""
         steps, found = self.options.steps, list[_Candidate]()
         # The first proposal starts at the input itself where nothing is to be idealized, and says how good it is.
-        before = None if steps and not self.acceptance.to_idealize.any() else self.quality_of(self.base.positions)
+        known = steps and self.assess.own and not self.acceptance.to_idealize.any()
+        before = None if known else self.quality_of(self.base.positions, self.acceptance.before)
         for number in range(self.options.candidates if steps else 0):
             if found and time.perf_counter() >= self.deadline:
                 break
@@ -179,11 +180,10 @@ class _Protocol:
             generator = torch.Generator().manual_seed(self.options.seed + number)
             start = self.symmetric(jittered(self.base.with_positions(start), movable, JITTER, generator))
         how: dict[str, Any] = {"symmetry": self.symmetry, "start": start, "deadline": self.deadline}
-        proposal = propose(self.base, self.predictor, self.options.steps, movable, **how)
-        return self.assess.of_proposal(proposal, self.base, start)
+        return propose(self.base, self.predictor, self.options.steps, movable, **how)
 
     def candidate(self, proposal: Proposal, before: Quality) -> _Candidate:
-        """What is accepted of a proposal; if the network thinks less of it than of the input, only idealized."""
+        """What is accepted of a proposal; if its predicted lDDT is less than the input's, only idealized."""
         wanted = self.expected_to_gain(proposal)
         candidate = self.accepted(proposal.positions, wanted, before, proposal.steps)
         if wanted.any() and candidate.lddt < float(before.lddt.nanmean()):
@@ -193,7 +193,7 @@ class _Protocol:
         return candidate
 
     def expected_to_gain(self, proposal: Proposal) -> Bool[Tensor, "n"]:
-        """Residues that may move and whose predicted lDDT rises."""
+        """Residues that may move and whose lDDT rises, as the network that moves them predicts."""
         rises = proposal.after.lddt > proposal.before.lddt + self.acceptance.criteria.margin
         wanted = self.acceptance.movable & rises
         return wanted if self.symmetry is None else self.symmetry.worst(wanted)
@@ -204,7 +204,7 @@ class _Protocol:
         """What is accepted of the wanted moves to these positions, and its quality."""
         decision = self.acceptance.evaluate(positions, wanted)
         moved = bool(decision.moved.any())
-        return _Candidate(decision, self.quality_of(decision.positions) if moved else before, steps)
+        return _Candidate(decision, self.quality_of(decision.positions, decision.after) if moved else before, steps)
 
     def relaxed(self, best: _Candidate) -> _Candidate:
         """The candidate after OpenMM, where that is accepted and the network does not think less of it; with a note."""
@@ -214,7 +214,7 @@ class _Protocol:
         relaxed = relaxation(self.base.with_positions(best.decision.positions), mobility=movable).structure.positions
         proposal = self.symmetric(start + (movable > 0)[..., None] * (relaxed - start))
         decision = self.acceptance.evaluate(proposal, self.acceptance.movable)
-        trial = replace(best, decision=decision, quality=self.quality_of(decision.positions))
+        trial = replace(best, decision=decision, quality=self.quality_of(decision.positions, decision.after))
         if trial.lddt < best.lddt:
             return best.noted(f"not relaxed: predicted lDDT would fall from {best.lddt:.3f} to {trial.lddt:.3f}")
         return trial.noted("relaxed by OpenMM")
@@ -289,9 +289,9 @@ class _Protocol:
         """The input as a candidate, without a step."""
         return _Candidate(self.acceptance.unchanged(), before, 0)
 
-    def quality_of(self, positions: Float[Tensor, "n 37 3"]) -> Quality:
-        """The predicted quality of these positions."""
-        return self.assess(self.base.with_positions(positions))
+    def quality_of(self, positions: Float[Tensor, "n 37 3"], geometry: Stereochemistry) -> Quality:
+        """The predicted quality of these positions, which have this geometry."""
+        return self.assess(self.base.with_positions(positions), geometry)
 
     def symmetric(self, positions: Float[Tensor, "n 37 3"]) -> Float[Tensor, "n 37 3"]:
         """The positions with all copies exactly alike."""

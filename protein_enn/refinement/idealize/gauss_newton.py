@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.linalg.lapack import dpbtrf, dpbtrs
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
+from protein_enn.refinement.idealize.band_matrix import Factor, sum_of_products
 from protein_enn.refinement.idealize.residuals import Rows, Terms
 
 WIDEST = 24
@@ -122,23 +122,18 @@ class Band:
         self, cells: list[Int[np.ndarray, "_ _"]], gradients: list[Float[np.ndarray, "_ _"]], damping: float
     ) -> None:
         """Factor for derivatives by y, k of each of q rows, whose products belong into the cells."""
-        products = []
-        for part in gradients:
-            one, two = np.tril_indices(len(part))
-            products.append((part[one] * part[two]).reshape(-1))
-        where = np.concatenate([part.reshape(-1) for part in cells])
-        total = np.bincount(where, np.concatenate(products), self.size * self.width + 1)
-        total = total.astype(np.float64, copy=False)  # integers where there are no terms
-        matrix = total[:-1].reshape(self.size, self.width).T
-        matrix[0] += 1.0 + damping
-        self.lower, failed = dpbtrf(matrix, lower=1, overwrite_ab=1)
-        if failed:
-            raise ArithmeticError("the positions cannot be projected: some are not numbers, or infinitely far off")
+        matrix = sum_of_products(cells, gradients, self.size, self.width)
+        matrix[:, 0] += 1.0 + damping
+        try:
+            self.cholesky = Factor.of(matrix)
+        except ArithmeticError as error:
+            reason = "some are not numbers, or infinitely far off"
+            raise ArithmeticError(f"the positions cannot be projected: {reason}") from error
 
     def solve(self, left: Float[np.ndarray, "k"]) -> Float[np.ndarray, "k"]:
         permuted = np.empty_like(left)
         permuted[self.order] = left
-        solution: np.ndarray = dpbtrs(self.lower, permuted, lower=1, overwrite_b=1)[0][self.order]
+        solution: np.ndarray = self.cholesky.solve(permuted)[self.order]
         return solution
 
 
