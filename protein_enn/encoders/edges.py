@@ -13,7 +13,7 @@ from torch.nn.functional import linear
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.nn.edge_messages import gaussians, supported
-from protein_enn.nn.radial import GaussianBasis, safe_norm, smooth_cutoff
+from protein_enn.nn.radial import GaussianBasis, polynomial_cutoff, safe_norm, smooth_cutoff
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class Edges:
     """Features of the pairs (i, neighbor of i)."""
 
     neighbors: Int[Tensor, "n k"]
-    weight: Float[Tensor, "n k"]  # smooth cutoff of the distance, divided by k; 0 where there is no neighbor
+    weight: Float[Tensor, "n k"]  # smooth cutoff of the distance, divided by k or so; 0 where there is no neighbor
     direction: Float[Tensor, "n k 3"]  # unit vector from i to its neighbor: 1o
     scalars: Float[Tensor, "n k e"]  # embedded distances, angles and types: e x 0e
     pseudoscalars: Float[Tensor, "n k t"]  # triple products: t x 0o
@@ -37,18 +37,31 @@ class EdgeEmbedding(nn.Module):
 
     With frame atoms a (the node and its first vectors, `Widths.frame` of them) and unit vectors v, d:
     scalars W [RBF(|x_i + a - x_j - b|), v_i.d, v_j.d, v_i.v_j] + type; pseudoscalars d.(v_i x v_i'), d.(v_i x v_j) ...
+
+    With a number of `expected` neighbors the weight has two derivatives at the cutoff and is divided by that number and
+    not by k: sums over neighbors are smooth in all positions and do not depend on how many places a graph has.
     """
 
     TRIPLE = 3
     DOTS = 5
 
-    def __init__(self, widths: Widths, size: int, cutoff: float, basis: int = 12, rounded: bool = False) -> None:
+    def __init__(
+        self,
+        widths: Widths,
+        size: int,
+        cutoff: float,
+        basis: int = 12,
+        rounded: bool = False,
+        nearest: float = 1.5,
+        expected: float | None = None,
+    ) -> None:
         super().__init__()
+        self.expected = expected
         self.cutoff, self.rounded = cutoff, rounded  # whether bases of distances may be bfloat16 in autocast
         self.frame = min(widths.frame, widths.vectors)
         self.dots = min(self.DOTS, widths.vectors)
         self.pseudoscalars = 12 if self.frame >= self.TRIPLE else 0
-        self.basis = GaussianBasis(basis, 1.5, min(cutoff, 20.0))
+        self.basis = GaussianBasis(basis, nearest, min(cutoff, 20.0))
         pairs = (self.frame + 1) ** 2
         self.linear = nn.Linear(pairs * basis + 2 * widths.vectors + self.dots**2, size)
         self.types = nn.Embedding(widths.edge_types, size)
@@ -93,8 +106,12 @@ class EdgeEmbedding(nn.Module):
             scalars = linear(basis, by_distance.bfloat16()) + self.linear.bias
         else:
             scalars = linear(self.basis(pairs).view(n, k, -1), by_distance, self.linear.bias)
+        if self.expected is None:
+            weight = smooth_cutoff(distance, self.cutoff) * mask / k
+        else:
+            weight = polynomial_cutoff(distance, self.cutoff) * mask / self.expected
         return (
-            smooth_cutoff(distance, self.cutoff) * mask / k,
+            weight,
             direction,
             scalars + linear(angles, by_angle) + self.types(types),
             self._triple_products(unit_i, unit_j, direction),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -105,6 +105,11 @@ class GeometricGraph:
         scalars, pseudoscalars, vectors = self.widths
         widths = f"{scalars} scalars, {pseudoscalars} pseudoscalars, {vectors} vectors"
         return f"{type(self).__name__}({graphs}{len(self.neighbors)} nodes with {self.k} neighbors, {widths})"
+
+    @classmethod
+    def aligned(cls, graphs: Sequence[GraphT]) -> Sequence[GraphT]:
+        """The graphs with fields of equal widths, so that they can be joined to a batch."""
+        return graphs
 
     def to_dict(self) -> dict[str, Tensor]:
         """The fields by name."""
