@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from protein_enn.cli import confidence, evaluation
+from protein_enn.cli import confidence, evaluation, potential
 from protein_enn.cli.old_spellings import RenamingCommand, TaskGroup
 
 evaluate = typer.Typer(
@@ -16,3 +16,4 @@ evaluate = typer.Typer(
 for task in (evaluation.design, evaluation.refinement, evaluation.mutations, evaluation.packing):
     evaluate.command(cls=RenamingCommand)(task)
 evaluate.command("confidence", cls=RenamingCommand)(confidence.evaluate)
+evaluate.command("potential", cls=RenamingCommand)(potential.evaluate)
