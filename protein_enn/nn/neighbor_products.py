@@ -212,12 +212,13 @@ class _Gradients(torch.autograd.Function):
     def backward(ctx: Any, gx: Tensor, gr: Tensor, gy: Tensor) -> tuple[Tensor | None, ...]:
         x, r, y, dz, neighbors = ctx.saved_tensors
         gx, gr, gy = gx.contiguous(), gr.contiguous(), gy.contiguous()
-        terms = [(gx, r, y), (x, gr, y), (x, r, gy)]
-        ddz = sum(_values(*term, neighbors, ctx.coupling) for term in terms)
+        first, second, third = (
+            _values(*term, neighbors, ctx.coupling) for term in ((gx, r, y), (x, gr, y), (x, r, gy))
+        )
         _, r1, y1 = _gradients(gx, r, y, dz, neighbors, ctx.coupling)
         x2, _, y2 = _gradients(x, gr, y, dz, neighbors, ctx.coupling)
         x3, r3, _ = _gradients(x, r, gy, dz, neighbors, ctx.coupling)
-        return x2 + x3, r1 + r3, y1 + y2, ddz, None, None
+        return x2 + x3, r1 + r3, y1 + y2, first + second + third, None, None
 
 
 def _values(x: Tensor, r: Tensor, y: Tensor, neighbors: Tensor, coupling: Coupling) -> Float[Tensor, "n p c"]:

@@ -63,7 +63,9 @@ def test_a_loss_on_forces_has_the_right_gradient(lmax: int) -> None:
         return prediction.forces.sin().sum() + prediction.energy.sum()
 
     parameters = dict(model.named_parameters())
-    gradients = dict(zip(parameters, torch.autograd.grad(loss(), parameters.values(), allow_unused=True), strict=True))
+    gradients = dict(
+        zip(parameters, torch.autograd.grad(loss(), list(parameters.values()), allow_unused=True), strict=True)
+    )
     for name in ("encoder.edges.linear.weight", "encoder.layers.0.convolution.radial.weight", "head.1.weight"):
         value, gradient = parameters[name].data.view(-1), gradients[name]
         assert gradient is not None

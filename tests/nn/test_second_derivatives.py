@@ -43,7 +43,7 @@ def test_torch_operations_have_first_and_second_derivatives(lmax: int) -> None:
 def test_second_derivatives_of_the_loops_are_those_of_torch(lmax: int, channels: int, threads: int) -> None:
     """A loss on values and gradients together; float64 is always computed by torch operations."""
 
-    def gradients(dtype: torch.dtype) -> list[torch.Tensor]:
+    def gradients(dtype: torch.dtype) -> tuple[torch.Tensor, ...]:
         x, messages, harmonics, neighbors, layer = inputs(lmax, channels, torch.float32)
         x, messages, harmonics = (t.detach().to(dtype).requires_grad_() for t in (x, messages, harmonics))
         layer = layer.to(dtype)
