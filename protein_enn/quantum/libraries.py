@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+import torch
+
 THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-"""What tblite's libraries read when they are loaded: parallel work is done by processes, and sums keep their order."""
+"""What tblite's libraries read when they are loaded."""
 
 
 def openmm() -> ModuleType:
@@ -35,6 +39,17 @@ def tblite() -> Any:
             else:
                 os.environ[name] = value
     return tblite.interface
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for what is computed here: tblite takes the threads of the OpenMP library that torch has loaded."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def missing(library: str) -> ModuleNotFoundError:

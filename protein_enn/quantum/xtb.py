@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from protein_enn.quantum.libraries import tblite
+from protein_enn.quantum.libraries import one_thread, tblite
 
 BOHR = 0.529177210903
 """Å; CODATA 2018."""
@@ -78,11 +78,12 @@ class GFN2:
                 self._calculator = calculator
             else:
                 self._calculator.update(positions / BOHR)
-            result = self._calculator.singlepoint(self._result, copy=True)
+            with one_thread():
+                result = self._calculator.singlepoint(self._result, copy=True)
         except RuntimeError as error:
             self._calculator = self._result = None  # the next geometry starts anew
             raise NotConverged(" ".join(str(error).split()) or "tblite failed") from error
-        energy, gradient = float(result["energy"]) * HARTREE, np.asarray(result["gradient"]) * (HARTREE / BOHR)
+        energy, gradient = float(result.get("energy")) * HARTREE, np.asarray(result.get("gradient")) * (HARTREE / BOHR)
         if not (np.isfinite(energy) and np.isfinite(gradient).all()):
             self._calculator = self._result = None
             raise NotConverged("tblite gave no finite energy")
