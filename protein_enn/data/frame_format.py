@@ -41,7 +41,7 @@ class Molecule(Fields):
     residues: list[str]  # without the caps, by protonation state: HID, HIE, HIP, ASP, ASH, ...
     charge: int  # elementary charges
     elements: list[int]  # atomic numbers
-    atoms: list[str]  # residue and atom name: "ALA CA", "2 ALA CA" in the second of two residues
+    atoms: list[str]  # residue and atom name: "ACE CH3", "ALA1 CA", "GLY2 CA", "NME N"
     set: Literal["train", "residues"]
 
 
