@@ -18,13 +18,24 @@ from protein_enn.nn.radial import GaussianBasis, polynomial_cutoff, safe_norm, s
 
 @dataclass(frozen=True, eq=False)
 class Edges:
-    """Features of the pairs (i, neighbor of i)."""
+    """Features of the pairs (i, neighbor of i), in n rows: one of each node, or of the nodes `targets`."""
 
     neighbors: Int[Tensor, "n k"]
     weight: Float[Tensor, "n k"]  # smooth cutoff of the distance, divided by k or so; 0 where there is no neighbor
     direction: Float[Tensor, "n k 3"]  # unit vector from i to its neighbor: 1o
     scalars: Float[Tensor, "n k e"]  # embedded distances, angles and types: e x 0e
     pseudoscalars: Float[Tensor, "n k t"]  # triple products: t x 0o
+    targets: Int[Tensor, "n"] | None = None
+
+    def at_targets(self, values: Float[Tensor, "m *f"]) -> Float[Tensor, "n *f"]:
+        """Values of the nodes, for each row."""
+        return values if self.targets is None else values.index_select(0, self.targets)
+
+    def per_node(self, sums: Float[Tensor, "n *f"], nodes: int) -> Float[Tensor, "m *f"]:
+        """Sums over the neighbors of each row, as sums over all neighbors of each node."""
+        if self.targets is None:
+            return sums
+        return sums.new_zeros(nodes, *sums.shape[1:]).index_add(0, self.targets, sums)
 
 
 def gather(values: Float[Tensor, "n *f"], index: Int[Tensor, "m k"]) -> Float[Tensor, "m k *f"]:
@@ -69,13 +80,16 @@ class EdgeEmbedding(nn.Module):
     def forward(self, graph: GeometricGraph) -> Edges:
         """All edges, in chunks of nodes: intermediate values take many times the memory of the result."""
         points = torch.cat([graph.pos, graph.vectors.flatten(1)], 1)
-        rows = (graph.pos, graph.vectors, graph.edge_types, graph.neighbor_mask)
+        targets = graph.targets if "targets" in graph else None
+        nodes = (graph.pos, graph.vectors)
+        at_targets = nodes if targets is None else tuple(values.index_select(0, targets) for values in nodes)
+        rows = (*at_targets, graph.edge_types, graph.neighbor_mask)
         fast = self.rounded and supported(graph.pos.device) and not points.requires_grad
         step = partial(self._rows, fast)
         # Geometry is never computed in bfloat16.
         with torch.autocast(graph.pos.device.type, enabled=False):
             features = in_chunks(step, rows, (points,), graph.neighbors, self.parameters(), divisor=2)
-        return Edges(graph.neighbors, *features)
+        return Edges(graph.neighbors, *features, targets)
 
     def _rows(
         self, fast: bool, pos: Tensor, vectors: Tensor, types: Tensor, mask: Tensor, source: Source

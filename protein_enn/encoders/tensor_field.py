@@ -109,9 +109,11 @@ class TensorFieldLayer(nn.Module):
     def forward(self, x: Features, edges: Edges, harmonics: Float[Tensor, "n k m"]) -> Features:
         normed = self.norm(x.scalars)
         lifted = self._with_degree_zero(normed, x)
-        rows = (self.messages.target(normed), edges.scalars, edges.pseudoscalars, edges.weight, harmonics)
+        target = edges.at_targets(self.messages.target(normed))
+        rows = (target, edges.scalars, edges.pseudoscalars, edges.weight, harmonics)
         values = (self.messages.source(normed), self.odd.node(x.pseudoscalars), lifted)
-        even, odd, coupled = in_chunks(self._sums, rows, values, edges.neighbors, self.parameters())
+        sums = in_chunks(self._sums, rows, values, edges.neighbors, self.parameters())
+        even, odd, coupled = (edges.per_node(part, len(normed)) for part in sums)
         scalars = x.scalars + self.dropout(self.even(even))
         odd = x.pseudoscalars + odd
         update = self.convolution.mix_paths(coupled)

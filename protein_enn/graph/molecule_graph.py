@@ -6,16 +6,13 @@ the cutoff is smooth in the positions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from copy import copy
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
 from protein_enn.geometry.neighbors import neighbors_within
-from protein_enn.graph.fields import GeometricGraph, GraphT, Widths
+from protein_enn.graph.fields import GeometricGraph, Widths
 
 NUMBERS = (1, 6, 7, 8, 16)
 """Atomic numbers that a graph can have: H, C, N, O, S."""
@@ -23,18 +20,14 @@ MOLECULE_WIDTHS = Widths(scalars=len(NUMBERS) + 1, pseudoscalars=0, vectors=0, e
 """Scalars: the element, one-hot, and the total charge of the molecule. Edge types: the elements of both ends."""
 FIRST_SEARCH = 32
 """Neighbors that the first search looks for."""
+WIDTH = 12
+"""Neighbors in a row; an atom with more has several rows."""
 
 
 class MoleculeGraph(GeometricGraph):
-    """A node per atom, hydrogens included, in the order of the input."""
+    """A node per atom, hydrogens included, in the order of the input, with as many rows of neighbors as it needs."""
 
     elements: Int[Tensor, "n"]  # index into NUMBERS
-
-    @classmethod
-    def aligned(cls, graphs: Sequence[GraphT]) -> Sequence[GraphT]:
-        """The same graphs with equally many neighbors; those that are added are masked out."""
-        most = max(graph.k for graph in graphs)
-        return [graph if graph.k == most else _with_neighbors(graph, most) for graph in graphs]
 
 
 def molecule_graph(
@@ -62,8 +55,8 @@ def molecule_graph(
     --------
     >>> water = torch.tensor([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])
     >>> graph = molecule_graph(torch.tensor([8, 1, 1]), water, charge=0, cutoff=1.2)
-    >>> graph.neighbor_mask.sum(1).tolist()
-    [2, 1, 1]
+    >>> graph.targets.tolist(), graph.neighbor_mask.sum(1).tolist()
+    ([0, 1, 2], [2, 1, 1])
     """
     if elements.ndim != 1 or positions.shape != (len(elements), 3):
         raise ValueError(f"elements of shape {[*elements.shape]} and positions of shape {[*positions.shape]}: give "
@@ -75,7 +68,7 @@ def molecule_graph(
         first = int((~known.any(1)).nonzero()[0, 0])
         raise ValueError(f"atom {first} has the atomic number {int(elements[first])}; there are only {NUMBERS}")
     index = known.int().argmax(1)
-    neighbors, mask = _all_within(positions, cutoff)
+    neighbors, mask, targets = _in_rows(*_all_within(positions, cutoff))
     total = positions.new_full((len(elements), 1), float(charge))
     return MoleculeGraph(
         pos=positions,
@@ -84,7 +77,8 @@ def molecule_graph(
         vectors=positions.new_zeros(len(elements), 0, 3),
         neighbors=neighbors,
         neighbor_mask=mask,
-        edge_types=index[:, None] * len(NUMBERS) + index[neighbors],
+        edge_types=index[targets][:, None] * len(NUMBERS) + index[neighbors],
+        targets=targets,
         rows=torch.arange(len(elements), device=elements.device),
         elements=index,
     )
@@ -101,14 +95,18 @@ def _all_within(points: Float[Tensor, "n 3"], radius: float) -> tuple[Int[Tensor
     return neighbors[:, :most].contiguous(), mask[:, :most].contiguous()
 
 
-def _with_neighbors(graph: GraphT, k: int) -> GraphT:
-    """The graph with k neighbors of each node: in the new places the node itself, masked out."""
-    missing = k - graph.k
-    itself = torch.arange(graph.num_nodes, device=graph.pos.device)[:, None].expand(-1, missing)
-    return copy(graph).update(
-        {
-            "neighbors": torch.cat([graph.neighbors, itself], 1),
-            "neighbor_mask": pad(graph.neighbor_mask, (0, missing)),
-            "edge_types": pad(graph.edge_types, (0, missing)),
-        }
-    )
+def _in_rows(
+    neighbors: Int[Tensor, "n k"], mask: Bool[Tensor, "n k"]
+) -> tuple[Int[Tensor, "r w"], Bool[Tensor, "r w"], Int[Tensor, "r"]]:
+    """The neighbors in rows of `WIDTH`, the last of each node filled with places that are masked out; and their nodes.
+
+    Atoms have very different numbers of neighbors: one row for each node would be half empty.
+    """
+    n, k = neighbors.shape
+    missing = -k % WIDTH
+    itself = torch.arange(n, device=neighbors.device)[:, None].expand(n, missing)
+    neighbors = torch.cat([neighbors, itself], 1).view(n, -1, WIDTH)
+    mask = pad(mask, (0, missing)).view(n, -1, WIDTH)
+    kept = mask.any(2)
+    kept[:, 0] = True  # also of an atom without neighbors
+    return neighbors[kept], mask[kept], kept.nonzero()[:, 0]

@@ -72,12 +72,6 @@ class ProteinGraph(GeometricGraph):
     }
     node_numbers: ClassVar[frozenset[str]] = GeometricGraph.node_numbers | {"closures"}
 
-    @classmethod
-    def aligned(cls, graphs: Sequence[GraphT]) -> Sequence[GraphT]:
-        """The same graphs with equally many slots for context atoms; those that are added are empty."""
-        most = max(graph.context_kinds.shape[1] for graph in graphs)
-        return [graph if graph.context_kinds.shape[1] == most else _with_slots(graph, most) for graph in graphs]
-
 
 def protein_graph(structure: Structure, k: int, side_chains: bool) -> ProteinGraph:
     """The residue graph of a structure.
@@ -239,7 +233,7 @@ def batch(graphs: Sequence[GraphT]) -> GraphT:
     Parameters
     ----------
     graphs
-        One or more graphs of one kind, each with the same fields and, but for molecules, the same k.
+        One or more graphs of one kind, each with the same fields and the same k.
 
     Returns
     -------
@@ -263,7 +257,9 @@ def batch(graphs: Sequence[GraphT]) -> GraphT:
     names = graphs[0].to_dict().keys()
     if differing := {name for graph in graphs for name in graph.to_dict().keys() ^ names}:
         raise ValueError(f"graphs cannot be joined: only some of them have {', '.join(sorted(differing))}")
-    graphs = type(graphs[0]).aligned(graphs)
+    slots = {graph.context_kinds.shape[1] for graph in graphs if isinstance(graph, ProteinGraph)}
+    if len(slots) > 1:
+        graphs = [_with_slots(graph, max(slots)) for graph in graphs]
     sizes = torch.tensor([graph.num_nodes for graph in graphs], device=graphs[0].pos.device)
     starts = (sizes.cumsum(0) - sizes).tolist()
     joined = {}

@@ -1,4 +1,4 @@
-"""Graphs of molecules: every neighbor within the cutoff, batches, and what is refused."""
+"""Graphs of molecules: every neighbor within the cutoff, in rows; batches; what is refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from protein_enn.graph import batch, molecule_graph
-from protein_enn.graph.molecule_graph import NUMBERS
+from protein_enn.graph.molecule_graph import NUMBERS, WIDTH
 
 
 def cloud(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -23,10 +23,10 @@ def test_all_atoms_within_the_cutoff_are_neighbors(n: int, cutoff: float) -> Non
     distance = (positions[:, None] - positions).norm(dim=-1)
     expected = (distance <= cutoff) & ~torch.eye(n, dtype=torch.bool)
     found = torch.zeros(n, n, dtype=torch.long)
-    node, place = graph.neighbor_mask.nonzero().unbind(1)
-    found.index_put_((node, graph.neighbors[node, place]), torch.tensor(1), accumulate=True)
+    row, place = graph.neighbor_mask.nonzero().unbind(1)
+    found.index_put_((graph.targets[row], graph.neighbors[row, place]), torch.tensor(1), accumulate=True)
     assert torch.equal(found, expected.long())
-    assert graph.k == max(int(expected.sum(1).max()), 1)
+    assert len(graph.neighbors) == int(expected.sum(1).div(WIDTH).ceil().clamp_min(1).sum()), "no empty rows"
 
 
 def test_inputs_are_elements_and_the_total_charge() -> None:
@@ -35,21 +35,30 @@ def test_inputs_are_elements_and_the_total_charge() -> None:
     assert torch.equal(torch.tensor(NUMBERS)[graph.elements], elements)
     assert torch.equal(torch.tensor(NUMBERS)[graph.scalars[:, :-1].argmax(1)], elements)
     assert bool((graph.scalars[:, -1] == -1).all())
-    pairs = graph.elements[:, None] * len(NUMBERS) + graph.elements[graph.neighbors]
+    pairs = graph.elements[graph.targets][:, None] * len(NUMBERS) + graph.elements[graph.neighbors]
     assert torch.equal(graph.edge_types, pairs)
 
 
-def test_molecules_with_different_numbers_of_neighbors_are_joined() -> None:
+def test_molecules_of_all_sizes_are_joined() -> None:
     parts = [molecule_graph(*cloud(n, n), 0, 3.0) for n in (30, 1, 12)]
-    whole, start = batch(parts), 0
-    assert whole.k == max(part.k for part in parts) and len({part.k for part in parts}) == 3
+    whole, node, row = batch(parts), 0, 0
     for part in parts:
-        rows = slice(start, start + part.num_nodes)
-        assert torch.equal(whole.neighbors[rows, : part.k] - start, part.neighbors)
-        assert torch.equal(whole.neighbor_mask[rows, : part.k], part.neighbor_mask)
-        assert not whole.neighbor_mask[rows, part.k :].any()
-        assert bool((whole.neighbors[rows, part.k :] == torch.arange(start, start + part.num_nodes)[:, None]).all())
-        start += part.num_nodes
+        rows = slice(row, row + len(part.targets))
+        assert torch.equal(whole.targets[rows] - node, part.targets)
+        assert torch.equal(whole.neighbors[rows] - node, part.neighbors)
+        assert torch.equal(whole.neighbor_mask[rows], part.neighbor_mask)
+        node, row = node + part.num_nodes, row + len(part.targets)
+    assert whole.num_nodes == node and whole.num_graphs == 3 and len(whole.targets) == row
+
+
+def test_edges_for_other_libraries_are_the_same_pairs() -> None:
+    graph = molecule_graph(*cloud(40), 0, 4.0)
+    data = graph.to_data()
+    pairs = (graph.pos[data.edge_index[0]] - graph.pos[data.edge_index[1]]).norm(dim=1)
+    assert len(pairs) == int(graph.neighbor_mask.sum()) and bool((pairs <= 4.0).all())
+    assert torch.equal(
+        data.edge_type, graph.elements[data.edge_index[1]] * len(NUMBERS) + graph.elements[data.edge_index[0]]
+    )
 
 
 @pytest.mark.parametrize(
