@@ -135,7 +135,7 @@ def test_metrics_are_mean_absolute_errors() -> None:
     assert float(parts["force_mae"]) == pytest.approx(0.25, abs=1e-6)
     assert float(parts["force_mae_kcal"]) == pytest.approx(0.25 * KCAL_PER_EV, rel=1e-5)
     assert float(parts["energy_mae"]) == pytest.approx(0.2, abs=1e-6)
-    expected = (0.25 - 0.025) + 4.0 * (0.2 - 0.001)
+    expected = (0.25 - 0.1) + 0.05 * (0.2 - 0.0025)
     assert float(parts["loss"]) == pytest.approx(expected, rel=1e-5)
 
 

@@ -39,9 +39,10 @@ class PotentialTask(Task[Frame]):
 
     class Config(Settings):
         force_weight: float = Field(default=1.0, ge=0)
-        energy_weight: float = Field(default=4.0, ge=0)  # of eV per atom, in eV/Å
-        force_huber: float = Field(default=0.05, gt=0)  # eV/Å: larger errors count by their size, not by its square
-        energy_huber: float = Field(default=0.002, gt=0)  # eV per atom
+        # Of eV per atom. A new network with much more than this fits the energies by constants, and forces stay zero.
+        energy_weight: float = Field(default=0.05, ge=0)
+        force_huber: float = Field(default=0.2, gt=0)  # eV/Å: larger errors count by their size, not by its square
+        energy_huber: float = Field(default=0.005, gt=0)  # eV per atom
 
     metric = "force_mae"
     """Mean absolute error of a component of the force, eV/Å; lower is better."""
