@@ -89,7 +89,8 @@ class EdgeEmbedding(nn.Module):
         # Geometry is never computed in bfloat16.
         with torch.autocast(graph.pos.device.type, enabled=False):
             features = in_chunks(step, rows, (points,), graph.neighbors, self.parameters(), divisor=2)
-        return Edges(graph.neighbors, *features, targets)
+        weight, direction, scalars, pseudoscalars = features
+        return Edges(graph.neighbors, weight, direction, scalars, pseudoscalars, targets)
 
     def _rows(
         self, fast: bool, pos: Tensor, vectors: Tensor, types: Tensor, mask: Tensor, source: Source

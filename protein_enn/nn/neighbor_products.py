@@ -212,9 +212,9 @@ class _Gradients(torch.autograd.Function):
     def backward(ctx: Any, gx: Tensor, gr: Tensor, gy: Tensor) -> tuple[Tensor | None, ...]:
         x, r, y, dz, neighbors = ctx.saved_tensors
         gx, gr, gy = gx.contiguous(), gr.contiguous(), gy.contiguous()
-        first, second, third = (
-            _values(*term, neighbors, ctx.coupling) for term in ((gx, r, y), (x, gr, y), (x, r, gy))
-        )
+        first = _values(gx, r, y, neighbors, ctx.coupling)
+        second = _values(x, gr, y, neighbors, ctx.coupling)
+        third = _values(x, r, gy, neighbors, ctx.coupling)
         _, r1, y1 = _gradients(gx, r, y, dz, neighbors, ctx.coupling)
         x2, _, y2 = _gradients(x, gr, y, dz, neighbors, ctx.coupling)
         x3, r3, _ = _gradients(x, r, gy, dz, neighbors, ctx.coupling)
