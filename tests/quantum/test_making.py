@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,10 @@ FRAMES = 40
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small_shards() -> None:
-    patch = pytest.MonkeyPatch()
-    patch.setattr(making, "CONFORMATIONS", 2)
+def small_shards() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(making, "CONFORMATIONS", 2)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +119,10 @@ def test_the_command_names_the_extra_where_tblite_is_missing(tmp_path: Path, mon
     monkeypatch.setitem(sys.modules, "tblite.interface", None)
     answer = CliRunner().invoke(app, ["frames", "-o", str(tmp_path), "--frames", "10"])
     assert answer.exit_code == 1
-    assert "tblite is not installed" in answer.stderr and "pip install 'protein-enn[quantum]'" in answer.stderr
+    assert (
+        "frames need tblite, which is not installed" in answer.stderr
+        and "pip install 'protein-enn[quantum]'" in answer.stderr
+    )
 
 
 def test_the_stored_example_has_frames_in_every_split() -> None:
