@@ -26,7 +26,7 @@ def test_conformations_are_whole_and_differ(residues: tuple[str, ...]) -> None:
     psi = [angles(positions, one.torsions)[2] for positions in drawn if positions is not None]
     assert np.ptp(psi) > 20
     first = one.draw(np.random.default_rng(0))
-    assert np.array_equal(first, drawn[0])  # whatever was drawn before
+    assert first is not None and drawn[0] is not None and np.array_equal(first, drawn[0])  # whatever was drawn before
 
 
 def test_the_mirror_image_a_broken_bond_and_a_clash_are_not_whole() -> None:

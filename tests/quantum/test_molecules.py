@@ -87,7 +87,7 @@ def test_a_molecule_is_the_same_every_time_and_leaves_random_alone() -> None:
         random.seed(seed)
         positions.append(build.__wrapped__(("SER",)).positions)
         numbers.append(random.random())
-    assert np.array_equal(*positions) and numbers[0] != numbers[1]
+    assert np.array_equal(positions[0], positions[1]) and numbers[0] != numbers[1]
 
 
 @pytest.mark.parametrize("residues", [(), ("ALA", "XYZ")])

@@ -32,8 +32,8 @@ def test_a_conformation_has_the_torsions_and_bonds_that_were_asked_for(kind: str
     targets = np.random.default_rng(0).uniform(-180, 180, len(rows))
     positions = rotated(peptide.positions, rows, targets)
     assert apart(angles(positions, rows), targets)[free].max() < 1e-6
-    lengths = [np.linalg.norm(np.subtract(*x[peptide.bonds.T]), axis=1) for x in (positions, peptide.positions)]
-    np.testing.assert_allclose(*lengths, atol=1e-9)
+    after, before = (np.linalg.norm(np.subtract(*x[peptide.bonds.T]), axis=1) for x in (positions, peptide.positions))
+    np.testing.assert_allclose(after, before, atol=1e-9)
     assert [row.kind for row, free in zip(rows, free, strict=True) if not free] == (
         ["phi", "chi1", "chi2"] if kind == "PRO" else []
     )
