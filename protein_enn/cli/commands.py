@@ -67,7 +67,7 @@ COMMANDS = {
     ),
     "frames": Entry(
         "frames.frames",
-        "Make a store of GFN2-xTB energies and forces of capped amino acids and dipeptides (experimental).",
+        "Make a store of energies and forces of GFN2-xTB for capped amino acids and dipeptides (experimental).",
     ),
     "train": Entry("pipeline.train", "Train a predictor."),
     "finetune": Entry("finetuning.finetune", "Fine-tune weights on structures or on measured mutations."),

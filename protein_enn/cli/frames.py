@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from protein_enn.cli.options import Json, Processes, Seed
-from protein_enn.cli.output import Progress, check_writable, explained, show_json, show_rows, writing
+from protein_enn.cli.output import Progress, check_writable, explained, show_json, show_rows, stop, writing
 
 COLUMNS = ("molecule", "set", "atoms", "frames", "largest_force", "dropped")
 
@@ -38,14 +38,17 @@ def frames(
 
     check_writable(output / "manifest.json")
     rate = _Rate()
-    with explained(), writing(output), Progress() as progress:
-        summary = make_frames(
-            output,
-            count,
-            seed=seed,
-            processes=processes,
-            progress=lambda done, total: progress.show(done, total, f"frames{rate.of(done)}"),
-        )
+    try:
+        with explained(), writing(output), Progress() as progress:
+            summary = make_frames(
+                output,
+                count,
+                seed=seed,
+                processes=processes,
+                progress=lambda done, total: progress.show(done, total, f"frames{rate.of(done)}"),
+            )
+    except ModuleNotFoundError as error:
+        stop(str(error))
     if as_json:
         show_json(
             {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -179,6 +179,9 @@ class FrameStore:
 
     def __len__(self) -> int:
         return len(self.energies)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self[i] for i in range(len(self)))
 
     def __getitem__(self, i: int) -> Frame:
         if not -len(self) <= i < len(self):

@@ -16,9 +16,9 @@ from protein_enn.quantum.xtb import GFN2, NotConverged
 RELAXED, JITTERED = 5, 5
 FRAMES = RELAXED + JITTERED
 """Of a start conformation."""
-DEPTH = (5, 60)
+DEPTH = 5.0, 60.0
 """Least and most steps of a relaxation, drawn by their logarithm."""
-JITTER = (0.03, 0.10)
+JITTER = 0.03, 0.10
 """Å; least and largest standard deviation of each coordinate, drawn by their logarithm."""
 LARGEST_FORCE = 30.0
 """eV/Å; frames with a larger one are dropped."""

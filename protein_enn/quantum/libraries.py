@@ -55,5 +55,5 @@ def one_thread() -> Iterator[None]:
 def missing(library: str) -> ModuleNotFoundError:
     """The error where a library is not installed."""
     return ModuleNotFoundError(
-        f"{library} is not installed, which computes the frames: pip install 'protein-enn[quantum]'", name=library
+        f"frames need {library}, which is not installed: pip install 'protein-enn[quantum]'", name=library
     )

@@ -207,11 +207,11 @@ def _heavy_atoms(residues: Sequence[str]) -> tuple[Any, Float[np.ndarray, "m 3"]
 def _main_chain(count: int) -> Float[np.ndarray, "_ 3"]:
     """CH3 and C of ACE; N, CA, C, O of each of `count` residues; O of ACE; N and C of NME. Å."""
     chain = [np.zeros(3), np.array([1.51, 0.0, 0.0])]  # CH3 and C, then N, CA and C of each residue
-    chain.append(_place(np.array([0.0, 1.0, 0.0]), *chain, 1.335, 116.6, 180.0))
+    chain.append(_place(np.array([0.0, 1.0, 0.0]), chain[0], chain[1], 1.335, 116.6, 180.0))
     for _ in range(count):
         for bond, angle, torsion in ((1.458, 121.7, 180.0), (1.525, 111.0, PHI), (1.335, 117.2, PSI)):
-            chain.append(_place(*chain[-3:], bond, angle, torsion))
-    chain.append(_place(*chain[-3:], 1.455, 121.7, 180.0))
+            chain.append(_place(chain[-3], chain[-2], chain[-1], bond, angle, torsion))
+    chain.append(_place(chain[-3], chain[-2], chain[-1], 1.455, 121.7, 180.0))
     oxygens = [_place(chain[i + 2], chain[i + 1], chain[i], 1.231, 122.7, 0.0) for i in range(1, 3 * count + 2, 3)]
     backbone = [atom for i in range(count) for atom in (*chain[2 + 3 * i : 5 + 3 * i], oxygens[i + 1])]
     return np.stack([*chain[:2], *backbone, oxygens[0], *chain[-2:]])

@@ -149,8 +149,9 @@ def _backbone(kind: str, following: str, rng: np.random.Generator) -> tuple[floa
 
 @cache
 def _cells() -> Float[np.ndarray, "4 cells"]:
-    """The probability of each cell of phi and psi."""
+    """The probability of each cell of phi and psi; 0 where proteins have none."""
     density = log_densities().double().exp().flatten(1).numpy()
+    density = density - density.min(1, keepdims=True)  # what the tables add to every cell
     return np.asarray(density / density.sum(1, keepdims=True))
 
 
