@@ -65,6 +65,10 @@ COMMANDS = {
         "confidence.decoys",
         "Make a store of real and made models with the quality of their residues, to train a confidence on.",
     ),
+    "frames": Entry(
+        "frames.frames",
+        "Make a store of energies and forces of GFN2-xTB for capped amino acids and dipeptides (experimental).",
+    ),
     "train": Entry("pipeline.train", "Train a predictor."),
     "finetune": Entry("finetuning.finetune", "Fine-tune weights on structures or on measured mutations."),
     "calibrate": Entry(

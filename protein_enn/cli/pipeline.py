@@ -105,7 +105,9 @@ def train(
         Path, typer.Argument(metavar="EXPERIMENT", exists=True, dir_okay=False, help="YAML file of the experiment.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", file_okay=False, help="Folder of the run.")],
-    store: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Store that `prepare` made.")],
+    store: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Store that `prepare` made, or `frames` for a potential.")
+    ],
     embeddings: Annotated[
         Path | None,
         typer.Option(exists=True, file_okay=False, help="Cache that `embed` made of the store, for language features."),
@@ -161,7 +163,9 @@ def train(
             log=lambda line: typer.echo(line, err=True),
         )
     if result.rank == 0:
-        typer.echo(f"{result.weights}: {result.steps} steps, {result.residues} residues, {result.minutes:.1f} min")
+        typer.echo(
+            f"{result.weights}: {result.steps} steps, {result.residues} {result.nodes}, {result.minutes:.1f} min"
+        )
 
 
 def report(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from protein_enn.cli import confidence, evaluation
+from protein_enn.cli import confidence, evaluation, potential
 from protein_enn.cli.old_spellings import RenamingCommand, TaskGroup
 from protein_enn.cli.options import with_option_groups
 
@@ -17,3 +17,4 @@ evaluate = typer.Typer(
 for task in (evaluation.design, evaluation.refinement, evaluation.mutations, evaluation.packing):
     evaluate.command(cls=RenamingCommand)(with_option_groups(task))
 evaluate.command("confidence", cls=RenamingCommand)(with_option_groups(confidence.evaluate))
+evaluate.command("potential", cls=RenamingCommand)(with_option_groups(potential.evaluate))

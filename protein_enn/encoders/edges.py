@@ -13,18 +13,29 @@ from torch.nn.functional import linear
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.nn.chunks import Source, in_chunks
 from protein_enn.nn.edge_messages import gaussians, supported
-from protein_enn.nn.radial import GaussianBasis, safe_norm, smooth_cutoff
+from protein_enn.nn.radial import GaussianBasis, polynomial_cutoff, safe_norm, smooth_cutoff
 
 
 @dataclass(frozen=True, eq=False)
 class Edges:
-    """Features of the pairs (i, neighbor of i)."""
+    """Features of the pairs (i, neighbor of i), in n rows: one of each node, or of the nodes `targets`."""
 
     neighbors: Int[Tensor, "n k"]
-    weight: Float[Tensor, "n k"]  # smooth cutoff of the distance, divided by k; 0 where there is no neighbor
+    weight: Float[Tensor, "n k"]  # smooth cutoff of the distance, divided by k or so; 0 where there is no neighbor
     direction: Float[Tensor, "n k 3"]  # unit vector from i to its neighbor: 1o
     scalars: Float[Tensor, "n k e"]  # embedded distances, angles and types: e x 0e
     pseudoscalars: Float[Tensor, "n k t"]  # triple products: t x 0o
+    targets: Int[Tensor, "n"] | None = None
+
+    def at_targets(self, values: Float[Tensor, "m *f"]) -> Float[Tensor, "n *f"]:
+        """Values of the nodes, for each row."""
+        return values if self.targets is None else values.index_select(0, self.targets)
+
+    def per_node(self, sums: Float[Tensor, "n *f"], nodes: int) -> Float[Tensor, "m *f"]:
+        """Sums over the neighbors of each row, as sums over all neighbors of each node."""
+        if self.targets is None:
+            return sums
+        return sums.new_zeros(nodes, *sums.shape[1:]).index_add(0, self.targets, sums)
 
 
 def gather(values: Float[Tensor, "n *f"], index: Int[Tensor, "m k"]) -> Float[Tensor, "m k *f"]:
@@ -37,18 +48,31 @@ class EdgeEmbedding(nn.Module):
 
     With frame atoms a (the node and its first vectors, `Widths.frame` of them) and unit vectors v, d:
     scalars W [RBF(|x_i + a - x_j - b|), v_i.d, v_j.d, v_i.v_j] + type; pseudoscalars d.(v_i x v_i'), d.(v_i x v_j) ...
+
+    With a number of `expected` neighbors the weight has two derivatives at the cutoff and is divided by that number and
+    not by k: sums over neighbors are smooth in all positions and do not depend on how many places a graph has.
     """
 
     TRIPLE = 3
     DOTS = 5
 
-    def __init__(self, widths: Widths, size: int, cutoff: float, basis: int = 12, rounded: bool = False) -> None:
+    def __init__(
+        self,
+        widths: Widths,
+        size: int,
+        cutoff: float,
+        basis: int = 12,
+        rounded: bool = False,
+        nearest: float = 1.5,
+        expected: float | None = None,
+    ) -> None:
         super().__init__()
+        self.expected = expected
         self.cutoff, self.rounded = cutoff, rounded  # whether bases of distances may be bfloat16 in autocast
         self.frame = min(widths.frame, widths.vectors)
         self.dots = min(self.DOTS, widths.vectors)
         self.pseudoscalars = 12 if self.frame >= self.TRIPLE else 0
-        self.basis = GaussianBasis(basis, 1.5, min(cutoff, 20.0))
+        self.basis = GaussianBasis(basis, nearest, min(cutoff, 20.0))
         pairs = (self.frame + 1) ** 2
         self.linear = nn.Linear(pairs * basis + 2 * widths.vectors + self.dots**2, size)
         self.types = nn.Embedding(widths.edge_types, size)
@@ -56,13 +80,17 @@ class EdgeEmbedding(nn.Module):
     def forward(self, graph: GeometricGraph) -> Edges:
         """All edges, in chunks of nodes: intermediate values take many times the memory of the result."""
         points = torch.cat([graph.pos, graph.vectors.flatten(1)], 1)
-        rows = (graph.pos, graph.vectors, graph.edge_types, graph.neighbor_mask)
+        targets = graph.targets if "targets" in graph else None
+        nodes = (graph.pos, graph.vectors)
+        at_targets = nodes if targets is None else tuple(values.index_select(0, targets) for values in nodes)
+        rows = (*at_targets, graph.edge_types, graph.neighbor_mask)
         fast = self.rounded and supported(graph.pos.device) and not points.requires_grad
         step = partial(self._rows, fast)
         # Geometry is never computed in bfloat16.
         with torch.autocast(graph.pos.device.type, enabled=False):
             features = in_chunks(step, rows, (points,), graph.neighbors, self.parameters(), divisor=2)
-        return Edges(graph.neighbors, *features)
+        weight, direction, scalars, pseudoscalars = features
+        return Edges(graph.neighbors, weight, direction, scalars, pseudoscalars, targets)
 
     def _rows(
         self, fast: bool, pos: Tensor, vectors: Tensor, types: Tensor, mask: Tensor, source: Source
@@ -93,8 +121,12 @@ class EdgeEmbedding(nn.Module):
             scalars = linear(basis, by_distance.bfloat16()) + self.linear.bias
         else:
             scalars = linear(self.basis(pairs).view(n, k, -1), by_distance, self.linear.bias)
+        if self.expected is None:
+            weight = smooth_cutoff(distance, self.cutoff) * mask / k
+        else:
+            weight = polynomial_cutoff(distance, self.cutoff) * mask / self.expected
         return (
-            smooth_cutoff(distance, self.cutoff) * mask / k,
+            weight,
             direction,
             scalars + linear(angles, by_angle) + self.types(types),
             self._triple_products(unit_i, unit_j, direction),

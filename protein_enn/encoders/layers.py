@@ -114,10 +114,10 @@ class EdgeUpdate(nn.Module):
     def forward(self, h: Float[Tensor, "n h"], edges: Edges) -> Edges:
         if (loops := loops_for(edges.scalars, edges.scalars.shape[2])) is not None:
             gain, offset, matrix = self.norm.weight, self.norm.bias, self.messages.edge.weight
-            target = self.messages.target(h) + (matrix.float() @ offset)
+            target = edges.at_targets(self.messages.target(h)) + (matrix.float() @ offset)
             inputs = (edges.scalars, target, self.messages.source(h), edges.neighbors)
             return replace(edges, scalars=loops.updated_edges(*inputs, matrix * gain, self.outer))
-        rows = (self.messages.target(h), edges.scalars)
+        rows = (edges.at_targets(self.messages.target(h)), edges.scalars)
         values = (self.messages.source(h),)
         (scalars,) = in_chunks(self._update, rows, values, edges.neighbors, self.parameters())
         return replace(edges, scalars=scalars)

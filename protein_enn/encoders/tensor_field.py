@@ -51,6 +51,8 @@ class TensorField(Encoder):
         basis: int = 12  # Gaussians for each distance of an edge
         transition: int = 2  # inner width of a transition, times `scalars`
         cutoff: float = 24.0  # Å, where a neighbor's weight reaches zero
+        nearest: float = 1.5  # Å, the center of the first Gaussian
+        expected: float | None = Field(default=None, gt=0)  # neighbors, for sums that are smooth: see `EdgeEmbedding`
         dropout: float = Field(default=0.0, ge=0, lt=1)  # of summed messages and of transitions, in training
 
     def __init__(self, config: Config, widths: Widths) -> None:
@@ -59,7 +61,9 @@ class TensorField(Encoder):
         channels, pseudochannels = (config.channels, config.pseudochannels) if config.lmax else (0, 0)
         self.layout = Layout(config.scalars, config.odd, channels, pseudochannels, config.lmax)
         self.edge_width = config.edges
-        self.edges = EdgeEmbedding(widths, config.edges, config.cutoff, config.basis)
+        self.edges = EdgeEmbedding(
+            widths, config.edges, config.cutoff, config.basis, nearest=config.nearest, expected=config.expected
+        )
         self.nodes = NodeEmbedding(widths, self.layout)
         self.layers = nn.ModuleList(TensorFieldLayer(config, self.edges.pseudoscalars) for _ in range(config.layers))
         updates = config.layers if config.edge_updates else 0
@@ -105,9 +109,11 @@ class TensorFieldLayer(nn.Module):
     def forward(self, x: Features, edges: Edges, harmonics: Float[Tensor, "n k m"]) -> Features:
         normed = self.norm(x.scalars)
         lifted = self._with_degree_zero(normed, x)
-        rows = (self.messages.target(normed), edges.scalars, edges.pseudoscalars, edges.weight, harmonics)
+        target = edges.at_targets(self.messages.target(normed))
+        rows = (target, edges.scalars, edges.pseudoscalars, edges.weight, harmonics)
         values = (self.messages.source(normed), self.odd.node(x.pseudoscalars), lifted)
-        even, odd, coupled = in_chunks(self._sums, rows, values, edges.neighbors, self.parameters())
+        sums = in_chunks(self._sums, rows, values, edges.neighbors, self.parameters())
+        even, odd, coupled = (edges.per_node(part, len(normed)) for part in sums)
         scalars = x.scalars + self.dropout(self.even(even))
         odd = x.pseudoscalars + odd
         update = self.convolution.mix_paths(coupled)

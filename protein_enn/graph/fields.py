@@ -52,6 +52,7 @@ class Transform(Enum):
 class GeometricGraph:
     """k neighbors for each node, sorted by target; lengths Å. Neighbor j of node i sends a message to i.
 
+    A graph with `targets` has any number of rows of k neighbors for a node: row i is of the node `targets[i]`.
     Fields are attributes, also reached by `graph[name]`; `name in graph` tells whether one is set, and iteration gives
     names and tensors. Every field of floats is declared in `transforms`, those of a subclass in its own `transforms`.
     `moved` raises for a field that is not declared. `to_data` gives the graph to layers of torch-geometric.
@@ -64,6 +65,7 @@ class GeometricGraph:
     neighbors: Int[Tensor, "n k"]
     neighbor_mask: Bool[Tensor, "n k"]
     edge_types: Int[Tensor, "n k"]
+    targets: Int[Tensor, "r"]  # the node of each row of neighbors, where it is not node i of row i
     rows: Int[Tensor, "n"]  # the residue or atom of the structure that each node is
     batch: Int[Tensor, "n"]  # the graph of each node, where several were joined
 
@@ -73,7 +75,7 @@ class GeometricGraph:
         "pseudoscalars": Transform.PSEUDOSCALAR,
         "vectors": Transform.VECTOR,
     }
-    node_numbers: ClassVar[frozenset[str]] = frozenset({"neighbors"})
+    node_numbers: ClassVar[frozenset[str]] = frozenset({"neighbors", "targets"})
     """Fields that hold numbers of nodes. They are shifted when graphs are joined to a batch."""
 
     if TYPE_CHECKING:
@@ -104,7 +106,7 @@ class GeometricGraph:
         graphs = f"{self.num_graphs} graphs, " if "batch" in self else ""
         scalars, pseudoscalars, vectors = self.widths
         widths = f"{scalars} scalars, {pseudoscalars} pseudoscalars, {vectors} vectors"
-        return f"{type(self).__name__}({graphs}{len(self.neighbors)} nodes with {self.k} neighbors, {widths})"
+        return f"{type(self).__name__}({graphs}{len(self.scalars)} nodes with {self.k} neighbors, {widths})"
 
     def to_dict(self) -> dict[str, Tensor]:
         """The fields by name."""
@@ -142,9 +144,10 @@ class GeometricGraph:
         """
         from torch_geometric.data import Data  # two seconds of import, and no model here needs it
 
-        node, place = self.neighbor_mask.nonzero().unbind(1)
-        edge_index = torch.stack((self.neighbors[node, place], node))
-        return Data(**self.to_dict(), edge_index=edge_index, edge_type=self.edge_types[node, place])
+        row, place = self.neighbor_mask.nonzero().unbind(1)
+        node = self.targets[row] if "targets" in self else row
+        edge_index = torch.stack((self.neighbors[row, place], node))
+        return Data(**self.to_dict(), edge_index=edge_index, edge_type=self.edge_types[row, place])
 
     def moved(self: GraphT, rotation: Float[Tensor, "3 3"], shift: Float[Tensor, "3"]) -> GraphT:
         """The graph of the moved molecule.

@@ -99,12 +99,12 @@ def ramachandran_log_density(structure: Structure) -> Float[Tensor, "n"]:
     row, column = (
         torch.where(defined, (angle + 180) * CELLS / 360, 0.0).floor().long() % CELLS for angle in (phi, psi)
     )
-    return torch.where(defined, _densities().to(phi.dtype)[kind, row, column], torch.nan)
+    return torch.where(defined, log_densities().to(phi.dtype)[kind, row, column], torch.nan)
 
 
 @cache
-def _densities() -> Float[Tensor, "4 36 36"]:
-    """Log densities: general, before proline, glycine, proline."""
+def log_densities() -> Float[Tensor, "4 36 36"]:
+    """Log densities of phi and psi in cells of 10 degrees from -180: general, before proline, glycine, proline."""
     tables = (_GENERAL, _PRE_PROLINE, _GLYCINE, _PROLINE)
     levels = torch.tensor([[int(digit, 36) for digit in table] for table in tables])
     return (MOST - STEP * levels).view(4, CELLS, CELLS)

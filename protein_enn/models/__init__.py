@@ -13,6 +13,7 @@ from protein_enn.models.displacement import DisplacementModel
 from protein_enn.models.mpnn.ligand import LigandMPNN
 from protein_enn.models.mpnn.network import MPNN
 from protein_enn.models.packing.model import PackingModel
+from protein_enn.models.potential import PotentialModel
 from protein_enn.models.refinement import RefinementModel
 
 MODELS: dict[str, type[Any]] = {
@@ -20,6 +21,7 @@ MODELS: dict[str, type[Any]] = {
     "design": DesignModel,
     "displacement": DisplacementModel,
     "packing": PackingModel,
+    "potential": PotentialModel,
     "refinement": RefinementModel,
 }
 """By task. Each has `Config`, `__init__(config)`, `forward`, and `graph(structure)` if it predicts on structures."""

@@ -2,7 +2,8 @@
 
 Without gradients the memory is that of inputs, results and the temporaries of one chunk, which fit the cache. With
 gradients all values are kept for up to `KEPT` nodes, which is faster. For more nodes the backward pass computes each
-chunk again (arXiv:1604.06174), so that memory is bounded there too.
+chunk again (arXiv:1604.06174), so that memory is bounded there too. Where the gradients are to be differentiated
+themselves (`create_graph`), all values are kept.
 """
 
 from __future__ import annotations
@@ -133,8 +134,9 @@ class _Recomputed(torch.autograd.Function):
         return _forward(step, chunk, tensors[:n_rows], tensors[n_rows : n_rows + n_values], neighbors)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            return _Recomputed._differentiable(ctx, grads)
         neighbors, *tensors = ctx.saved_tensors
         needs_grad = ctx.needs_input_grad[5:]
         first_parameter = ctx.n_rows + ctx.n_values
@@ -170,6 +172,23 @@ class _Recomputed(torch.autograd.Function):
                 else:
                     total += gradient
         return (None, None, None, None, None, *totals)
+
+    @staticmethod
+    def _differentiable(ctx: Any, grads: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
+        """The gradients as functions that can be differentiated, for which all values are kept."""
+        neighbors, *tensors = ctx.saved_tensors
+        needs_grad = ctx.needs_input_grad[5:]
+        with torch.autocast(**ctx.autocast):
+            values = (Source(v, neighbors) for v in tensors[ctx.n_rows : ctx.n_rows + ctx.n_values])
+            results = ctx.step(*tensors[: ctx.n_rows], *values)
+        pairs = [(r, g) for r, g in zip(results, grads, strict=True) if g is not None and r.requires_grad]
+        inputs = [t for t, needed in zip(tensors, needs_grad, strict=True) if needed]
+        found = iter(
+            torch.autograd.grad(
+                [r for r, _ in pairs], inputs, [g for _, g in pairs], create_graph=True, allow_unused=True
+            )
+        )
+        return (None, None, None, None, None, *(next(found) if needed else None for needed in needs_grad))
 
 
 def _autocast(device: str) -> dict[str, Any]:

@@ -4,7 +4,8 @@
 
 a, b are components of degrees 0 .. lmax, p coupled components, c channels. K does not depend on the neighbor, so the
 outer products are summed first: 1/k of the work and memory of coupling every edge. There are two implementations with
-the same result: torch operations, for any device and for torch.compile, and compiled loops for float32 on a CPU.
+the same result: torch operations, for any device and for torch.compile, and compiled loops for float32 on a CPU. Both
+can be differentiated twice (`create_graph`), as forces in a loss need it.
 """
 
 from __future__ import annotations
@@ -154,8 +155,9 @@ class _Loops(torch.autograd.Function):
         return z
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, dz: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            return _Loops._differentiable(ctx, dz)
         x, messages, harmonics, neighbors, weight, bias = ctx.saved_tensors
         products, threads = ctx.products, torch.get_num_threads()
         dz, entries = dz.contiguous(), ctx.coupling.entries
@@ -177,6 +179,69 @@ class _Loops(torch.autograd.Function):
             dw.addmm_(dr.T, rows.to(products)) if products == dw.dtype else dw.add_(dr.T @ rows.to(products))
             _product(dr, weight.to(products), dm[s].flatten(0, 1))
         return dx.sum(0) if len(dx) > 1 else dx[0], dm, dy, None, dw, db, None, None, None
+
+    @staticmethod
+    def _differentiable(ctx: Any, dz: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients as functions that can be differentiated: those with respect to r are taken first."""
+        x, messages, harmonics, neighbors, weight, bias = ctx.saved_tensors
+        rows = messages.flatten(0, 1)
+        r = linear(rows, weight, bias)
+        dx, dr, dy = _Gradients.apply(x, r, harmonics, dz, neighbors, ctx.coupling)
+        dm = (dr @ weight).view_as(messages)
+        return dx, dm, dy, None, dr.T @ rows, dr.sum(0), None, None, None
+
+
+class _Gradients(torch.autograd.Function):
+    """Gradients of <dz, z(x, r, y)> with respect to x, r and y, where r is given: differentiable once.
+
+    z is linear in each of x, r and y, so that the gradients of this function are values and gradients of z again, each
+    with one of the three replaced by its cotangent.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, r: Tensor, y: Tensor, dz: Tensor, neighbors: Tensor, coupling: Coupling
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        x, r, y, dz = x.contiguous(), r.contiguous(), y.contiguous(), dz.contiguous()
+        ctx.save_for_backward(x, r, y, dz, neighbors)
+        ctx.coupling = coupling
+        return _gradients(x, r, y, dz, neighbors, coupling)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gx: Tensor, gr: Tensor, gy: Tensor) -> tuple[Tensor | None, ...]:
+        x, r, y, dz, neighbors = ctx.saved_tensors
+        gx, gr, gy = gx.contiguous(), gr.contiguous(), gy.contiguous()
+        first = _values(gx, r, y, neighbors, ctx.coupling)
+        second = _values(x, gr, y, neighbors, ctx.coupling)
+        third = _values(x, r, gy, neighbors, ctx.coupling)
+        _, r1, y1 = _gradients(gx, r, y, dz, neighbors, ctx.coupling)
+        x2, _, y2 = _gradients(x, gr, y, dz, neighbors, ctx.coupling)
+        x3, r3, _ = _gradients(x, r, gy, dz, neighbors, ctx.coupling)
+        return x2 + x3, r1 + r3, y1 + y2, first + second + third, None, None
+
+
+def _values(x: Tensor, r: Tensor, y: Tensor, neighbors: Tensor, coupling: Coupling) -> Float[Tensor, "n p c"]:
+    """z of given r, by the compiled loops."""
+    z, zeros = x.new_empty(len(neighbors), len(coupling.matrix), x.shape[2]), r.new_zeros(r.shape[1])
+    work = _work(x, r, zeros, y, neighbors, coupling.entries)
+    work.coupled, work.z = len(coupling.matrix), z.data_ptr()
+    _call("protein_enn_forward", work, coupling.lmax, torch.get_num_threads())
+    return z
+
+
+def _gradients(
+    x: Tensor, r: Tensor, y: Tensor, dz: Tensor, neighbors: Tensor, coupling: Coupling
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of <dz, z> with respect to x, r and y, by the compiled loops."""
+    threads = torch.get_num_threads()
+    dx, dr, dy = x.new_zeros(threads, *x.shape), torch.empty_like(r), torch.empty_like(y)
+    zeros = r.new_zeros(r.shape[1])
+    work = _work(x, r, zeros, y, neighbors, coupling.entries)
+    work.coupled, work.dz, work.stride = dz.shape[1], dz.data_ptr(), x.numel()
+    work.dx, work.dr, work.dy = dx.data_ptr(), dr.data_ptr(), dy.data_ptr()
+    _call("protein_enn_backward", work, coupling.lmax, threads)
+    return dx.sum(0) if threads > 1 else dx[0], dr, dy
 
 
 def _radial(messages: Tensor, weight: Tensor, products: torch.dtype) -> Float[Tensor, "e w"]:

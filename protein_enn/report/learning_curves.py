@@ -21,15 +21,21 @@ text.panel { fill: #1c2430; font-size: 14px; } .grid { stroke: #dfe3e9; } .paper
 
 
 def learning_curves(
-    panels: Mapping[str, tuple[str, Mapping[str, Points]]], names: Mapping[str, str], where: Mapping[str, str]
+    panels: Mapping[str, tuple[str, Mapping[str, Points]]],
+    names: Mapping[str, str],
+    where: Mapping[str, str],
+    data: str = "training clusters",
 ) -> Markup:
-    """The picture: by title, what the values are and the points by way; the name of each way and where it belongs."""
+    """The picture: by title, what the values are and the points by way; the name of each way and where it belongs.
+
+    `data` is what the fractions are of.
+    """
     colors = _colors(list(names), where)
     width = len(panels) * (PANEL + MARGIN) + 20
     legend = math.ceil(len(names) / 4)
     parts: list[object] = [element("rect", width="100%", height="100%", class_="paper")]
     for i, (title, (label, lines)) in enumerate(panels.items()):
-        parts.append(_panel(i * (PANEL + MARGIN) + MARGIN, title, label, lines, colors))
+        parts.append(_panel(i * (PANEL + MARGIN) + MARGIN, title, label, data, lines, colors))
     for i, (way, name) in enumerate(names.items()):
         x, y = 30.0 + (i % 4) * (width - 40) / 4, HEIGHT + 92 + 20 * (i // 4)
         parts.append(_stroke(f"M{x:.1f} {y:.1f}h26", colors[way]))
@@ -38,7 +44,9 @@ def learning_curves(
     return figure("Learning curves", description, width, HEIGHT + 92 + 20 * legend, *parts)
 
 
-def _panel(left: float, title: str, label: str, lines: Mapping[str, Points], colors: Mapping[str, str]) -> Markup:
+def _panel(
+    left: float, title: str, label: str, data: str, lines: Mapping[str, Points], colors: Mapping[str, str]
+) -> Markup:
     values = [v for points in lines.values() for _, v, _ in points]
     fractions = sorted({fraction for points in lines.values() for fraction, _, _ in points})
     low, high = min(values), max(values)
@@ -64,7 +72,7 @@ def _panel(left: float, title: str, label: str, lines: Mapping[str, Points], col
                 else f"M{x:.1f} {up(value):.1f}h0"
             )
         parts.append(element("g", element("title", way), _stroke(path, colors[way])))
-    parts.append(text(left + PANEL / 2, HEIGHT + 36, "training clusters", class_="label"))
+    parts.append(text(left + PANEL / 2, HEIGHT + 36, data, class_="label"))
     parts.append(text(left + PANEL / 2, HEIGHT + 54, label, class_="label"))
     return join(parts)
 

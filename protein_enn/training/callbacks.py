@@ -85,8 +85,8 @@ class KeepBest(Callback):
         shown = ", ".join(f"{k.removeprefix('val/')} {v:.4f}" for k, v in module.metrics.items() if k[:4] == "val/")
         if trainer.is_global_zero:
             self.log_line(
-                f"step {module.global_step}, {module.minutes:.1f} min, {module.residues_seen} residues: {shown}"
-                f"{' (best)' if improved else ''}"
+                f"step {module.global_step}, {module.minutes:.1f} min, {module.residues_seen} {module.task.nodes}: "
+                f"{shown}{' (best)' if improved else ''}"
             )
 
     def _save(self, trainer: pl.Trainer, module: TrainingModule) -> None:

@@ -60,6 +60,7 @@ def trainer_of(
         val_check_interval=every * experiment.accumulate,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
+        inference_mode=False,  # a potential differentiates its energy in validation too
         gradient_clip_val=experiment.gradient_clip,
         logger=TensorBoardLogger(str(out / "logs"), name="tensorboard"),
         log_every_n_steps=min(20, every),

@@ -17,6 +17,7 @@ from protein_enn.data.quality import Quality
 from protein_enn.data.store import Store
 from protein_enn.graph import batch
 from protein_enn.training.experiment import Experiment
+from protein_enn.training.frames import TrainingFrames
 
 
 class Examples(Dataset[tuple[Any, Any]]):
@@ -25,7 +26,7 @@ class Examples(Dataset[tuple[Any, Any]]):
     Parameters
     ----------
     store, task
-        Of the chains, and of the examples.
+        Of the chains or frames, and of the examples.
     crop
         Residues of an example at most.
     seed
@@ -42,7 +43,7 @@ class Examples(Dataset[tuple[Any, Any]]):
 
     def __init__(
         self,
-        store: Store,
+        store: Store | TrainingFrames,
         task: Any,
         crop: int,
         seed: int,
@@ -56,15 +57,19 @@ class Examples(Dataset[tuple[Any, Any]]):
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Any, Any]:
         generator = seeded_generator("example", self.seed, *key)
-        chain = self.store[key[1]]
+        item = self.store[key[1]]
+        if isinstance(item, Chain):
+            item = self._chain(item, key[1], generator).cropped(self.crop, generator)
+        return self.task.example(item, generator, self.training)
+
+    def _chain(self, chain: Chain, record: int, generator: torch.Generator) -> Chain:
+        """The chain with all that the model takes or learns of it."""
         if self.embeddings is not None:  # in validation all residues are masked for the language model
             pattern = int(torch.randint(len(HIDDEN_FRACTIONS), (), generator=generator)) if self.training else 0
             chain = self.embeddings.with_features(chain, pattern)
         if self.labels:
-            chain = self._with_labels(chain, key[1], generator)
-        if self.quality is not None:
-            chain = self.quality.with_quality(chain, key[1])
-        return self.task.example(chain.cropped(self.crop, generator), generator, self.training)
+            chain = self._with_labels(chain, record, generator)
+        return chain if self.quality is None else self.quality.with_quality(chain, record)
 
     def _with_labels(self, chain: Chain, record: int, generator: torch.Generator) -> Chain:
         """The chain with labels of a random teacher and view; in validation of the first teacher and the native view.
@@ -89,7 +94,7 @@ VIEW_FRACTIONS = (0.2, 0.4, 0.4)
 
 
 def loaders(
-    store: Store,
+    store: Store | TrainingFrames,
     task: Any,
     experiment: Experiment,
     start: int = 0,
@@ -103,7 +108,7 @@ def loaders(
     Parameters
     ----------
     store, task, experiment
-        Of the chains, of the examples, and how batches are drawn.
+        Of the chains or frames, of the examples, and how batches are drawn.
     start
         Step of the run from which training goes on.
     process
@@ -145,7 +150,7 @@ def loaders(
     )
 
 
-def validation_batches(store: Store, experiment: Experiment) -> list[list[tuple[int, int]]]:
+def validation_batches(store: Store | TrainingFrames, experiment: Experiment) -> list[list[tuple[int, int]]]:
     """The batches of validation, by (epoch, record): those of the first epoch, up to `validation_residues`."""
     split = "val" if any(record.split == "val" for record in store.records) else "train"
     sampler = ResidueBudget(store.records, split, **sampling(experiment))

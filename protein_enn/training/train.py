@@ -22,6 +22,7 @@ from protein_enn.training import checkpoints
 from protein_enn.training.callbacks import KeepBest
 from protein_enn.training.confidence_fit import fit_confidence
 from protein_enn.training.experiment import Experiment, read_experiment
+from protein_enn.training.frames import TrainingFrames, fit_references
 from protein_enn.training.launch import trainer_of
 from protein_enn.training.loaders import loaders, validation_batches
 from protein_enn.training.memory import no_denormals, reuse_freed_memory
@@ -37,10 +38,11 @@ class TrainingResult:
 
     weights: Path
     steps: int
-    residues: int
+    residues: int  # seen, or atoms
     minutes: float
     best: float
     rank: int = 0  # of this process; 0 writes the files and the messages
+    nodes: str = "residues"  # what the graphs' nodes are
 
 
 def train(
@@ -70,7 +72,7 @@ def train(
     out
         Folder of the run.
     data
-        Store that `protein-enn prepare` made.
+        Store that `protein-enn prepare` made; for a potential that of `protein-enn frames`.
     embeddings
         Cache that `protein-enn embed` made of the store, for a model with `language` features.
     labels
@@ -118,11 +120,15 @@ def train(
     if resume and not checkpoint.is_file():
         raise ValueError(f"{checkpoint}: nothing to resume from")
     state, line = checkpoints.read_checkpoint(checkpoint) if resume else None, ""
-    store = Store(data)
+    if experiment.task == "potential" and (embeddings is not None or labels):
+        raise ValueError("a potential is trained on frames alone: leave out --embeddings and --labels")
+    store = TrainingFrames(data) if experiment.task == "potential" else Store(data)
     model, settings, from_sha256, language = _model(experiment, from_weights)
-    cache = _embeddings(embeddings, store, model, language)
-    label_sets = _labels(labels, store, model, from_weights is not None)
-    quality = _quality(store, model) if experiment.task == "confidence" else None
+    cache, label_sets, quality = None, list[LabelSet](), None
+    if isinstance(store, Store):
+        cache = _embeddings(embeddings, store, model, language)
+        label_sets = _labels(labels, store, model, from_weights is not None)
+        quality = _quality(store, model) if experiment.task == "confidence" else None
     task_type = TASKS[experiment.task]
     task = task_type(task_type.Config.model_validate(experiment.task_settings), model.config)
     run = {
@@ -144,8 +150,7 @@ def train(
             "store": Path(data).name,
             "manifest_sha256": store.sha256,
             **store.provenance,
-            "training_chains": sum(map(len, sampler.natives.values())),
-            "training_clusters": len(sampler.natives),
+            **_training_set(sampler, store),
         }
         training_facts: dict[str, Any] = {
             "experiment": experiment.model_dump(),
@@ -164,6 +169,8 @@ def train(
     process = trainer.global_rank, trainer.world_size
     training, validation = loaders(store, task, experiment, start, process, cache, label_sets, quality)
     sampler = cast(ResidueBudget, training.batch_sampler)
+    if isinstance(store, TrainingFrames) and from_weights is None:
+        fit_references(model, store.store, [i for rows in sampler.natives.values() for i in rows])
     module = TrainingModule(model, task, experiment, max_minutes, process, len(validation_batches(store, experiment)))
     if trainer.is_global_zero:
         checkpoints.remove_unfinished(out)
@@ -176,13 +183,20 @@ def train(
             trainer.validate(module, validation, verbose=False)
     if trainer.is_global_zero:
         module.curves.write(out / "metrics.csv")
-        _fingerprint(store, experiment, from_weights).save(fingerprint_path(out / "best.safetensors"))
-        if quality is not None:
+        if isinstance(store, Store):
+            _fingerprint(store, experiment, from_weights).save(fingerprint_path(out / "best.safetensors"))
+        if isinstance(store, Store) and quality is not None:
             fit_confidence(out / "best.safetensors", store, experiment.seed)
-    residues = module.residues_seen
-    return TrainingResult(
-        out / "best.safetensors", trainer.global_step, residues, module.minutes, keep.best, trainer.global_rank
-    )
+    weights, steps, residues = out / "best.safetensors", trainer.global_step, module.residues_seen
+    return TrainingResult(weights, steps, residues, module.minutes, keep.best, trainer.global_rank, task.nodes)
+
+
+def _training_set(sampler: ResidueBudget, store: Store | TrainingFrames) -> dict[str, int]:
+    """How much is trained on."""
+    chains = sum(map(len, sampler.natives.values()))
+    if isinstance(store, TrainingFrames):
+        return {"training_frames": chains}
+    return {"training_chains": chains, "training_clusters": len(sampler.natives)}
 
 
 def _fingerprint(store: Store, experiment: Experiment, from_weights: str | Path | None) -> Fingerprint:

@@ -220,6 +220,10 @@ class Workflow(Section):
     report: Report = Report()
     symmetry_study: str = "configs/study/symmetry.yaml"
     """Plan of the study that the target `symmetry_study` trains and evaluates, on the store made here."""
+    potential_study: str = "configs/study/potential.yaml"
+    """Plan of the study that the target `potential_study` trains and evaluates, on `frames`."""
+    frames: str = "examples/frames"
+    """Folder of frames that `protein-enn frames` made."""
 
 
 class WorkflowSettingsError(ValueError):

@@ -5,18 +5,18 @@ from __future__ import annotations
 import torch
 
 from protein_enn import chemistry, read_structure
-from protein_enn.metrics.dihedral_density import CELLS, _densities, ramachandran_log_density
+from protein_enn.metrics.dihedral_density import CELLS, log_densities, ramachandran_log_density
 
 
 def at(phi: float, psi: float) -> torch.Tensor:
     """Log densities of the four classes at these angles, degrees."""
-    return _densities()[:, int((phi + 180) // 10), int((psi + 180) // 10)]
+    return log_densities()[:, int((phi + 180) // 10), int((psi + 180) // 10)]
 
 
 def test_each_density_adds_up_to_that_of_uniform_angles():
-    mean = _densities().exp().mean((1, 2))
+    mean = log_densities().exp().mean((1, 2))
     torch.testing.assert_close(mean, torch.ones(4), atol=0.06, rtol=0)
-    assert _densities().shape == (4, CELLS, CELLS)
+    assert log_densities().shape == (4, CELLS, CELLS)
 
 
 def test_helices_are_common_and_left_handed_ones_only_for_glycine():

@@ -107,3 +107,23 @@ def test_the_size_is_set_within_the_block_alone():
     with chunk_size(before + 1):
         assert current_chunk(torch.device("cpu")) == before + 1
     assert current_chunk(torch.device("cpu")) == before
+
+
+def test_gradients_of_chunks_can_be_differentiated():
+    rows, values, weight, neighbors = example()
+
+    def step(rows, source):
+        return (torch.einsum("nki,ij,nkgj->ngj", rows, weight, source.gather()).tanh(),)
+
+    def function(rows, values, weight):
+        return in_chunks(step, (rows,), (values,), neighbors, (weight,))[0]
+
+    def second_order():
+        z = function(rows, values, weight)
+        first = torch.autograd.grad(z.square().sum(), (rows, values, weight), create_graph=True)
+        return torch.autograd.grad(sum(g.square().sum() for g in first), (rows, values, weight))
+
+    with chunk_size(3):
+        ours = second_order()
+    for one, other in zip(ours, second_order(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-10, rtol=1e-10)

@@ -118,6 +118,19 @@ def test_the_symmetry_study_has_a_job_for_each_cell_and_step(tmp_path: Path, run
     assert status == 1 and "bad.yaml: no task 'folding'; there are design, displacement, refinement" in output
 
 
+def test_the_study_of_potentials_has_a_job_for_each_cell_and_step(tmp_path: Path, run: Run) -> None:
+    for name in ("examples", "configs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    plan = {"structures": ["examples"], "potential_study": "configs/study/potential_smoke.yaml"}
+    status, output = run(plan, "-n", "--quiet", "rules", "--", "potential_study")
+    assert status == 0, output
+    four = dict.fromkeys(("potential_experiment", "potential_train", "potential_measure"), 4)
+    assert jobs(output) == {**four, "potential_study": 1}
+    (tmp_path / "bad.yaml").write_text("ways: {l0: {title: 3}}\n")
+    status, output = run({**plan, "potential_study": "bad.yaml"}, "-n", "--", "potential_study")
+    assert status == 1 and "potential_study: bad.yaml:" in output and "unknown setting 'title'" in output
+
+
 def test_the_example_uses_the_shipped_weights(tmp_path: Path, run: Run) -> None:
     for name in ("examples", "configs"):
         (tmp_path / name).symlink_to(ROOT / name)

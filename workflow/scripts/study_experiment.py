@@ -9,4 +9,4 @@ if __name__ == "__main__":
     snakemake: Any  # Snakemake puts it here
 
     Path(snakemake.output[0]).write_text(yaml.safe_dump(snakemake.params.experiment, sort_keys=False), encoding="utf-8")
-    Path(snakemake.log[0]).write_text(f"{snakemake.wildcards.cell}\n", encoding="utf-8")
+    Path(snakemake.log[0]).write_text(f"{Path(snakemake.output[0]).parent}\n", encoding="utf-8")

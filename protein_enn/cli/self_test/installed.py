@@ -15,6 +15,7 @@ OLDEST = (3, 11)
 EXTRAS = {
     "esm": "features of protein language models",
     "relax": "the restrained relax at the end of a refinement",
+    "quantum": "energies and forces of GFN2-xTB, by `frames`",
     "workflow": "the training pipeline",
 }
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)\s*(?P<bounds>[^;]*)(?:;\s*extra == ['\"](?P<extra>\w+)['\"])?")

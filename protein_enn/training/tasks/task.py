@@ -15,7 +15,7 @@ Source = TypeVar("Source")
 class Task(ABC, Generic[Source]):
     """A model, examples of what it is trained on, a loss and the metric that picks the weights.
 
-    `Source` is what an example is made of; for tasks that train on a store it is a chain. Inputs and targets are
+    `Source` is what an example is made of: a chain of a store, or a frame. Inputs and targets are
     separate values: a model never sees its target.
     """
 
@@ -23,6 +23,8 @@ class Task(ABC, Generic[Source]):
     Config: ClassVar[type[Any]]
     metric: ClassVar[str]
     """A key of what `loss` gives in validation; lower is better."""
+    nodes: ClassVar[str] = "residues"
+    """What the nodes of a graph are, for messages."""
 
     @abstractmethod
     def __init__(self, config: Any, model: Any) -> None: ...

@@ -26,7 +26,8 @@ def test_a_task_has_the_parameters_of_the_base_class(task: type[Task], method: s
 
 @pytest.mark.parametrize("task", ALL)
 def test_a_task_names_its_model_settings_and_metric(task: type[Task]) -> None:
-    assert isinstance(task.Model, type) and task.Config() is not None and task.metric == "loss"
+    assert isinstance(task.Model, type) and task.Config() is not None
+    assert task.metric == ("force_mae" if task is TASKS["potential"] else "loss")
 
 
 def test_measurements_are_in_the_target_alone_and_one_protein_is_a_batch() -> None:
