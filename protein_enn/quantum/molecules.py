@@ -135,12 +135,12 @@ def build(residues: tuple[str, ...]) -> Peptide:
     mm = openmm()
     topology, positions = _heavy_atoms(residues)
     modeller = mm.app.Modeller(topology, positions * NM * mm.unit.nanometer)
+    field, reference = force_field(), mm.Platform.getPlatformByName("Reference")
+    variants = [None, *(kind if kind in VARIANTS else None for kind in residues), None]
     state = random.getstate()
-    random.seed(SEED)
+    random.seed(SEED)  # right before it is drawn from: whatever is called in between could draw too
     try:
-        reference = mm.Platform.getPlatformByName("Reference")
-        variants = [None, *(kind if kind in VARIANTS else None for kind in residues), None]
-        modeller.addHydrogens(force_field(), variants=variants, platform=reference)
+        modeller.addHydrogens(field, variants=variants, platform=reference)
     finally:
         random.setstate(state)
     simulation = context(modeller.topology)
