@@ -31,7 +31,7 @@ def frames(
     """Make a store of energies and forces of GFN2-xTB for capped amino acids and dipeptides (experimental).
 
     A run that was stopped goes on. The result depends on the seed and the number of frames alone. Needs tblite and
-    OpenMM: pip install 'protein-enn[quantum]'.
+    OpenMM, which the extra `quantum` installs.
     """
     from protein_enn.data.frame_format import SPLITS
     from protein_enn.quantum import make_frames
