@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import ModuleType
 from typing import ClassVar
 
 from pydantic import Field
@@ -21,7 +22,7 @@ from protein_enn.encoders.layers import (
 )
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.nn.chunks import Source, in_chunks
-from protein_enn.nn.edge_messages import Loops, loops_for
+from protein_enn.nn.edge_loops import loops_for
 from protein_enn.nn.features import Features, Layout
 from protein_enn.settings import Settings
 
@@ -91,11 +92,11 @@ class InvariantLayer(nn.Module):
             edges = self.edge_update(scalars, edges)
         return replace(x, scalars=scalars, pseudoscalars=odd), edges
 
-    def _by_loops(self, loops: Loops, x: Features, normed: Tensor, edges: Edges) -> tuple[Features, Edges]:
+    def _by_loops(self, loops: ModuleType, x: Features, normed: Tensor, edges: Edges) -> tuple[Features, Edges]:
         """The same without odd scalars, by compiled loops."""
         target, source, matrix = self.messages.target(normed), self.messages.source(normed), self.messages.edge.weight
         parts = (edges.scalars, target, source, edges.neighbors, edges.weight, matrix, self.deeper)
-        even = loops.summed_messages(*parts)
+        even: Tensor = loops.summed_messages(*parts)
         scalars = self.transition(x.scalars + self.dropout(self.even(even)), x.pseudoscalars)
         if self.edge_update is not None:
             edges = self.edge_update(scalars, edges)

@@ -12,7 +12,7 @@ from torch.nn.functional import silu
 from protein_enn.encoders.edges import Edges, gather
 from protein_enn.graph.fields import GeometricGraph, Widths
 from protein_enn.nn.chunks import Source, in_chunks
-from protein_enn.nn.edge_messages import loops_for
+from protein_enn.nn.edge_loops import loops_for
 from protein_enn.nn.features import Features, Layout
 
 

@@ -25,7 +25,8 @@ from protein_enn.models.design_decoding import NOT_VISIBLE, IdentityDecoding, la
 from protein_enn.models.design_orders import decode_orders
 from protein_enn.models.stability import StabilityHeads
 from protein_enn.nn.chunks import Source, in_chunks
-from protein_enn.nn.edge_messages import loops_for, supported
+from protein_enn.nn.edge_loops import loops_for
+from protein_enn.nn.edge_messages import supported
 from protein_enn.settings import Settings
 from protein_enn.structure import Structure
 

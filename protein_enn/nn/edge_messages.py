@@ -11,14 +11,13 @@ Intermediate values of an edge stay in the cache; the backward pass computes the
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from protein_enn.nn import compiled, float_edges
+from protein_enn.nn import compiled
 
 WIDEST = 256
 _SUM, _SUM_BACK, _UPDATE, _UPDATE_BACK = range(4)
@@ -30,22 +29,6 @@ def supported(device: torch.device, *widths: int) -> bool:
         return False
     fits = all(width % 32 == 0 and 0 < width <= WIDEST for width in widths)
     return fits and torch.get_autocast_dtype("cpu") == torch.bfloat16 and compiled.edges_supported()
-
-
-class Loops(NamedTuple):
-    """The two functions of this module, or those of `float_edges`."""
-
-    summed_messages: Callable[..., Tensor]
-    updated_edges: Callable[..., Tensor]
-
-
-def loops_for(values: Tensor, *widths: int) -> Loops | None:
-    """The compiled loops for values as they are and these widths; None where torch operations are to compute."""
-    if supported(values.device, *widths):
-        return Loops(summed_messages, updated_edges)
-    if float_edges.supported(values, *widths):
-        return Loops(float_edges.summed_messages, float_edges.updated_edges)
-    return None
 
 
 def summed_messages(

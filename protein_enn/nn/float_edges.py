@@ -20,7 +20,7 @@ _SUM, _UPDATE = range(2)
 _FIELDS = ("e", "t", "s", "c", "w", "nb", "kind", "a", "b", "bias")
 
 
-def supported(values: Tensor, *widths: int) -> bool:
+def supported(values: Float[Tensor, "*any"], *widths: int) -> bool:
     """Whether the loops exist and allow these values and widths: float32 on a CPU, no gradients, no autocast."""
     if values.device.type != "cpu" or values.dtype != torch.float32 or torch.compiler.is_compiling():
         return False

@@ -57,7 +57,17 @@ EXPLAINED_APART = {
         "--language-weights",
         "--condition",
     ),
-    *("--force", "--format", "--idealize", "--interface", "--plot", "--samples", "--structures", "--temperature"),
+    *(
+        "--force",
+        "--format",
+        "--idealize",
+        "--interface",
+        "--plot",
+        "--precision",
+        "--samples",
+        "--structures",
+        "--temperature",
+    ),
     *("--orders", "--details", "--steps", "--processes", "--valid-fraction"),
 }
 """Options of several commands whose help differs, for it says what the command does with the thing.

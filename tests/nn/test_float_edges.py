@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm, silu
 
 from protein_enn.nn import compiled
-from protein_enn.nn.edge_messages import loops_for
+from protein_enn.nn.edge_loops import loops_for
 from protein_enn.nn.float_edges import summed_messages, supported, updated_edges
 
 needs_loops = pytest.mark.skipif(

@@ -66,9 +66,13 @@ def test_a_record_is_whole_and_ready_for_json(kind: str, found: dict[str, Result
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert list(record)[: 1 + len(result.layout)] == ["kind", *result.layout] and record["kind"] == kind
     assert {**record, **result.row()} == record
-    assert [record[name] for name in PROVENANCE] == [predictor.name, predictor.sha256, predictor.condition]
+    assert [record[name] for name in PROVENANCE] == [
+        *(predictor.name, predictor.sha256, predictor.condition, predictor.precision)
+    ]
     assert record["audit"] == result.audit.to_dict() and set(record) > {"audit", "kind", *result.layout}
-    assert (result.weights, result.sha256, result.condition) == tuple(record[name] for name in PROVENANCE)
+    assert (result.weights, result.sha256, result.condition, result.provenance.precision) == tuple(
+        record[name] for name in PROVENANCE
+    )
     assert result.seconds > 0
 
 

@@ -54,8 +54,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("pip and setuptools build the wheel")
     source = tmp_path_factory.mktemp("source")
     ignored = shutil.ignore_patterns("*.so", "*.c", "*.safetensors", "__pycache__", "repository")
-    for name in ("protein_enn", *(part for part in PARTS if part != "Snakefile")):
-        shutil.copytree(ROOT / name, source / name, ignore=ignored)
+    shutil.copytree(ROOT / "protein_enn", source / "protein_enn", ignore=ignored)
+    for name in PARTS:
+        if name != "Snakefile":
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "README.md", "LICENSE", "setup.py"):
         shutil.copy(ROOT / name, source)
     settings = (ROOT / "pyproject.toml").read_text()

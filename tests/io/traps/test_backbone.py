@@ -178,7 +178,7 @@ def test_very_long_chains_need_memory_in_proportion(peptide, file_of, read, monk
     center = torch.stack([80 * torch.cos(curve / 20), 80 * torch.sin(curve / 20), 0.1 * curve], 1)
     long = replace(long.with_positions(long.positions + center[:, None]), numbers=torch.arange(1, n + 1))
     graph = protein_graph(long, 8, False)
-    assert graph.num_nodes == n and graph.neighbor_mask.all()
+    assert graph.num_nodes == n and graph.neighbor_mask[:, :8].all()  # more where some are as far as the eighth
     sizes = [value.numel() for _, value in graph if isinstance(value, torch.Tensor)]
     assert max(sizes) <= 30 * n
     chain = Chain.of(long)
