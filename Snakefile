@@ -19,6 +19,7 @@ include: "workflow/rules/targets.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/symmetry_plan.smk"
 include: "workflow/rules/symmetry_study.smk"
+include: "workflow/rules/potential_plan.smk"
 include: "workflow/rules/potential_study.smk"
 
 
