@@ -9,6 +9,8 @@ demo: .venv/.installed
 
 # Two files at a time, each with a thread: fixtures of a file are made once. Compiled Python is kept, as tests start it often.
 test: export PYTHONDONTWRITEBYTECODE :=
+test: export OMP_NUM_THREADS := 1
+test: export MKL_NUM_THREADS := 1
 test: .venv/.installed
 	pytest -q -n $${PYTEST_WORKERS:-2} --dist loadfile --no-loadscope-reorder
 
