@@ -102,7 +102,7 @@ def main(
     result: dict[str, Any] = {"device": device, **shared, **machine(device)}
     del result["budget"]  # each task's own figure says how many residues a step had
     print(f"{'task':<12}{'residues/s':>11}{'in step':>9}{'making ms':>11}{'step ms':>10}{'peak MB':>9}{'weights':>10}")
-    for task in (name for name in TASKS if name != "potential"):  # which trains on frames, not on chains
+    for task in (name for name, kind in TASKS.items() if not kind.frames):
         one = run(step, task=task, device=device, model=(models or {}).get(task), **shared)
         result |= {f"{task}_{key}": value for key, value in one.items()}
         print(

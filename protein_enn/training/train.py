@@ -120,16 +120,16 @@ def train(
     if resume and not checkpoint.is_file():
         raise ValueError(f"{checkpoint}: nothing to resume from")
     state, line = checkpoints.read_checkpoint(checkpoint) if resume else None, ""
-    if experiment.task == "potential" and (embeddings is not None or labels):
+    task_type = TASKS[experiment.task]
+    if task_type.frames and (embeddings is not None or labels):
         raise ValueError("a potential is trained on frames alone: leave out --embeddings and --labels")
-    store = TrainingFrames(data) if experiment.task == "potential" else Store(data)
+    store = TrainingFrames(data) if task_type.frames else Store(data)
     model, settings, from_sha256, language = _model(experiment, from_weights)
     cache, label_sets, quality = None, list[LabelSet](), None
     if isinstance(store, Store):
         cache = _embeddings(embeddings, store, model, language)
         label_sets = _labels(labels, store, model, from_weights is not None)
         quality = _quality(store, model) if experiment.task == "confidence" else None
-    task_type = TASKS[experiment.task]
     task = task_type(task_type.Config.model_validate(experiment.task_settings), model.config)
     run = {
         "experiment": experiment.model_dump(exclude={"checkpoint_minutes"}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 import torch
 
@@ -182,3 +184,15 @@ def test_forces_are_there_without_gradients_and_in_autocast() -> None:
 def test_settings_that_would_break_the_physics_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="encoder_settings"):
         PotentialModel(PotentialModel.Config(encoder_settings=settings))
+
+
+@pytest.mark.parametrize("width", [1, 5, 100])
+def test_how_neighbors_are_divided_into_rows_does_not_matter(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, (elements, positions) = new_model(), molecule(40)
+    graph = model.graph(elements, positions)
+    assert len(graph.neighbors) > len(elements), "no atom has more neighbors than a row has places"
+    expected = model(graph)
+    monkeypatch.setattr(import_module("protein_enn.graph.molecule_graph"), "WIDTH", width)
+    found = model(model.graph(elements, positions))
+    torch.testing.assert_close(found.energy, expected.energy, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(found.forces, expected.forces, rtol=1e-8, atol=1e-9)

@@ -46,6 +46,7 @@ class PotentialTask(Task[Frame]):
 
     metric = "force_mae"
     """Mean absolute error of a component of the force, eV/Å; lower is better."""
+    frames = True
     nodes = "atoms"
 
     def __init__(self, config: Config, model: PotentialModel.Config) -> None:

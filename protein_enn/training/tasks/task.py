@@ -23,6 +23,8 @@ class Task(ABC, Generic[Source]):
     Config: ClassVar[type[Any]]
     metric: ClassVar[str]
     """A key of what `loss` gives in validation; lower is better."""
+    frames: ClassVar[bool] = False
+    """Whether it is trained on a store of frames (`data.frames`), not of chains."""
     nodes: ClassVar[str] = "residues"
     """What the nodes of a graph are, for messages."""
 
