@@ -120,11 +120,11 @@ def train(
     if resume and not checkpoint.is_file():
         raise ValueError(f"{checkpoint}: nothing to resume from")
     state, line = checkpoints.read_checkpoint(checkpoint) if resume else None, ""
+    model, settings, from_sha256, language = _model(experiment, from_weights)
     task_type = TASKS[experiment.task]
     if task_type.frames and (embeddings is not None or labels):
         raise ValueError("a potential is trained on frames alone: leave out --embeddings and --labels")
     store = TrainingFrames(data) if task_type.frames else Store(data)
-    model, settings, from_sha256, language = _model(experiment, from_weights)
     cache, label_sets, quality = None, list[LabelSet](), None
     if isinstance(store, Store):
         cache = _embeddings(embeddings, store, model, language)

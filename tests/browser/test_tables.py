@@ -102,6 +102,7 @@ def test_the_heat_map_is_read_by_keys_and_by_pointing(opened: Opener, tables: Pa
     assert (told.text_content() or "").startswith("B:G38W: score ")
     grid = json.loads(figure.get_attribute("data-grid") or "")
     panel = page.locator("svg.heat").first
+    panel.scroll_into_view_if_needed()  # first: what comes into view is drawn, and may move the rest
     box = panel.bounding_box()
     assert box is not None
     unit = box["width"] / (heatmap.LEFT + heatmap.ACROSS * heatmap.CELL + 4)
